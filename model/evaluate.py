@@ -1,0 +1,52 @@
+"""Measure a trained network again on the full test set, and compare with its recorded accuracy.
+
+    python -m model.evaluate tfc-mnist
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from model.data import mnist
+from model.networks import NETWORKS, predict
+from model.store import ZOO, load_recipe, load_trained
+
+
+def evaluate(name: str, folder: Path = ZOO, data_dir: Path | None = None) -> tuple[int, int]:
+    """Return (correct, images) of a trained network on the 10,000 test images.
+
+    Raises:
+        ValueError: files are missing or wrong, or the count is not the recorded one.
+    """
+    recipe = load_recipe(name, folder)
+    data = mnist(data_dir)
+    correct = int((predict(load_trained(name, folder), data.test_images) == data.test_labels).sum())
+    images = len(data.test_labels)
+    if (correct, images) != (recipe["test_correct"], recipe["test_images"]):
+        raise ValueError(
+            f"{name}: {correct} of {images} test images are right, "
+            f"recorded are {recipe['test_correct']} of {recipe['test_images']}"
+        )
+    return correct, images
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Command line of the evaluation; the exit status is 0 if the accuracy is the recorded one."""
+    parser = argparse.ArgumentParser(
+        prog="python -m model.evaluate", description=__doc__.split("\n")[0]
+    )
+    parser.add_argument("network", choices=list(NETWORKS))
+    parser.add_argument("--folder", type=Path, default=ZOO, help="where the trained files lie")
+    parser.add_argument("--data-dir", type=Path, help="a folder with your own copy of the data")
+    options = parser.parse_args(arguments)
+    try:
+        correct, images = evaluate(options.network, options.folder, options.data_dir)
+    except (ValueError, OSError) as error:
+        raise SystemExit(f"error: {error}") from None
+    share = correct / images
+    print(f"{options.network}: {correct} of {images} test images right ({share:.2%}), as recorded")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,92 @@
+"""Export of a trained network as QONNX, the form in which FINN takes it.
+
+    python -m model.export tfc-mnist --out build/tfc-mnist/model.onnx
+
+The graph takes pixels 0 to 255, (1, 784), datatype UINT8, and gives the logits, (1, 10). Beside it
+``model.json`` names the network, its software accuracy and the SHA-256 of graph and weights.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import tempfile
+import warnings
+from pathlib import Path
+from typing import Any
+
+import torch
+from brevitas.export import export_qonnx
+from qonnx.core.datatype import DataType
+from qonnx.core.modelwrapper import ModelWrapper
+from qonnx.util.cleanup import cleanup_model
+
+from model.files import write_bytes, write_json
+from model.networks import NETWORKS, BinaryMLP
+from model.store import ZOO, load_recipe, load_trained
+
+
+def to_qonnx(model: BinaryMLP) -> ModelWrapper:
+    """Return the cleaned QONNX graph of a network, its input annotated as UINT8."""
+    pixels = torch.zeros(1, model.spec.widths[0])
+    with tempfile.TemporaryDirectory() as scratch, warnings.catch_warnings():
+        # Tracing warns of Python branches on tensors; the shapes here are fixed.
+        warnings.simplefilter("ignore")
+        path = str(Path(scratch) / "model.onnx")
+        export_qonnx(model.eval(), pixels, path)
+        graph = cleanup_model(ModelWrapper(path))
+    graph.set_tensor_datatype(graph.graph.input[0].name, DataType["UINT8"])
+    return graph
+
+
+def export(name: str, out: Path, folder: Path = ZOO) -> dict[str, Any]:
+    """Write the QONNX graph of a trained network, and ``model.json`` beside it.
+
+    Args:
+        name: a network of ``model.networks.NETWORKS``.
+        out: path of the graph to write.
+        folder: where the trained files lie.
+
+    Returns:
+        What ``model.json`` holds.
+
+    Raises:
+        ValueError: as ``model.store.load_recipe`` and ``load_trained``.
+    """
+    recipe = load_recipe(name, folder)
+    model = load_trained(name, folder)
+    content = to_qonnx(model).model.SerializeToString()
+    facts = {
+        "network": name,
+        "widths": list(model.spec.widths),
+        "input_threshold": model.spec.input_threshold,
+        "software_accuracy": recipe["test_accuracy"],
+        "software_correct": recipe["test_correct"],
+        "software_images": recipe["test_images"],
+        "weights_sha256": recipe["weights_sha256"],
+        "onnx_sha256": hashlib.sha256(content).hexdigest(),
+    }
+    write_bytes(out, content)
+    write_json(out.with_name("model.json"), facts)
+    return facts
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Command line of the export."""
+    parser = argparse.ArgumentParser(
+        prog="python -m model.export", description=__doc__.split("\n")[0]
+    )
+    parser.add_argument("network", choices=list(NETWORKS))
+    parser.add_argument("--out", type=Path, required=True, help="path of the .onnx file to write")
+    parser.add_argument("--folder", type=Path, default=ZOO, help="where the trained files lie")
+    options = parser.parse_args(arguments)
+    try:
+        facts = export(options.network, options.out, options.folder)
+    except (ValueError, OSError) as error:
+        raise SystemExit(f"error: {error}") from None
+    print(f"{options.out}: {json.dumps(facts)}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,284 @@
+"""Training of a binary network: same command, same seed, same file.
+
+    python -m model.train tfc-mnist --out out/tfc [--epochs N] [--seed S] [--resume]
+
+Adam on latent weights clipped to [-1, 1] with straight-through gradients (Courbariaux et al. 2016,
+"Binarized Neural Networks", algorithm 1), a cosine learning rate, cross-entropy, and small random
+affine distortions of the images. The epoch is chosen on the last 5,000 training images; the test
+set is measured once, at the end. Every random number is a function of (seed, epoch), so a run that
+was interrupted and resumed equals one that was not.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import hashlib
+import json
+import math
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor
+from torch.nn import functional
+from tqdm import tqdm
+
+from model import store
+from model.data import Dataset, mnist
+from model.files import write_bytes
+from model.networks import BinaryMLP, network, predict
+
+CHECKPOINT = "checkpoint.safetensors"
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """All that a trained file depends on, beside the data and the versions.
+
+    Attributes:
+        network: name in ``model.networks.NETWORKS``.
+        seed: of the weights, the order of the images and the distortions.
+        epochs: passes over the training images.
+        batch: images a step.
+        lr: Adam's first learning rate; it falls to 0 along a half cosine.
+        shift: largest shift of an image, in pixels, each axis.
+        rotate: largest rotation, in degrees.
+        zoom: largest relative change of size, each axis.
+        label_smoothing: of the cross-entropy.
+        validation: how many of the last training images choose the epoch.
+        bfloat16: matrix products in bfloat16 while training; evaluation is always float32.
+        threads: of torch; sums of gradients depend on it.
+    """
+
+    network: str
+    seed: int = 1
+    epochs: int = 60
+    batch: int = 256
+    lr: float = 5e-3
+    shift: float = 1.0
+    rotate: float = 0.0
+    zoom: float = 0.0
+    label_smoothing: float = 0.0
+    validation: int = 5000
+    bfloat16: bool = True
+    threads: int = 2
+
+
+RECIPES = {
+    "mlp-mnist": Recipe("mlp-mnist", epochs=100, shift=1.5, rotate=10.0, zoom=0.1),
+    "tfc-mnist": Recipe("tfc-mnist", epochs=150, shift=0.5),
+}
+
+
+def distort(images: Tensor, recipe: Recipe, generator: torch.Generator) -> Tensor:
+    """Shift, turn and zoom each image of a batch at random, by bilinear sampling.
+
+    Args:
+        images: float, shape (n, 784), pixels 0 to 255.
+        recipe: gives the largest distortions; all 0 returns the images as they are.
+        generator: source of the random numbers.
+
+    Returns:
+        float, shape (n, 784), pixels 0 to 255.
+    """
+    if recipe.shift == recipe.rotate == recipe.zoom == 0.0:
+        return images
+    n = len(images)
+    u = 2.0 * torch.rand(5, n, generator=generator) - 1.0
+    angle = u[0] * math.radians(recipe.rotate)
+    wide, high = 1.0 + recipe.zoom * u[1], 1.0 + recipe.zoom * u[2]
+    # Affine maps in grid_sample's coordinates, where the 28 pixels span [-1, 1].
+    dx, dy = u[3] * recipe.shift * 2.0 / 28.0, u[4] * recipe.shift * 2.0 / 28.0
+    cos, sin = torch.cos(angle), torch.sin(angle)
+    rows = torch.stack([wide * cos, -high * sin, dx, wide * sin, high * cos, dy], dim=1)
+    grid = functional.affine_grid(rows.view(n, 2, 3), [n, 1, 28, 28], align_corners=False)
+    sampled = functional.grid_sample(images.view(n, 1, 28, 28), grid, align_corners=False)
+    return sampled.view(n, 784)
+
+
+class Trainer:
+    """The state of one training run: network, optimizer, epoch, and the best epoch so far."""
+
+    def __init__(self, recipe: Recipe, data: Dataset) -> None:
+        torch.set_num_threads(recipe.threads)
+        torch.use_deterministic_algorithms(True)
+        torch.manual_seed(recipe.seed)
+        self.recipe = recipe
+        self.model = BinaryMLP(network(recipe.network))
+        self.optimizer = torch.optim.Adam(self.model.parameters(), lr=recipe.lr)
+        split = len(data.train_images) - recipe.validation
+        if not 0 < split < len(data.train_images):
+            raise ValueError(
+                f"validation is {recipe.validation} images, expected 1 to "
+                f"{len(data.train_images) - 1}"
+            )
+        self.images = torch.from_numpy(data.train_images[:split].astype(np.float32))
+        self.labels = torch.from_numpy(data.train_labels[:split].astype(np.int64))
+        self.held_out = data.train_images[split:], data.train_labels[split:]
+        self.steps_an_epoch = len(self.images) // recipe.batch
+        self.epoch = 0
+        self.best_epoch = 0
+        self.best_correct = -1
+        self.best: dict[str, Tensor] = {}
+
+    def _learning_rate(self, step: int) -> float:
+        total = self.recipe.epochs * self.steps_an_epoch
+        return self.recipe.lr * 0.5 * (1.0 + math.cos(math.pi * step / total))
+
+    def run_epoch(self, bar: tqdm[Any]) -> None:
+        """Train one epoch, validate, and keep the weights if none before were better."""
+        generator = torch.Generator().manual_seed(self.recipe.seed * 1_000_003 + self.epoch)
+        order = torch.randperm(len(self.images), generator=generator)
+        self.model.train()
+        for i in range(self.steps_an_epoch):
+            chosen = order[i * self.recipe.batch : (i + 1) * self.recipe.batch]
+            pixels = distort(self.images[chosen], self.recipe, generator)
+            with torch.autocast("cpu", torch.bfloat16, enabled=self.recipe.bfloat16):
+                logits = self.model(pixels)
+            loss = functional.cross_entropy(
+                logits.float(), self.labels[chosen], label_smoothing=self.recipe.label_smoothing
+            )
+            for group in self.optimizer.param_groups:
+                group["lr"] = self._learning_rate(self.epoch * self.steps_an_epoch + i)
+            self.optimizer.zero_grad()
+            loss.backward()
+            self.optimizer.step()
+            self.model.constrain()
+            bar.update()
+        self.epoch += 1
+        images, labels = self.held_out
+        correct = int((predict(self.model, images) == labels).sum())
+        # Of equals the later: its learning rate was lower.
+        if correct >= self.best_correct:
+            self.best_epoch, self.best_correct = self.epoch, correct
+            self.best = {k: v.clone() for k, v in self.model.state_dict().items()}
+        bar.set_postfix(
+            epoch=self.epoch,
+            validation=f"{correct / len(labels):.4f}",
+            best=f"{self.best_correct / len(labels):.4f}",
+        )
+
+    def save(self, path: Path) -> None:
+        """Write the whole state to one file, in one step."""
+        tensors = {f"model.{k}": v for k, v in self.model.state_dict().items()}
+        tensors |= {f"best.{k}": v for k, v in self.best.items()}
+        for index, state in self.optimizer.state_dict()["state"].items():
+            tensors |= {f"adam.{index}.{k}": v for k, v in state.items()}
+        state = {
+            "recipe": dataclasses.asdict(self.recipe),
+            "epoch": self.epoch,
+            "best_epoch": self.best_epoch,
+            "best_correct": self.best_correct,
+        }
+        tensors = {k: v.contiguous() for k, v in tensors.items()}
+        write_bytes(path, save(tensors, {"spinflow": json.dumps(state)}))
+
+    def load(self, path: Path) -> None:
+        """Take up the state of a checkpoint.
+
+        Raises:
+            ValueError: the file is not a checkpoint, or belongs to another recipe.
+        """
+        try:
+            with safe_open(path, "pt") as file:
+                state = json.loads((file.metadata() or {})["spinflow"])
+                tensors = {key: file.get_tensor(key) for key in file.keys()}
+            recipe = state["recipe"]
+        except (SafetensorError, KeyError, json.JSONDecodeError):
+            raise ValueError(f"{path}: not a checkpoint of model.train") from None
+        mine = dataclasses.asdict(self.recipe)
+        for key in mine:
+            if mine[key] != recipe.get(key):
+                raise ValueError(
+                    f"{path}: was begun with {key} = {recipe.get(key)}, not {mine[key]}; "
+                    "resume with the same options, or choose another --out"
+                )
+
+        def part(prefix: str) -> dict[str, Tensor]:
+            return {k[len(prefix) :]: v for k, v in tensors.items() if k.startswith(prefix)}
+
+        self.model.load_state_dict(part("model."))
+        self.best = part("best.")
+        moments: dict[int, dict[str, Tensor]] = {}
+        for key, value in part("adam.").items():
+            index, name = key.split(".", 1)
+            moments.setdefault(int(index), {})[name] = value
+        self.optimizer.load_state_dict(self.optimizer.state_dict() | {"state": moments})
+        self.epoch = state["epoch"]
+        self.best_epoch, self.best_correct = state["best_epoch"], state["best_correct"]
+
+
+def train(recipe: Recipe, data: Dataset, out: Path, resume: bool = False) -> tuple[Path, Path]:
+    """Train a network and store the best epoch's weights with recipe and accuracy.
+
+    Args:
+        recipe: what to train.
+        data: the data set; its last ``recipe.validation`` training images choose the epoch.
+        out: folder for the checkpoint (each epoch) and the results.
+        resume: go on from the folder's checkpoint, if there is one.
+
+    Returns:
+        The weights' file and the recipe's file beside it, as ``model.store.save_trained`` has them.
+
+    Raises:
+        ValueError: the checkpoint is of another recipe, or the folder has one and resume is off.
+    """
+    checkpoint = out / CHECKPOINT
+    trainer = Trainer(recipe, data)
+    if checkpoint.exists():
+        if not resume:
+            raise ValueError(f"{checkpoint} exists: add --resume, or choose another --out")
+        trainer.load(checkpoint)
+    total, done = (n * trainer.steps_an_epoch for n in (recipe.epochs, trainer.epoch))
+    with tqdm(total=total, initial=done, unit="step", desc=recipe.network) as bar:
+        while trainer.epoch < recipe.epochs:
+            trainer.run_epoch(bar)
+            trainer.save(checkpoint)
+    trainer.model.load_state_dict(trainer.best)
+    trainer.model.centre_thresholds()
+    facts = {
+        "recipe": dataclasses.asdict(recipe),
+        "best_epoch": trainer.best_epoch,
+        "validation_accuracy": trainer.best_correct / recipe.validation,
+    }
+    return store.save_trained(trainer.model, data.test_images, data.test_labels, facts, out)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Command line of training; each recipe field is an option."""
+    parser = argparse.ArgumentParser(
+        prog="python -m model.train", description=__doc__.split("\n")[0]
+    )
+    parser.add_argument("network", choices=list(RECIPES))
+    parser.add_argument("--out", type=Path, required=True, help="folder for checkpoint and results")
+    parser.add_argument("--resume", action="store_true", help="go on from the folder's checkpoint")
+    parser.add_argument("--data-dir", type=Path, help="a folder with your own copy of the data")
+    for field in dataclasses.fields(Recipe)[1:]:
+        kind = type(field.default)
+        parser.add_argument(
+            f"--{field.name.replace('_', '-')}",
+            type=kind if kind is not bool else (lambda text: text.lower() in ("1", "true", "yes")),
+        )
+    options = vars(parser.parse_args(arguments))
+    chosen = {
+        field.name: options[field.name]
+        for field in dataclasses.fields(Recipe)[1:]
+        if options[field.name] is not None
+    }
+    try:
+        recipe = dataclasses.replace(RECIPES[options["network"]], **chosen)
+        weights, _ = train(recipe, mnist(options["data_dir"]), options["out"], options["resume"])
+    except (ValueError, OSError) as error:
+        raise SystemExit(f"error: {error}") from None
+    digest = hashlib.sha256(weights.read_bytes()).hexdigest()
+    print(f"{weights}  SHA-256 {digest}", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    main()
