@@ -1,0 +1,103 @@
+"""Makes everything that follows from spinflow.rdl, the one description of the registers.
+
+`python hw/regs/generate.py OUT` writes to OUT:
+
+    spinflow_regs_pkg.sv, spinflow_regs.sv   the register block (PeakRDL-regblock, passthrough bus)
+    spinflow_map_pkg.sv                      offsets of the memories' registers, for our own RTL
+    regmap.json                              the `registers` object of a bundle's accel.json
+    registers.md                             the documentation page (PeakRDL-markdown)
+"""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from peakrdl_markdown import MarkdownExporter
+from peakrdl_regblock import RegblockExporter
+from peakrdl_regblock.cpuif.passthrough import PassthroughCpuif
+from peakrdl_regblock.udps import ALL_UDPS
+from systemrdl import RDLCompiler
+from systemrdl.node import AddrmapNode, RegfileNode, RegNode
+
+RDL = Path(__file__).with_name("spinflow.rdl")
+
+
+def compile_rdl() -> AddrmapNode:
+    """Elaborate the register description."""
+    compiler = RDLCompiler()
+    for udp in ALL_UDPS:
+        compiler.register_udp(udp)
+    compiler.compile_file(str(RDL))
+    return compiler.elaborate().top
+
+
+def registers_of(node: AddrmapNode | RegfileNode) -> dict[str, dict[str, Any]]:
+    """Offsets in bytes and fields of the registers directly under `node`."""
+    return {
+        reg.inst_name: {
+            "offset": reg.raw_address_offset,
+            "fields": {f.inst_name: {"lsb": f.lsb, "width": f.width} for f in reg.fields()},
+        }
+        for reg in node.children(unroll=False)
+        if isinstance(reg, RegNode)
+    }
+
+
+def regmap(top: AddrmapNode) -> dict[str, Any]:
+    """The register map as it stands in accel.json."""
+    memories = top.get_child_by_name("memories")
+    assert isinstance(memories, RegfileNode)
+    memory = memories.get_child_by_name("memory")
+    assert isinstance(memory, RegfileNode)
+    identity, version = (top.find_by_path(f"{name}.value") for name in ("ID", "MAP_VERSION"))
+    assert identity is not None and version is not None
+    return {
+        "id": identity.get_property("reset"),
+        "version": version.get_property("reset"),
+        "size": top.size,
+        "global": registers_of(top),
+        "memory": {
+            "base": memories.raw_address_offset + memory.raw_address_offset,
+            "stride": memory.array_stride,
+            "count": memory.array_dimensions[0] if memory.array_dimensions else 1,
+            "registers": registers_of(memory),
+        },
+    }
+
+
+def map_package(registers: dict[str, Any]) -> str:
+    """SystemVerilog constants of what memory_regs.sv decodes itself."""
+    memory = registers["memory"]
+    lines = [
+        "// Offsets of the memories' registers, made from spinflow.rdl.",
+        "",
+        "package spinflow_map_pkg;",
+        "",
+        f"  parameter int unsigned MapMemCount = {memory['count']};",
+    ]
+    for name, register in memory["registers"].items():
+        camel = "".join(part.capitalize() for part in name.split("_"))
+        lines.append(f"  parameter logic [5:0] MapMem{camel} = 6'h{register['offset']:02X};")
+    return "\n".join([*lines, "", "endpackage", ""])
+
+
+def main() -> None:
+    """Write all products to the folder named on the command line."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("out", type=Path, help="folder to write to")
+    out: Path = parser.parse_args().out
+    out.mkdir(parents=True, exist_ok=True)
+    top = compile_rdl()
+    registers = regmap(top)
+    RegblockExporter().export(
+        top, str(out), cpuif_cls=PassthroughCpuif, default_reset_activelow=True
+    )
+    (out / "spinflow_map_pkg.sv").write_text(map_package(registers))
+    MarkdownExporter().export(top, str(out / "registers.md"), rename="spinflow_regs")
+    (out / "regmap.json").write_text(json.dumps(registers, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

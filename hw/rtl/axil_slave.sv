@@ -1,0 +1,113 @@
+// AXI4-Lite slave: turns the five channels into one request at a time on a simple bus.
+//
+// `req_o` is high for one cycle; address and data hold until `ack_i`, which may come in the same cycle
+// or any later one. B and R follow the acknowledge, so a write is answered after its commit. Reads and
+// writes that wait at once take turns. Throughput: one access every three cycles plus the bus's own.
+
+module axil_slave #(
+  parameter int unsigned AddrWidth = 20
+) (
+  input  logic                 clk_i,
+  input  logic                 rst_ni,
+  input  logic [AddrWidth-1:0] awaddr_i,
+  input  logic                 awvalid_i,
+  output logic                 awready_o,
+  input  logic [31:0]          wdata_i,
+  input  logic [3:0]           wstrb_i,
+  input  logic                 wvalid_i,
+  output logic                 wready_o,
+  output logic [1:0]           bresp_o,
+  output logic                 bvalid_o,
+  input  logic                 bready_i,
+  input  logic [AddrWidth-1:0] araddr_i,
+  input  logic                 arvalid_i,
+  output logic                 arready_o,
+  output logic [31:0]          rdata_o,
+  output logic [1:0]           rresp_o,
+  output logic                 rvalid_o,
+  input  logic                 rready_i,
+
+  output logic                 req_o,
+  output logic                 we_o,
+  output logic [AddrWidth-1:0] addr_o,
+  output logic [31:0]          wdata_o,
+  output logic [3:0]           wstrb_o,
+  input  logic                 ack_i,
+  input  logic                 err_i,
+  input  logic [31:0]          rdata_i
+);
+
+  localparam logic [1:0] RespOkay = 2'b00;
+  localparam logic [1:0] RespSlvErr = 2'b10;
+
+  // One waiting beat of each incoming channel.
+  logic aw_full_q, w_full_q, ar_full_q;
+  logic [AddrWidth-1:0] aw_addr_q, ar_addr_q;
+  logic active_q, we_q, read_turn_q;
+  logic can_write, can_read, start, start_we, finish;
+
+  assign awready_o = !aw_full_q;
+  assign wready_o  = !w_full_q;
+  assign arready_o = !ar_full_q;
+
+  assign can_write = aw_full_q && w_full_q && !bvalid_o;
+  assign can_read  = ar_full_q && !rvalid_o;
+  assign start     = !active_q && (can_write || can_read);
+  assign start_we  = can_write && !(can_read && read_turn_q);
+  assign finish    = ack_i && (start || active_q);
+
+  assign req_o  = start;
+  assign we_o   = active_q ? we_q : start_we;
+  assign addr_o = we_o ? aw_addr_q : ar_addr_q;
+
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni) begin
+      aw_full_q   <= 1'b0;
+      w_full_q    <= 1'b0;
+      ar_full_q   <= 1'b0;
+      active_q    <= 1'b0;
+      read_turn_q <= 1'b0;
+      bvalid_o    <= 1'b0;
+      rvalid_o    <= 1'b0;
+    end else begin
+      if (awvalid_i && awready_o) aw_full_q <= 1'b1;
+      if (wvalid_i && wready_o)   w_full_q  <= 1'b1;
+      if (arvalid_i && arready_o) ar_full_q <= 1'b1;
+      if (bready_i) bvalid_o <= 1'b0;
+      if (rready_i) rvalid_o <= 1'b0;
+
+      if (start) begin
+        active_q    <= 1'b1;
+        we_q        <= start_we;
+        read_turn_q <= start_we;
+      end
+      if (finish) begin
+        active_q <= 1'b0;
+        if (we_o) begin
+          aw_full_q <= 1'b0;
+          w_full_q  <= 1'b0;
+          bvalid_o  <= 1'b1;
+        end else begin
+          ar_full_q <= 1'b0;
+          rvalid_o  <= 1'b1;
+        end
+      end
+    end
+
+    if (awvalid_i && awready_o) aw_addr_q <= awaddr_i;
+    if (arvalid_i && arready_o) ar_addr_q <= araddr_i;
+    if (wvalid_i && wready_o) begin
+      wdata_o <= wdata_i;
+      wstrb_o <= wstrb_i;
+    end
+    if (finish) begin
+      if (we_o) bresp_o <= err_i ? RespSlvErr : RespOkay;
+      else      rresp_o <= err_i ? RespSlvErr : RespOkay;
+      if (!we_o) rdata_o <= rdata_i;
+    end
+  end
+
+  assert property (@(posedge clk_i) disable iff (!rst_ni) ack_i |-> start || active_q)
+    else $error("axil_slave: acknowledge without a request");
+
+endmodule

@@ -1,0 +1,37 @@
+// Makes Pe unsigned numbers binary by one threshold: out bit = in >= Threshold.
+//
+// Latency: one cycle. Throughput: one word a cycle.
+
+module bin_threshold #(
+  parameter int unsigned Pe     = 4,
+  parameter int unsigned InBits = 8,
+  parameter logic [InBits:0] Threshold = 2 ** (InBits - 1),
+  localparam int unsigned InWidth  = 8 * ((Pe * InBits + 7) / 8),
+  localparam int unsigned OutWidth = 8 * ((Pe + 7) / 8)
+) (
+  input  logic                clk_i,
+  input  logic                rst_ni,
+  input  logic [InWidth-1:0]  in_data_i,
+  input  logic                in_valid_i,
+  output logic                in_ready_o,
+  output logic [OutWidth-1:0] out_data_o,
+  output logic                out_valid_o,
+  input  logic                out_ready_i
+);
+
+  logic [Pe-1:0] bits_d, bits_q;
+  for (genvar p = 0; p < int'(Pe); p++) begin : gen_pe
+    assign bits_d[p] = {1'b0, in_data_i[p*InBits+:InBits]} >= Threshold;
+  end
+
+  assign in_ready_o = rst_ni && (!out_valid_o || out_ready_i);
+
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni) out_valid_o <= 1'b0;
+    else if (in_ready_o) out_valid_o <= in_valid_i;
+    if (in_valid_i && in_ready_o) bits_q <= bits_d;
+  end
+
+  assign out_data_o = OutWidth'(bits_q);
+
+endmodule

@@ -1,0 +1,121 @@
+// Buffer memory of one feature map, its storage being the MRAM: a FIFO whose every word is written,
+// with write errors, and read back.
+//
+// Word n since reset goes to address n mod Depth, also when the reader waits for it, so backpressure
+// changes no error. The old value of a word counts as 0 until the write address has wrapped once.
+//
+// Latency: one cycle from a write to its word at the output. Throughput: one word a cycle, as long as
+// the error maker has drawn ahead; `stall_o` marks the cycles in which it has not.
+
+module buffer_mem
+  import spinflow_pkg::*;
+#(
+  parameter int unsigned Width    = 2,
+  parameter int unsigned Depth    = 512,
+  parameter int unsigned Lanes    = 2,
+  parameter int unsigned RunAhead = 16,
+  localparam int unsigned BusWidth = 8 * ((Width + 7) / 8)
+) (
+  input  logic                clk_i,
+  input  logic                rst_ni,
+  input  error_cfg_t          cfg_i,
+  input  logic                restart_i,
+  input  logic [BusWidth-1:0] in_data_i,
+  input  logic                in_valid_i,
+  output logic                in_ready_o,
+  output logic [BusWidth-1:0] out_data_o,
+  output logic                out_valid_o,
+  input  logic                out_ready_i,
+  output count_t              count_o,
+  output logic                stall_o
+);
+
+  localparam int unsigned AddrWidth  = Depth > 1 ? $clog2(Depth) : 1;
+  localparam int unsigned LevelWidth = $clog2(Depth + 1);
+
+  if (Depth < 2) begin : gen_bad_depth
+    $error("buffer_mem: Depth %0d is below 2", Depth);
+  end
+
+  logic [Width-1:0] hit1, hit0;
+  logic hits_valid, write, read;
+
+  error_maker #(
+    .Width    (Width),
+    .Lanes    (Lanes),
+    .RunAhead (RunAhead)
+  ) u_error_maker (
+    .clk_i,
+    .rst_ni,
+    .cfg_i,
+    .restart_i,
+    .hit1_o  (hit1),
+    .hit0_o  (hit0),
+    .valid_o (hits_valid),
+    .pop_i   (write && cfg_i.mode != ModeOff)
+  );
+
+  // Three accesses a cycle, old word, new word and read-out, want LUT RAM.
+  (* ram_style = "distributed" *) logic [Width-1:0] mem [Depth];
+  logic [AddrWidth-1:0]  write_addr_q, read_addr_q;
+  logic [LevelWidth-1:0] level_q;
+  logic                  wrapped_q;
+  logic                  full, draws_ready;
+
+  assign full        = level_q == LevelWidth'(Depth);
+  assign draws_ready = cfg_i.mode == ModeOff || hits_valid;
+  assign in_ready_o  = !full && draws_ready && rst_ni;
+  assign stall_o     = in_valid_i && !full && !draws_ready && rst_ni;
+  assign write       = in_valid_i && in_ready_o;
+  assign read        = out_valid_o && out_ready_i;
+
+  logic [Width-1:0] old_word, new_word;
+  count_t count;
+  assign old_word = wrapped_q ? mem[write_addr_q] : '0;
+
+  error_write #(
+    .Width (Width)
+  ) u_error_write (
+    .mode_i   (cfg_i.mode),
+    .mask_i   ({Width{1'b1}}),
+    .old_i    (old_word),
+    .target_i (in_data_i[Width-1:0]),
+    .hit1_i   (hit1),
+    .hit0_i   (hit0),
+    .stored_o (new_word),
+    .count_o  (count)
+  );
+
+  always_ff @(posedge clk_i) begin
+    if (write) mem[write_addr_q] <= new_word;
+  end
+
+  function automatic logic [AddrWidth-1:0] next_addr(logic [AddrWidth-1:0] addr);
+    return addr == AddrWidth'(Depth - 1) ? '0 : addr + 1'b1;
+  endfunction
+
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni) begin
+      write_addr_q <= '0;
+      read_addr_q  <= '0;
+      level_q      <= '0;
+      wrapped_q    <= 1'b0;
+    end else begin
+      if (write) begin
+        write_addr_q <= next_addr(write_addr_q);
+        if (write_addr_q == AddrWidth'(Depth - 1)) wrapped_q <= 1'b1;
+      end
+      if (read) read_addr_q <= next_addr(read_addr_q);
+      level_q <= level_q + LevelWidth'(write) - LevelWidth'(read);
+    end
+  end
+
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni || !write) count_o <= '0;
+    else                   count_o <= count;
+  end
+
+  assign out_valid_o = level_q != '0;
+  assign out_data_o  = BusWidth'(mem[read_addr_q]);
+
+endmodule

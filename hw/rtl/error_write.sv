@@ -1,0 +1,49 @@
+// What a write leaves behind: the stored word and the counter increments, from old, target and draws.
+//
+// Purely combinational. `mask_i` marks the bits that exist; the others keep 0 and are not counted.
+//   off    stored = target
+//   flip   stored = target inverted where the draw hits; every hit is an error
+//   switch stored = old where the draw hits and target differs from old; only that is an error
+
+module error_write
+  import spinflow_pkg::*;
+#(
+  parameter int unsigned Width = 32
+) (
+  input  logic [1:0]       mode_i,
+  input  logic [Width-1:0] mask_i,
+  input  logic [Width-1:0] old_i,
+  input  logic [Width-1:0] target_i,
+  input  logic [Width-1:0] hit1_i,
+  input  logic [Width-1:0] hit0_i,
+  output logic [Width-1:0] stored_o,
+  output count_t           count_o
+);
+
+  if (Width > MaxCountedWidth) begin : gen_bad_width
+    $error("error_write: Width %0d is above %0d, what a counter increment can hold", Width,
+           MaxCountedWidth);
+  end
+
+  logic [Width-1:0] hit, differs, error;
+
+  assign hit     = (target_i & hit1_i) | (~target_i & hit0_i);
+  assign differs = (target_i ^ old_i) & mask_i;
+
+  always_comb begin
+    unique case (mode_i)
+      ModeFlip:   error = hit & mask_i;
+      ModeSwitch: error = hit & differs;
+      default:    error = '0;
+    endcase
+  end
+
+  // An error always stores the opposite of the target: in switch mode that is the old bit.
+  assign stored_o = (target_i ^ error) & mask_i;
+
+  assign count_o.written  = 8'($countones(mask_i));
+  assign count_o.switched = 8'($countones(differs));
+  assign count_o.err1     = 8'($countones(error & target_i));
+  assign count_o.err0     = 8'($countones(error & ~target_i));
+
+endmodule

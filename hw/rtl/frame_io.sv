@@ -1,0 +1,71 @@
+// The accelerator's ends: counts frames in and out, so that idle is known, and makes one 32-bit word of
+// each label, with TLAST on every `frames_per_transfer_i`-th.
+//
+// A frame is under way from its first input beat until its label has left. New input waits while
+// `hold_i` is high. Both paths are combinational: no latency.
+
+module frame_io #(
+  parameter int unsigned InBeats = 196
+) (
+  input  logic        clk_i,
+  input  logic        rst_ni,
+  input  logic        hold_i,
+  input  logic [31:0] frames_per_transfer_i,
+  input  logic        transfer_restart_i,    // the next frame is the first of a transfer
+  output logic        under_way_o,
+  output logic        frame_done_o,
+
+  input  logic [31:0] s_axis_tdata,
+  input  logic        s_axis_tvalid,
+  output logic        s_axis_tready,
+  output logic [31:0] in_data_o,
+  output logic        in_valid_o,
+  input  logic        in_ready_i,
+
+  input  logic [7:0]  label_data_i,
+  input  logic        label_valid_i,
+  output logic        label_ready_o,
+  output logic [31:0] m_axis_tdata,
+  output logic [3:0]  m_axis_tkeep,
+  output logic        m_axis_tvalid,
+  input  logic        m_axis_tready,
+  output logic        m_axis_tlast
+);
+
+  localparam int unsigned BeatWidth = InBeats > 1 ? $clog2(InBeats) : 1;
+
+  logic [BeatWidth-1:0] beat_q;
+  logic [31:0] open_q, frame_q;
+  logic take, first_beat, last_of_transfer, open_gate;
+
+  assign open_gate     = rst_ni && !hold_i;
+  assign in_data_o     = s_axis_tdata;
+  assign in_valid_o    = s_axis_tvalid && open_gate;
+  assign s_axis_tready = in_ready_i && open_gate;
+  assign take          = in_valid_o && in_ready_i;
+  assign first_beat    = take && beat_q == '0;
+
+  assign m_axis_tdata  = {24'd0, label_data_i};
+  assign m_axis_tkeep  = 4'hF;
+  assign m_axis_tvalid = label_valid_i && rst_ni;
+  assign label_ready_o = m_axis_tready && rst_ni;
+  assign m_axis_tlast  = last_of_transfer;
+  assign frame_done_o  = m_axis_tvalid && m_axis_tready;
+  assign last_of_transfer = frame_q + 1 == frames_per_transfer_i;
+
+  assign under_way_o = open_q != '0;
+
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni) begin
+      beat_q  <= '0;
+      open_q  <= '0;
+      frame_q <= '0;
+    end else begin
+      if (take) beat_q <= beat_q == BeatWidth'(InBeats - 1) ? '0 : beat_q + 1'b1;
+      open_q <= open_q + 32'(first_beat) - 32'(frame_done_o);
+      if (transfer_restart_i) frame_q <= '0;
+      else if (frame_done_o) frame_q <= last_of_transfer ? '0 : frame_q + 1;
+    end
+  end
+
+endmodule

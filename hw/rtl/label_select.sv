@@ -1,0 +1,63 @@
+// The label of a frame: the index of the largest of `Labels` unsigned scores, the lowest one on a tie.
+//
+// Scores arrive Pe to a word, lowest index first. Latency: one cycle from the last word. Throughput:
+// one word a cycle, no bubble between frames.
+
+module label_select #(
+  parameter int unsigned Labels = 10,
+  parameter int unsigned Pe     = 1,
+  parameter int unsigned InBits = 11,
+  localparam int unsigned InWidth = 8 * ((Pe * InBits + 7) / 8)
+) (
+  input  logic               clk_i,
+  input  logic               rst_ni,
+  input  logic [InWidth-1:0] in_data_i,
+  input  logic               in_valid_i,
+  output logic               in_ready_o,
+  output logic [7:0]         out_data_o,
+  output logic               out_valid_o,
+  input  logic               out_ready_i
+);
+
+  if (Labels % Pe != 0 || Labels > 256) begin : gen_bad_labels
+    $error("label_select: Pe %0d must divide Labels %0d, which must be at most 256", Pe, Labels);
+  end
+
+  logic [7:0] index_q;   // of the first score in the word at the input
+  logic [7:0] best_q, best_d;
+  logic [InBits-1:0] score_q, score_d;
+  logic first, last, take;
+
+  assign first = index_q == '0;
+  assign last  = index_q == 8'(Labels - Pe);
+  assign in_ready_o = rst_ni && !(last && out_valid_o && !out_ready_i);
+  assign take = in_valid_i && in_ready_o;
+
+  always_comb begin
+    best_d  = best_q;
+    score_d = score_q;
+    for (int unsigned p = 0; p < Pe; p++) begin
+      if ((first && p == 0) || in_data_i[p*InBits+:InBits] > score_d) begin
+        best_d  = index_q + 8'(p);
+        score_d = in_data_i[p*InBits+:InBits];
+      end
+    end
+  end
+
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni) begin
+      index_q     <= '0;
+      out_valid_o <= 1'b0;
+    end else begin
+      if (take) index_q <= last ? '0 : index_q + 8'(Pe);
+      if (take && last) out_valid_o <= 1'b1;
+      else if (out_ready_i) out_valid_o <= 1'b0;
+    end
+    if (take) begin
+      best_q  <= best_d;
+      score_q <= score_d;
+      if (last) out_data_o <= best_d;
+    end
+  end
+
+endmodule

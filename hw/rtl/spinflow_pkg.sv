@@ -1,0 +1,45 @@
+// Types shared by Spinflow's modules: the error configuration of a memory, its counter increments and
+// the request that reaches a weight memory from the AXI-Lite side.
+
+package spinflow_pkg;
+
+  // Error modes; the codes are those of the MODE register.
+  typedef enum logic [1:0] {
+    ModeOff    = 2'd0,
+    ModeFlip   = 2'd1,
+    ModeSwitch = 2'd2
+  } error_mode_e;
+
+  // How the writes of one memory err. Rates are thresholds on a 32-bit draw.
+  typedef struct packed {
+    logic [1:0]  mode;
+    logic [31:0] rate1;
+    logic [31:0] rate0;
+    logic [31:0] seed;
+  } error_cfg_t;
+
+  // What one write adds to a memory's counters, in bits.
+  typedef struct packed {
+    logic [7:0] written;
+    logic [7:0] switched;
+    logic [7:0] err1;
+    logic [7:0] err0;
+  } count_t;
+
+  // The widest word of which every counter increment fits count_t.
+  parameter int unsigned MaxCountedWidth = 255;
+
+  // One access to a 32-bit segment of a weight memory. Reads take one cycle.
+  typedef struct packed {
+    logic        we;
+    logic [15:0] addr;
+    logic [15:0] segment;
+    logic [31:0] wdata;
+  } weight_req_t;
+
+  // A draw errs below its threshold; the largest threshold means always.
+  function automatic logic draw_errs(logic [31:0] draw, logic [31:0] threshold);
+    return (draw < threshold) || (&threshold);
+  endfunction
+
+endpackage
