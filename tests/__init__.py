@@ -1,0 +1,1 @@
+"""Spinflow's tests, a folder a room."""

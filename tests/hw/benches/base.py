@@ -1,0 +1,171 @@
+"""What the benches share: one clock, one reset and the streams at a module's ports.
+
+A bench goes cycle by cycle. Everything is driven at the falling edge and looked at when all has
+settled, so what is seen is what the next rising edge acts on, and no two parts of a bench can race.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+from collections import deque
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import cocotb
+from cocotb.clock import Clock
+from cocotb.triggers import FallingEdge, ReadOnly
+
+PERIOD_NS = 10
+LIMIT = 200_000  # cycles; a wait that takes longer has failed
+
+
+class Agent(Protocol):
+    """A part of a bench that acts once a cycle."""
+
+    def drive(self) -> None:
+        """Set the module's inputs."""
+
+    def sample(self) -> None:
+        """Look at what the next rising edge will act on."""
+
+    def reset(self) -> None:
+        """Forget what was under way."""
+
+
+class Source:
+    """Feeds words into a stream. Once valid, a word stays until it is taken."""
+
+    def __init__(self, bench: Bench, data: Any, valid: Any, ready: Any) -> None:
+        self.rng = bench.rng
+        self.data, self.valid, self.ready = data, valid, ready
+        self.queue: deque[int] = deque()
+        self.rate = 1.0  # chance that a waiting word is offered
+        self.taken = 0
+        self._offered = False
+        self._noise = (1 << len(data)) - 1
+        self.reset()
+        bench.agents.append(self)
+
+    def reset(self) -> None:
+        """Withdraw everything."""
+        self.queue.clear()
+        self.valid.value = 0
+        self._offered = False
+
+    def drive(self) -> None:
+        """Offer the next word, or noise without valid."""
+        if not self._offered and self.queue and self.rng.random() < self.rate:
+            self._offered = True
+        self.valid.value = int(self._offered)
+        self.data.value = self.queue[0] if self._offered else self.rng.getrandbits(64) & self._noise
+
+    def sample(self) -> None:
+        """See whether the word goes."""
+        if self._offered and int(self.ready.value):
+            self.queue.popleft()
+            self.taken += 1
+            self._offered = False
+
+
+class Sink:
+    """Takes words from a stream, and sees to it that an offered word stays as it is until taken."""
+
+    def __init__(self, bench: Bench, data: Any, valid: Any, ready: Any) -> None:
+        self.rng = bench.rng
+        self.bench = bench
+        self.data, self.valid, self.ready = data, valid, ready
+        self.words: list[int] = []
+        self.cycles: list[int] = []  # when each word was taken
+        self.rate = 1.0
+        self._waiting: int | None = None
+        self._ready = False
+        self.reset()
+        bench.agents.append(self)
+
+    def reset(self) -> None:
+        """Forget all words."""
+        self.words.clear()
+        self.cycles.clear()
+        self._waiting = None
+        self._ready = False
+        self.ready.value = 0
+
+    def drive(self) -> None:
+        """Be ready or not."""
+        self._ready = self.rng.random() < self.rate
+        self.ready.value = int(self._ready)
+
+    def sample(self) -> None:
+        """Take the word that is offered."""
+        valid = bool(int(self.valid.value))
+        word = int(self.data.value) if valid else None
+        if self._waiting is not None:
+            assert word == self._waiting, f"the offered word {self._waiting:#x} became {word}"
+        self._waiting = None if self._ready else word
+        if word is not None and self._ready:
+            self.words.append(word)
+            self.cycles.append(self.bench.cycle_number)
+
+
+class Bench:
+    """Clock, reset and agents of a module; `rng` makes all that is random."""
+
+    def __init__(self, dut: Any, clock: str = "clk_i", reset: str = "rst_ni") -> None:
+        self.dut = dut
+        self.clock = getattr(dut, clock)
+        self.reset_n = getattr(dut, reset, None)
+        self.rng = random.Random(cocotb.RANDOM_SEED)
+        self.agents: list[Agent] = []
+        self.cycle_number = 0
+        cocotb.start_soon(Clock(self.clock, PERIOD_NS, "ns").start())
+
+    async def cycle(self, count: int = 1) -> None:
+        """Goes on to the point before the next rising edge at which all has settled."""
+        for _ in range(count):
+            await FallingEdge(self.clock)
+            for agent in self.agents:
+                agent.drive()
+            await ReadOnly()
+            for agent in self.agents:
+                agent.sample()
+            self.cycle_number += 1
+
+    async def edge(self) -> None:
+        """Goes on to the falling edge, where inputs are set."""
+        await FallingEdge(self.clock)
+
+    async def reset(self, cycles: int = 2) -> None:
+        """Resets the module and the agents."""
+        assert self.reset_n is not None
+        await FallingEdge(self.clock)
+        for agent in self.agents:
+            agent.reset()
+        self.reset_n.value = 0
+        for _ in range(cycles):
+            await FallingEdge(self.clock)
+        self.reset_n.value = 1
+
+    async def until(self, condition: Callable[[], bool], what: str, limit: int = LIMIT) -> None:
+        """Goes on until the condition holds."""
+        for _ in range(limit):
+            if condition():
+                return
+            await self.cycle()
+        raise AssertionError(f"waited {limit} cycles for {what}")
+
+
+def parameter(name: str, default: int | None = None) -> int:
+    """A parameter of the module under test, as the catalogue gave it."""
+    value = os.environ.get(f"BENCH_{name}")
+    if value is None:
+        assert default is not None, f"the catalogue gives no {name}"
+        return default
+    return int(value, 0)
+
+
+def equal(found: list[int], expected: list[int], what: str) -> None:
+    """Compares two lists and names the first place where they differ."""
+    for place, (got, want) in enumerate(zip(found, expected, strict=False)):
+        assert got == want, f"{what} {place} is {got:#x}, expected {want:#x}"
+    assert len(found) == len(expected), f"{len(found)} {what}s, expected {len(expected)}"

@@ -1,0 +1,183 @@
+"""What the RTL should do, in plain Python integers, written from docs/contracts.md alone.
+
+Words are integers, bit 0 first. Nothing here is fast and nothing comes from `sim/`: where the two agree
+with the RTL, they agree for two reasons.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+MASK32 = 0xFFFFFFFF
+ALWAYS = MASK32
+OFF, FLIP, SWITCH = 0, 1, 2
+
+
+def draw(seed: int, position: int) -> int:
+    """The draw at a position of the random stream that `seed` names."""
+    x, y = (position >> 1) & MASK32, seed
+    for number in range(1, 9):
+        x = ((x >> 8 | x << 24) + y & MASK32) ^ (0x9E3779B9 * number & MASK32)
+        y = (y << 3 & MASK32 | y >> 29) ^ x
+    return y if position & 1 else x
+
+
+def memory_seed(base: int, repeat: int, index: int) -> int:
+    """The seed of one memory for one repeat."""
+    return draw(base ^ 0x5EED0000, 64 * repeat + index)
+
+
+def errs(value: int, threshold: int) -> bool:
+    """Whether a draw errs."""
+    return value < threshold or threshold == ALWAYS
+
+
+def bits(word: int, width: int) -> list[int]:
+    """The bits of a word, lowest first."""
+    return [word >> i & 1 for i in range(width)]
+
+
+def word_of(values: Sequence[int]) -> int:
+    """The word of these bits, lowest first."""
+    return sum(bit << i for i, bit in enumerate(values))
+
+
+@dataclass
+class Config:
+    """How the writes of a memory err."""
+
+    mode: int = OFF
+    rate1: int = 0
+    rate0: int = 0
+    seed: int = 0
+
+    def packed(self) -> int:
+        """As error_cfg_t."""
+        return self.mode << 96 | self.rate1 << 64 | self.rate0 << 32 | self.seed
+
+
+@dataclass
+class Counts:
+    """What a memory counts, in bits."""
+
+    written: int = 0
+    switched: int = 0
+    err1: int = 0
+    err0: int = 0
+
+    def add(self, other: Counts) -> None:
+        """Adds another count to this one."""
+        self.written += other.written
+        self.switched += other.switched
+        self.err1 += other.err1
+        self.err0 += other.err0
+
+    def packed(self) -> int:
+        """As count_t."""
+        return self.written << 24 | self.switched << 16 | self.err1 << 8 | self.err0
+
+
+def write_word(
+    mode: int, width: int, old: int, target: int, hit1: int, hit0: int
+) -> tuple[int, Counts]:
+    """What a write of `width` bits stores and counts, from its hits on a 1 and on a 0."""
+    stored = 0
+    counts = Counts()
+    for i in range(width):
+        was, want = old >> i & 1, target >> i & 1
+        hit = (hit1 if want else hit0) >> i & 1
+        error = {OFF: 0, FLIP: hit, SWITCH: hit & (want ^ was)}.get(mode, 0)
+        stored |= (want ^ error) << i
+        counts.add(Counts(1, want ^ was, error & want, error & (want ^ 1)))
+    return stored, counts
+
+
+@dataclass
+class Stream:
+    """A memory's place in its random stream."""
+
+    config: Config = field(default_factory=Config)
+    position: int = 0
+
+    def hits(self, width: int) -> tuple[int, int]:
+        """Which of the next `width` bits err as a 1 and as a 0; with mode off nothing is drawn."""
+        if self.config.mode == OFF:
+            return 0, 0
+        draws = [draw(self.config.seed, self.position + i) for i in range(width)]
+        self.position += width
+        return (
+            word_of([errs(value, self.config.rate1) for value in draws]),
+            word_of([errs(value, self.config.rate0) for value in draws]),
+        )
+
+    def restart(self, config: Config | None = None) -> None:
+        """Back to the start of the stream, or of another one."""
+        self.position = 0
+        self.config = config or self.config
+
+
+class Buffer:
+    """A buffer memory: every word is written with errors and read back."""
+
+    def __init__(self, width: int, depth: int) -> None:
+        self.width, self.depth = width, depth
+        self.stream = Stream()
+        self.reset()
+
+    def reset(self) -> None:
+        """Soft reset: first address, old values 0, stream restarted."""
+        self.words = [0] * self.depth
+        self.written = 0
+        self.counts = Counts()
+        self.stream.restart()
+
+    def write(self, target: int) -> int:
+        """Writes a word and returns what is read back."""
+        address = self.written % self.depth
+        stored, counts = write_word(self.stream.config.mode, self.width, self.words[address], target,
+                                    *self.stream.hits(self.width))  # fmt: skip
+        self.words[address] = stored
+        self.written += 1
+        self.counts.add(counts)
+        return stored
+
+
+class Weights:
+    """A weight memory, written in segments of 32 bits."""
+
+    def __init__(self, width: int, depth: int) -> None:
+        self.width, self.depth = width, depth
+        self.segments = -(-width // 32)
+        self.words = [0] * depth
+        self.stream = Stream()
+        self.counts = Counts()
+
+    @property
+    def stride(self) -> int:
+        """Bytes from word to word in the window."""
+        return 4 << (self.segments - 1).bit_length()
+
+    def read(self, word: int, segment: int) -> int:
+        """A segment as it reads back."""
+        return self.words[word] >> 32 * segment & MASK32
+
+    def write(self, word: int, segment: int, target: int) -> None:
+        """Writes a segment with errors; the upper bits of a short one do not exist."""
+        width = min(32, self.width - 32 * segment)
+        mask = (1 << width) - 1
+        stored, counts = write_word(self.stream.config.mode, width, self.read(word, segment),
+                                    target & mask, *self.stream.hits(width))  # fmt: skip
+        self.words[word] &= ~(MASK32 << 32 * segment)
+        self.words[word] |= stored << 32 * segment
+        self.counts.add(counts)
+
+
+def popcount_layer(
+    inputs: Sequence[int], weights: Sequence[Sequence[int]], thresholds: Sequence[int] | None
+) -> list[int]:
+    """A binary layer: agreeing bits per output, compared with its threshold if there are any."""
+    agree = [sum(x == w for x, w in zip(inputs, row, strict=True)) for row in weights]
+    if thresholds is None:
+        return agree
+    return [int(count >= limit) for count, limit in zip(agree, thresholds, strict=True)]

@@ -1,0 +1,91 @@
+"""Errors off: FINN's Python execution, the emulator and the RTL agree at every layer boundary."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from hls.golden import golden_edges
+from sim.accelerator import Accelerator
+from sim.emulator import Emulator
+from tests.system.conftest import FULL
+
+Images = tuple[np.ndarray, np.ndarray]
+BOUNDARY_IMAGES = 200
+LABEL_IMAGES = 10_000 if FULL else 1_000
+PAUSE = 1 << 30  # each side of the stream waits in a quarter of the cycles
+
+
+def load_weights(device: Accelerator | Emulator, bundle: Path) -> None:
+    """Write the trained weights into a freshly opened device, without errors."""
+    with np.load(bundle / "arrays.npz") as arrays:
+        for memory in device.description["memories"]:
+            if memory["kind"] == "weights":
+                device.write_weights(memory["index"], arrays[f"weights.{memory['layer']}"])
+
+
+def test_every_boundary(
+    bundle: Path, test_set: Images, record_property: Callable[[str, object], None]
+) -> None:
+    images = test_set[0][:BOUNDARY_IMAGES]
+    expected = golden_edges(bundle, images)
+    emulator, rtl = Emulator(bundle), Accelerator(bundle)
+    compared = 0
+    for device in (emulator, rtl):
+        load_weights(device, bundle)
+    rtl.library.pause(PAUSE, PAUSE, seed=1)
+    names = {tap["name"] for tap in rtl.description["taps"]}
+    for device in (emulator, rtl):
+        labels, edges = device.run(images)
+        assert names <= set(edges)
+        for name in sorted(names):
+            np.testing.assert_array_equal(edges[name], expected[name], err_msg=name)
+            compared += edges[name].size
+        np.testing.assert_array_equal(labels, expected["label"][:, 0])
+    record_property(f"{bundle.name}.values_compared", compared)
+
+
+def test_labels(bundle: Path, test_set: Images) -> None:
+    images = test_set[0][:LABEL_IMAGES]
+    emulator, rtl = Emulator(bundle), Accelerator(bundle)
+    for device in (emulator, rtl):
+        load_weights(device, bundle)
+    golden = np.concatenate(
+        [
+            golden_edges(bundle, images[i : i + 1000])["label"][:, 0]
+            for i in range(0, len(images), 1000)
+        ]
+    )
+    np.testing.assert_array_equal(emulator.run(images)[0], golden)
+    np.testing.assert_array_equal(rtl.library.run(images), golden)
+
+
+def test_accuracy_is_that_of_brevitas(
+    bundle: Path, test_set: Images, record_property: Callable[[str, object], None]
+) -> None:
+    images, labels = test_set
+    emulator = Emulator(bundle)
+    load_weights(emulator, bundle)
+    correct = int((emulator.run(images)[0] == labels).sum())
+    stated = json.loads((bundle / "accel.json").read_text())["accuracy"]
+    assert stated["images"] == len(images)
+    assert correct == round(stated["software"] * len(images))
+    record_property(f"{bundle.name}.accuracy", correct / len(images))
+
+
+def test_a_wrong_weight_shows(bundle: Path, test_set: Images) -> None:
+    """The comparison itself: one inverted word of weights must change a boundary."""
+    images = test_set[0][:20]
+    rtl = Accelerator(bundle)
+    load_weights(rtl, bundle)
+    expected = golden_edges(bundle, images)
+    memory = next(m for m in rtl.description["memories"] if m["kind"] == "weights")
+    word = rtl.library.read(memory["base"], 1)
+    rtl.library.write(
+        memory["base"], word ^ np.uint32(0xFFFFFFFF >> (32 - min(memory["width"], 32)))
+    )
+    _, edges = rtl.run(images)
+    with pytest.raises(AssertionError):
+        np.testing.assert_array_equal(edges["fc0"], expected["fc0"])
