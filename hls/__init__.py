@@ -1,0 +1,1 @@
+"""From a trained network in QONNX to a bundle: FINN's flow with Spinflow's RTL layers."""

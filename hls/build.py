@@ -1,0 +1,233 @@
+"""Builds a bundle: `python -m hls.build NETWORK` takes `build/NETWORK/model.onnx` through FINN.
+
+The bundle is what docs/contracts.md says, without the simulator's library, which `sim.build` adds.
+A build either replaces the whole bundle or leaves the old one as it was: everything is made in a
+folder of its own first, and `accel.json`, which names the rest, goes away first and comes last.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import shutil
+import subprocess
+import sys
+import tempfile
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from hls import folding
+from hls.common import BUILD, REPO, BuildError, sha256_file, write_atomically
+
+FORMAT = 1
+REGISTERS = BUILD / "regs"
+REGISTER_SOURCES = (REPO / "hw" / "regs" / "spinflow.rdl", REPO / "hw" / "regs" / "generate.py")
+TOOLS = ("finn-plus", "qonnx", "peakrdl-regblock")
+
+GOLDEN_IMAGES = 32
+GOLDEN_SEED = 20190401
+
+
+def build(network: str, cycles: int | None = None, out: Path | None = None) -> dict[str, Any]:
+    """Build the bundle of a network.
+
+    Args:
+        network: its name; `build/<network>` holds model.onnx and model.json.
+        cycles: most cycles that a frame may take in any layer; the network's default if None.
+        out: folder of the bundle; `build/<network>` if None.
+
+    Returns:
+        What was written to accel.json.
+
+    Raises:
+        BuildError: a file is missing or damaged, the target cannot be met or FINN failed.
+    """
+    source = BUILD / network
+    out = out or source
+    trained = _read_trained(source)
+    if cycles is None:
+        if network not in folding.DEFAULT_CYCLES:
+            raise BuildError(f"{network} has no default target; give --cycles")
+        cycles = folding.DEFAULT_CYCLES[network]
+    if cycles < 1:
+        raise BuildError(f"cycles per frame must be at least 1, not {cycles}")
+    registers = _read_registers()
+    out.mkdir(parents=True, exist_ok=True)
+    work = Path(tempfile.mkdtemp(prefix=".work-", dir=out))
+    finn = Path(tempfile.mkdtemp(prefix=".finn-", dir=out))
+    try:
+        accel = _make(source, trained, cycles, registers=registers, work=work, finn_folder=finn)
+        _replace(out, work, accel)
+    finally:
+        if (finn / "finn.log").is_file():
+            (finn / "finn.log").replace(out / "finn.log")
+        shutil.rmtree(finn)
+        shutil.rmtree(work)
+    return accel
+
+
+def _read_trained(source: Path) -> dict[str, Any]:
+    for name in ("model.onnx", "model.json"):
+        if not (source / name).is_file():
+            raise BuildError(f"{source / name} is missing; export the network first")
+    try:
+        trained: dict[str, Any] = json.loads((source / "model.json").read_text())
+        return {key: trained[key] for key in ("accuracy", "images")}
+    except (ValueError, KeyError) as error:
+        raise BuildError(f"{source / 'model.json'} is damaged: {error!r}") from error
+
+
+def _read_registers() -> dict[str, Any]:
+    """Return the register map, made again if its description is newer."""
+    path = REGISTERS / "regmap.json"
+    newest = max(source.stat().st_mtime for source in REGISTER_SOURCES)
+    if not path.is_file() or path.stat().st_mtime < newest:
+        made = subprocess.run(
+            [sys.executable, REGISTER_SOURCES[1], REGISTERS],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if made.returncode:
+            last = (made.stderr.strip().splitlines() or ["no message"])[-1]
+            raise BuildError(f"the register block cannot be made: {last}")
+    registers: dict[str, Any] = json.loads(path.read_text())
+    return registers
+
+
+def _make(
+    source: Path,
+    trained: dict[str, Any],
+    cycles: int,
+    *,
+    registers: dict[str, Any],
+    work: Path,
+    finn_folder: Path,
+) -> dict[str, Any]:
+    """Make all files of the bundle but accel.json in ``work``; return what accel.json says."""
+    # FINN takes seconds to import; bad input is refused before that.
+    from hls import design, flow, golden, hwh, stitch
+
+    network = source.name
+    board = hwh.read_board()
+    finn = flow.run(source / "model.onnx", finn_folder, board["board"], cycles)
+    plan = design.plan(
+        finn.dataflow,
+        control_bytes=registers["size"],
+        range_bytes=board["address_map"]["accel"]["range"],
+        max_memories=registers["memory"]["count"],
+    )
+    build_id = _build_id(stitch.top(plan, 0, network), plan.arrays)
+    stitch.write(plan, build_id, network, REGISTERS, work / "rtl")
+    finn.hardware.save(str(work / golden.HARDWARE_MODEL))
+    np.savez(work / "arrays.npz", **plan.arrays)  # type: ignore[arg-type]
+    images = _golden_images(plan.pixels, int(plan.arrays["threshold.input"][0]))
+    edges = golden.execute(finn.hardware, {tap.name: tap.edge for tap in plan.taps}, images)
+    np.savez(
+        work / "golden.npz",
+        images=images,
+        labels=edges["label"][:, 0],
+        **{f"edge.{name}": values for name, values in edges.items()},  # type: ignore[arg-type]
+    )
+    memories = [memory.as_json() for memory in plan.memories]
+    (work / "accel.hwh").write_text(hwh.document(board, registers, memories))
+    return {
+        "format": FORMAT,
+        "network": network,
+        "build_id": build_id,
+        "map_version": registers["version"],
+        "board": board["board"]["name"],
+        "part": board["board"]["part"],
+        "clock_mhz": board["board"]["clock_mhz"],
+        "registers": registers,
+        "address_map": board["address_map"],
+        "dma": board["dma"],
+        "input": {
+            "shape": [plan.pixels],
+            "type": "UINT8",
+            "bytes_per_frame": plan.pixels,
+            "word_bits": 32,
+        },
+        "output": {"type": "label", "classes": plan.layers[-1]["classes"], "word_bits": 32},
+        "accuracy": {"software": trained["accuracy"], "images": trained["images"]},
+        "cycles_per_frame": plan.cycles_per_frame,
+        "layers": plan.layers,
+        "memories": memories,
+        "taps": [vars(tap) for tap in plan.taps],
+        "files": {
+            name: sha256_file(work / name) for name in ("arrays.npz", "golden.npz", "accel.hwh")
+        },
+    }
+
+
+def _build_id(top: str, arrays: dict[str, npt.NDArray[Any]]) -> int:
+    """Return 32 bits that change with anything that the hardware or its contents depend on.
+
+    Args:
+        top: the generated top module, with build id 0; it holds the folding.
+        arrays: weights and thresholds.
+    """
+    from hls.stitch import spinflow_sources
+
+    digest = hashlib.sha256(top.encode())
+    for tool in TOOLS:
+        digest.update(f"{tool} {version(tool)}\n".encode())
+    for path in [*spinflow_sources(REGISTERS), REGISTERS / "regmap.json"]:
+        digest.update(path.name.encode() + b"\0" + path.read_bytes())
+    for name, array in sorted(arrays.items()):
+        digest.update(name.encode() + b"\0" + array.tobytes())
+    return int.from_bytes(digest.digest()[:4], "big")
+
+
+def _golden_images(pixels: int, threshold: int) -> npt.NDArray[np.uint8]:
+    """Return images of random shapes of light, with pixels at and around the threshold among them.
+
+    The first two are all dark and all light. A bundle needs no data set; the tests run real images.
+    """
+    random = np.random.default_rng(GOLDEN_SEED)
+    share = np.linspace(0, 1, GOLDEN_IMAGES)[:, None]
+    light = random.random((GOLDEN_IMAGES, pixels)) < share
+    dark_values = random.integers(0, threshold, light.shape)
+    light_values = random.integers(threshold, 256, light.shape) if threshold < 256 else dark_values
+    images = np.where(light, light_values, dark_values)
+    return images.astype(np.uint8)
+
+
+def _replace(out: Path, work: Path, accel: dict[str, Any]) -> None:
+    """Put a finished build in the place of the old bundle."""
+    (out / "accel.json").unlink(missing_ok=True)
+    for made in work.iterdir():
+        target = out / made.name
+        if target.is_dir():
+            shutil.rmtree(target)
+        made.replace(target)
+    write_atomically(out / "accel.json", json.dumps(accel, indent=2) + "\n")
+
+
+def main() -> int:
+    """Build what the command line asks for; return the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m hls.build", description="Build a bundle.")
+    parser.add_argument("network", help="name of a network exported to build/NETWORK")
+    parser.add_argument("--cycles", type=int, help="most cycles a frame may take in any layer")
+    parser.add_argument("--out", type=Path, help="folder of the bundle (build/NETWORK)")
+    arguments = parser.parse_args()
+    try:
+        accel = build(arguments.network, arguments.cycles, arguments.out)
+    except (BuildError, OSError) as error:
+        print(f"hls.build: {error}", file=sys.stderr)
+        return 1
+    weights = sum(m["width"] * m["depth"] for m in accel["memories"] if m["kind"] == "weights")
+    print(
+        f"{accel['network']}: build {accel['build_id']:08x}, {accel['cycles_per_frame']} cycles "
+        f"per frame, {weights} weight bits, {len(accel['memories'])} memories"
+    )
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

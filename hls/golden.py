@@ -1,0 +1,115 @@
+"""The golden reference: FINN's own Python execution of the hardware layers.
+
+It computes what the hardware computes without errors, at every layer boundary; and, given weights
+that were read back from the hardware, what it computes with the errors in them.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import hls.ops  # noqa: F401  # sets FINN up
+
+# isort: split
+import numpy as np
+import numpy.typing as npt
+from finn.core.onnx_exec import execute_onnx
+from qonnx.core.modelwrapper import ModelWrapper
+from qonnx.custom_op.registry import getCustomOp
+
+from hls.common import BuildError
+from hls.layout import unpack_weights
+
+HARDWARE_MODEL = "hardware.onnx"
+"""The file in a bundle that holds the hardware layers."""
+
+BATCH = 500
+"""Images executed at once; large enough that FINN's own time a node does not count."""
+
+
+def golden_edges(
+    bundle: Path,
+    images: npt.NDArray[np.uint8],
+    weights: Mapping[int, npt.NDArray[np.uint32]] | None = None,
+) -> dict[str, npt.NDArray[Any]]:
+    """Return the value on every tap of a bundle for some images.
+
+    Args:
+        bundle: folder of the bundle.
+        images: uint8, shape (n, pixels).
+        weights: by layer number, weights to compute with in place of the trained ones, as they are
+            read over AXI-Lite: uint32, shape (depth, segments).
+
+    Returns:
+        By tap name, unsigned integers of shape (n, elements): bits are 1 for +1 and 0 for -1.
+
+    Raises:
+        BuildError: the bundle is incomplete.
+        ValueError: images or weights have the wrong shape or type.
+    """
+    try:
+        accel = json.loads((bundle / "accel.json").read_text())
+        model = ModelWrapper(str(bundle / HARDWARE_MODEL))
+    except FileNotFoundError as error:
+        raise BuildError(f"bundle {bundle} lacks {Path(error.filename).name}") from error
+    layers = [layer for layer in accel["layers"] if layer["op"] == "mvu"]
+    for number, segments in (weights or {}).items():
+        if not 0 <= number < len(layers):
+            raise ValueError(f"there is no layer {number}, only 0 to {len(layers) - 1}")
+        layer = layers[number]
+        matrix = unpack_weights(segments, layer["mw"], layer["mh"], layer["pe"], layer["simd"])
+        edge = accel["memories"][layer["weights"]]["edge"]
+        model.set_initializer(edge, matrix.astype(np.float32))
+    edges = {tap["name"]: tap["edge"] for tap in accel["taps"]}
+    return execute(model, edges, images)
+
+
+def execute(
+    model: ModelWrapper, edges: Mapping[str, str], images: npt.NDArray[np.uint8]
+) -> dict[str, npt.NDArray[Any]]:
+    """Run the hardware layers on images, some at a time.
+
+    Args:
+        model: hardware layers; changed to the batch that it last ran.
+        edges: name of the result for each tensor that is wanted.
+        images: uint8, shape (n, pixels).
+
+    Returns:
+        By name, unsigned integers of shape (n, elements).
+    """
+    source = model.get_first_global_in()
+    pixels = model.get_tensor_shape(source)[-1]
+    if images.ndim != 2 or images.shape[1] != pixels or images.dtype != np.uint8:
+        raise ValueError(
+            f"images are {images.dtype} of shape {images.shape}, expected uint8 of (n, {pixels})"
+        )
+    parts: dict[str, list[npt.NDArray[Any]]] = {name: [] for name in edges}
+    for start in range(0, len(images), BATCH):
+        batch = images[start : start + BATCH]
+        _set_batch(model, len(batch))
+        context = execute_onnx(model, {source: batch.astype(np.float32)}, True)
+        for name, edge in edges.items():
+            parts[name].append(_unsigned(context[edge], str(model.get_tensor_datatype(edge))))
+    return {
+        name: np.concatenate(values) if values else np.zeros((0, 0), np.uint8)
+        for name, values in parts.items()
+    }
+
+
+def _set_batch(model: ModelWrapper, images: int) -> None:
+    """Give every layer and tensor a first dimension of ``images``."""
+    for node in model.graph.node:
+        getCustomOp(node).set_nodeattr("numInputVectors", [images])
+        for tensor in (node.input[0], node.output[0]):
+            _, *rest = model.get_tensor_shape(tensor)
+            model.set_tensor_shape(tensor, [images, *rest])
+
+
+def _unsigned(values: npt.NDArray[Any], datatype: str) -> npt.NDArray[Any]:
+    """Return a tensor as the numbers that the stream carries."""
+    if datatype == "BIPOLAR":
+        values = values > 0
+    return values.astype(np.uint8 if datatype in ("BIPOLAR", "BINARY", "UINT8") else np.uint32)

@@ -1,0 +1,415 @@
+"""Spinflow's layers as FINN custom ops: the RTL modules of `hw/rtl`, one instance a node.
+
+`register()` puts them where FINN looks ops up, so that its own transformations specialise, fold and
+generate them. They compute in Python as FINN's ops do; in hardware each is one module of `hw/rtl`,
+and `instance()` writes the SystemVerilog that places it. MVAU and Thresholding keep FINN's names,
+because FINN knows nodes by name, and leave to FINN whatever is not binary.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import hls.finn_env  # noqa: F401  # sets FINN up
+
+# isort: split
+import finn.custom_op.fpgadataflow as abstract_ops
+import finn.custom_op.fpgadataflow.rtl as rtl_ops
+import numpy as np
+import numpy.typing as npt
+from finn.custom_op.fpgadataflow.hwcustomop import HWCustomOp
+from finn.custom_op.fpgadataflow.labelselect import LabelSelect
+from finn.custom_op.fpgadataflow.matrixvectoractivation import MVAU
+from finn.custom_op.fpgadataflow.rtlbackend import RTLBackend
+from finn.custom_op.fpgadataflow.thresholding import Thresholding
+from finn.transformation.fpgadataflow import specialize_layers
+from finn.util.exception import FINNUserError
+from qonnx.core.datatype import DataType
+from qonnx.core.modelwrapper import ModelWrapper
+from qonnx.custom_op.registry import add_op_to_domain
+
+from hls.common import RTL
+from hls.folding import RUN_AHEAD
+
+ABSTRACT_DOMAIN = "finn.custom_op.fpgadataflow"
+RTL_DOMAIN = "finn.custom_op.fpgadataflow.rtl"
+
+BINARY_TYPES = ("BINARY", "BIPOLAR")
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a node sits in the top module.
+
+    Attributes:
+        name: of the instance, without its prefix `u_`.
+        source, sink: prefixes of the streams it reads and writes.
+        memory: number of its memory among those of its kind; None if it has none.
+    """
+
+    name: str
+    source: str
+    sink: str
+    memory: int | None = None
+
+
+def sv_instance(module: str, name: str, parameters: dict[str, Any], ports: dict[str, str]) -> str:
+    """Return a module instance with named connections, aligned, indented by two spaces."""
+
+    def block(entries: dict[str, Any]) -> str:
+        width = max(len(entry) for entry in entries)
+        return ",\n".join(f"    .{entry:<{width}} ({value})" for entry, value in entries.items())
+
+    head = f"  {module}"
+    if parameters:
+        head += f" #(\n{block(parameters)}\n  )"
+    return f"{head} u_{name} (\n{block(ports)}\n  );\n"
+
+
+def stream_ports(place: Place) -> dict[str, str]:
+    """Return the clock, the reset and both streams of one of our stream modules."""
+    return {
+        "clk_i": "aclk",
+        "rst_ni": "core_rst_n",
+        "in_data_i": f"{place.source}_data",
+        "in_valid_i": f"{place.source}_valid",
+        "in_ready_o": f"{place.source}_ready",
+        "out_data_o": f"{place.sink}_data",
+        "out_valid_o": f"{place.sink}_valid",
+        "out_ready_i": f"{place.sink}_ready",
+    }
+
+
+class SpinflowRTL(RTLBackend):
+    """A node that is one instance of a module in `hw/rtl`: no file is generated for it."""
+
+    rtl_module: str
+
+    def generate_hdl(self, model: ModelWrapper, fpgapart: str, clk: float) -> None:
+        """Note the module's name and where FINN looks for generated code."""
+        folder = self.get_nodeattr("code_gen_dir_ipgen")
+        self.set_nodeattr("gen_top_module", self.rtl_module)
+        self.set_nodeattr("ipgen_path", folder)
+        self.set_nodeattr("ip_path", folder)
+
+    def get_rtl_file_list(self, abspath: bool = False) -> list[str]:
+        """Return the module's file."""
+        source = Path(f"{self.rtl_module}.sv")
+        return [str(RTL / source if abspath else source)]
+
+    def code_generation_ipi(self) -> list[str]:
+        """Refuse: hls.stitch makes the top module, not Vivado's IP integrator."""
+        raise FINNUserError(f"{self.onnx_node.name} is stitched by hls.stitch, not by Vivado")
+
+    @abstractmethod
+    def instance(self, model: ModelWrapper, place: Place) -> str:
+        """Return the SystemVerilog that places this node."""
+
+
+class MVAU_rtl(rtl_ops.MVAU_rtl, SpinflowRTL):
+    """Binary matrix-vector unit with its thresholds: the module `xnor_mvu`.
+
+    Nodes that are not in binaryXnorMode stay FINN's.
+    """
+
+    rtl_module = "xnor_mvu"
+
+    @property
+    def is_xnor(self) -> bool:
+        """Whether this node is ours."""
+        return bool(self.get_nodeattr("binaryXnorMode"))
+
+    def execute_node(self, context: dict[str, Any], graph: Any) -> None:
+        """Compute in Python, as FINN does before a layer is specialised."""
+        if self.is_xnor:
+            MVAU.execute_node(self, context, graph)
+        else:
+            super().execute_node(context, graph)
+
+    def generate_hdl(self, model: ModelWrapper, fpgapart: str, clk: float) -> None:
+        """Generate nothing for a binary layer; else as FINN does."""
+        backend = SpinflowRTL if self.is_xnor else rtl_ops.MVAU_rtl
+        backend.generate_hdl(self, model, fpgapart, clk)
+
+    def get_rtl_file_list(self, abspath: bool = False) -> list[str]:
+        """Return the module's files."""
+        backend = SpinflowRTL if self.is_xnor else rtl_ops.MVAU_rtl
+        files: list[str] = backend.get_rtl_file_list(self, abspath)
+        return files
+
+    def minimize_accumulator_width(self, model: ModelWrapper, datatype_only: bool = False) -> Any:
+        """Set the accumulator to a popcount of 0 to MW.
+
+        FINN takes the range of +1/-1 weights on 0/1 inputs, which a popcount can leave.
+        """
+        if not self.is_xnor:
+            return super().minimize_accumulator_width(model, datatype_only)
+        popcount = DataType[f"UINT{self.get_nodeattr('MW').bit_length()}"]
+        self.set_nodeattr("accDataType", popcount.name)
+        if self.get_nodeattr("noActivation"):
+            self.set_nodeattr("outputDataType", popcount.name)
+        return popcount
+
+    def weight_matrix(self, model: ModelWrapper) -> npt.NDArray[np.uint8]:
+        """Return the weights as 0 (-1) and 1 (+1), shape (MW, MH)."""
+        matrix = model.get_initializer(self.onnx_node.input[1])
+        if self.get_input_datatype(1) == DataType["BIPOLAR"]:
+            matrix = (matrix + 1) / 2
+        return np.asarray(matrix).astype(np.uint8)
+
+    def popcount_thresholds(self, model: ModelWrapper) -> npt.NDArray[np.int32] | None:
+        """Return each output's threshold, shape (MH,), in [0, MW+1]; None without activation."""
+        if self.get_nodeattr("noActivation"):
+            return None
+        mw, mh = self.get_nodeattr("MW"), self.get_nodeattr("MH")
+        thresholds = np.ceil(model.get_initializer(self.onnx_node.input[2]))
+        return np.broadcast_to(np.clip(thresholds[:, 0], 0, mw + 1), mh).astype(np.int32)
+
+    def instance(self, model: ModelWrapper, place: Place) -> str:
+        """Return the unit, and its thresholds as a constant before it."""
+        mw, mh = self.get_nodeattr("MW"), self.get_nodeattr("MH")
+        parameters = {
+            "Mw": mw,
+            "Mh": mh,
+            "Pe": self.get_nodeattr("PE"),
+            "Simd": self.get_nodeattr("SIMD"),
+        }
+        thresholds = self.popcount_thresholds(model)
+        constant = ""
+        if thresholds is None:
+            parameters |= {"HasThreshold": "1'b0", "OutBits": self.get_output_datatype().bitwidth()}
+        else:
+            bits = (mw + 1).bit_length()
+            constant_name = f"{place.name.capitalize()}Thresholds"
+            values = _wrap([f"{bits}'d{value}" for value in thresholds[::-1]])
+            constant = (
+                f"  // Least popcount for a 1, output {mh - 1} first.\n"
+                f"  localparam logic [{mh * bits - 1}:0] {constant_name} = {{\n"
+                f"{values}\n  }};\n\n"
+            )
+            parameters |= {"HasThreshold": "1'b1", "OutBits": 1, "Thresholds": constant_name}
+        ports = stream_ports(place) | {
+            "mem_en_o": f"{place.name}_mem_en",
+            "mem_addr_o": f"{place.name}_mem_addr",
+            "mem_rdata_i": f"{place.name}_mem_rdata",
+        }
+        return constant + sv_instance(self.rtl_module, place.name, parameters, ports)
+
+
+class Thresholding_rtl(rtl_ops.Thresholding_rtl, SpinflowRTL):
+    """One threshold, the same for all channels, to one bit: the module `bin_threshold`.
+
+    Nodes with more steps stay FINN's.
+    """
+
+    rtl_module = "bin_threshold"
+
+    @property
+    def is_binary(self) -> bool:
+        """Whether this node is ours."""
+        return (
+            self.get_nodeattr("numSteps") == 1
+            and self.get_nodeattr("outputDataType") in BINARY_TYPES
+        )
+
+    def execute_node(self, context: dict[str, Any], graph: Any) -> None:
+        """Compute in Python, as FINN does before a layer is specialised."""
+        if self.is_binary:
+            Thresholding.execute_node(self, context, graph)
+        else:
+            super().execute_node(context, graph)
+
+    def generate_hdl(self, model: ModelWrapper, fpgapart: str, clk: float) -> None:
+        """Generate nothing for one threshold; else as FINN does."""
+        backend = SpinflowRTL if self.is_binary else rtl_ops.Thresholding_rtl
+        backend.generate_hdl(self, model, fpgapart, clk)
+
+    def get_rtl_file_list(self, abspath: bool = False) -> list[str]:
+        """Return the module's files."""
+        backend = SpinflowRTL if self.is_binary else rtl_ops.Thresholding_rtl
+        files: list[str] = backend.get_rtl_file_list(self, abspath)
+        return files
+
+    def threshold(self, model: ModelWrapper) -> int:
+        """Return the least input that gives a 1.
+
+        Raises:
+            FINNUserError: the channels have different thresholds, or one below 0.
+        """
+        values = np.unique(np.ceil(model.get_initializer(self.onnx_node.input[1])))
+        if len(values) != 1 or values[0] < 0:
+            raise FINNUserError("the input needs one threshold, at least 0, for all its channels")
+        limit = int(self.get_input_datatype().max()) + 1
+        return min(int(values[0]), limit)
+
+    def instance(self, model: ModelWrapper, place: Place) -> str:
+        """Return the comparator."""
+        in_bits = self.get_input_datatype().bitwidth()
+        parameters = {
+            "Pe": self.get_nodeattr("PE"),
+            "InBits": in_bits,
+            "Threshold": f"{in_bits + 1}'d{self.threshold(model)}",
+        }
+        return sv_instance(self.rtl_module, place.name, parameters, stream_ports(place))
+
+
+class LabelSelect_rtl(LabelSelect, SpinflowRTL):
+    """The number of the largest value, ties to the lowest: the module `label_select`."""
+
+    rtl_module = "label_select"
+
+    def get_nodeattr_types(self) -> dict[str, Any]:
+        """Return the attributes of the layer and of its backend."""
+        return {**LabelSelect.get_nodeattr_types(self), **SpinflowRTL.get_nodeattr_types(self)}
+
+    def execute_node(self, context: dict[str, Any], graph: Any) -> None:
+        """Compute in Python, as FINN does before a layer is specialised."""
+        LabelSelect.execute_node(self, context, graph)
+
+    def instance(self, model: ModelWrapper, place: Place) -> str:
+        """Return the selector."""
+        parameters = {
+            "Labels": self.get_nodeattr("Labels"),
+            "Pe": self.get_nodeattr("PE"),
+            "InBits": self.get_input_datatype().bitwidth(),
+        }
+        return sv_instance(self.rtl_module, place.name, parameters, stream_ports(place))
+
+
+class MRAMBuffer(HWCustomOp):
+    """A feature map kept in MRAM on its way to the next layer; without errors the identity.
+
+    It stands right after the layer that makes the feature map, before any width converter.
+    """
+
+    def get_nodeattr_types(self) -> dict[str, Any]:
+        """Return the attributes: Depth in words of PE bits, Lanes in draws a cycle."""
+        return {
+            **super().get_nodeattr_types(),
+            "NumChannels": ("i", True, 0),
+            "PE": ("i", True, 0),
+            "Depth": ("i", False, 0),
+            "Lanes": ("i", False, 1),
+            "RunAhead": ("i", False, RUN_AHEAD),
+            "dataType": ("s", True, ""),
+            "numInputVectors": ("ints", False, [1]),
+        }
+
+    def get_normal_input_shape(self, ind: int = 0) -> tuple[int, ...]:
+        """Return the feature map's shape, channels last."""
+        return (*self.get_nodeattr("numInputVectors"), self.get_nodeattr("NumChannels"))
+
+    def get_normal_output_shape(self, ind: int = 0) -> tuple[int, ...]:
+        """Return the shape of the input."""
+        return self.get_normal_input_shape()
+
+    def get_folded_input_shape(self, ind: int = 0) -> tuple[int, ...]:
+        """Return the shape in words of PE channels."""
+        pe = self.get_nodeattr("PE")
+        return (
+            *self.get_nodeattr("numInputVectors"),
+            self.get_nodeattr("NumChannels") // pe,
+            pe,
+        )
+
+    def get_folded_output_shape(self, ind: int = 0) -> tuple[int, ...]:
+        """Return the folded shape of the input."""
+        return self.get_folded_input_shape()
+
+    def get_input_datatype(self, ind: int = 0) -> Any:
+        """Return the type of one channel."""
+        return DataType[self.get_nodeattr("dataType")]
+
+    def get_output_datatype(self, ind: int = 0) -> Any:
+        """Return the type of one channel."""
+        return self.get_input_datatype()
+
+    def get_instream_width(self, ind: int = 0) -> int:
+        """Return the bits of a word."""
+        return int(self.get_input_datatype().bitwidth() * self.get_nodeattr("PE"))
+
+    def get_outstream_width(self, ind: int = 0) -> int:
+        """Return the bits of a word."""
+        return self.get_instream_width()
+
+    def get_exp_cycles(self) -> int:
+        """Return the words of a frame: one passes a cycle."""
+        return int(np.prod(self.get_folded_output_shape()[:-1]))
+
+    def infer_node_datatype(self, model: ModelWrapper) -> None:
+        """Hand the type of the input on to the output."""
+        datatype = model.get_tensor_datatype(self.onnx_node.input[0])
+        self.set_nodeattr("dataType", datatype.name)
+        model.set_tensor_datatype(self.onnx_node.output[0], datatype)
+
+    def execute_node(self, context: dict[str, Any], graph: Any) -> None:
+        """Pass the feature map on."""
+        context[self.onnx_node.output[0]] = context[self.onnx_node.input[0]]
+
+
+class MRAMBuffer_rtl(MRAMBuffer, SpinflowRTL):
+    """The buffer in hardware: the module `buffer_mem`."""
+
+    rtl_module = "buffer_mem"
+
+    def get_nodeattr_types(self) -> dict[str, Any]:
+        """Return the attributes of the layer and of its backend."""
+        return {**MRAMBuffer.get_nodeattr_types(self), **SpinflowRTL.get_nodeattr_types(self)}
+
+    def execute_node(self, context: dict[str, Any], graph: Any) -> None:
+        """Pass the feature map on."""
+        MRAMBuffer.execute_node(self, context, graph)
+
+    def instance(self, model: ModelWrapper, place: Place) -> str:
+        """Return the buffer with its configuration and its counters."""
+        parameters = {
+            "Width": self.get_instream_width(),
+            "Depth": self.get_nodeattr("Depth"),
+            "Lanes": self.get_nodeattr("Lanes"),
+            "RunAhead": self.get_nodeattr("RunAhead"),
+        }
+        ports = stream_ports(place) | {
+            "cfg_i": f"buffer_cfg[{place.memory}]",
+            "restart_i": f"buffer_restart[{place.memory}]",
+            "count_o": f"buffer_count[{place.memory}]",
+            "stall_o": f"buffer_stall[{place.memory}]",
+        }
+        return sv_instance(self.rtl_module, place.name, parameters, ports)
+
+
+def register() -> None:
+    """Make FINN find these ops and choose the RTL one for every binary matrix."""
+    abstract_ops.custom_op["MRAMBuffer"] = MRAMBuffer
+    add_op_to_domain(ABSTRACT_DOMAIN, MRAMBuffer)
+    for op in (MVAU_rtl, Thresholding_rtl, LabelSelect_rtl, MRAMBuffer_rtl):
+        rtl_ops.custom_op[op.__name__] = op
+        add_op_to_domain(RTL_DOMAIN, op)
+    specialize_layers._determine_impl_style = _implementation_style
+
+
+_finn_implementation_style = specialize_layers._determine_impl_style
+
+
+def _implementation_style(node: Any, fpgapart: str, model: ModelWrapper) -> str:
+    attributes = {attribute.name: attribute.i for attribute in node.attribute}
+    if node.op_type == "MVAU" and attributes.get("binaryXnorMode"):
+        return "rtl"
+    style: str = _finn_implementation_style(node, fpgapart, model)
+    return style
+
+
+def _wrap(items: list[str], indent: str = "    ", columns: int = 100) -> str:
+    """Join items with commas in lines of limited length."""
+    lines, line = [], indent
+    for item in [*(f"{item}," for item in items[:-1]), items[-1]]:
+        if len(line) + len(item) > columns and line != indent:
+            lines.append(line.rstrip())
+            line = indent
+        line += f"{item} "
+    return "\n".join([*lines, line.rstrip()])
+
+
+register()
