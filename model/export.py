@@ -11,13 +11,13 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
+import logging
 import tempfile
 import warnings
 from pathlib import Path
 from typing import Any
 
 import torch
-from brevitas.export import export_qonnx
 from qonnx.core.datatype import DataType
 from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.util.cleanup import cleanup_model
@@ -26,15 +26,22 @@ from model.files import write_bytes, write_json
 from model.networks import NETWORKS, BinaryMLP
 from model.store import ZOO, load_recipe, load_trained
 
+with warnings.catch_warnings():
+    # It warns at import of an accelerator that these networks do not use.
+    warnings.simplefilter("ignore")
+    from brevitas.export import export_qonnx
+
 
 def to_qonnx(model: BinaryMLP) -> ModelWrapper:
     """Return the cleaned QONNX graph of a network, its input annotated as UINT8."""
     pixels = torch.zeros(1, model.spec.widths[0])
+    # Below an error torch.onnx only tells of packages that these networks do not use.
+    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
     with tempfile.TemporaryDirectory() as scratch, warnings.catch_warnings():
         # Tracing warns of Python branches on tensors; the shapes here are fixed.
         warnings.simplefilter("ignore")
         path = str(Path(scratch) / "model.onnx")
-        export_qonnx(model.eval(), pixels, path)
+        export_qonnx(model.eval(), pixels, path, verbose=False)
         graph = cleanup_model(ModelWrapper(path))
     graph.set_tensor_datatype(graph.graph.input[0].name, DataType["UINT8"])
     return graph
@@ -61,9 +68,9 @@ def export(name: str, out: Path, folder: Path = ZOO) -> dict[str, Any]:
         "network": name,
         "widths": list(model.spec.widths),
         "input_threshold": model.spec.input_threshold,
-        "software_accuracy": recipe["test_accuracy"],
-        "software_correct": recipe["test_correct"],
-        "software_images": recipe["test_images"],
+        "accuracy": recipe["test_accuracy"],
+        "correct": recipe["test_correct"],
+        "images": recipe["test_images"],
         "weights_sha256": recipe["weights_sha256"],
         "onnx_sha256": hashlib.sha256(content).hexdigest(),
     }
@@ -75,7 +82,7 @@ def export(name: str, out: Path, folder: Path = ZOO) -> dict[str, Any]:
 def main(arguments: list[str] | None = None) -> None:
     """Command line of the export."""
     parser = argparse.ArgumentParser(
-        prog="python -m model.export", description=__doc__.split("\n")[0]
+        prog="python -m model.export", description="Export a trained network as QONNX."
     )
     parser.add_argument("network", choices=list(NETWORKS))
     parser.add_argument("--out", type=Path, required=True, help="path of the .onnx file to write")

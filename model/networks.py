@@ -8,13 +8,17 @@ times one power of two, so that a label is the argmax of exact integers on every
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from itertools import pairwise
+from typing import cast
 
 import numpy as np
 import torch
 from brevitas.nn import QuantIdentity, QuantLinear
 from brevitas.quant import SignedBinaryActPerTensorConst, SignedBinaryWeightPerTensorConst
+from numpy.typing import NDArray
 from torch import Tensor, nn
+
+EVALUATION_BATCH = 2000
 
 GAMMA_MIN = 1e-2
 """Least batch-norm gain: a gain that stays positive keeps each threshold a plain `>=`."""
@@ -55,7 +59,7 @@ def network(name: str) -> NetworkSpec:
     return NETWORKS[name]
 
 
-class BinaryWeight(SignedBinaryWeightPerTensorConst):  # type: ignore[misc]
+class BinaryWeight(SignedBinaryWeightPerTensorConst):
     """Weights of exactly +1 and -1; the latent weights are clipped to [-1, 1] in place."""
 
     scaling_const = 1.0
@@ -76,18 +80,27 @@ class BinaryMLP(nn.Module):
         self.binarize = QuantIdentity(act_quant=SignedBinaryActPerTensorConst)
         self.linears = nn.ModuleList(
             QuantLinear(fan_in, fan_out, bias=False, weight_quant=BinaryWeight)
-            for fan_in, fan_out in zip(spec.widths, spec.widths[1:])
+            for fan_in, fan_out in pairwise(spec.widths)
         )
         self.norms = nn.ModuleList(nn.BatchNorm1d(width) for width in spec.widths[1:-1])
         self.signs = nn.ModuleList(
             QuantIdentity(act_quant=SignedBinaryActPerTensorConst) for _ in spec.widths[1:-1]
         )
-        for linear in self.linears:
+        for linear in self.matrices():
             nn.init.uniform_(linear.weight, -1.0, 1.0)
 
+    def matrices(self) -> list[nn.Linear]:
+        """Return the binary matrices, first layer first; latent weights (MH, MW)."""
+        return [cast(nn.Linear, layer) for layer in self.linears]
+
+    def batch_norms(self) -> list[nn.BatchNorm1d]:
+        """Return the batch norms of the hidden layers, first layer first."""
+        return [cast(nn.BatchNorm1d, layer) for layer in self.norms]
+
     def forward(self, pixels: Tensor) -> Tensor:
+        """Return the logits (n, classes) of pixels (n, widths[0]); see the class."""
         x = self.binarize(pixels - self.input_offset)
-        for linear, norm, sign in zip(self.linears, self.norms, self.signs):
+        for linear, norm, sign in zip(self.linears, self.norms, self.signs, strict=False):
             x = sign(norm(linear(x)))
         logits: Tensor = self.linears[-1](x) * self.spec.logit_scale
         return logits
@@ -95,9 +108,9 @@ class BinaryMLP(nn.Module):
     @torch.no_grad()
     def constrain(self) -> None:
         """Put the trained parameters back into their range; call after each optimizer step."""
-        for linear in self.linears:
+        for linear in self.matrices():
             linear.weight.clamp_(-1.0, 1.0)
-        for norm in self.norms:
+        for norm in self.batch_norms():
             norm.weight.clamp_(min=GAMMA_MIN)
 
     @torch.no_grad()
@@ -108,16 +121,18 @@ class BinaryMLP(nn.Module):
         them the sign cannot depend on rounding, so float32, float64 and the integer comparison
         `popcount >= threshold` of the hardware agree. No decision changes.
         """
-        for fan_in, norm in zip(self.spec.widths, self.norms):
-            gain = norm.weight.double() / torch.sqrt(norm.running_var.double() + norm.eps)
-            threshold = norm.running_mean.double() - norm.bias.double() / gain
+        for fan_in, norm in zip(self.spec.widths, self.batch_norms(), strict=False):
+            mean, variance = norm.running_mean, norm.running_var
+            assert mean is not None and variance is not None  # They are tracked by default.
+            gain = norm.weight.double() / torch.sqrt(variance.double() + norm.eps)
+            threshold = mean.double() - norm.bias.double() / gain
             popcount = torch.ceil((threshold + fan_in) / 2).clamp(0, fan_in + 1)
             middle = 2 * popcount - 1 - fan_in
-            norm.bias.copy_((norm.running_mean.double() - middle) * gain)
+            norm.bias.copy_((mean.double() - middle) * gain)
 
 
 @torch.no_grad()
-def predict(model: BinaryMLP, images: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+def predict(model: BinaryMLP, images: NDArray[np.uint8]) -> NDArray[np.int64]:
     """Return the labels of images, ties to the lowest label.
 
     Args:
@@ -133,10 +148,10 @@ def predict(model: BinaryMLP, images: np.ndarray[Any, Any]) -> np.ndarray[Any, A
             f"images are {images.dtype} of shape {images.shape}, "
             f"expected uint8 of shape (n, {model.spec.widths[0]})"
         )
-    parts = [model(torch.from_numpy(part)).numpy() for part in _batches(images)]
-    # numpy's argmax takes the first of equals; torch leaves that open.
-    return np.concatenate([part.argmax(axis=1) for part in parts])
-
-
-def _batches(images: np.ndarray[Any, Any], size: int = 2000) -> list[np.ndarray[Any, Any]]:
-    return [images[i : i + size].astype(np.float32) for i in range(0, len(images), size)]
+    labels = np.empty(len(images), np.int64)
+    for start in range(0, len(images), EVALUATION_BATCH):
+        part = slice(start, start + EVALUATION_BATCH)
+        logits = model(torch.from_numpy(images[part].astype(np.float32)))
+        # numpy's argmax takes the first of equals; torch leaves that open.
+        labels[part] = logits.numpy().argmax(axis=1)
+    return labels

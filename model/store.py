@@ -12,11 +12,13 @@ import hashlib
 import json
 import platform
 from importlib.metadata import version
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
@@ -45,12 +47,12 @@ def _identity(spec: NetworkSpec) -> dict[str, Any]:
 def pack(model: BinaryMLP) -> bytes:
     """Return the contents of ``NAME.safetensors`` for a network."""
     tensors = {}
-    for i, linear in enumerate(model.linears):
+    for i, linear in enumerate(model.matrices()):
         # As Brevitas binarises: a latent weight of 0 is +1.
         bits = (linear.weight.detach().numpy() >= 0).astype(np.uint8)
         packed = np.packbits(bits, axis=1, bitorder="little")
         tensors[f"layers.{i}.weight_bits"] = torch.from_numpy(packed)
-    for i, norm in enumerate(model.norms):
+    for i, norm in enumerate(model.batch_norms()):
         for part, attribute in NORM_PARTS.items():
             tensors[f"layers.{i}.norm_{part}"] = getattr(norm, attribute).detach().contiguous()
     return save(tensors, {"spinflow": json.dumps(_identity(model.spec))})
@@ -66,7 +68,7 @@ def unpack(path: Path, spec: NetworkSpec) -> BinaryMLP:
     try:
         with safe_open(path, "pt") as file:
             found = json.loads((file.metadata() or {}).get("spinflow", "{}"))
-            tensors = {key: file.get_tensor(key) for key in file.keys()}
+            tensors = {key: file.get_tensor(key) for key in list(file.keys())}
     except (SafetensorError, json.JSONDecodeError):
         raise ValueError(
             f"{path}: not a safetensors file, or damaged; "
@@ -78,26 +80,33 @@ def unpack(path: Path, spec: NetworkSpec) -> BinaryMLP:
                 f"{path}: {key} is {found.get(key)!r}, expected {expected!r} for {spec.name}"
             )
     model = BinaryMLP(spec)
-    expected_shapes = {f"layers.{i}.weight_bits": (mh, -(-mw // 8)) for i, (mw, mh) in
-                       enumerate(zip(spec.widths, spec.widths[1:]))}
-    expected_shapes |= {f"layers.{i}.norm_{part}": (width,) for part in NORM_PARTS
-                        for i, width in enumerate(spec.widths[1:-1])}
-    for name, shape in expected_shapes.items():
-        if name not in tensors or tuple(tensors[name].shape) != shape:
-            raise ValueError(f"{path}: tensor {name} is missing or not of shape {shape}")
+    shapes: dict[str, tuple[int, ...]] = {}
+    for i, (fan_in, fan_out) in enumerate(pairwise(spec.widths)):
+        shapes[f"layers.{i}.weight_bits"] = (fan_out, -(-fan_in // 8))
+    for i, width in enumerate(spec.widths[1:-1]):
+        shapes |= {f"layers.{i}.norm_{part}": (width,) for part in NORM_PARTS}
+    for name, shape in shapes.items():
+        dtype = torch.uint8 if name.endswith("weight_bits") else torch.float32
+        tensor = tensors.get(name)
+        if tensor is None or tuple(tensor.shape) != shape or tensor.dtype != dtype:
+            raise ValueError(f"{path}: tensor {name} is missing, or not {dtype} of shape {shape}")
     with torch.no_grad():
-        for i, linear in enumerate(model.linears):
+        for i, linear in enumerate(model.matrices()):
             packed = tensors[f"layers.{i}.weight_bits"].numpy()
             bits = np.unpackbits(packed, axis=1, count=spec.widths[i], bitorder="little")
             linear.weight.copy_(torch.from_numpy(bits.astype(np.float32) * 2 - 1))
-        for i, norm in enumerate(model.norms):
+        for i, norm in enumerate(model.batch_norms()):
             for part, attribute in NORM_PARTS.items():
                 getattr(norm, attribute).copy_(tensors[f"layers.{i}.norm_{part}"])
     return model.eval()
 
 
 def save_trained(
-    model: BinaryMLP, images: Any, labels: Any, facts: dict[str, Any], folder: Path
+    model: BinaryMLP,
+    images: NDArray[np.uint8],
+    labels: NDArray[np.uint8],
+    facts: dict[str, Any],
+    folder: Path,
 ) -> tuple[Path, Path]:
     """Write a trained network and its recipe, with the accuracy measured from the written file.
 
@@ -143,7 +152,10 @@ def load_recipe(name: str, folder: Path = ZOO) -> dict[str, Any]:
     for path in (weights, recipe):
         if not path.is_file():
             raise ValueError(f"{path}: no such file; python -m model.train {name} makes it")
-    facts: dict[str, Any] = json.loads(recipe.read_text())
+    try:
+        facts: dict[str, Any] = json.loads(recipe.read_text())
+    except ValueError as error:
+        raise ValueError(f"{recipe}: damaged, not JSON ({error})") from None
     digest = hashlib.sha256(weights.read_bytes()).hexdigest()
     if facts.get("weights_sha256") != digest:
         raise ValueError(

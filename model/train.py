@@ -60,19 +60,44 @@ class Recipe:
     seed: int = 1
     epochs: int = 60
     batch: int = 256
-    lr: float = 5e-3
-    shift: float = 1.0
+    lr: float = 0.03
+    shift: float = 0.0
     rotate: float = 0.0
     zoom: float = 0.0
     label_smoothing: float = 0.0
     validation: int = 5000
     bfloat16: bool = True
-    threads: int = 2
+    threads: int = 1
+
+    def __post_init__(self) -> None:
+        for name in ("epochs", "batch", "validation", "threads"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} is {getattr(self, name)}, valid: 1 or more")
+        for name, top in (("shift", 28.0), ("rotate", 180.0), ("zoom", 0.9)):
+            if not 0.0 <= getattr(self, name) <= top:
+                raise ValueError(f"{name} is {getattr(self, name)}, valid: 0 to {top}")
+        if not 0.0 <= self.label_smoothing < 1.0:
+            raise ValueError(f"label_smoothing is {self.label_smoothing}, valid: 0 to below 1")
+        if not (self.lr > 0.0 and math.isfinite(self.lr)):
+            raise ValueError(f"lr is {self.lr}, valid: above 0")
+        if not 0 <= self.seed < 2**32:
+            raise ValueError(f"seed is {self.seed}, valid: 0 to {2**32 - 1}")
+
+    def command(self) -> str:
+        """Return the command that repeats this recipe, every option written out."""
+        words = ["python -m model.train", self.network]
+        for field in dataclasses.fields(self)[1:]:
+            option, value = field.name.replace("_", "-"), getattr(self, field.name)
+            if isinstance(value, bool):
+                words.append(f"--{option}" if value else f"--no-{option}")
+            else:
+                words.append(f"--{option} {value}")
+        return " ".join([*words, "--out FOLDER"])
 
 
 RECIPES = {
-    "mlp-mnist": Recipe("mlp-mnist", epochs=100, shift=1.5, rotate=10.0, zoom=0.1),
-    "tfc-mnist": Recipe("tfc-mnist", epochs=150, shift=0.5),
+    "mlp-mnist": Recipe("mlp-mnist", epochs=60, lr=0.05, shift=1.5, rotate=10.0, zoom=0.1),
+    "tfc-mnist": Recipe("tfc-mnist", epochs=150, lr=0.03),
 }
 
 
@@ -113,10 +138,10 @@ class Trainer:
         self.model = BinaryMLP(network(recipe.network))
         self.optimizer = torch.optim.Adam(self.model.parameters(), lr=recipe.lr)
         split = len(data.train_images) - recipe.validation
-        if not 0 < split < len(data.train_images):
+        if split < recipe.batch:
             raise ValueError(
-                f"validation is {recipe.validation} images, expected 1 to "
-                f"{len(data.train_images) - 1}"
+                f"validation is {recipe.validation} images: of {len(data.train_images)} that "
+                f"leaves {max(split, 0)} to train on, less than a batch of {recipe.batch}"
             )
         self.images = torch.from_numpy(data.train_images[:split].astype(np.float32))
         self.labels = torch.from_numpy(data.train_labels[:split].astype(np.int64))
@@ -188,7 +213,7 @@ class Trainer:
         try:
             with safe_open(path, "pt") as file:
                 state = json.loads((file.metadata() or {})["spinflow"])
-                tensors = {key: file.get_tensor(key) for key in file.keys()}
+                tensors = {key: file.get_tensor(key) for key in list(file.keys())}
             recipe = state["recipe"]
         except (SafetensorError, KeyError, json.JSONDecodeError):
             raise ValueError(f"{path}: not a checkpoint of model.train") from None
@@ -243,6 +268,7 @@ def train(recipe: Recipe, data: Dataset, out: Path, resume: bool = False) -> tup
     trainer.model.load_state_dict(trainer.best)
     trainer.model.centre_thresholds()
     facts = {
+        "command": recipe.command(),
         "recipe": dataclasses.asdict(recipe),
         "best_epoch": trainer.best_epoch,
         "validation_accuracy": trainer.best_correct / recipe.validation,
@@ -253,18 +279,18 @@ def train(recipe: Recipe, data: Dataset, out: Path, resume: bool = False) -> tup
 def main(arguments: list[str] | None = None) -> None:
     """Command line of training; each recipe field is an option."""
     parser = argparse.ArgumentParser(
-        prog="python -m model.train", description=__doc__.split("\n")[0]
+        prog="python -m model.train", description="Train a binary network."
     )
     parser.add_argument("network", choices=list(RECIPES))
     parser.add_argument("--out", type=Path, required=True, help="folder for checkpoint and results")
     parser.add_argument("--resume", action="store_true", help="go on from the folder's checkpoint")
     parser.add_argument("--data-dir", type=Path, help="a folder with your own copy of the data")
     for field in dataclasses.fields(Recipe)[1:]:
-        kind = type(field.default)
-        parser.add_argument(
-            f"--{field.name.replace('_', '-')}",
-            type=kind if kind is not bool else (lambda text: text.lower() in ("1", "true", "yes")),
-        )
+        option, kind = f"--{field.name.replace('_', '-')}", type(field.default)
+        if kind is bool:
+            parser.add_argument(option, action=argparse.BooleanOptionalAction)
+        else:
+            parser.add_argument(option, type=kind, help=f"{kind.__name__}; see model.train.Recipe")
     options = vars(parser.parse_args(arguments))
     chosen = {
         field.name: options[field.name]

@@ -8,14 +8,10 @@ energy both follow from the pulse width. The model is the same for both directio
 
 from __future__ import annotations
 
-from typing import Any, Union
-
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from model.mtj.condition import WriteCondition
-
-Array = np.ndarray[Any, np.dtype[np.float64]]
-ArrayLike = Union[float, "np.ndarray[Any, Any]", "list[float]"]
 
 MODEL = "asano2024-exponential"
 
@@ -33,7 +29,7 @@ CONVENTIONAL_RATE = 1e-8
 """Bit-error rate of a conventional write (Asano 2024: 1e-6 %), the base of the paper's savings."""
 
 
-def error_rate(pulse_s: ArrayLike) -> Array:
+def error_rate(pulse_s: ArrayLike) -> NDArray[np.float64]:
     """Return the rate at which writes of a pulse width fail, exp(-t / tau_P).
 
     Args:
@@ -50,7 +46,7 @@ def error_rate(pulse_s: ArrayLike) -> Array:
     return np.exp(-_pulse(pulse_s) / TAU_S)
 
 
-def pulse_for(rate: ArrayLike) -> Array:
+def pulse_for(rate: ArrayLike) -> NDArray[np.float64]:
     """Return the pulse width that fails at a given rate, -tau_P ln(rate).
 
     Args:
@@ -72,7 +68,7 @@ def pulse_for(rate: ArrayLike) -> Array:
     return -TAU_S * np.log(p) + 0.0
 
 
-def energy_per_bit(pulse_s: ArrayLike) -> Array:
+def energy_per_bit(pulse_s: ArrayLike) -> NDArray[np.float64]:
     """Return the energy of writing one bit, E = V I t.
 
     Args:
@@ -104,7 +100,7 @@ def from_rate(rate: float) -> WriteCondition:
     return from_pulse(float(pulse_for(rate)))
 
 
-def _pulse(pulse_s: ArrayLike) -> Array:
+def _pulse(pulse_s: ArrayLike) -> NDArray[np.float64]:
     t = np.asarray(pulse_s, np.float64)
     bad = ~((t >= 0.0) & np.isfinite(t))
     if np.any(bad):

@@ -1,0 +1,1 @@
+"""Tests of the data, the networks, their training and files, and the junction models."""
