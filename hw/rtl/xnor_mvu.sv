@@ -1,13 +1,14 @@
 // XNOR-popcount matrix-vector unit: Pe outputs in parallel, Simd inputs a cycle.
 //
-// Input word sf of a frame holds inputs sf*Simd ..; output word nf holds outputs nf*Pe .. . The first
-// of the Nf passes over the inputs takes them from the stream and keeps them, the others replay them.
+// Input word sf of a frame holds inputs sf*Simd ..; output word nf holds outputs nf*Pe .. . All Nf
+// passes over a frame's inputs read them from an input buffer of two frames, so the next frame comes
+// in while this one is worked on. With Sf = 1 a register and the stream itself are that buffer.
 // Weights come from a weight_mem at address nf*Sf + sf, one cycle after mem_en_o. With HasThreshold an
 // output is one bit, popcount >= threshold; without, it is the popcount itself.
 //
 // A result is started only if the output FIFO has room for it, so the wide datapath never stalls.
-// Latency: Sf + 5 cycles from the first input word to the first output. Throughput: one input word a
-// cycle in the first pass, (Mw/Simd)*(Mh/Pe) cycles a frame, no bubble between frames.
+// Latency: Sf + 6 cycles from the first input word to the first output, one less with Sf = 1.
+// Throughput: (Mw/Simd)*(Mh/Pe) cycles a frame, no bubble between frames.
 
 module xnor_mvu #(
   parameter int unsigned Mw   = 64,
@@ -55,15 +56,14 @@ module xnor_mvu #(
   logic [NfWidth-1:0]     nf_q;
   logic [AddrWidth-1:0]   addr_q;
   logic [CreditWidth-1:0] credit_q;
-  logic issue, sf_first, sf_last, nf_first, nf_last, room, pop;
+  logic issue, sf_first, sf_last, nf_first, nf_last, room, have_word, pop;
 
   assign sf_first = sf_q == '0;
   assign sf_last  = sf_q == SfWidth'(Sf - 1);
   assign nf_first = nf_q == '0;
   assign nf_last  = nf_q == NfWidth'(Nf - 1);
   assign room     = credit_q != '0 && rst_ni;
-  assign issue    = room && (!nf_first || in_valid_i);
-  assign in_ready_o = room && nf_first;
+  assign issue    = room && (!nf_first || have_word);
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni) begin
@@ -84,17 +84,38 @@ module xnor_mvu #(
   assign mem_en_o   = issue;
   assign mem_addr_o = addr_q;
 
-  // The input word of this fold, from the stream or replayed.
+  // The input word of this fold.
   logic [Simd-1:0] x_q;
-  if (Sf == 1) begin : gen_hold
+  if (Sf == 1) begin : gen_register
+    assign have_word  = in_valid_i;
+    assign in_ready_o = room && nf_first;
     always_ff @(posedge clk_i) begin
       if (issue && nf_first) x_q <= in_data_i[Simd-1:0];
     end
-  end else begin : gen_replay
-    (* ram_style = "distributed" *) logic [Simd-1:0] kept [Sf];
+  end else begin : gen_buffer
+    localparam int unsigned Words = 2 * Sf;
+    localparam int unsigned WordsWidth = $clog2(Words + 1);
+    (* ram_style = "distributed" *) logic [Simd-1:0] kept [Words];
+    logic [WordsWidth-1:0] write_q, level_q;   // level: words kept, from this frame's first
+    logic second_q, take, frame_end;           // this frame is in the second half
+
+    assign have_word  = level_q > WordsWidth'(sf_q);
+    assign in_ready_o = level_q != WordsWidth'(Words) && rst_ni;
+    assign take       = in_valid_i && in_ready_o;
+    assign frame_end  = issue && sf_last && nf_last;
+
     always_ff @(posedge clk_i) begin
-      if (issue && nf_first) kept[sf_q] <= in_data_i[Simd-1:0];
-      if (issue) x_q <= nf_first ? in_data_i[Simd-1:0] : kept[sf_q];
+      if (!rst_ni) begin
+        write_q  <= '0;
+        level_q  <= '0;
+        second_q <= 1'b0;
+      end else begin
+        if (take) write_q <= write_q == WordsWidth'(Words - 1) ? '0 : write_q + 1'b1;
+        if (frame_end) second_q <= !second_q;
+        level_q <= level_q + WordsWidth'(take) - (frame_end ? WordsWidth'(Sf) : '0);
+      end
+      if (take) kept[write_q[$clog2(Words)-1:0]] <= in_data_i[Simd-1:0];
+      if (issue) x_q <= kept[(second_q ? ($clog2(Words))'(Sf) : '0) + ($clog2(Words))'(sf_q)];
     end
   end
 
