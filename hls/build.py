@@ -33,13 +33,13 @@ GOLDEN_IMAGES = 32
 GOLDEN_SEED = 20190401
 
 
-def build(network: str, cycles: int | None = None, out: Path | None = None) -> dict[str, Any]:
+def build(source: Path, cycles: int | None = None, out: Path | None = None) -> dict[str, Any]:
     """Build the bundle of a network.
 
     Args:
-        network: its name; `build/<network>` holds model.onnx and model.json.
+        source: folder of model.onnx and model.json; its name is the network's.
         cycles: most cycles that a frame may take in any layer; the network's default if None.
-        out: folder of the bundle; `build/<network>` if None.
+        out: folder of the bundle; ``source`` if None.
 
     Returns:
         What was written to accel.json.
@@ -47,13 +47,12 @@ def build(network: str, cycles: int | None = None, out: Path | None = None) -> d
     Raises:
         BuildError: a file is missing or damaged, the target cannot be met or FINN failed.
     """
-    source = BUILD / network
     out = out or source
     trained = _read_trained(source)
     if cycles is None:
-        if network not in folding.DEFAULT_CYCLES:
-            raise BuildError(f"{network} has no default target; give --cycles")
-        cycles = folding.DEFAULT_CYCLES[network]
+        if source.name not in folding.DEFAULT_CYCLES:
+            raise BuildError(f"{source.name} has no default target; give --cycles")
+        cycles = folding.DEFAULT_CYCLES[source.name]
     if cycles < 1:
         raise BuildError(f"cycles per frame must be at least 1, not {cycles}")
     registers = _read_registers()
@@ -217,7 +216,7 @@ def main() -> int:
     parser.add_argument("--out", type=Path, help="folder of the bundle (build/NETWORK)")
     arguments = parser.parse_args()
     try:
-        accel = build(arguments.network, arguments.cycles, arguments.out)
+        accel = build(BUILD / arguments.network, arguments.cycles, arguments.out)
     except (BuildError, OSError) as error:
         print(f"hls.build: {error}", file=sys.stderr)
         return 1

@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
-import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -35,8 +34,6 @@ def _set_up() -> None:
     os.environ["XILINX_VIVADO"] = str(SCRATCH / "no-vivado" / "Vivado" / VIVADO_VERSION)
     # Every tensor is exact, so there is nothing for QONNX to round after each node.
     os.environ["SANITIZE_QUANT_TENSORS"] = "0"
-    warnings.filterwarnings("ignore", category=UserWarning)
-    warnings.filterwarnings("ignore", category=DeprecationWarning)
 
     import finn.util.settings
     import finn.xsi

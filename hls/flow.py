@@ -105,8 +105,7 @@ def run(network: Path, work: Path, board: dict[str, Any], cycles: int) -> Flow:
         ],
     )
     with working_in(work):
-        model = ModelWrapper(str(network))
-        _check_input(model, network)
+        model = _load(network)
         for step in resolve_build_steps(config):
             model = _run_step(step, model, config)
     return Flow(hardware_models[0], model)
@@ -124,12 +123,18 @@ def _run_step(step: Step, model: ModelWrapper, config: DataflowBuildConfig) -> M
         raise BuildError(f"FINN's {name} failed: {first_line} (all of it in finn.log)") from error
 
 
-def _check_input(model: ModelWrapper, network: Path) -> None:
+def _load(network: Path) -> ModelWrapper:
+    """Read a QONNX file; refuse one that is damaged or does not take one row of pixels."""
+    try:
+        model = ModelWrapper(str(network))
+    except Exception as error:  # protobuf and onnx raise classes of their own
+        raise BuildError(f"{network} cannot be read: {type(error).__name__}") from error
     constants = {tensor.name for tensor in model.graph.initializer}
     inputs = [tensor.name for tensor in model.graph.input if tensor.name not in constants]
     shapes = [model.get_tensor_shape(name) for name in inputs]
     if len(shapes) != 1 or shapes[0] is None or len(shapes[0]) != 2 or shapes[0][0] != 1:
         raise BuildError(f"{network}: the input has shape {shapes}, expected one of (1, pixels)")
+    return model
 
 
 def _state_input_type(model: ModelWrapper, _: DataflowBuildConfig) -> ModelWrapper:
@@ -149,17 +154,15 @@ def _round_thresholds(model: ModelWrapper, _: DataflowBuildConfig) -> ModelWrapp
 def _check_layers(model: ModelWrapper, _: DataflowBuildConfig) -> ModelWrapper:
     """Refuse all but: a one-bit threshold, binary layers with thresholds, a last one, an argmax."""
     nodes = list(model.graph.node)
-    place = "before layer fc0"
     layers = 0
     for node in nodes:
         if node.domain != hls.ops.ABSTRACT_DOMAIN:
+            place = f"after layer fc{layers - 1}" if layers else "before layer fc0"
             raise BuildError(f"operator {node.op_type} {place} cannot be mapped to hardware")
         if node.op_type == "MVAU":
-            place = f"in layer fc{layers}"
             if not getCustomOp(node).get_nodeattr("binaryXnorMode"):
                 raise BuildError(f"layer fc{layers} is not binary in its weights and inputs")
             layers += 1
-        place = f"after layer fc{layers - 1}" if layers else place
     expected = ["Thresholding", *["MVAU"] * layers, "LabelSelect"]
     if layers == 0 or [node.op_type for node in nodes] != expected:
         names = ", ".join(node.op_type for node in nodes)
