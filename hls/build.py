@@ -22,7 +22,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hls import folding
-from hls.common import BUILD, REPO, BuildError, sha256_file, write_atomically
+from hls.common import BUILD, REPO, BuildError, sha256_file
 
 FORMAT = 1
 REGISTERS = BUILD / "regs"
@@ -198,14 +198,17 @@ def _golden_images(pixels: int, threshold: int) -> npt.NDArray[np.uint8]:
 
 
 def _replace(out: Path, work: Path, accel: dict[str, Any]) -> None:
-    """Put a finished build in the place of the old bundle."""
+    """Put a finished build in the place of the old bundle, its accel.json last."""
+    description = work / "accel.json"
+    description.write_text(json.dumps(accel, indent=2) + "\n")
+    others = [made for made in work.iterdir() if made != description]
     (out / "accel.json").unlink(missing_ok=True)
-    for made in work.iterdir():
+    for made in others:
         target = out / made.name
         if target.is_dir():
             shutil.rmtree(target)
         made.replace(target)
-    write_atomically(out / "accel.json", json.dumps(accel, indent=2) + "\n")
+    description.replace(out / "accel.json")
 
 
 def main() -> int:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from pathlib import Path
 
 REPO = Path(__file__).resolve().parents[1]
@@ -18,10 +17,3 @@ class BuildError(Exception):
 def sha256_file(path: Path) -> str:
     """Return the SHA-256 of a file as hex digits."""
     return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
-def write_atomically(path: Path, text: str) -> None:
-    """Write a text file such that a reader sees the old one or the new one, never a part."""
-    scratch = path.with_name(f".{path.name}.{os.getpid()}")
-    scratch.write_text(text)
-    scratch.replace(path)
