@@ -5,10 +5,10 @@ finds first. Everything above it is pynq's own: Overlay, MMIO, DefaultIP, alloca
 may be made from any file of a bundle, as there is always one that exists: libaccel.so or accel.bit.
 The design is described by the accel.hwh beside it, and what is loaded is libaccel.so.
 
-What a PC would forgive and a board would not, shows here: the memory that the DMA sees is apart from
-the arrays, and only flush and invalidate copy between them; a transfer whose TLAST never comes never
-completes; an AXI error raises OSError. Nothing hangs: a register access, and a DMA transfer on which
-somebody waits, have a limit in clock cycles, after which TimeoutError names them.
+What a PC would forgive and a board would not, shows here: the memory that the DMA sees is apart
+from the arrays, and only flush and invalidate copy between them; a transfer whose TLAST never comes
+never completes; an AXI error raises OSError. Nothing hangs: a register access, and a DMA transfer
+on which somebody waits, have a limit in clock cycles, after which TimeoutError names them.
 
 Time passes only while somebody looks: with a register access, and while a transfer is waited for.
 """
@@ -18,6 +18,7 @@ from __future__ import annotations
 import bisect
 import ctypes
 import errno
+import weakref
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -475,12 +476,8 @@ class VirtualBoard(Device):
             bo=address,
             coherent=not cacheable,
         )
-        buffer.memory, buffer.pointer, buffer.return_to = self._memory, address, self
+        weakref.finalize(buffer, self._memory.free, address)
         return buffer
-
-    def return_pointer(self, pointer: int) -> None:
-        """Called by pynq when a buffer is gone."""
-        self._memory.free(pointer)
 
     def flush(self, bo: int, offset: int, ptr: int, size: int) -> None:
         """Copies from the processor's array to the DMA's memory."""

