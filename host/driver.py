@@ -20,6 +20,7 @@ import importlib
 import os
 import re
 import time
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -138,8 +139,21 @@ def background_words(memory: Memory, background: str) -> Words | None:
     return words.reshape(shape) & memory.segment_masks
 
 
-def _provide_device() -> None:
-    """Off the board, import the module that registers a pynq device in the board's place."""
+def _import_pynq() -> Any:
+    """Import pynq and, off the board, the module that registers a device in the board's place.
+
+    Not when this module is imported: pynq looks for its devices once.
+    """
+    with warnings.catch_warnings():
+        # pynq's own use of setuptools: nothing that a user of this driver could act on.
+        warnings.filterwarnings("ignore", message="pkg_resources is deprecated")
+        _import_device()
+        pynq = importlib.import_module("pynq")
+        importlib.import_module("pynq.lib.dma")  # registers the DMA's driver with Overlay
+    return pynq
+
+
+def _import_device() -> None:
     chosen = os.environ.get("SPINFLOW_DEVICE")
     if chosen is None and not _ZYNQ_FPGA_MANAGER.exists():
         chosen = _VIRTUAL_BOARD
@@ -178,12 +192,12 @@ class Accelerator:
         self.bundle = bundle
         self.wait_s = wait_s
         self._registers = bundle.registers
-        _provide_device()
-        import pynq  # Not earlier: pynq looks for its devices once.
-        import pynq.lib.dma  # Registers the DMA's driver with Overlay.
-
-        self._pynq = pynq
-        self._overlay = pynq.Overlay(str(bundle.overlay.resolve()))
+        self._pynq = _import_pynq()
+        with _named(f"loading {bundle.overlay}"):
+            try:
+                self._overlay = self._pynq.Overlay(str(bundle.overlay.resolve()))
+            except (RuntimeError, ValueError) as error:
+                raise DeviceError(f"{bundle.overlay} cannot be loaded: {error}") from None
         for cell in ("accel", "dma"):
             if cell not in self._overlay.ip_dict:
                 raise DeviceError(
@@ -348,10 +362,10 @@ class Accelerator:
 
     def _configure(self, memory: Memory, settings: Mapping[str, int]) -> None:
         self._wait_idle()
+        self._write("STATUS", self._registers.field("STATUS", "refused", 1))
         for name, value in settings.items():
             self._write_memory(memory, name, value)
         if self._status("refused"):
-            self._write("STATUS", self._registers.field("STATUS", "refused", 1))
             raise DeviceError(f"the accelerator was not idle and refused settings of {memory.name}")
 
     def errors(self, memory: str) -> tuple[str, float, float, int]:
@@ -449,7 +463,7 @@ class Accelerator:
             words = np.concatenate([np.array(part, dtype=np.uint32) for part in parts])
         return words.reshape(where.depth, where.segments)
 
-    def run(self, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    def run(self, images: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
         """Classify images.
 
         Args:
@@ -470,7 +484,7 @@ class Accelerator:
             labels[start : start + len(batch)] = self._transfer(batch)
         return labels
 
-    def _frames(self, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    def _frames(self, images: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
         shape = self.bundle.input_shape
         if not isinstance(images, np.ndarray) or images.dtype != np.uint8:
             found = images.dtype if isinstance(images, np.ndarray) else type(images).__name__
@@ -504,12 +518,14 @@ class Accelerator:
             self._dma.sendchannel.transfer(self._images_buffer, nbytes=batch.size)
             self._finish(self._dma.sendchannel, f"the DMA sending {count} images")
             self._finish(self._dma.recvchannel, f"the DMA receiving {count} labels")
+            received = int(self._dma.recvchannel.transferred)
+            if received != 4 * count:
+                raise DeviceError(
+                    f"the DMA received {received} bytes of labels, {4 * count} expected"
+                )
         except DeviceError:
             self._recover()
             raise
-        received = int(self._dma.recvchannel.transferred)
-        if received != 4 * count:
-            raise DeviceError(f"the DMA received {received} bytes of labels, {4 * count} expected")
         labels = np.array(self._labels_buffer[:count])
         if labels.max() >= self.bundle.classes:
             raise DeviceError(f"label {labels.max()} received, all are below {self.bundle.classes}")

@@ -450,6 +450,7 @@ def rate_figure(members: Sequence[Group]) -> Figure:
     # Rate 0 stands a good half decade left of the smallest rate.
     zero = rates[0] / 5 if rates else 1.0
     axis.set_xscale("log")
+    axis.set_xlim(zero / 1.6, (rates[-1] if rates else zero) * 1.6)
     for number, (label, points) in enumerate(curves.items()):
         # A few hundredths of a decade between curves, so that bars do not hide each other.
         aside = 10 ** (0.03 * (number - (len(curves) - 1) / 2))

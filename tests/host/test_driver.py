@@ -1,0 +1,328 @@
+"""The driver on the virtual board: what it does equals the emulator, what it cannot do it says."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import pytest
+
+from host import driver, rates
+from host.bundle import Bundle, load
+from host.driver import MODES, Accelerator, background_words
+from host.errors import DeviceError, InputError, RateError
+from model.mtj import exponential
+from sim.emulator import Emulator
+
+IMAGES = 30
+
+# One row: what rates every memory gets, by its index, and over what the weights are written.
+SETTINGS = [
+    ("flip", 1e-2, 1e-2, "zeros"),
+    ("flip", 0.5, 1e-3, "random:7"),
+    ("switch", 1e-2, 0.3, "ones"),
+    ("switch", 1.0, 1.0, "random:7"),
+    ("flip", 0.0, 0.0, "zeros"),
+]
+
+
+def emulator_counts(emulator: Emulator, bundle: Bundle) -> dict[str, tuple[int, ...]]:
+    counters = {memory.name: emulator.counters(memory.index) for memory in bundle.memories}
+    return {name: (c.written, c.switched, c.err1, c.err0) for name, c in counters.items()}
+
+
+def driver_counts(accelerator: Accelerator) -> dict[str, tuple[int, ...]]:
+    counters = accelerator.snapshot().memories
+    return {name: (c.written, c.switched, c.err1, c.err0) for name, c in counters.items()}
+
+
+def seed_of(index: int) -> int:
+    return rates.memory_seed(5, 2, index)
+
+
+def set_all(
+    accelerator: Accelerator, emulator: Emulator, mode: str, one: float, zero: float
+) -> None:
+    for memory in accelerator.bundle.memories:
+        seed = seed_of(memory.index)
+        accelerator.set_errors(memory.name, mode, one, zero, seed)
+        emulator.set_errors(memory.index, mode, rates.threshold(one), rates.threshold(zero), seed)
+
+
+def emulate_background(emulator: Emulator, bundle: Bundle, background: str) -> None:
+    for memory in bundle.select("weights"):
+        words = background_words(memory, background)
+        assert words is not None
+        emulator.write_weights(memory.index, words)
+
+
+@pytest.mark.parametrize("transfer", [1000, 7])
+def test_without_errors_the_labels_are_finns(
+    accelerator: Accelerator, golden: Any, transfer: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(driver, "FRAMES_A_TRANSFER", transfer)
+    images, labels = golden
+    with Accelerator(accelerator.bundle) as fresh:
+        fresh.write_weights()
+        assert fresh.run(images[:IMAGES]).tolist() == labels[:IMAGES].tolist()
+        square = images[:5].reshape((5, *accelerator.bundle.input_shape))
+        assert fresh.run(square).tolist() == labels[:5].tolist()
+        assert fresh.snapshot().frames == IMAGES + 5
+        assert fresh.snapshot().stalls == 0
+
+
+@pytest.mark.parametrize("setting", SETTINGS)
+def test_with_errors_all_is_as_emulated(
+    accelerator: Accelerator, golden: Any, setting: tuple[str, float, float, str]
+) -> None:
+    mode, one, zero, background = setting
+    bundle, images = accelerator.bundle, golden[0][:IMAGES]
+    emulator = Emulator(bundle.folder)
+    emulate_background(emulator, bundle, background)
+    emulator.clear()
+    set_all(accelerator, emulator, mode, one, zero)
+
+    written = accelerator.write_weights(background=background)
+    for memory in bundle.select("weights"):
+        emulator.write_weights(memory.index, bundle.weights[memory.name])
+    expected = emulator_counts(emulator, bundle)
+    for name, count in written.items():
+        assert (count.written, count.switched, count.err1, count.err0) == expected[name]
+    for memory in bundle.select("weights"):
+        read = accelerator.read_weights(memory.name)
+        assert np.array_equal(read, emulator.read_weights(memory.index))
+        if mode == "flip" and one == zero == 0.0:
+            assert np.array_equal(read, bundle.weights[memory.name])
+
+    emulator.soft_reset()
+    # The second run goes on where the streams and buffers stand; the third starts again.
+    for reset in (False, False, True):
+        if reset:
+            accelerator.soft_reset()
+            emulator.soft_reset()
+        assert accelerator.run(images).tolist() == emulator.run(images)[0].tolist()
+        assert driver_counts(accelerator) == emulator_counts(emulator, bundle)
+
+
+def test_a_soft_reset_keeps_weights_and_settings_and_clears_the_rest(
+    accelerator: Accelerator, golden: Any
+) -> None:
+    accelerator.write_weights()
+    accelerator.set_errors("fc1.buffer", "switch", 0.25, 0.125, 99)
+    first = accelerator.run(golden[0][:3])
+    assert accelerator.snapshot().cycles > 0
+    accelerator.soft_reset()
+    after = accelerator.snapshot()
+    assert (after.frames, after.cycles, after.stalls) == (0, 0, 0)
+    assert set(driver_counts(accelerator).values()) == {(0, 0, 0, 0)}
+    assert accelerator.errors("fc1.buffer") == ("switch", 0.25, 0.125, 99)
+    for name, words in accelerator.bundle.weights.items():
+        assert np.array_equal(accelerator.read_weights(name), words)
+    assert accelerator.run(golden[0][:3]).tolist() == first.tolist()
+
+
+def test_clear_zeroes_counters_but_not_streams(accelerator: Accelerator, golden: Any) -> None:
+    emulator = Emulator(accelerator.bundle.folder)
+    for memory in accelerator.bundle.select("weights"):
+        emulator.write_weights(memory.index, accelerator.bundle.weights[memory.name])
+    accelerator.write_weights()
+    set_all(accelerator, emulator, "flip", 0.2, 0.2)
+    for twin in (accelerator, emulator):
+        twin.soft_reset()
+    for _ in range(2):
+        labels = accelerator.run(golden[0][:5])
+        assert labels.tolist() == emulator.run(golden[0][:5])[0].tolist()
+        assert driver_counts(accelerator) == emulator_counts(emulator, accelerator.bundle)
+        accelerator.clear()
+        emulator.clear()
+    assert accelerator.snapshot().frames == 0
+
+
+def test_given_weights_are_written_where_they_belong(accelerator: Accelerator) -> None:
+    accelerator.write_weights()
+    memory = accelerator.bundle.memory("fc2.weights")
+    words = accelerator.bundle.weights[memory.name] ^ memory.segment_masks
+    counts = accelerator.write_weights({memory.name: words}, memories=[])
+    assert set(counts) == {memory.name}
+    assert counts[memory.name].written == counts[memory.name].switched == memory.bits
+    assert np.array_equal(accelerator.read_weights(memory.name), words)
+    other = "fc1.weights"
+    assert np.array_equal(accelerator.read_weights(other), accelerator.bundle.weights[other])
+
+
+def test_a_write_condition_sets_both_rates(accelerator: Accelerator) -> None:
+    condition = exponential.from_rate(1e-3)
+    accelerator.set_condition("fc0.buffer", condition, mode="switch", seed=4)
+    mode, one, zero, seed = accelerator.errors("fc0.buffer")
+    assert (mode, seed) == ("switch", 4)
+    assert one == zero == rates.rate(rates.threshold(condition.rate1))
+
+
+def test_backgrounds_are_what_they_say(bundle: Bundle) -> None:
+    memory = bundle.memory("fc0.weights")
+    zeros, ones = (background_words(memory, name) for name in ("zeros", "ones"))
+    assert zeros is not None and not zeros.any()
+    assert ones is not None and (ones == memory.segment_masks).all()
+    first, other = (background_words(memory, f"random:{seed}") for seed in (1, 2))
+    assert first is not None and other is not None and (first != other).any()
+    assert not (first & ~memory.segment_masks).any()
+    again = background_words(memory, "random:1")
+    assert again is not None and (first == again).all()
+    assert background_words(memory, "previous") is None
+
+
+# What a user may get wrong.
+
+IMAGE = np.zeros((2, 784), np.uint8)
+WRONG: list[tuple[Callable[[Accelerator], Any], type[Exception], str]] = [
+    (lambda a: a.run(IMAGE[:, :783]), InputError, "shape (n, 784), not (2, 783)"),
+    (lambda a: a.run(IMAGE[0]), InputError, "shape (n, 784), not (784,)"),
+    (lambda a: a.run(IMAGE.astype(np.float32)), InputError, "uint8 array (pixels 0 to 255)"),
+    (lambda a: a.run(IMAGE.astype(np.int64) - 1), InputError, "not int64"),
+    (lambda a: a.run(cast(Any, IMAGE.tolist())), InputError, "not list"),
+    (lambda a: a.run(IMAGE[:0]), InputError, "no images"),
+    (lambda a: a.set_errors("fc0.weights", "flip", -0.1), RateError, "must be a number from 0"),
+    (lambda a: a.set_errors("fc0.weights", "flip", 1.5), RateError, "must be a number from 0"),
+    (lambda a: a.set_errors("fc0.weights", "flip", math.nan), RateError, "rate nan"),
+    (lambda a: a.set_errors("fc0.weights", "flip", 1e-10), RateError, "the smallest is"),
+    (lambda a: a.set_errors("fc0.weights", "flip", 0.1, 1e-11), RateError, "the smallest is"),
+    (lambda a: a.set_errors("fc0.weights", "off", 0.1), RateError, "with mode off"),
+    (lambda a: a.set_errors("fc0.weights", "invert", 0.1), InputError, "off, flip, switch"),
+    (lambda a: a.set_errors("fc0.weights", "flip", 0.1, seed=2**32), InputError, "seed"),
+    (lambda a: a.set_errors("fc9.buffer", "flip", 0.1), InputError, "no memory 'fc9.buffer'"),
+    (lambda a: a.read_weights("fc0.buffer"), InputError, "fc0.buffer holds no weights"),
+    (lambda a: a.write_weights(memories=["fc0.buffer"]), InputError, "holds no weights"),
+    (lambda a: a.write_weights(background="noise"), InputError, "background 'noise'"),
+    (lambda a: a.write_weights(background="random:"), InputError, "background 'random:'"),
+    (lambda a: a.write_weights(background="random:4294967296"), InputError, "background"),
+    (
+        lambda a: a.write_weights({"fc1.weights": np.zeros((255, 1), np.uint32)}),
+        InputError,
+        "must be uint32 of shape (256, 1), not uint32 (255, 1)",
+    ),
+    (
+        lambda a: a.write_weights({"fc1.weights": np.zeros((256, 1), np.int64)}),
+        InputError,
+        "must be uint32 of shape (256, 1), not int64 (256, 1)",
+    ),
+    (
+        lambda a: a.write_weights({"fc1.weights": np.full((256, 1), 1 << 16, np.uint32)}),
+        InputError,
+        "bits beyond the 16 of a word",
+    ),
+]
+
+
+@pytest.fixture(scope="module")
+def shared(bundle: Bundle) -> Iterator[Accelerator]:
+    with Accelerator(bundle) as accelerator:
+        accelerator.write_weights()
+        yield accelerator
+
+
+@pytest.mark.parametrize(("act", "kind", "line"), WRONG, ids=[line for _, _, line in WRONG])
+def test_bad_input_gives_one_line_and_changes_nothing(
+    shared: Accelerator, act: Callable[[Accelerator], Any], kind: type[Exception], line: str
+) -> None:
+    before = {memory.name: shared.errors(memory.name) for memory in shared.bundle.memories}
+    with pytest.raises(kind, match=re.escape(line)) as caught:
+        act(shared)
+    assert "\n" not in str(caught.value)
+    assert {memory.name: shared.errors(memory.name) for memory in shared.bundle.memories} == before
+    for name, words in shared.bundle.weights.items():
+        assert np.array_equal(shared.read_weights(name), words)
+
+
+# What the device may get wrong. The virtual board is made faulty, not the driver.
+
+
+def board() -> Any:
+    from pynq.pl_server.device import Device
+
+    return Device.active_device
+
+
+def test_another_build_is_refused(changed_bundle: Callable[..., Path]) -> None:
+    described = load(changed_bundle(lambda d: d.update(build_id=d["build_id"] ^ 1)))
+    with pytest.raises(DeviceError, match=r"BUILD_ID reads .* another accelerator is loaded"):
+        Accelerator(described)
+
+
+def test_other_memories_than_the_registers_say_are_refused(
+    changed_bundle: Callable[..., Path],
+) -> None:
+    described = load(changed_bundle(lambda d: d["memories"][4].update(depth=63)))
+    with pytest.raises(DeviceError, match=r"memory 4 is .*64.* in the registers"):
+        Accelerator(described)
+
+
+def test_a_register_that_never_answers_is_named(accelerator: Accelerator) -> None:
+    board().accelerator.access_limit = 0
+    with pytest.raises(DeviceError, match="reading STATUS: ") as caught:
+        accelerator.set_errors("fc0.buffer", "flip", 0.1)
+    assert "\n" not in str(caught.value)
+
+
+def test_labels_that_never_come_are_named_and_the_driver_recovers(
+    accelerator: Accelerator, golden: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    accelerator.write_weights()
+    slave = board().accelerator
+    board().dma.stall_limit = 10_000
+    place = accelerator.bundle.registers.globals["FRAMES_PER_TRANSFER"]
+    write = slave.write
+
+    def deaf(offset: int, values: Any, stride: int) -> None:
+        if offset != place:
+            write(offset, values, stride)
+
+    with monkeypatch.context() as patch:
+        # FRAMES_PER_TRANSFER stays 1, so that TLAST comes after the first label.
+        patch.setattr(slave, "write", deaf)
+        with pytest.raises(DeviceError, match="the DMA received 4 bytes of labels, 12 expected"):
+            accelerator.run(golden[0][:3])
+        write(place, np.array([1000], np.uint32), 4)
+        with pytest.raises(DeviceError, match=r"the DMA receiving 3 labels: .*never completes"):
+            accelerator.run(golden[0][:3])
+    assert accelerator.run(golden[0][:3]).tolist() == golden[1][:3].tolist()
+
+
+def test_an_accelerator_that_stays_busy_is_named(bundle: Bundle, golden: Any) -> None:
+    with Accelerator(bundle, wait_s=0.2) as accelerator:
+        half = board().allocate((100,), np.uint8)
+        half.flush()
+        overlay_dma = accelerator._dma
+        overlay_dma.sendchannel.transfer(half)
+        overlay_dma.sendchannel.wait()
+        for act in (
+            lambda: accelerator.set_errors("fc0.buffer", "flip", 0.1),
+            accelerator.write_weights,
+            lambda: accelerator.read_weights("fc0.weights"),
+            lambda: accelerator.run(golden[0][:1]),
+        ):
+            with pytest.raises(DeviceError, match=r"STATUS.idle\) did not answer within 0.2 s"):
+                act()
+        accelerator.soft_reset()
+        accelerator.write_weights()
+        assert accelerator.run(golden[0][:1]).tolist() == golden[1][:1].tolist()
+
+
+def test_settings_that_the_accelerator_refuses_are_an_error(
+    accelerator: Accelerator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    half = board().allocate((100,), np.uint8)
+    accelerator._dma.sendchannel.transfer(half)
+    accelerator._dma.sendchannel.wait()
+    # As if the frame had come between the driver's look at STATUS.idle and its write.
+    monkeypatch.setattr(accelerator, "_wait_idle", lambda: None)
+    with pytest.raises(DeviceError, match=r"refused settings of fc0\.buffer"):
+        accelerator.set_errors("fc0.buffer", "flip", 0.1)
+    monkeypatch.undo()
+    accelerator.soft_reset()
+    assert accelerator.errors("fc0.buffer")[0] == MODES[0]
+    accelerator.set_errors("fc0.buffer", "flip", 0.1)
+    assert accelerator.errors("fc0.buffer")[0] == "flip"
