@@ -116,8 +116,10 @@ class Window:
         return self
 
     def _part(self, key: Any) -> Window:
-        # An int alone gives a scalar in numpy; with an ellipsis it stays an array with a place.
-        part = self._shadow[key if isinstance(key, tuple) else (key, ...)]
+        keys = key if isinstance(key, tuple) else (key,)
+        if not any(one is ... for one in keys):
+            keys += (...,)  # integers alone would give a scalar, which has no place
+        part = self._shadow[keys]
         if not np.may_share_memory(part, self._shadow) and part.size:
             raise TypeError("registers are chosen by integers and slices only")
         return self._window(part)

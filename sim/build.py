@@ -195,9 +195,9 @@ def _fingerprint(
         Path(__file__).read_text(encoding="utf-8"),
     ]
     digest.update(repr(facts).encode())
-    files = {Path(source) for source in sources if Path(source).is_file()}
-    files.update(path for path in (bundle / "rtl").rglob("*") if path.is_file())
-    for path in [*sorted(files), HARNESS]:
+    listed = [Path(source) for source in sources if Path(source).is_file()]
+    beside = sorted(path for path in (bundle / "rtl").rglob("*") if path.is_file())
+    for path in [*listed, *beside, HARNESS]:
         digest.update(path.name.encode())
         digest.update(path.read_bytes())
     return digest.hexdigest()

@@ -1,0 +1,78 @@
+"""Building the library: what it is made of, when it is built again, what it says when it cannot."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from sim import build
+from sim.bundle import BundleError
+
+
+def copied(bundle: Path, folder: Path) -> Path:
+    """A bundle of its own, objects and all, so that tests leave the real one alone."""
+    return Path(shutil.copytree(bundle, folder / "copy", ignore=shutil.ignore_patterns("*.gch")))
+
+
+def test_nothing_is_built_twice(bundle_folder: Path, tmp_path: Path) -> None:
+    bundle = copied(bundle_folder, tmp_path)
+    before = (bundle / "libaccel.so").stat().st_mtime_ns
+    section = json.loads((bundle / "accel.json").read_text())["simulator"]
+    # Another run of the bundle's build writes the description without the section.
+    description = json.loads((bundle / "accel.json").read_text())
+    del description["simulator"]
+    (bundle / "accel.json").write_text(json.dumps(description))
+    build.build(bundle)
+    assert (bundle / "libaccel.so").stat().st_mtime_ns == before
+    assert json.loads((bundle / "accel.json").read_text())["simulator"] == section
+
+
+def test_a_failed_build_says_why_in_one_line(
+    bundle_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bundle = copied(bundle_folder, tmp_path)
+    before = (bundle / "accel.json").read_text()
+    with open(bundle / "rtl" / "accel.sv", "a") as file:
+        file.write("module broken(; endmodule\n")
+    assert build.main([str(bundle)]) == 1
+    message = capsys.readouterr().err
+    assert message.startswith("sim.build: Verilator or the C++ compiler failed: %Error: ")
+    assert message.count("\n") == 1
+    assert (bundle / "accel.json").read_text() == before
+    assert (bundle / "libaccel.so").exists()
+
+
+def test_files_that_are_not_there(
+    bundle_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rtl = tmp_path / "rtl"
+    with pytest.raises(BundleError, match=r"files\.f is missing"):
+        build.source_files(tmp_path)
+    rtl.mkdir()
+    (rtl / "files.f").write_text("hw/rtl/gone.sv\n")
+    with pytest.raises(BundleError, match=r"files\.f lists hw/rtl/gone\.sv"):
+        build.source_files(tmp_path)
+    assert build.main([str(tmp_path)]) == 1
+    assert "is not a bundle" in capsys.readouterr().err
+
+
+def test_sources_of_both_folders(tmp_path: Path) -> None:
+    rtl = tmp_path / "rtl"
+    rtl.mkdir()
+    (rtl / "accel.sv").write_text("")
+    (rtl / "files.f").write_text("// comment\n+define+A=1\n\nhw/rtl/spinflow_pkg.sv\naccel.sv\n")
+    option, package, top = build.source_files(tmp_path)
+    assert option == "+define+A=1"
+    assert Path(package) == build.REPOSITORY / "hw" / "rtl" / "spinflow_pkg.sv"
+    assert Path(top) == (rtl / "accel.sv").resolve()
+
+
+def test_taps_become_a_table() -> None:
+    tap = {"name": "fc0.buffer", "signal": "fc0_buffer", "element_bits": 3, "per_word": 5}
+    header = build.taps_header([tap])
+    assert '{"fc0.buffer", 2,' in header
+    assert (
+        "if (!(root.accel__DOT__fc0_buffer_valid && root.accel__DOT__fc0_buffer_ready))" in header
+    )
+    assert "append<2>(record, root.accel__DOT__fc0_buffer_data)" in header
