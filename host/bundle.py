@@ -233,6 +233,11 @@ def load(folder: Path) -> Bundle:
                 f"input of {described['input']['bytes_per_frame']} bytes a frame: must be the "
                 f"{bundle.pixels} of its shape, and a multiple of 4"
             )
+        if bundle.pixels >= 2**bundle.length_bits:
+            raise BundleError(
+                f"a frame of {bundle.pixels} bytes does not fit the DMA's length register of "
+                f"{bundle.length_bits} bits"
+            )
     except BundleError as error:
         raise BundleError(f"{folder}: {error}") from None
     except (KeyError, TypeError, ValueError, AttributeError) as error:

@@ -61,6 +61,7 @@ FAULTS: list[tuple[Change, str]] = [
     (lambda d: d.pop("simulator"), "neither accel.bit nor a simulator library"),
     (lambda d: d["simulator"].update(sha256="0" * 64), "libaccel.so is damaged"),
     (lambda d: d["input"].update(bytes_per_frame=785), "input of 785 bytes a frame"),
+    (lambda d: d["dma"].update(length_bits=9), "does not fit the DMA's length register of 9 bits"),
     (lambda d: d.update(network="../mlp"), "network name '../mlp'"),
 ]
 
