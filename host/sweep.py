@@ -241,12 +241,14 @@ class Bench:
         names = [memory.name for memory in chosen if memory.is_weights]
         first = 0 if trial.background == "previous" else trial.repeat
         counts = Counts()
+        # Rate 0 makes no error in any mode, and mode off writes at the speed of the bus.
+        mode = trial.mode if trial.point.rate1 or trial.point.rate0 else "off"
         # Over the background `previous`, repeat n rewrites what repeat n - 1 left.
         for repeat in range(first, trial.repeat + 1):
             for memory in chosen:
                 self.accelerator.set_errors(
                     memory.name,
-                    trial.mode,
+                    mode,
                     trial.point.rate1,
                     trial.point.rate0,
                     rates.memory_seed(trial.seed, repeat, memory.index),
