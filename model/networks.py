@@ -45,9 +45,9 @@ NETWORKS = {
     spec.name: spec
     for spec in (
         # Hirtzlin et al. 2019, fig. 2: the MNIST network.
-        NetworkSpec("mlp-mnist", (784, 1024, 1024, 10), 96, 2.0**-5),
+        NetworkSpec("mlp-mnist", (784, 1024, 1024, 10), 64, 2.0**-5),
         # The TFC of Brevitas' bnn_pynq and of BNN-PYNQ.
-        NetworkSpec("tfc-mnist", (784, 64, 64, 64, 10), 96, 2.0**-3),
+        NetworkSpec("tfc-mnist", (784, 64, 64, 64, 10), 64, 2.0**-3),
     )
 }
 
