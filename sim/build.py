@@ -91,7 +91,8 @@ def _build(bundle: Path, variant: Variant) -> Path:
             "sources": fingerprint,
         }
         _write_atomically(record, section)
-    # Another build of the bundle may have written a description without the section.
+    # The bundle may have been written again, meanwhile or since, and without the section.
+    description = read_description(bundle)
     if description.get(variant.section) != section:
         description[variant.section] = section
         _write_atomically(bundle / DESCRIPTION, description)
