@@ -40,6 +40,11 @@ class Stage:
         return str(self.op.onnx_node.op_type)
 
     @property
+    def is_boundary(self) -> bool:
+        """Whether the stream it writes is a layer boundary: all but those of width converters."""
+        return not isinstance(self.op, hls.ops.StreamingDataWidthConverter_rtl)
+
+    @property
     def out_bits(self) -> int:
         """Bits of the stream it writes, padded to whole bytes."""
         return int(self.op.get_outstream_width_padded())
@@ -195,7 +200,7 @@ def plan(model: ModelWrapper, control_bytes: int, range_bytes: int, max_memories
         stages=stages,
         weights=weights,
         buffers=buffers,
-        taps=[_tap(stage) for stage in stages if isinstance(stage.op, hls.ops.SpinflowRTL)],
+        taps=[_tap(stage) for stage in stages if stage.is_boundary],
         layers=_layers(stages, weights, buffers),
         pixels=stages[0].op.get_nodeattr("NumChannels"),
         cycles_per_frame=max(int(stage.op.get_exp_cycles()) for stage in stages),

@@ -24,6 +24,7 @@ from finn.custom_op.fpgadataflow.hwcustomop import HWCustomOp
 from finn.custom_op.fpgadataflow.labelselect import LabelSelect
 from finn.custom_op.fpgadataflow.matrixvectoractivation import MVAU
 from finn.custom_op.fpgadataflow.rtlbackend import RTLBackend
+from finn.custom_op.fpgadataflow.streamingdatawidthconverter import StreamingDataWidthConverter
 from finn.custom_op.fpgadataflow.thresholding import Thresholding
 from finn.transformation.fpgadataflow import specialize_layers
 from finn.util.exception import FINNUserError
@@ -279,6 +280,54 @@ class LabelSelect_rtl(LabelSelect, SpinflowRTL):
         return sv_instance(self.rtl_module, place.name, parameters, stream_ports(place))
 
 
+class StreamingDataWidthConverter_rtl(rtl_ops.StreamingDataWidthConverter_rtl, SpinflowRTL):
+    """Several words into one: the module `stream_widen`.
+
+    Converters to narrower words, or by a broken ratio, stay FINN's.
+    """
+
+    rtl_module = "stream_widen"
+
+    @property
+    def is_widening(self) -> bool:
+        """Whether this node is ours."""
+        in_bits, out_bits = self.get_nodeattr("inWidth"), self.get_nodeattr("outWidth")
+        return bool(out_bits > in_bits and out_bits % in_bits == 0)
+
+    def execute_node(self, context: dict[str, Any], graph: Any) -> None:
+        """Compute in Python, as FINN does before a layer is specialised."""
+        StreamingDataWidthConverter.execute_node(self, context, graph)
+
+    def generate_hdl(self, model: ModelWrapper, fpgapart: str, clk: float) -> None:
+        """Generate nothing for a widening by a whole ratio; else as FINN does."""
+        backend = SpinflowRTL if self.is_widening else rtl_ops.StreamingDataWidthConverter_rtl
+        backend.generate_hdl(self, model, fpgapart, clk)
+
+    def get_rtl_file_list(self, abspath: bool = False) -> list[str]:
+        """Return the module's files."""
+        backend = SpinflowRTL if self.is_widening else rtl_ops.StreamingDataWidthConverter_rtl
+        files: list[str] = backend.get_rtl_file_list(self, abspath)
+        return files
+
+    def instance(self, model: ModelWrapper, place: Place) -> str:
+        """Return our converter, or FINN's generated one."""
+        if self.is_widening:
+            in_bits = self.get_nodeattr("inWidth")
+            parameters = {"InBits": in_bits, "Ratio": self.get_nodeattr("outWidth") // in_bits}
+            return sv_instance(self.rtl_module, place.name, parameters, stream_ports(place))
+        ports = {
+            "ap_clk": "aclk",
+            "ap_rst_n": "core_rst_n",
+            "in0_V_TDATA": f"{place.source}_data",
+            "in0_V_TVALID": f"{place.source}_valid",
+            "in0_V_TREADY": f"{place.source}_ready",
+            "out0_V_TDATA": f"{place.sink}_data",
+            "out0_V_TVALID": f"{place.sink}_valid",
+            "out0_V_TREADY": f"{place.sink}_ready",
+        }
+        return sv_instance(self.get_nodeattr("gen_top_module"), place.name, {}, ports)
+
+
 class MRAMBuffer(HWCustomOp):
     """A feature map kept in MRAM on its way to the next layer; without errors the identity.
 
@@ -384,7 +433,13 @@ def register() -> None:
     """Make FINN find these ops and choose the RTL one for every binary matrix."""
     abstract_ops.custom_op["MRAMBuffer"] = MRAMBuffer
     add_op_to_domain(ABSTRACT_DOMAIN, MRAMBuffer)
-    for op in (MVAU_rtl, Thresholding_rtl, LabelSelect_rtl, MRAMBuffer_rtl):
+    for op in (
+        MVAU_rtl,
+        Thresholding_rtl,
+        LabelSelect_rtl,
+        StreamingDataWidthConverter_rtl,
+        MRAMBuffer_rtl,
+    ):
         rtl_ops.custom_op[op.__name__] = op
         add_op_to_domain(RTL_DOMAIN, op)
     specialize_layers._determine_impl_style = _implementation_style

@@ -9,7 +9,7 @@ from typing import Any
 from hls.common import REPO, RTL
 from hls.design import PIXELS, Design, Stage
 from hls.layout import stride_of
-from hls.ops import Place, SpinflowRTL, sv_instance
+from hls.ops import Place, sv_instance
 
 COLUMNS = 100
 
@@ -44,9 +44,9 @@ def _copy_converters(design: Design, folder: Path) -> list[str]:
     library: dict[str, None] = {}
     wrappers = []
     for stage in design.stages:
-        if isinstance(stage.op, SpinflowRTL):
-            continue
         for source in map(Path, stage.op.get_rtl_file_list(abspath=True)):
+            if source.parent == RTL:
+                continue
             shutil.copyfile(source, folder / source.name)
             if source.stem == stage.op.get_nodeattr("gen_top_module"):
                 wrappers.append(source.name)
@@ -181,7 +181,7 @@ def _shell(design: Design, build_id: int) -> str:
     }
     streams = "\n\n".join(_stream(stage) for stage in design.stages)
     return f"""\
-{_rule("Streams between the stages; those of our own layers are what simulation watches")}
+{_rule("Streams between the stages; those at a layer's end are what simulation watches")}
 
   logic [31:0] {PIXELS}_data;
   logic        {PIXELS}_valid;
@@ -208,7 +208,7 @@ def _shell(design: Design, build_id: int) -> str:
 
 def _stream(stage: Stage) -> str:
     """Declare the stream that a stage writes."""
-    tapped = " /* verilator public_flat_rd */" if isinstance(stage.op, SpinflowRTL) else ""
+    tapped = " /* verilator public_flat_rd */" if stage.is_boundary else ""
     kind = f"logic [{stage.out_bits - 1}:0]"
     return "\n".join(
         [
@@ -223,7 +223,7 @@ def _stage(design: Design, stage: Stage) -> str:
     """Return the section of one stage."""
     title = {
         "Thresholding_rtl": "pixels to bits",
-        "StreamingDataWidthConverter_rtl": "FINN's width converter",
+        "StreamingDataWidthConverter_rtl": "width converter",
         "MVAU_rtl": "binary matrix with its weights",
         "MRAMBuffer_rtl": "feature map in MRAM",
         "LabelSelect_rtl": "argmax",
@@ -231,9 +231,7 @@ def _stage(design: Design, stage: Stage) -> str:
     section = f"{_rule(f'{stage.place.name}: {title}')}\n\n"
     if stage.op_type == "MVAU_rtl":
         section += _weight_memory(design, stage.place)
-    if isinstance(stage.op, SpinflowRTL):
-        return section + stage.op.instance(design.model, stage.place)
-    return section + _converter(stage)
+    return section + stage.op.instance(design.model, stage.place)
 
 
 def _weight_memory(design: Design, place: Place) -> str:
@@ -259,21 +257,6 @@ def _weight_memory(design: Design, place: Place) -> str:
 
 {sv_instance("weight_mem", f"{place.name}_weights", parameters, ports)}
 """
-
-
-def _converter(stage: Stage) -> str:
-    place = stage.place
-    ports = {
-        "ap_clk": "aclk",
-        "ap_rst_n": "core_rst_n",
-        "in0_V_TDATA": f"{place.source}_data",
-        "in0_V_TVALID": f"{place.source}_valid",
-        "in0_V_TREADY": f"{place.source}_ready",
-        "out0_V_TDATA": f"{place.sink}_data",
-        "out0_V_TVALID": f"{place.sink}_valid",
-        "out0_V_TREADY": f"{place.sink}_ready",
-    }
-    return sv_instance(stage.op.get_nodeattr("gen_top_module"), place.name, {}, ports)
 
 
 def _packed(values: list[int], form: str = "32'd{}") -> str:

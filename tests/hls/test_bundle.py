@@ -118,7 +118,7 @@ def test_top_is_readable_and_carries_the_build_id(bundle):
     top = (bundle.folder / "rtl" / "accel.sv").read_text()
     assert max(map(len, top.splitlines())) <= 100
     assert f"32'h{bundle.accel['build_id']:08X}" in top
-    assert top.count("StreamingDataWidthConverter_rtl_") == 3
+    assert top.count("  stream_widen #(") == 3
 
 
 def test_verilator_takes_the_top(bundle):

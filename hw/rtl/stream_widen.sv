@@ -1,0 +1,45 @@
+// Width converter: collects `Ratio` words into one, the first in the lowest bits.
+//
+// Latency: one cycle from the last word. Throughput: one input word a cycle, without a gap between
+// output words.
+
+module stream_widen #(
+  parameter int unsigned InBits = 2,
+  parameter int unsigned Ratio  = 512,
+  localparam int unsigned InWidth  = 8 * ((InBits + 7) / 8),
+  localparam int unsigned OutWidth = 8 * ((InBits * Ratio + 7) / 8)
+) (
+  input  logic                clk_i,
+  input  logic                rst_ni,
+  input  logic [InWidth-1:0]  in_data_i,
+  input  logic                in_valid_i,
+  output logic                in_ready_o,
+  output logic [OutWidth-1:0] out_data_o,
+  output logic                out_valid_o,
+  input  logic                out_ready_i
+);
+
+  localparam int unsigned CountWidth = $clog2(Ratio + 1);
+
+  if (Ratio < 2) begin : gen_bad_ratio
+    $error("stream_widen: Ratio %0d is below 2", Ratio);
+  end
+
+  logic [InBits*Ratio-1:0] word_q;
+  logic [CountWidth-1:0]   count_q;   // words collected
+  logic take, give;
+
+  assign out_valid_o = count_q == CountWidth'(Ratio);
+  assign in_ready_o  = rst_ni && (!out_valid_o || out_ready_i);
+  assign take        = in_valid_i && in_ready_o;
+  assign give        = out_valid_o && out_ready_i;
+
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni) count_q <= '0;
+    else         count_q <= (give ? '0 : count_q) + CountWidth'(take);
+    if (take) word_q <= {in_data_i[InBits-1:0], word_q[InBits*Ratio-1:InBits]};
+  end
+
+  assign out_data_o = OutWidth'(word_q);
+
+endmodule
