@@ -1,7 +1,7 @@
 """What the RTL should do, in plain Python integers, written from docs/contracts.md alone.
 
-Words are integers, bit 0 first. Nothing here is fast and nothing comes from `sim/`: where the two agree
-with the RTL, they agree for two reasons.
+Words are integers, bit 0 first. Nothing here is fast and nothing comes from `sim/`: where the two
+agree with the RTL, they agree for two reasons.
 """
 
 from __future__ import annotations
@@ -79,9 +79,10 @@ class Counts:
 
 
 def write_word(
-    mode: int, width: int, old: int, target: int, hit1: int, hit0: int
+    mode: int, width: int, old: int, target: int, hits: tuple[int, int]
 ) -> tuple[int, Counts]:
     """What a write of `width` bits stores and counts, from its hits on a 1 and on a 0."""
+    hit1, hit0 = hits
     stored = 0
     counts = Counts()
     for i in range(width):
@@ -100,12 +101,16 @@ class Stream:
     config: Config = field(default_factory=Config)
     position: int = 0
 
+    def draw(self) -> int:
+        """The next draw."""
+        self.position += 1
+        return draw(self.config.seed, self.position - 1)
+
     def hits(self, width: int) -> tuple[int, int]:
         """Which of the next `width` bits err as a 1 and as a 0; with mode off nothing is drawn."""
         if self.config.mode == OFF:
             return 0, 0
-        draws = [draw(self.config.seed, self.position + i) for i in range(width)]
-        self.position += width
+        draws = [self.draw() for _ in range(width)]
         return (
             word_of([errs(value, self.config.rate1) for value in draws]),
             word_of([errs(value, self.config.rate0) for value in draws]),
@@ -135,8 +140,10 @@ class Buffer:
     def write(self, target: int) -> int:
         """Writes a word and returns what is read back."""
         address = self.written % self.depth
-        stored, counts = write_word(self.stream.config.mode, self.width, self.words[address], target,
-                                    *self.stream.hits(self.width))  # fmt: skip
+        hits = self.stream.hits(self.width)
+        stored, counts = write_word(
+            self.stream.config.mode, self.width, self.words[address], target, hits
+        )
         self.words[address] = stored
         self.written += 1
         self.counts.add(counts)
@@ -166,8 +173,10 @@ class Weights:
         """Writes a segment with errors; the upper bits of a short one do not exist."""
         width = min(32, self.width - 32 * segment)
         mask = (1 << width) - 1
-        stored, counts = write_word(self.stream.config.mode, width, self.read(word, segment),
-                                    target & mask, *self.stream.hits(width))  # fmt: skip
+        hits = self.stream.hits(width)
+        stored, counts = write_word(
+            self.stream.config.mode, width, self.read(word, segment), target & mask, hits
+        )
         self.words[word] &= ~(MASK32 << 32 * segment)
         self.words[word] |= stored << 32 * segment
         self.counts.add(counts)

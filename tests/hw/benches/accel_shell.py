@@ -1,0 +1,340 @@
+"""accel_shell: registers, weights and frames over AXI-Lite with pauses, while the streams run.
+
+In the place of the layers there is a list of labels, one a frame, and in that of the weight
+memories a list of words.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import cocotb
+
+from tests.hw.benches.axi import CLEAR, IDLE, REFUSED, SNAPSHOT, SOFT_RESET, Registers, address_of
+from tests.hw.benches.base import Bench, Sink, Source, equal, parameter
+from tests.hw.benches.memories import WeightMemories, fields
+from tests.hw.models import ALWAYS, FLIP, SWITCH, Config, Counts, Weights
+
+CORE_RESET_CYCLES = 16
+COUNTERS = "WRITTEN", "SWITCHED", "ERR1", "ERR0"
+
+
+class ShellBench(Bench):
+    """The shell, its AXI-Lite master, both ends of its streams and models of what it holds."""
+
+    def __init__(self, dut: Any) -> None:
+        super().__init__(dut, "aclk", "aresetn")
+        self.weights = parameter("NumWeights")
+        self.memories = self.weights + parameter("NumBuffers")
+        self.beats = parameter("InBeats")
+        self.layers, self.widths, self.depths = (
+            fields(parameter(name), self.memories) for name in ("Layer", "Width", "Depth")
+        )
+        self.bases = fields(parameter("Base"), self.weights)
+        self.models = [
+            Weights(w, d) for w, d in zip(self.widths, self.depths, strict=True)
+        ][: self.weights]  # fmt: skip
+        self.storage = WeightMemories(
+            self, self.depths[: self.weights], [model.segments for model in self.models]
+        )
+        self.source = Source(self, dut.s_axis_tdata, dut.s_axis_tvalid, dut.s_axis_tready)
+        self.core_in = Sink(self, dut.in_data_o, dut.in_valid_o, dut.in_ready_i)
+        self.core_in.steady = False  # a weight access holds words back
+        self.core_out = Source(self, dut.label_data_i, dut.label_valid_i, dut.label_ready_o)
+        self.sink = Sink(self, dut.m_axis_tdata, dut.m_axis_tvalid, dut.m_axis_tready)
+        self.agents.append(self)
+        self.registers = Registers(dut, self.rng)
+        self.buffer_traffic = False
+        self.core_in_reset = 0  # cycles
+        self.labels: list[int] = []
+        self.lasts: list[int] = []
+        self.clear()
+        dut.buffer_count_i.value = dut.buffer_stall_i.value = 0
+        dut.s_axi_awprot.value = dut.s_axi_arprot.value = 0
+
+    def clear(self) -> None:
+        """What a clear of the counters does."""
+        self.counts = [Counts() for _ in range(self.memories)]
+        for model, counts in zip(self.models, self.counts, strict=False):
+            model.counts = counts
+        self.cycles_busy = self.stalls = self.frames = 0
+
+    def core_reset(self) -> None:
+        """What a reset does to the streams inside."""
+        self.core_in.withdraw()
+        self.core_out.withdraw()
+        self.labels.clear()
+
+    def drive(self) -> None:
+        """Increments and stalls of the buffers; the layers are in reset while they are told so."""
+        if not int(self.dut.core_rst_no.value):
+            self.core_in_reset += 1
+            self.core_reset()
+        packed = stall = 0
+        if self.buffer_traffic:
+            for index in range(self.weights, self.memories):
+                numbers = [self.rng.randint(0, self.widths[index]) for _ in range(4)]
+                counts = Counts(*numbers)
+                self.counts[index].add(counts)
+                packed |= counts.packed() << 32 * (index - self.weights)
+            stall = self.rng.getrandbits(self.memories - self.weights)
+        self.stalls += int(stall != 0)
+        self.dut.buffer_count_i.value = packed
+        self.dut.buffer_stall_i.value = stall
+
+    def sample(self) -> None:
+        """The streams have been sampled: follow the frames."""
+        if not int(self.dut.core_rst_no.value):
+            assert not int(self.dut.s_axis_tready.value), "input taken during a reset"
+            assert not int(self.dut.m_axis_tvalid.value), "output during a reset"
+            return
+        # A frame is under way from the cycle after its first beat to that of its label.
+        opened = -(-len(self.core_in.words) // self.beats)
+        beat = bool(self.core_in.cycles) and self.core_in.cycles[-1] == self.cycle_number
+        opens = beat and len(self.core_in.words) % self.beats == (1 if self.beats > 1 else 0)
+        label = bool(self.sink.cycles) and self.sink.cycles[-1] == self.cycle_number
+        self.cycles_busy += int(opened - int(opens) > len(self.sink.words) - int(label))
+        if beat and len(self.core_in.words) % self.beats == 0:
+            self.labels.append(self.rng.getrandbits(8))
+            self.core_out.queue.append(self.labels[-1])
+        if label:
+            self.frames += 1
+            self.lasts.append(int(self.dut.m_axis_tlast.value))
+
+    def withdraw(self) -> None:
+        """For a hard reset."""
+        self.core_reset()
+
+    async def forever(self) -> None:
+        """Keeps the clock's work going while the test talks to the registers."""
+        while True:
+            await self.cycle()
+
+    async def start(self) -> None:
+        """Hard reset, then run."""
+        await self.reset(3)
+        cocotb.start_soon(self.forever())
+        await self.wait(lambda: bool(int(self.dut.core_rst_no.value)), "the layers to start")
+
+    async def wait(self, condition: Any, what: str) -> None:
+        """Waits for a condition while the bench runs."""
+        for _ in range(5000):
+            if condition():
+                return
+            await self.clock.falling_edge
+        raise AssertionError(f"waited too long for {what}")
+
+    def send(self, frames: int) -> list[int]:
+        """Queues frames and returns their beats."""
+        beats = [self.rng.getrandbits(32) for _ in range(frames * self.beats)]
+        self.source.queue.extend(beats)
+        return beats
+
+    def new_run(self, *, rate: float = 1.0) -> None:
+        """Forgets the words that were seen and sets the rates of all streams."""
+        for stream in self.core_in, self.sink:
+            stream.words.clear()
+            stream.cycles.clear()
+        self.labels.clear()
+        for end in self.source, self.core_in, self.core_out, self.sink:
+            end.rate = rate
+
+    async def finish(self, beats: list[int]) -> None:
+        """Waits for the labels of these beats and compares everything."""
+        frames = len(beats) // self.beats
+        await self.wait(lambda: len(self.sink.words) >= frames, "the labels")
+        equal(self.core_in.words, beats, "beat")
+        equal(self.sink.words, self.labels, "label")
+
+    async def configure(self, memory: int, config: Config) -> None:
+        """Programs a memory and its model."""
+        await self.registers.configure(
+            memory, config.mode, config.rate1, config.rate0, config.seed
+        )  # fmt: skip
+        if memory < self.weights:
+            self.models[memory].stream.restart(config)
+
+    async def write_weights(self, writes: int) -> None:
+        """Writes random segments of all weight memories."""
+        for _ in range(writes):
+            memory = self.rng.randrange(self.weights)
+            model = self.models[memory]
+            word, segment = self.rng.randrange(model.depth), self.rng.randrange(model.segments)
+            data = self.rng.getrandbits(32)
+            assert await self.registers.write_at(self.address(memory, word, segment), data)
+            model.write(word, segment, data)
+
+    async def compare_weights(self) -> None:
+        """Reads back all weights."""
+        for memory, model in enumerate(self.models):
+            for word in range(model.depth):
+                for segment in range(model.segments):
+                    found = await self.registers.read_at(self.address(memory, word, segment))
+                    assert found == model.read(word, segment), f"memory {memory} word {word}"
+
+    async def compare_counters(self) -> None:
+        """Takes a snapshot and compares every counter."""
+        await self.registers.command(SNAPSHOT)
+        for memory in range(self.memories):
+            found = Counts(*[await self.registers.read(name, memory) for name in COUNTERS])
+            assert found == self.counts[memory], f"memory {memory} counted {found}"
+        assert await self.registers.read("FRAMES_DONE") == self.frames
+        assert await self.registers.read("CYCLES") == self.cycles_busy
+        assert await self.registers.read("STALLS") == self.stalls
+
+    def address(self, memory: int, word: int, segment: int) -> int:
+        """Where a segment is in the address space."""
+        return self.bases[memory] + self.models[memory].stride * word + 4 * segment
+
+
+@cocotb.test()
+async def test_identity(dut: Any) -> None:
+    """What the accelerator and its memories say they are."""
+    bench = ShellBench(dut)
+    await bench.start()
+    bench.registers.pause(0.5)
+    read = bench.registers.read
+    assert await read("ID") == int.from_bytes(b"SPIN", "big")
+    assert await read("MAP_VERSION") == 1
+    assert await read("BUILD_ID") == parameter("BuildId")
+    assert await read("NUM_MEMORIES") == bench.memories
+    assert await read("FRAMES_PER_TRANSFER") == 1
+    for memory in range(bench.memories):
+        kind = int(memory >= bench.weights)
+        assert await read("INFO", memory) == bench.layers[memory] << 8 | kind
+        assert await read("WIDTH", memory) == bench.widths[memory]
+        assert await read("DEPTH", memory) == bench.depths[memory]
+        assert await read("MODE", memory) == 0
+    assert await read("STATUS") == IDLE
+
+
+@cocotb.test()
+async def test_weights(dut: Any) -> None:
+    """Weights written with errors, read back and counted; refused writes leave nothing behind."""
+    bench = ShellBench(dut)
+    await bench.start()
+    for pauses in 0.0, 0.4:
+        bench.registers.pause(pauses)
+        for memory in range(bench.weights):
+            await bench.configure(memory, bench.random_config())
+        await bench.write_weights(25)
+        top = bench.bases[-1] + bench.models[-1].stride * bench.depths[bench.weights - 1]
+        for size in 1, 2, 3:
+            assert not await bench.registers.write_at(bench.address(0, 0, 0), 1, size)
+        for address in top, (1 << parameter("AddrWidth")) - 4:
+            assert not await bench.registers.write_at(address, 1)
+            assert await bench.registers.read_at(address) is None
+        await bench.write_weights(5)
+        await bench.compare_weights()
+        await bench.compare_counters()
+
+
+@cocotb.test()
+async def test_frames_and_registers_at_once(dut: Any) -> None:
+    """Frames with random timing, while registers are read and what needs idle is refused."""
+    bench = ShellBench(dut)
+    await bench.start()
+    bench.registers.pause(0.3)
+    await bench.configure(0, Config(FLIP, 7, 8, 9))
+    await bench.registers.write("FRAMES_PER_TRANSFER", 5)
+    await bench.registers.command(CLEAR)
+    bench.clear()
+    bench.lasts.clear()
+    bench.new_run(rate=0.4)
+    bench.buffer_traffic = True
+    beats = bench.send(10)
+    await bench.wait(lambda: len(bench.core_in.words) > 0, "the first beat")
+    bench.sink.rate = 0.0  # so that a frame is under way for as long as it takes
+    assert not await bench.registers.read("STATUS") & IDLE
+    for name in "MODE", "RATE1", "RATE0", "SEED":
+        before = await bench.registers.read(name, 0)
+        await bench.registers.write(name, ~before & 3, 0)
+        assert await bench.registers.read("STATUS") & REFUSED, name
+        await bench.registers.write("STATUS", REFUSED)
+        assert not await bench.registers.read("STATUS") & REFUSED
+        assert await bench.registers.read(name, 0) == before
+    assert not await bench.registers.write_at(bench.address(0, 0, 0), 1)
+    assert await bench.registers.read_at(bench.address(0, 0, 0)) is None
+    bench.sink.rate = 0.4
+    for _ in range(10):
+        assert await bench.registers.read("ID") == int.from_bytes(b"SPIN", "big")
+        await bench.registers.command(SNAPSHOT)
+        assert await bench.registers.read("FRAMES_DONE") <= bench.frames
+    await bench.finish(beats)
+    bench.buffer_traffic = False
+    assert bench.lasts == [0, 0, 0, 0, 1] * 2, "TLAST"
+    assert await bench.registers.read("STATUS") == IDLE
+    await bench.compare_counters()
+    await bench.compare_weights()
+    await bench.registers.command(CLEAR)
+    bench.clear()
+    await bench.compare_counters()
+
+
+@cocotb.test()
+async def test_soft_reset(dut: Any) -> None:
+    """In the middle of a frame: layers and counters anew; weights and configuration stay."""
+    bench = ShellBench(dut)
+    await bench.start()
+    configs = [bench.random_config() for _ in range(bench.memories)]
+    for memory, config in enumerate(configs):
+        config.mode = config.mode or FLIP
+        await bench.configure(memory, config)
+    for rate in 1.0, 0.5, 0.3:
+        bench.registers.pause(1 - rate)
+        await bench.write_weights(6)
+        bench.new_run(rate=rate)
+        bench.send(3)
+        await bench.wait(lambda: len(bench.core_in.words) > bench.beats, "a frame")
+        bench.source.withdraw()
+        bench.core_in_reset = 0
+        await bench.registers.command(SOFT_RESET)
+        assert bench.core_in_reset == CORE_RESET_CYCLES
+        bench.clear()
+        for model in bench.models:
+            model.stream.restart()
+        packed = int(dut.buffer_cfg_o.value)
+        for memory, config in enumerate(configs):
+            assert await bench.registers.read("SEED", memory) == config.seed
+            if memory >= bench.weights:
+                found = packed >> 98 * (memory - bench.weights) & (1 << 98) - 1
+                assert found == config.packed()
+        assert await bench.registers.read("STATUS") == IDLE
+        await bench.compare_counters()
+        await bench.write_weights(6)
+        await bench.compare_weights()
+        bench.new_run(rate=rate)
+        await bench.finish(bench.send(3))
+        await bench.compare_counters()
+
+
+@cocotb.test()
+async def test_hard_reset(dut: Any) -> None:
+    """In the middle of a frame and of an access: configuration and counters are zero."""
+    bench = ShellBench(dut)
+    await bench.start()
+    for _ in range(3):
+        for memory in range(bench.memories):
+            await bench.configure(memory, Config(SWITCH, ALWAYS, ALWAYS, ALWAYS))
+        await bench.write_weights(6)
+        bench.new_run(rate=0.7)
+        bench.buffer_traffic = True
+        bench.send(3)
+        await bench.wait(lambda: len(bench.core_in.words) > bench.beats, "a frame")
+        bench.registers.master.init_read(address_of("SEED", 0), 4)
+        bench.buffer_traffic = False
+        await bench.reset(2)
+        bench.core_reset()
+        bench.clear()
+        # The first accesses after the reset, as early as they can come.
+        last = bench.memories - 1
+        assert await bench.registers.read("MODE", last) == 0
+        assert await bench.registers.read("SEED", last) == 0
+        assert int(dut.buffer_cfg_o.value) == 0
+        for model in bench.models:
+            model.stream.restart(Config())
+        await bench.compare_counters()
+        await bench.compare_weights()
+        bench.new_run()
+        await bench.finish(bench.send(2))
+        assert await bench.registers.read("STATUS") == IDLE

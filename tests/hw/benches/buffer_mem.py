@@ -1,0 +1,136 @@
+"""buffer_mem: every word comes out as the contract stores it, whatever the streams' timing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import cocotb
+
+from tests.hw.benches.base import Bench, Sink, Source, equal, parameter
+from tests.hw.models import FLIP, OFF, SWITCH, Buffer, Config, Counts
+
+WARM_UP = 64  # cycles in which the error maker fills its run-ahead
+
+
+class BufferBench(Bench):
+    """The module with a stream at both ends, its counts added up and the model beside it."""
+
+    def __init__(self, dut: Any) -> None:
+        super().__init__(dut)
+        self.source = Source(self, dut.in_data_i, dut.in_valid_i, dut.in_ready_o)
+        self.sink = Sink(self, dut.out_data_o, dut.out_valid_o, dut.out_ready_i)
+        self.model = Buffer(parameter("Width"), parameter("Depth"))
+        self.expected: list[int] = []
+        self.counts = Counts()
+        self.stalls = 0
+        dut.cfg_i.value = 0
+        dut.restart_i.value = 0
+
+    async def cycle(self, **inputs: int) -> None:
+        """One cycle, with the module's increments and stalls added up."""
+        await super().cycle(**inputs)
+        count = int(self.dut.count_o.value)
+        self.counts.add(Counts(count >> 24, count >> 16 & 255, count >> 8 & 255, count & 255))
+        if int(self.dut.stall_o.value):
+            self.stalls += 1
+            assert int(self.dut.in_valid_i.value), "a stall without a word that waits"
+            assert not int(self.dut.in_ready_o.value), "a stall while the word is taken"
+
+    async def start(self) -> None:
+        """Soft reset of module and model."""
+        await self.reset()
+        self.model.reset()
+        self.expected.clear()
+        self.counts = Counts()
+        self.stalls = 0
+
+    async def configure(self, config: Config) -> None:
+        """A write to the configuration registers, which restarts the stream and no address."""
+        await self.cycle(cfg_i=config.packed(), restart_i=1)
+        await self.cycle(restart_i=0)
+        self.model.stream.restart(config)
+
+    def send(self, words: int) -> None:
+        """Queues random words and has the model write them."""
+        for _ in range(words):
+            # The padding of the bus is not looked at.
+            word = self.rng.getrandbits(len(self.dut.in_data_i))
+            self.source.queue.append(word)
+            self.expected.append(self.model.write(word & ((1 << self.model.width) - 1)))
+
+    async def finish(self) -> None:
+        """Waits for the words that were sent and compares words and counts."""
+        await self.until(lambda: len(self.sink.words) >= len(self.expected), "the last word")
+        await self.cycles(4)
+        equal(self.sink.words, self.expected, "word")
+        assert self.counts == self.model.counts
+
+
+@cocotb.test()
+async def test_modes_and_timing(dut: Any) -> None:
+    """All modes one after the other over several wraps, with every mix of source and sink rates."""
+    bench = BufferBench(dut)
+    await bench.start()
+    for mode in OFF, FLIP, SWITCH, SWITCH, FLIP, OFF:
+        for source, sink in (1.0, 1.0), (0.3, 0.9), (0.9, 0.3):
+            await bench.configure(bench.random_config(mode))
+            bench.source.rate, bench.sink.rate = source, sink
+            bench.send(2 * parameter("Depth") + bench.rng.randrange(9))
+            await bench.finish()
+
+
+@cocotb.test()
+async def test_reset_in_the_middle(dut: Any) -> None:
+    """A reset with words under way: first address, old values 0, stream and configuration anew."""
+    bench = BufferBench(dut)
+    await bench.start()
+    for mode in SWITCH, FLIP, SWITCH:
+        await bench.configure(Config(mode, 3 << 30, 3 << 30, bench.rng.getrandbits(32)))
+        bench.source.rate = bench.sink.rate = 0.7
+        bench.send(3 * parameter("Depth"))
+        await bench.cycles(bench.rng.randrange(20, 60))
+        await bench.start()
+        bench.send(2 * parameter("Depth") + 1)
+        await bench.finish()
+
+
+@cocotb.test()
+async def test_backpressure_fills_it(dut: Any) -> None:
+    """With nobody reading, exactly Depth words go in; afterwards the same words come out."""
+    bench = BufferBench(dut)
+    await bench.start()
+    await bench.configure(Config(FLIP, 1 << 31, 1 << 30, 5))
+    bench.sink.rate = 0.0
+    depth = parameter("Depth")
+    bench.send(depth + 5)
+    await bench.cycles(WARM_UP + 20 * depth)
+    assert bench.source.taken == depth
+    stalls = bench.stalls
+    await bench.cycles(50)
+    assert bench.stalls == stalls, "a full buffer counted as a stall"
+    bench.sink.rate = 1.0
+    await bench.finish()
+
+
+@cocotb.test()
+async def test_full_throughput(dut: Any) -> None:
+    """Off: a word a cycle. With errors: one every Width/Lanes cycles, and stalls only then."""
+    bench = BufferBench(dut)
+    await bench.start()
+    steps = parameter("Width") // parameter("Lanes")
+    for config in Config(), Config(FLIP, 1 << 31, 1 << 31, 3), Config(SWITCH, 1 << 31, 1 << 31, 4):
+        await bench.configure(config)
+        await bench.cycles(WARM_UP * steps)
+        first = len(bench.sink.words)
+        stalls = bench.stalls
+        bench.send(200)
+        await bench.finish()
+        times = bench.sink.cycles[first:]
+        if steps == 1 or config.mode == OFF:
+            assert times[-1] - times[0] == 199, "a bubble"
+            assert bench.stalls == stalls, "a stall though draws were ahead"
+        else:
+            settled = times[100:]
+            assert settled[-1] - settled[0] == steps * 99
+            # Every cycle in which the next word waited for its draws is a stall.
+            assert bench.stalls - stalls == times[-1] - times[0] - 199

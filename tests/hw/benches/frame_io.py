@@ -1,0 +1,135 @@
+"""frame_io: frames counted in and out, TLAST, hold and idle, with random timing on both streams."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import cocotb
+
+from tests.hw.benches.base import Bench, Sink, Source, equal, parameter
+
+
+class FrameBench(Bench):
+    """Both ends of the stream, and in the place of the layers a list of labels."""
+
+    def __init__(self, dut: Any) -> None:
+        super().__init__(dut)
+        self.beats = parameter("InBeats")
+        self.source = Source(self, dut.s_axis_tdata, dut.s_axis_tvalid, dut.s_axis_tready)
+        self.core_in = Sink(self, dut.in_data_o, dut.in_valid_o, dut.in_ready_i)
+        # Hold takes valid away from an offered word, by design.
+        self.core_in.steady = False
+        self.core_out = Source(self, dut.label_data_i, dut.label_valid_i, dut.label_ready_o)
+        self.sink = Sink(self, dut.m_axis_tdata, dut.m_axis_tvalid, dut.m_axis_tready)
+        self.transfer = 1
+        self.hold_rate = 0.0
+        self.lasts: list[int] = []
+        self.done = 0
+        self.opened = 0
+        self.labels: list[int] = []
+        self.sent: list[int] = []
+        dut.hold_i.value = dut.transfer_restart_i.value = 0
+        dut.frames_per_transfer_i.value = 1
+
+    async def cycle(self, **inputs: int) -> None:
+        """One cycle, in which a frame that is whole gives its label."""
+        hold = int(self.rng.random() < self.hold_rate)
+        taken, done = len(self.core_in.words), len(self.sink.words)
+        await super().cycle(hold_i=hold, **inputs)
+        assert bool(int(self.dut.under_way_o.value)) == (self.opened > done), "under way"
+        if hold:
+            assert not int(self.dut.s_axis_tready.value), "input taken during hold"
+        if len(self.core_in.words) > taken:
+            if taken % self.beats == 0:
+                self.opened += 1
+            if len(self.core_in.words) % self.beats == 0:
+                self.labels.append(self.rng.getrandbits(8))
+                self.core_out.queue.append(self.labels[-1])
+        left = len(self.sink.words) > done
+        assert bool(int(self.dut.frame_done_o.value)) == left
+        if left:
+            self.lasts.append(int(self.dut.m_axis_tlast.value))
+            assert int(self.dut.m_axis_tkeep.value) == 15
+
+    def send(self, frames: int) -> None:
+        """Queues frames."""
+        beats = [self.rng.getrandbits(32) for _ in range(frames * self.beats)]
+        self.sent += beats
+        self.source.queue.extend(beats)
+
+    async def restart_transfer(self, frames: int) -> None:
+        """Programs FRAMES_PER_TRANSFER: the new value is there one cycle after the pulse."""
+        await self.cycle(transfer_restart_i=1)
+        await self.cycle(transfer_restart_i=0, frames_per_transfer_i=frames)
+        self.transfer = frames
+        self.lasts.clear()
+
+    async def finish(self) -> None:
+        """Waits for all labels and compares them and TLAST."""
+        await self.until(lambda: len(self.core_in.words) >= len(self.sent), "the last beat")
+        await self.until(lambda: len(self.sink.words) >= len(self.labels), "the last label")
+        await self.cycles(3)
+        equal(self.core_in.words, self.sent, "beat")
+        equal(self.sink.words, self.labels, "label")
+        assert not int(self.dut.under_way_o.value)
+        closing = [int((n + 1) % self.transfer == 0) for n in range(len(self.lasts))]
+        assert self.lasts == closing, "TLAST"
+
+    async def start(self) -> None:
+        """Reset; the register that holds FRAMES_PER_TRANSFER keeps its value."""
+        await self.reset()
+        for seen in self.lasts, self.labels, self.sent:
+            seen.clear()
+        self.opened = 0
+
+
+@cocotb.test()
+async def test_random_timing(dut: Any) -> None:
+    """Frames back to back, transfers of several lengths, hold at random moments."""
+    bench = FrameBench(dut)
+    await bench.start()
+    for frames in 1, 3, 4:
+        await bench.restart_transfer(frames)
+        for rate, hold in (0.6, 0.2), (1.0, 0.0), (0.3, 0.5):
+            streams = bench.source, bench.core_in, bench.core_out, bench.sink
+            for stream in streams:
+                stream.rate = bench.rng.choice([rate, 1.0])
+            bench.hold_rate = hold
+            bench.send(11)
+            await bench.finish()
+
+
+@cocotb.test()
+async def test_transfer_restart(dut: Any) -> None:
+    """Programming FRAMES_PER_TRANSFER again starts a transfer, wherever the last one stood."""
+    bench = FrameBench(dut)
+    await bench.start()
+    for frames, sent in (4, 3), (4, 5), (2, 3), (5, 10):
+        await bench.restart_transfer(frames)
+        bench.send(sent)
+        await bench.finish()
+
+
+@cocotb.test()
+async def test_reset_in_the_middle(dut: Any) -> None:
+    """A reset inside a frame: nothing under way, the next beat opens a frame and a transfer."""
+    bench = FrameBench(dut)
+    await bench.start()
+    await bench.restart_transfer(3)
+    for _ in range(6):
+        bench.send(5)
+        bench.source.rate = bench.sink.rate = 0.8
+        await bench.cycles(bench.rng.randrange(1, 4 * bench.beats + 4))
+        await bench.start()
+        bench.send(7)
+        await bench.finish()
+
+
+@cocotb.test()
+async def test_full_throughput(dut: Any) -> None:
+    """No bubble: a beat a cycle."""
+    bench = FrameBench(dut)
+    await bench.start()
+    bench.send(20)
+    await bench.finish()
+    assert bench.core_in.cycles[-1] - bench.core_in.cycles[0] == 20 * bench.beats - 1

@@ -1,0 +1,176 @@
+"""weight_port: segments written with errors and read back, against models of weight memories."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import cocotb
+
+from tests.hw.benches.base import Bench, parameter
+from tests.hw.benches.memories import WeightMemories, fields
+from tests.hw.models import FLIP, MASK32, OFF, SWITCH, Config, Counts, Weights
+
+# Cycles that an access keeps the port, from its request to its acknowledge, both counted.
+READ, WRITE, WRITE_WITH_ERRORS, REFUSED = 3, 5, 23, 2
+
+
+class PortBench(Bench):
+    """The port with its memories, and the model beside them."""
+
+    def __init__(self, dut: Any) -> None:
+        super().__init__(dut)
+        count = parameter("NumWeights")
+        self.widths = fields(parameter("Width"), count)
+        self.bases = fields(parameter("Base"), count)
+        depths = fields(parameter("Depth"), count)
+        self.models = [Weights(w, d) for w, d in zip(self.widths, depths, strict=True)]
+        self.memories = WeightMemories(self, depths, [m.segments for m in self.models])
+        self.counts = [Counts() for _ in self.models]
+        self.idle = 1
+        self.restarts = 0
+        for name in "soft_reset_i", "req_i", "restart_i", "cfg_i":
+            getattr(dut, name).value = 0
+
+    async def cycle(self, **inputs: int) -> None:
+        """One cycle, with the increments added up."""
+        await super().cycle(idle_i=self.idle, **inputs)
+        for counts, word in zip(
+            self.counts, fields(int(self.dut.count_o.value), len(self.counts)), strict=True
+        ):
+            counts.add(Counts(word >> 24, word >> 16 & 255, word >> 8 & 255, word & 255))
+
+    async def access(
+        self, address: int, data: int | None = None, strobe: int = 15
+    ) -> tuple[bool, int, int]:
+        """A read or, with data, a write, as axil_slave does it: error, read data, cycles taken."""
+        cycles = 1
+        await self.cycle(req_i=1, we_i=int(data is not None), addr_i=address,
+                         wdata_i=data or 0, wstrb_i=strobe)  # fmt: skip
+        while not int(self.dut.ack_o.value):
+            assert int(self.dut.busy_o.value), "not busy with an access under way"
+            assert cycles < 100, "no acknowledge"
+            before = self.memories.writes
+            await self.cycle(req_i=0)
+            cycles += 1
+        assert self.memories.writes == before, "acknowledged before the commit"
+        result = bool(int(self.dut.err_o.value)), int(self.dut.rdata_o.value), cycles
+        if self.rng.random() < 0.5:
+            await self.cycle(req_i=0)
+            assert not int(self.dut.busy_o.value)
+        return result
+
+    def address(self, memory: int, word: int, segment: int) -> int:
+        """Where a segment is in the address space."""
+        return self.bases[memory] + self.models[memory].stride * word + 4 * segment
+
+    async def configure(self, configs: list[Config], restarted: int) -> None:
+        """Programs the memories and restarts the streams of some."""
+        packed = sum(c.packed() << 98 * i for i, c in enumerate(configs))
+        await self.cycle(req_i=0, cfg_i=packed, restart_i=restarted)
+        await self.cycle(restart_i=0)
+        for index, (model, config) in enumerate(zip(self.models, configs, strict=True)):
+            model.stream.config = config
+            if restarted >> index & 1:
+                model.stream.restart()
+
+    async def write_random(self, writes: int) -> None:
+        """Writes random segments of random memories and checks how long each takes."""
+        for _ in range(writes):
+            memory = self.rng.randrange(len(self.models))
+            model = self.models[memory]
+            word, segment = self.rng.randrange(model.depth), self.rng.randrange(model.segments)
+            data = self.rng.choice([0, MASK32, self.rng.getrandbits(32)])
+            error, _, cycles = await self.access(self.address(memory, word, segment), data)
+            assert not error
+            model.write(word, segment, data)
+            with_errors = model.stream.config.mode != OFF
+            assert cycles == (WRITE_WITH_ERRORS if with_errors else WRITE)
+
+    async def compare(self) -> None:
+        """Reads everything back and compares contents and counts."""
+        for memory, model in enumerate(self.models):
+            for word in range(model.depth):
+                for segment in range(model.segments):
+                    error, data, cycles = await self.access(self.address(memory, word, segment))
+                    assert not error and cycles == READ
+                    expected = model.read(word, segment)
+                    assert data == expected, f"memory {memory} word {word} segment {segment}"
+            assert self.counts[memory] == model.counts, f"counts of memory {memory}"
+
+
+@cocotb.test()
+async def test_writes_and_reads(dut: Any) -> None:
+    """Interleaved writes to all memories, in every mode, with restarts of some streams."""
+    bench = PortBench(dut)
+    await bench.reset()
+    for _ in range(6):
+        configs = [bench.random_config() for _ in bench.models]
+        # A stream that is not restarted goes on with its new configuration.
+        await bench.configure(configs, bench.rng.randrange(1 << len(configs)))
+        await bench.write_random(25)
+        await bench.compare()
+
+
+@cocotb.test()
+async def test_soft_reset(dut: Any) -> None:
+    """A soft reset restarts all streams; contents stay."""
+    bench = PortBench(dut)
+    await bench.reset()
+    config = Config(FLIP, 1 << 30, 3 << 30, 77)
+    await bench.configure([config] * len(bench.models), (1 << len(bench.models)) - 1)
+    for _ in range(3):
+        await bench.write_random(9)
+        await bench.cycle(req_i=0, soft_reset_i=1)
+        await bench.cycle(soft_reset_i=0)
+        for model in bench.models:
+            model.stream.restart()
+        await bench.compare()
+
+
+@cocotb.test()
+async def test_hard_reset(dut: Any) -> None:
+    """A reset in the middle of a write: the port is free again, and streams start anew."""
+    bench = PortBench(dut)
+    await bench.reset()
+    config = Config(SWITCH, 1 << 31, 1 << 31, 3)
+    await bench.configure([config] * len(bench.models), (1 << len(bench.models)) - 1)
+    await bench.write_random(5)
+    for cycles in range(1, 12):
+        # Nothing is committed this early: the draws are still being made.
+        await bench.cycle(req_i=1, we_i=1, addr_i=bench.address(0, 0, 0), wdata_i=5, wstrb_i=15)
+        for _ in range(cycles):
+            await bench.cycle(req_i=0)
+        await bench.reset(1)
+        for model in bench.models:
+            model.stream.restart()
+        await bench.write_random(3)
+    await bench.compare()
+
+
+@cocotb.test()
+async def test_refusals(dut: Any) -> None:
+    """What is not allowed answers with an error, writes nothing and takes no draws."""
+    bench = PortBench(dut)
+    await bench.reset()
+    config = Config(FLIP, 1 << 31, 1 << 31, 11)
+    await bench.configure([config] * len(bench.models), (1 << len(bench.models)) - 1)
+    await bench.write_random(10)
+    outside = [bench.bases[0] - 4, (1 << len(dut.addr_i)) - 4]
+    for memory, model in enumerate(bench.models):
+        outside.append(bench.address(memory, model.depth, 0))
+        holes = range(model.segments, model.stride // 4)
+        outside += [bench.address(memory, model.depth - 1, segment) for segment in holes]
+    before = bench.memories.writes
+    for address in outside:
+        for data in None, 0x1234:
+            assert await bench.access(address, data) == (True, 0, REFUSED), f"{address:#x}"
+    good = bench.address(0, 1, 0)
+    for strobe in range(15):
+        assert await bench.access(good, 0x55, strobe) == (True, 0, REFUSED), f"strobe {strobe}"
+    bench.idle = 0
+    for data in None, 0x1234:
+        assert await bench.access(good, data) == (True, 0, REFUSED), "not idle"
+    bench.idle = 1
+    assert bench.memories.writes == before
+    await bench.write_random(10)
+    await bench.compare()

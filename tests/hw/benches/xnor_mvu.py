@@ -1,0 +1,118 @@
+"""xnor_mvu: random weights, inputs and timing against a list model; resets and throughput."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import cocotb
+
+from tests.hw.benches.base import Bench, Sink, Source, equal, parameter
+from tests.hw.models import popcount_layer, word_of
+
+
+class MvuBench(Bench):
+    """The unit between two streams, with its weights in a list that answers as weight_mem does."""
+
+    def __init__(self, dut: Any) -> None:
+        super().__init__(dut)
+        self.mw, self.mh = parameter("Mw"), parameter("Mh")
+        self.pe, self.simd = parameter("Pe"), parameter("Simd")
+        self.out_bits = parameter("OutBits")
+        width = (self.mw + 1).bit_length()
+        packed = parameter("Thresholds")
+        self.thresholds = (
+            [packed >> n * width & (1 << width) - 1 for n in range(self.mh)]
+            if parameter("HasThreshold") else None
+        )  # fmt: skip
+        self.source = Source(self, dut.in_data_i, dut.in_valid_i, dut.in_ready_o)
+        self.sink = Sink(self, dut.out_data_o, dut.out_valid_o, dut.out_ready_i)
+        self.expected: list[int] = []
+        self.new_weights()
+
+    def new_weights(self) -> None:
+        """Random weights, by output and input, and the same folded into words."""
+        self.weights = [[self.rng.getrandbits(1) for _ in range(self.mw)] for _ in range(self.mh)]
+        sf = self.mw // self.simd
+        self.memory = [
+            word_of([self.weights[n // sf * self.pe + p][n % sf * self.simd + s]
+                     for p in range(self.pe) for s in range(self.simd)])
+            for n in range(self.mh // self.pe * sf)
+        ]  # fmt: skip
+        self.read: int | None = None
+
+    async def cycle(self, **inputs: int) -> None:
+        """One cycle; a word that was asked for arrives in the next one, and only then."""
+        word = self.rng.getrandbits(self.pe * self.simd) if self.read is None else self.read
+        await super().cycle(mem_rdata_i=word, **inputs)
+        enabled = int(self.dut.mem_en_o.value)
+        self.read = self.memory[int(self.dut.mem_addr_o.value)] if enabled else None
+
+    def send(self, frames: int) -> None:
+        """Queues frames, some close to a row of weights, so that sums reach both ends."""
+        for _ in range(frames):
+            row = self.rng.choice(self.weights)
+            inputs = self.rng.choice([
+                [self.rng.getrandbits(1) for _ in range(self.mw)], row, [1 - bit for bit in row],
+            ])  # fmt: skip
+            for start in range(0, self.mw, self.simd):
+                padding = self.rng.getrandbits(8) << self.simd & (1 << len(self.source.data)) - 1
+                self.source.queue.append(word_of(inputs[start : start + self.simd]) | padding)
+            outputs = popcount_layer(inputs, self.weights, self.thresholds)
+            for start in range(0, self.mh, self.pe):
+                part = outputs[start : start + self.pe]
+                self.expected.append(sum(n << self.out_bits * i for i, n in enumerate(part)))
+
+    async def finish(self) -> None:
+        """Waits for the outputs and compares them."""
+        await self.until(lambda: len(self.sink.words) >= len(self.expected), "the last output")
+        await self.cycles(8)
+        equal(self.sink.words, self.expected, "output word")
+
+    async def start(self) -> None:
+        """Reset of the unit."""
+        await self.reset()
+        self.expected.clear()
+        self.read = None
+
+
+@cocotb.test()
+async def test_random_timing(dut: Any) -> None:
+    """Back-to-back frames with random valid and ready, and other weights in between."""
+    bench = MvuBench(dut)
+    await bench.start()
+    for source, sink in (1.0, 1.0), (0.5, 0.5), (1.0, 0.1), (0.1, 1.0):
+        bench.new_weights()
+        bench.source.rate, bench.sink.rate = source, sink
+        bench.send(6)
+        await bench.finish()
+
+
+@cocotb.test()
+async def test_reset_in_the_middle(dut: Any) -> None:
+    """A reset inside a frame: the next word is the first of a frame again."""
+    bench = MvuBench(dut)
+    await bench.start()
+    for _ in range(4):
+        bench.source.rate, bench.sink.rate = 0.9, 0.5
+        bench.send(3)
+        await bench.cycles(bench.rng.randrange(2, 2 * len(bench.memory) + 12))
+        await bench.start()
+        bench.send(3)
+        await bench.finish()
+
+
+@cocotb.test()
+async def test_full_throughput(dut: Any) -> None:
+    """The folding's cycles a frame, no bubble between frames, and the latency that is promised."""
+    bench = MvuBench(dut)
+    await bench.start()
+    bench.send(8)
+    begin = bench.cycle_number
+    await bench.finish()
+    sf = bench.mw // bench.simd
+    steps = len(bench.memory)
+    # Both ends counted: Sf + 6, one less with Sf = 1.
+    assert bench.sink.cycles[0] - begin + 1 == (sf + 6 if sf > 1 else 6)
+    for number, cycle in enumerate(bench.sink.cycles):
+        frame, output = divmod(number, bench.mh // bench.pe)
+        assert cycle - bench.sink.cycles[0] == frame * steps + output * sf, "a bubble"

@@ -1,0 +1,149 @@
+"""Every block bench with the parameters that it runs with."""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tests.hw import runner
+
+
+@dataclass(frozen=True)
+class Case:
+    """A bench on one set of parameters; its module has the bench's name."""
+
+    bench: str
+    parameters: Mapping[str, runner.Parameter] = field(default_factory=dict)
+    noise: bool = True  # at the start; not for a module whose assertions no reset holds back
+
+    @property
+    def name(self) -> str:
+        """The bench and its short parameters, as a word."""
+        values = {k: v for k, v in self.parameters.items() if isinstance(v, int)}
+        return "-".join([self.bench, *(f"{k}{v}" for k, v in values.items())])
+
+    def run(self, rtl: Path = runner.RTL) -> None:
+        """Builds the module from the RTL in a folder and runs its bench."""
+        files = needed(self.bench, runner.sources(rtl))
+        folder = runner.build(self.name, self.bench, self.parameters, files)
+        # Verilog's hexadecimal constants as Python reads them.
+        values = {k: re.sub(r"^\d+'h", "0x", str(v)) for k, v in self.parameters.items()}
+        runner.run(folder, self.bench, f"tests.hw.benches.{self.bench}",
+                   noise=self.noise,
+                   extra_env={f"BENCH_{k}": v for k, v in values.items()})  # fmt: skip
+
+
+def needed(top: str, files: list[Path]) -> list[Path]:
+    """Of these files the packages and the modules that `top` is made of, in their order."""
+    texts = {file: file.read_text(encoding="utf-8") for file in files}
+    by_name = {file.stem: file for file in files}
+    wanted = {file for file in files if file.stem.endswith("_pkg")}
+    todo = [by_name[top]]
+    while todo:
+        file = todo.pop()
+        if file in wanted:
+            continue
+        wanted.add(file)
+        instances = re.findall(r"^\s*(\w+)\s+(?:#\(|u_\w+\s*\()", texts[file], re.MULTILINE)
+        todo += [by_name[name] for name in instances if name in by_name]
+    return [file for file in files if file in wanted]
+
+
+def mvu(mw: int, mh: int, pe: int, simd: int, threshold: bool) -> Case:
+    """A matrix-vector unit; its thresholds reach from never to always."""
+    width = (mw + 1).bit_length()
+    rng = random.Random(f"{mw} {mh}")
+    limits = [rng.choice([0, mw + 1, mw // 2, rng.randint(0, mw + 1)]) for _ in range(mh)]
+    packed = sum(limit << n * width for n, limit in enumerate(limits)) if threshold else 0
+    return Case("xnor_mvu", {
+        "Mw": mw, "Mh": mh, "Pe": pe, "Simd": simd, "HasThreshold": int(threshold),
+        "OutBits": 1 if threshold else mw.bit_length(),
+        "Thresholds": f"{mh * width}'h{packed:x}",
+    })  # fmt: skip
+
+
+def words(values: list[int]) -> str:
+    """A packed array of 32-bit numbers, the first one lowest."""
+    return f"{32 * len(values)}'h{sum(v << 32 * i for i, v in enumerate(values)):x}"
+
+
+def windows(widths: list[int], depths: list[int]) -> dict[str, runner.Parameter]:
+    """The parameters that describe the weight memories."""
+    strides = [4 << (-(-width // 32) - 1).bit_length() for width in widths]
+    bases = [0x2000 + 0x1000 * i for i in range(len(widths))]
+    return {"Width": words(widths), "Depth": words(depths),
+            "Base": words(bases), "Stride": words(strides)}  # fmt: skip
+
+
+CASES = [
+    Case("draw_pipe"),
+    Case("stream_fifo", {"Width": 9, "Depth": 8}),
+    Case("stream_fifo", {"Width": 1, "Depth": 2}),
+    *(
+        Case("error_maker", {"Width": width, "Lanes": lanes, "RunAhead": 16})
+        for width, lanes in [(1, 1), (2, 1), (4, 4), (8, 4), (6, 2), (3, 1)]
+    ),
+    *(Case("error_write", {"Width": width}) for width in [1, 32, 255]),
+    *(
+        Case("buffer_mem", {"Width": width, "Depth": depth, "Lanes": lanes, "RunAhead": 16})
+        for width, depth, lanes in [(1, 3, 1), (2, 32, 2), (8, 7, 4), (6, 5, 2)]
+    ),
+    *(
+        Case("bin_threshold", {"Pe": pe, "InBits": bits, "Threshold": f"{bits + 1}'h{threshold:x}"})
+        for pe, bits, threshold in [(4, 8, 128), (1, 8, 256), (3, 5, 1)]
+    ),
+    *(
+        Case("label_select", {"Labels": labels, "Pe": pe, "InBits": bits})
+        for labels, pe, bits in [(10, 1, 7), (10, 5, 11), (256, 2, 4), (10, 10, 7)]
+    ),
+    *(
+        Case("stream_widen", {"InBits": bits, "Ratio": ratio})
+        for bits, ratio in [(1, 2), (3, 5), (8, 4), (2, 64)]
+    ),
+    *(Case("xnor_popcount", {"Width": width}) for width in [1, 49, 64, 200]),
+    mvu(16, 4, 1, 4, threshold=True),
+    mvu(24, 6, 2, 8, threshold=True),
+    mvu(16, 8, 2, 16, threshold=True),  # Sf = 1
+    mvu(20, 3, 3, 5, threshold=True),  # Nf = 1
+    mvu(7, 2, 2, 7, threshold=True),  # both
+    mvu(16, 10, 1, 8, threshold=False),
+    mvu(140, 6, 3, 70, threshold=False),  # a word of several popcount groups
+    *(
+        Case("weight_mem", {"Width": width, "Depth": depth}, noise=False)
+        for width, depth in [(5, 7), (40, 12), (64, 1), (100, 16)]
+    ),
+    Case("weight_port", {"AddrWidth": 16, "NumWeights": 2, **windows([40, 5], [6, 9])}),
+    Case("weight_port", {"AddrWidth": 16, "NumWeights": 3, **windows([96, 32, 1], [3, 4, 5])}),
+    Case("axil_slave", {"AddrWidth": 10}),
+    Case("counter_bank", {"NumMems": 5, "MaxIncrement": 32}),
+    Case("counter_bank", {"NumMems": 1, "MaxIncrement": 255}),
+    Case(
+        "memory_regs",
+        {
+            "NumWeights": 3,
+            "NumBuffers": 2,
+            "Layer": words([0, 1, 2, 0, 1]),
+            "Width": words([40, 64, 5, 2, 3]),
+            "Depth": words([512, 6, 70000, 512, 9]),
+        },
+    ),
+    Case("frame_io", {"InBeats": 1}),
+    Case("frame_io", {"InBeats": 5}),
+    Case(
+        "accel_shell",
+        {
+            "AddrWidth": 16,
+            "NumWeights": 2,
+            "NumBuffers": 2,
+            "BuildId": "32'hCAFE1234",
+            "InBeats": 3,
+            "Layer": words([0, 1, 0, 3]),
+            **windows([40, 5], [6, 9]),
+            "Width": words([40, 5, 60, 2]),
+            "Depth": words([6, 9, 7, 4]),
+        },
+    ),
+]

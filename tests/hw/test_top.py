@@ -1,0 +1,19 @@
+"""The generated accelerator of build/tfc-mnist through its ports: AXI-Lite, pixels in, labels out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from sim.build import source_files
+from tests.hw import runner
+
+BUNDLE = runner.REPOSITORY / "build" / "tfc-mnist"
+FLAGS = ("--assert", "-Wno-fatal", "-Wno-lint")
+
+
+def test_accelerator() -> None:
+    """Golden labels, the emulator's errors and counters, resets, and cycles that errors do not cost."""
+    files = [Path(source) for source in source_files(BUNDLE)]
+    folder = runner.build("accel", "accel", {}, files, FLAGS)
+    runner.run(folder, "accel", "tests.hw.benches.accel", noise=False,
+               extra_env={"BENCH_BUNDLE": str(BUNDLE)})  # fmt: skip
