@@ -86,7 +86,7 @@ bundle: build/$(NETWORK)/.simulator ## build the bundle of NETWORK with its simu
 
 run: setup data build/$(NETWORK)/.simulator ## sweep write errors of NETWORK's weights and buffers on the RTL
 	@$(HOST) -m host sweep --bundle build/$(NETWORK) --images $(IMAGES) --repeats $(REPEATS) \
-	  --out out/run $(DATA_OPTION)
+	  --out out/run --set-aside $(DATA_OPTION)
 
 # --- checks ---------------------------------------------------------------------------------------
 

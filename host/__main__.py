@@ -11,12 +11,13 @@ from host import report
 from host.driver import Accelerator
 from host.errors import HostError, InputError
 from host.images import TestSet, mnist_test
-from host.results import read
+from host.results import read, set_aside
 from host.sweep import (
     Bench,
     Point,
     Trial,
     grid,
+    identity,
     point_of_pulse,
     point_of_rate,
     point_of_target,
@@ -99,6 +100,8 @@ def run_sweep(options: argparse.Namespace) -> None:
         seed=options.seed,
     )
     path = options.out / "results.csv"
+    if options.set_aside and (old := set_aside(path, identity(bundle, tests))):
+        print(f"earlier results of another build or other images are now {old}", file=sys.stderr)
     print(f"{len(trials)} trials, each on {tests.choice}; rows go to {path}", file=sys.stderr)
     sweep(bundle, tests, trials, path)
     _report([path], options.out)
@@ -228,6 +231,11 @@ def _parser() -> _Parser:
         type=Path,
         default=Path("out/run"),
         help="folder of the results (default %(default)s)",
+    )
+    command.add_argument(
+        "--set-aside",
+        action="store_true",
+        help="rename results of another network, build or set of images instead of refusing them",
     )
 
     command = commands.add_parser("report", help=run_report.__doc__)

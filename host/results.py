@@ -167,6 +167,24 @@ def _parse(path: Path, content: bytes) -> list[Row]:
     return rows
 
 
+def set_aside(path: Path, identity: tuple[str, int, int, str]) -> Path | None:
+    """Rename a results file that belongs to another network, build or set of images.
+
+    Returns:
+        Where it went: beside the file, named by what it holds. None if there is none to move.
+
+    Raises:
+        ResultsError: it is not a results file.
+    """
+    rows = read(path) if path.exists() else []
+    if not rows or rows[0].key.identity == identity:
+        return None
+    network, build_id, images, image_set = rows[0].key.identity
+    old = path.with_name(f"{path.stem}-{network}-{build_id:08x}-{images}-{image_set}{path.suffix}")
+    os.replace(path, old)
+    return old
+
+
 class ResultsFile:
     """A results file that is open for appending; a context manager that holds its lock.
 

@@ -292,6 +292,11 @@ def key(bundle: Bundle, tests: TestSet, trial: Trial) -> Key:
     )
 
 
+def identity(bundle: Bundle, tests: TestSet) -> tuple[str, int, int, str]:
+    """Return what all rows of one results file share: network, build, images and their set."""
+    return bundle.network, bundle.build_id, len(tests.images), tests.fingerprint
+
+
 def sweep(bundle: Bundle, tests: TestSet, trials: Sequence[Trial], path: Path) -> list[Row]:
     """Measure the trials that a results file lacks, and append each as it is finished.
 
@@ -301,8 +306,7 @@ def sweep(bundle: Bundle, tests: TestSet, trials: Sequence[Trial], path: Path) -
     Raises:
         HostError: any of this package's errors; finished rows stay.
     """
-    identity = (bundle.network, bundle.build_id, len(tests.images), tests.fingerprint)
-    with ResultsFile(path, identity) as results:
+    with ResultsFile(path, identity(bundle, tests)) as results:
         missing = [trial for trial in trials if key(bundle, tests, trial) not in results]
         if missing:
             with Accelerator(bundle) as accelerator:

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from host.errors import ResultsError
-from host.results import COLUMNS, ResultsFile, read
+from host.results import COLUMNS, ResultsFile, read, set_aside
 from tests.host.rows import row
 
 IDENTITY = row().key.identity
@@ -204,3 +204,15 @@ def test_a_folder_that_cannot_be_written_gives_one_line(tmp_path: Path) -> None:
     with pytest.raises(ResultsError, match="cannot be opened"):
         ResultsFile(tmp_path / "file" / "results.csv", IDENTITY)
     assert os.listdir(tmp_path) == ["file"]
+
+
+def test_results_of_another_build_can_be_set_aside(tmp_path: Path) -> None:
+    path = tmp_path / "results.csv"
+    old = row()
+    with ResultsFile(path, old.key.identity) as results:
+        results.append(old)
+    assert set_aside(path, old.key.identity) is None
+    other = ("mlp-mnist", old.build_id + 1, old.images, old.image_set)
+    moved = set_aside(path, other)
+    assert moved is not None and not path.exists()
+    assert read(moved) == [old]
