@@ -12,6 +12,7 @@ import hashlib
 import importlib.util
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -123,9 +124,9 @@ def run(
         try:
             total, failed = get_results(results)
         except RuntimeError:
-            raise BenchError(f"{module} ended early\n{tail(log)}") from None
+            raise BenchError(f"{module} ended early\n{failures(log)}") from None
     if failed or not total:
-        raise BenchError(f"{module}: {failed} of {total} tests failed\n{tail(log)}")
+        raise BenchError(f"{module}: {failed} of {total} tests failed\n{failures(log)}")
 
 
 def fingerprint(
@@ -166,9 +167,14 @@ def share_runtime(folder: Path) -> None:
             temporary.replace(runtime / item.name)
 
 
-def tail(log: Path, lines: int = 60) -> str:
-    """The end of a log."""
-    return "\n".join(log.read_text(encoding="utf-8").splitlines()[-lines:]) if log.exists() else ""
+def failures(log: Path) -> str:
+    """What a log says of tests that failed: its tracebacks and assertions, and the end."""
+    if not log.exists():
+        return "there is no log"
+    text = log.read_text(encoding="utf-8")
+    found = re.findall(r"^ *Traceback.*?Error.*?$|^.*Assertion failed.*$", text, re.M | re.S)
+    end = text.splitlines()[-25:]
+    return "\n".join([*(part[-3000:] for part in found), *end])
 
 
 @contextlib.contextmanager

@@ -1,4 +1,4 @@
-"""The generated accelerator of build/tfc-mnist through its ports: AXI-Lite, pixels in, labels out."""
+"""The generated accelerator of build/tfc-mnist through its ports: registers, pixels, labels."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ FLAGS = ("--assert", "-Wno-fatal", "-Wno-lint")
 
 
 def test_accelerator() -> None:
-    """Golden labels, the emulator's errors and counters, resets, and cycles that errors do not cost."""
+    """Golden labels, the emulator's errors and counters, resets, and errors that cost no cycle."""
     files = [Path(source) for source in source_files(BUNDLE)]
     folder = runner.build("accel", "accel", {}, files, FLAGS)
     runner.run(folder, "accel", "tests.hw.benches.accel", noise=False,
