@@ -13,6 +13,8 @@ import pytest
 from tests.hw.catalogue import CASES, Case
 from tests.hw.runner import Parameter, lint
 
+pytestmark = pytest.mark.slow
+
 BAD_PARAMETERS: list[tuple[str, Mapping[str, Parameter], str]] = [
     ("stream_fifo", {"Depth": 12}, "stream_fifo: Depth 12 is not a power of two"),
     ("stream_fifo", {"Depth": 1}, "stream_fifo: Depth 1 is not a power of two"),

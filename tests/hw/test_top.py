@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from sim.build import source_files
 from tests.hw import runner
+
+pytestmark = pytest.mark.slow
 
 BUNDLE = runner.REPOSITORY / "build" / "tfc-mnist"
 FLAGS = ("--assert", "-Wno-fatal", "-Wno-lint")
