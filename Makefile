@@ -66,6 +66,8 @@ data: .venv/build/.installed ## fetch and check the data sets
 $(REGS): hw/regs/spinflow.rdl hw/regs/generate.py .venv/build/.installed
 	@$(BUILD) hw/regs/generate.py $(@D)
 
+docs: docs/registers.md ## make the register page anew
+
 docs/registers.md: $(REGS)
 	@cp build/regs/registers.md $@
 

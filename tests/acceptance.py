@@ -1,0 +1,192 @@
+"""Runs everything that the project promises, in full: `make acceptance`.
+
+Prints one result a line and writes out/acceptance.json with each line's figures. A line is a set of
+pytest runs with SPINFLOW_FULL=1, or a command; figures are what the tests record as properties.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+import xml.etree.ElementTree as ET
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+ROOT = Path(__file__).resolve().parents[1]
+OUT = ROOT / "out/acceptance.json"
+BUILD = ROOT / ".venv/build/bin/python"
+HOST = ROOT / ".venv/host/bin/python"
+ENVIRONMENT = os.environ | {"SPINFLOW_FULL": "1"}
+
+Figures = dict[str, Any]
+
+
+class Failed(Exception):
+    """A line that does not hold, with the reason."""
+
+
+def pytest(python: Path, *arguments: str, processes: int = 1) -> Callable[[], Figures]:
+    """A line that holds if these tests pass; none may be skipped."""
+
+    def run() -> Figures:
+        with tempfile.NamedTemporaryFile(suffix=".xml") as report:
+            command = [str(python), "-m", "pytest", "-q", "-p", "no:cacheprovider"]
+            command += [f"--junitxml={report.name}", "-o", "junit_family=xunit1", *arguments]
+            if processes > 1:
+                command += ["-n", str(processes)]
+            done = subprocess.run(
+                command, cwd=ROOT, env=ENVIRONMENT, capture_output=True, text=True, check=False
+            )
+            try:
+                root = ET.parse(report.name).getroot()
+            except ET.ParseError:
+                raise Failed(
+                    f"pytest ended early: {done.stdout[-300:]}{done.stderr[-300:]}"
+                ) from None
+        suite = root if root.tag == "testsuite" else root[0]
+        count = {
+            name: int(suite.get(name, 0)) for name in ("tests", "failures", "errors", "skipped")
+        }
+        failed = [
+            f"{case.get('classname')}::{case.get('name')}"
+            for case in suite.iter("testcase")
+            if case.find("failure") is not None or case.find("error") is not None
+        ]
+        if done.returncode or failed or count["skipped"] or not count["tests"]:
+            raise Failed(f"{count}: {', '.join(failed[:5])}")
+        properties = {p.get("name", ""): p.get("value") for p in suite.iter("property")}
+        return {"tests": count["tests"], **properties}
+
+    return run
+
+
+def mutants() -> Figures:
+    """Every mutated RTL variant must fail its bench."""
+    _command([str(BUILD), "-m", "tests.hw.mutants"])
+    result: Figures = json.loads((ROOT / "out/mutants.json").read_text())
+    return result
+
+
+def bench() -> Figures:
+    """The benchmark runs; its figures have aims, not limits."""
+    _command([str(BUILD), "-m", "tests.bench"])
+    result: Figures = json.loads((ROOT / "out/bench/bench.json").read_text())
+    return result
+
+
+def fresh_clone() -> Figures:
+    """Time `make run` in a fresh clone with environments of its own."""
+    with tempfile.TemporaryDirectory() as scratch:
+        clone = Path(scratch) / "spinflow"
+        _command(["git", "clone", "-q", str(ROOT), str(clone)])
+        start = time.perf_counter()
+        _command(["make", "run"], clone)
+        seconds = time.perf_counter() - start
+        with open(clone / "out/run/results.csv") as file:
+            rows = len(file.readlines()) - 1
+        shutil.copytree(clone / "out/run", ROOT / "out/fresh-run", dirs_exist_ok=True)
+    return {"make_run_s": round(seconds), "rows": rows}
+
+
+def _command(command: list[str], folder: Path = ROOT) -> None:
+    kept = {k: v for k, v in os.environ.items() if k not in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS")}
+    environment = kept | {"SPINFLOW_FULL": "1", "PYTHONPATH": str(folder)}
+    done = subprocess.run(
+        command, cwd=folder, env=environment, capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        raise Failed((done.stdout + done.stderr).strip()[-500:])
+
+
+class Line(NamedTuple):
+    """One promise."""
+
+    number: str
+    text: str
+    run: Callable[[], Figures]
+
+
+LINES = [
+    Line(
+        "1",
+        "errors off: RTL = FINN = emulator at every boundary and label; emulator = Brevitas",
+        pytest(BUILD, "tests/system/test_errors_off.py"),
+    ),
+    Line(
+        "2",
+        "errors on: RTL = emulator in every activation, label and counter; FINN on read-back weights",
+        pytest(BUILD, "tests/system/test_errors_on.py"),
+    ),
+    Line(
+        "3",
+        "statistics of the errors over rates 1e-6 to 0.5, both modes; no correlation",
+        pytest(BUILD, "tests/hw/test_statistics.py"),
+    ),
+    Line(
+        "4",
+        "injection is free: cycles and stalls",
+        pytest(BUILD, "tests/system/test_free_injection.py"),
+    ),
+    Line(
+        "5",
+        "cocotb benches of every block and the top",
+        pytest(BUILD, "tests/hw/test_blocks.py", "tests/hw/test_top.py", processes=2),
+    ),
+    Line(
+        "6a",
+        "the driver on the virtual board, with every bad input",
+        pytest(HOST, "tests/host", "tests/sim/host"),
+    ),
+    Line("6b", "mutated RTL fails its bench, every variant", mutants),
+    Line(
+        "rooms",
+        "tests of model, hls and sim, and the documents",
+        pytest(
+            BUILD,
+            *("tests/model", "tests/hls", "tests/sim", "tests/system/test_documents.py"),
+            "--ignore=tests/sim/host",
+            processes=2,
+        ),
+    ),
+    Line("7", "speed: driver on the virtual board and cocotb", bench),
+    Line("8", "a fresh clone to the end of make run", fresh_clone),
+]
+
+
+def main() -> int:
+    """Run the lines named on the command line, or all; the exit code says whether all hold."""
+    chosen = sys.argv[1:]
+    unknown = set(chosen) - {line.number for line in LINES}
+    if unknown:
+        print(f"no such line: {', '.join(sorted(unknown))}", file=sys.stderr)
+        return 2
+    results: dict[str, Any] = {}
+    for line in LINES:
+        if chosen and line.number not in chosen:
+            continue
+        start = time.perf_counter()
+        try:
+            figures, verdict = line.run(), "holds"
+        except Failed as failure:
+            figures, verdict = {"reason": str(failure)}, "FAILS"
+        seconds = round(time.perf_counter() - start)
+        print(f"{line.number:>5}  {verdict}  {line.text}  ({seconds} s)", flush=True)
+        if verdict == "FAILS":
+            print(f"       {figures['reason']}", flush=True)
+        results[line.number] = {
+            "promise": line.text,
+            "holds": verdict == "holds",
+            "seconds": seconds,
+            "figures": figures,
+        }
+        OUT.parent.mkdir(parents=True, exist_ok=True)
+        OUT.write_text(json.dumps(results, indent=2) + "\n")
+    return 0 if all(result["holds"] for result in results.values()) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

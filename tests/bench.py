@@ -1,0 +1,65 @@
+"""Measures speeds side by side in one run: `make bench`, figures to out/bench/bench.json.
+
+Ratios are what counts; the absolute figures are of the machine that ran it. Nothing here passes or
+fails by a time.
+"""
+
+import json
+import os
+import platform
+import subprocess
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from sim.build import source_files
+from tests.hw import runner
+
+ROOT = Path(__file__).resolve().parents[1]
+OUT = ROOT / "out/bench/bench.json"
+HOST_PYTHON = ROOT / ".venv/host/bin/python"
+NETWORKS = ("tfc-mnist", "mlp-mnist")
+
+
+def measured(python: str | Path, *arguments: str) -> dict[str, Any]:
+    """Run a module that prints JSON as its last line."""
+    command = [str(python), "-m", *arguments]
+    done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True)
+    figures: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
+    return figures
+
+
+def through_cocotb(bundle: Path) -> dict[str, Any]:
+    """Images per second of the same accelerator under cocotb."""
+    files = [Path(source) for source in source_files(bundle)]
+    flags = ("--no-assert", "-Wno-fatal", "-Wno-lint", "-O3")
+    folder = runner.build(f"bench-{bundle.name}", "accel", {}, files, flags)
+    with tempfile.NamedTemporaryFile("r", suffix=".json") as out:
+        environment = {"BENCH_BUNDLE": str(bundle), "BENCH_OUT": out.name}
+        runner.run(folder, "accel", "tests.bench_cocotb", noise=False, extra_env=environment)
+        figures: dict[str, Any] = json.load(out)
+    return figures
+
+
+def main() -> None:
+    """Measure everything, print a table and write the file."""
+    bench: dict[str, Any] = {"machine": {"processor": platform.machine(), "cores": os.cpu_count()}}
+    for network in NETWORKS:
+        bundle = ROOT / "build" / network
+        driver = measured(HOST_PYTHON, "tests.bench_driver", str(bundle))
+        cocotb = through_cocotb(bundle)
+        ratio = driver["images_per_s"] / cocotb["images_per_s"]
+        bench[network] = {"driver": driver, "cocotb": cocotb, "driver_over_cocotb": ratio}
+        print(
+            f"{network}: {driver['images_per_s']:.0f} images/s through the driver on the virtual "
+            f"board, {cocotb['images_per_s']:.2f} through cocotb, ratio {ratio:.0f}; "
+            f"{driver['frames_per_s_at_100_mhz_simulated_cycles']:.0f} frames/s at 100 MHz "
+            f"({driver['cycles_per_frame']:.1f} simulated cycles a frame)"
+        )
+    OUT.parent.mkdir(parents=True, exist_ok=True)
+    OUT.write_text(json.dumps(bench, indent=2) + "\n")
+    print(f"wrote {OUT.relative_to(ROOT)}")
+
+
+if __name__ == "__main__":
+    main()
