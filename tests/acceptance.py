@@ -25,7 +25,7 @@ ENVIRONMENT = os.environ | {"SPINFLOW_FULL": "1"}
 Figures = dict[str, Any]
 
 
-class Failed(Exception):
+class LineError(Exception):
     """A line that does not hold, with the reason."""
 
 
@@ -44,7 +44,7 @@ def pytest(python: Path, *arguments: str, processes: int = 1) -> Callable[[], Fi
             try:
                 root = ET.parse(report.name).getroot()
             except ET.ParseError:
-                raise Failed(
+                raise LineError(
                     f"pytest ended early: {done.stdout[-300:]}{done.stderr[-300:]}"
                 ) from None
         suite = root if root.tag == "testsuite" else root[0]
@@ -57,7 +57,7 @@ def pytest(python: Path, *arguments: str, processes: int = 1) -> Callable[[], Fi
             if case.find("failure") is not None or case.find("error") is not None
         ]
         if done.returncode or failed or count["skipped"] or not count["tests"]:
-            raise Failed(f"{count}: {', '.join(failed[:5])}")
+            raise LineError(f"{count}: {', '.join(failed[:5])}")
         properties = {p.get("name", ""): p.get("value") for p in suite.iter("property")}
         return {"tests": count["tests"], **properties}
 
@@ -99,7 +99,7 @@ def _command(command: list[str], folder: Path = ROOT) -> None:
         command, cwd=folder, env=environment, capture_output=True, text=True, check=False
     )
     if done.returncode:
-        raise Failed((done.stdout + done.stderr).strip()[-500:])
+        raise LineError((done.stdout + done.stderr).strip()[-500:])
 
 
 class Line(NamedTuple):
@@ -118,7 +118,7 @@ LINES = [
     ),
     Line(
         "2",
-        "errors on: RTL = emulator in every activation, label and counter; FINN on read-back weights",
+        "errors on: RTL = emulator in every value and counter; FINN agrees on weights read back",
         pytest(BUILD, "tests/system/test_errors_on.py"),
     ),
     Line(
@@ -171,7 +171,7 @@ def main() -> int:
         start = time.perf_counter()
         try:
             figures, verdict = line.run(), "holds"
-        except Failed as failure:
+        except LineError as failure:
             figures, verdict = {"reason": str(failure)}, "FAILS"
         seconds = round(time.perf_counter() - start)
         print(f"{line.number:>5}  {verdict}  {line.text}  ({seconds} s)", flush=True)

@@ -1,7 +1,7 @@
 """Images per second through the PYNQ driver on the virtual board; run in the host environment.
 
-`python -m tests.bench_driver BUNDLE` prints JSON: images per second of wall clock over the whole way,
-driver, DMA and Verilated RTL, and the simulated cycles of a frame.
+`python -m tests.bench_driver BUNDLE` prints JSON: images per second of wall clock over the whole
+way, driver, DMA and Verilated RTL, and the simulated cycles of a frame.
 """
 
 import json
