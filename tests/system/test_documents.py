@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 
 from host.bundle import load
+from tests import readme
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -32,3 +33,8 @@ def test_the_guide_names_what_the_driver_has() -> None:
     assert len(code) == 1
     compile(code[0], "docs/programming.md", "exec")
     assert load(ROOT / "build/tfc-mnist").memory("fc0.weights").is_weights
+
+
+def test_the_measured_table_is_that_of_the_results() -> None:
+    text = readme.README.read_text()
+    assert readme.with_table(text) == text, "run python -m tests.readme"
