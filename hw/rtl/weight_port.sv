@@ -2,8 +2,8 @@
 // read, written with errors and acknowledged only after the commit. One error engine serves all weight
 // memories, since one segment is written at a time; a memory's place in its random stream is kept here.
 //
-// Throughput: a write takes 4 cycles with mode off, 23 with errors; a read 3. An access that is not
-// allowed (not idle, outside every window, a partial write strobe) is answered with `err_o`.
+// From request to acknowledge: a write 4 cycles with mode off and 22 with errors, a read 2. An access
+// that is not allowed (not idle, outside every window, a partial write strobe) ends with `err_o`.
 
 module weight_port
   import spinflow_pkg::*;
