@@ -28,7 +28,7 @@ REGS      := build/regs/regmap.json
 HLS_DEPS  := $(wildcard hls/*.py) $(RTL) $(REGS) hw/pynq-z2/board.toml
 SIM_DEPS  := $(wildcard sim/harness/*) sim/build.py
 
-.PHONY: help setup run test check acceptance bench data lint clean distclean docs
+.PHONY: help setup run test check acceptance bench physics bundle data lint clean distclean docs
 
 help: ## list the targets
 	@grep -hE '^[a-z][a-zA-Z_-]*:.*## ' $(MAKEFILE_LIST) | \
@@ -109,6 +109,9 @@ test: setup lint data $(NETWORKS:%=build/%/.simulator) ## every block, the quick
 
 acceptance: setup data $(NETWORKS:%=build/%/.simulator) ## every promise in full, a line each, figures to out/acceptance.json
 	@$(BUILD) -m tests.acceptance
+
+physics: setup ## every table and curve of the device models, to out/mtj
+	@$(BUILD) -m model.mtj all
 
 bench: setup data $(NETWORKS:%=build/%/.simulator) ## speeds, figures to out/bench/bench.json
 	@$(BUILD) -m tests.bench
