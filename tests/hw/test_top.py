@@ -12,12 +12,11 @@ from tests.hw import runner
 pytestmark = pytest.mark.slow
 
 BUNDLE = runner.REPOSITORY / "build" / "tfc-mnist"
-FLAGS = ("--assert", "-Wno-fatal", "-Wno-lint")
 
 
 def test_accelerator() -> None:
     """Golden labels, the emulator's errors and counters, resets, and errors that cost no cycle."""
     files = [Path(source) for source in source_files(BUNDLE)]
-    folder = runner.build("accel", "accel", {}, files, FLAGS)
+    folder = runner.build("accel", "accel", {}, files)
     runner.run(folder, "accel", "tests.hw.benches.accel", noise=False,
                extra_env={"BENCH_BUNDLE": str(BUNDLE)})  # fmt: skip

@@ -1,0 +1,213 @@
+"""Wrong variants of the RTL, each of which a bench must reject: the proof that the benches bite.
+
+`python -m tests.hw.mutants [--sample N]` prints the list with its results and writes
+out/mutants.json. A mutant replaces one piece of text, which its file must contain exactly once. It
+counts as caught when its bench, which passes on the RTL as it stands, builds and fails.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import sys
+import tempfile
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from tests.hw import runner
+from tests.hw.catalogue import CASES, Case
+
+RESULTS = runner.REPOSITORY / "out" / "mutants.json"
+PROCESSES = 2
+
+
+class Mutant(NamedTuple):
+    """One wrong variant and the case of the catalogue that must fail on it."""
+
+    name: str
+    file: str
+    old: str
+    new: str
+    case: str
+
+
+@dataclass
+class Verdict:
+    """What became of a mutant."""
+
+    name: str
+    case: str
+    caught: bool
+    reason: str
+
+
+MAKER1, MAKER4 = "error_maker-Width2-Lanes1-RunAhead16", "error_maker-Width8-Lanes4-RunAhead16"
+BUFFER = "buffer_mem-Width8-Depth7-Lanes4-RunAhead16"
+PORT = "weight_port-AddrWidth16-NumWeights2"
+MVU = "xnor_mvu-Mw24-Mh6-Pe2-Simd8-HasThreshold1-OutBits1"
+POPCOUNTS = "xnor_mvu-Mw16-Mh10-Pe1-Simd8-HasThreshold0-OutBits5"
+LABEL = "label_select-Labels10-Pe5-InBits11"
+COUNTERS = "counter_bank-NumMems5-MaxIncrement32"
+REGS = "memory_regs-NumWeights3-NumBuffers2"
+FRAMES = "frame_io-InBeats5"
+SLAVE = "axil_slave-AddrWidth10"
+SHELL = "accel_shell-AddrWidth16-NumWeights2-NumBuffers2-InBeats3"
+
+MUTANTS = [
+    Mutant("wrong rotation in the random stream", "draw_pipe.sv",
+           "{y_q[r][28:0], y_q[r][31:29]}", "{y_q[r][27:0], y_q[r][31:28]}", "draw_pipe"),
+    Mutant("a draw equal to the threshold errs", "spinflow_pkg.sv",
+           "(draw < threshold)", "(draw <= threshold)", MAKER4),
+    Mutant("rate1 and rate0 swapped", "error_maker.sv",
+           "assign lane_hit1[l] = draw_errs(draw[l], cfg_i.rate1);",
+           "assign lane_hit1[l] = draw_errs(draw[l], cfg_i.rate0);", MAKER4),
+    Mutant("seed ignored in some lanes", "error_maker.sv",
+           ".seed_i  (cfg_i.seed)", ".seed_i  (p == 0 ? cfg_i.seed : 32'd0)", MAKER4),
+    Mutant("one lane takes only the first half of each block", "error_maker.sv",
+           "odd_q <= !odd_q;", "odd_q <= 1'b0;", MAKER1),
+    Mutant("draws of before a restart are kept", "error_maker.sv",
+           "    .rst_ni  (flush_n),\n    .push_i", "    .rst_ni,\n    .push_i", MAKER4),
+    Mutant("position not restarted", "error_maker.sv",
+           "      pos_q        <= '0;\n", "", MAKER4),
+    Mutant("switch mode errs on bits that stay", "error_write.sv",
+           "error = hit & differs;", "error = hit & mask_i;", "error_write-Width32"),
+    Mutant("padding is counted as switched", "error_write.sv",
+           "(target_i ^ old_i) & mask_i", "target_i ^ old_i", "error_write-Width32"),
+    Mutant("errors on zeros counted as errors on ones", "error_write.sv",
+           "$countones(error & target_i)", "$countones(error)", "error_write-Width32"),
+    Mutant("old value from the next word", "buffer_mem.sv",
+           "wrapped_q ? mem[write_addr_q]", "wrapped_q ? mem[next_addr(write_addr_q)]", BUFFER),
+    Mutant("wrapped flag ignored", "buffer_mem.sv",
+           "wrapped_q ? mem[write_addr_q] : '0", "mem[write_addr_q]", BUFFER),
+    Mutant("wrapped flag not reset", "buffer_mem.sv",
+           "      wrapped_q    <= 1'b0;\n", "", BUFFER),
+    Mutant("write address wraps at a power of two", "buffer_mem.sv",
+           "addr == AddrWidth'(Depth - 1) ? '0 : addr + 1'b1;", "addr + 1'b1;", BUFFER),
+    Mutant("a full buffer counts as stalled", "buffer_mem.sv",
+           "in_valid_i && !full && !draws_ready", "in_valid_i && !in_ready_o", BUFFER),
+    Mutant("segments all written to the first", "weight_mem.sv",
+           "mem[addr][32*host_i.segment[SegWidth-1:0]+:32]", "mem[addr][0+:32]",
+           "weight_mem-Width40-Depth12"),
+    Mutant("padding takes draws", "weight_port.sv",
+           "pos_q[m] + PosWidth'(bits_q)", "pos_q[m] + PosWidth'(32)", PORT),
+    Mutant("odd positions start at the even one", "weight_port.sv",
+           "pos[0] ? hit1_q[32:1] : hit1_q[31:0]", "hit1_q[31:0]", PORT),
+    Mutant("a configured memory's stream goes on", "weight_port.sv",
+           "soft_reset_i || restart_i[m]", "soft_reset_i", PORT),
+    Mutant("soft reset leaves the streams", "weight_port.sv",
+           "|| soft_reset_i || restart_i[m]", "|| restart_i[m]", PORT),
+    Mutant("write strobes ignored", "weight_port.sv",
+           " && (!we_i || wstrb_i == 4'hF)", "", PORT),
+    Mutant("acknowledge with the commit", "weight_port.sv",
+           "state_q == StAck;", "state_q == (we_q && !err_o ? StWrite : StAck);", PORT),
+    Mutant("B before the acknowledge", "axil_slave.sv",
+           "ack_i && (start || active_q);", "we_o ? start : ack_i && (start || active_q);", SLAVE),
+    Mutant("write data taken again while it waits", "axil_slave.sv",
+           "if (wvalid_i && wready_o) begin", "if (wvalid_i) begin", SLAVE),
+    Mutant("AND for XNOR", "xnor_popcount.sv",
+           "~(a_i[g*Group+:Bits] ^ b_i[g*Group+:Bits])",
+           "(a_i[g*Group+:Bits] & b_i[g*Group+:Bits])", "xnor_popcount-Width49"),
+    Mutant("threshold off by one", "xnor_mvu.sv",
+           "ThrBits'(total[p]) >= thr_q", "ThrBits'(total[p]) > thr_q", MVU),
+    Mutant("thresholds do not follow the outputs", "xnor_mvu.sv",
+           "thr_q      <= rom[thr_addr_d];", "thr_q      <= rom[thr_addr_q];", MVU),
+    Mutant("accumulator not started anew", "xnor_mvu.sv",
+           "(first_q[3] ? '0 : acc_q)", "acc_q", POPCOUNTS),
+    Mutant("one result more than its FIFO holds", "xnor_mvu.sv",
+           "credit_q <= CreditWidth'(FifoDepth);", "credit_q <= CreditWidth'(FifoDepth + 1);",
+           POPCOUNTS),
+    Mutant("input threshold off by one", "bin_threshold.sv",
+           ">= Threshold;", "> Threshold;", "bin_threshold-Pe4-InBits8"),
+    Mutant("the last label wins a tie", "label_select.sv",
+           "in_data_i[p*InBits+:InBits] > score_d",
+           "in_data_i[p*InBits+:InBits] >= score_d", LABEL),
+    Mutant("the best score outlives its frame", "label_select.sv",
+           "(first && p == 0) || ", "", LABEL),
+    Mutant("words in the wrong order", "stream_widen.sv",
+           "{in_data_i[InBits-1:0], word_q[InBits*Ratio-1:InBits]}",
+           "{word_q[InBits*(Ratio-1)-1:0], in_data_i[InBits-1:0]}", "stream_widen-InBits3-Ratio5"),
+    Mutant("a narrow counter too short by a bit", "counter_bank.sv",
+           "$clog2(2 * 4 * NumMems", "$clog2(4 * NumMems", COUNTERS),
+    Mutant("an increment lost at each visit", "counter_bank.sv",
+           "(visited ? '0 : narrow_q[4*m+k]) + NarrowWidth'(increment[k])",
+           "visited ? '0 : narrow_q[4*m+k] + NarrowWidth'(increment[k])", COUNTERS),
+    Mutant("a clear keeps the narrow counters", "counter_bank.sv",
+           "!rst_ni || zero", "!rst_ni", COUNTERS),
+    Mutant("TLAST one frame late", "frame_io.sv",
+           "frame_q + 1 == frames_per_transfer_i", "frame_q == frames_per_transfer_i", FRAMES),
+    Mutant("hold ignored", "frame_io.sv", "rst_ni && !hold_i", "rst_ni", FRAMES),
+    Mutant("a frame under way only from its last beat", "frame_io.sv",
+           "take && beat_q == '0", "take && beat_q == BeatWidth'(InBeats - 1)", FRAMES),
+    Mutant("configuration taken while not idle", "memory_regs.sv",
+           "is_cfg && idle_i;", "is_cfg;", REGS),
+    Mutant("counters read at the wrong address", "memory_regs.sv",
+           "{mem, offset[4:3]}", "{mem, offset[3:2]}", REGS),
+    Mutant("refused weight accesses answered with OKAY", "accel_shell.sv",
+           "weight_ack && weight_err", "1'b0", SHELL),
+    Mutant("counts of two kinds of memories swapped", "accel_shell.sv",
+           "{buffer_count_i, weight_count}", "{weight_count, buffer_count_i}", SHELL),
+]  # fmt: skip
+
+
+def examine(mutant: Mutant) -> Verdict:
+    """Runs the mutant's bench, first on the RTL as it stands, then on the mutant."""
+    case = case_of(mutant)
+    try:
+        case.run()
+    except runner.BenchError:
+        return Verdict(mutant.name, mutant.case, False, "the bench fails without the mutation")
+    with tempfile.TemporaryDirectory() as scratch:
+        rtl = Path(shutil.copytree(runner.RTL, Path(scratch) / "rtl"))
+        (rtl / mutant.file).write_text(mutated(mutant), encoding="utf-8")
+        try:
+            case.run(rtl)
+        except runner.BenchError as error:
+            return Verdict(mutant.name, mutant.case, True, str(error).partition("\n")[0])
+        except (RuntimeError, SystemExit) as error:
+            return Verdict(mutant.name, mutant.case, False, f"does not build: {error}")
+    return Verdict(mutant.name, mutant.case, False, "the bench passes")
+
+
+def case_of(mutant: Mutant) -> Case:
+    """The case that must fail."""
+    (case,) = [case for case in CASES if case.name == mutant.case]
+    return case
+
+
+def mutated(mutant: Mutant) -> str:
+    """The text of the mutant's file; ValueError unless there is exactly one place to change."""
+    text = (runner.RTL / mutant.file).read_text(encoding="utf-8")
+    if text.count(mutant.old) != 1:
+        raise ValueError(f"{mutant.name}: {mutant.file} has {text.count(mutant.old)} places for it")
+    return text.replace(mutant.old, mutant.new)
+
+
+def sample(count: int) -> list[Mutant]:
+    """Some mutants, spread over the list."""
+    return [MUTANTS[number * len(MUTANTS) // count] for number in range(count)]
+
+
+def main() -> int:
+    """The command line; returns the exit status."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--sample", type=int, default=len(MUTANTS), metavar="N", help="only N")
+    chosen = sample(min(parser.parse_args().sample, len(MUTANTS)))
+    verdicts = []
+    with ProcessPoolExecutor(PROCESSES) as pool:
+        for verdict in pool.map(examine, chosen):
+            word = "caught" if verdict.caught else "NOT CAUGHT"
+            print(f"{word:10}  {verdict.name:50}  {verdict.reason}", flush=True)
+            verdicts.append(verdict)
+    caught = sum(verdict.caught for verdict in verdicts)
+    print(f"{caught} of {len(verdicts)} mutants caught")
+    RESULTS.parent.mkdir(exist_ok=True)
+    summary = {"mutants": len(verdicts), "caught": caught, "list": [asdict(v) for v in verdicts]}
+    RESULTS.write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
+    return 0 if caught == len(verdicts) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
