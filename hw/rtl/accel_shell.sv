@@ -143,7 +143,7 @@ module accel_shell
     .rst_n                (aresetn),
     .s_cpuif_req          (req && to_regs),
     .s_cpuif_req_is_wr    (we),
-    .s_cpuif_addr         (addr[RegsAddrWidth-1:0]),
+    .s_cpuif_addr         ({addr[RegsAddrWidth-1:2], 2'b00}),
     .s_cpuif_wr_data      (wdata),
     .s_cpuif_wr_biten     ({{8{wstrb[3]}}, {8{wstrb[2]}}, {8{wstrb[1]}}, {8{wstrb[0]}}}),
     .s_cpuif_req_stall_wr (unused_regs[0]),
@@ -238,7 +238,7 @@ module accel_shell
   assign soft_reset = regs_out.CONTROL.soft_reset.value;
   always_ff @(posedge aclk) begin
     if (!aresetn || soft_reset) begin
-      reset_left_q <= ($clog2(CoreResetCycles + 1))'(CoreResetCycles);
+      reset_left_q <= ($clog2(CoreResetCycles + 1))'(CoreResetCycles - 1);
       core_rst_no  <= 1'b0;
     end else begin
       if (reset_left_q != '0) reset_left_q <= reset_left_q - 1'b1;
@@ -307,7 +307,7 @@ module accel_shell
   ) u_frame_io (
     .clk_i                 (aclk),
     .rst_ni                (core_rst_no),
-    .hold_i                (weight_busy),
+    .hold_i                (weight_busy && !under_way),
     .frames_per_transfer_i (regs_out.FRAMES_PER_TRANSFER.value.value),
     .transfer_restart_i    (regs_out.FRAMES_PER_TRANSFER.value.swmod),
     .under_way_o           (under_way),

@@ -1,9 +1,9 @@
 // 64-bit totals of all memories' counters in LUT RAM. Each memory has four narrow counters; they are
 // visited in turn and drained into the totals, so a memory costs flip-flops only for the narrow ones.
 //
-// A snapshot copies every total to the RAM that is read; a clear zeroes the totals and the narrow
-// counters. Either takes one pass of 4*NumMems cycles, in which `busy_o` is high and counting goes on. If both are
-// asked for, the snapshot comes first. Reads are combinational.
+// A snapshot copies every total to the RAM that is read; a clear zeroes the totals, the narrow counters
+// and what is read. Either takes one pass of 4*NumMems cycles, in which `busy_o` is high and counting
+// goes on. If both are asked for, the snapshot comes first. Reads are combinational.
 
 module counter_bank
   import spinflow_pkg::*;

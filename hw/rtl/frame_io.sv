@@ -53,7 +53,7 @@ module frame_io #(
   assign frame_done_o  = m_axis_tvalid && m_axis_tready;
   assign last_of_transfer = frame_q + 1 == frames_per_transfer_i;
 
-  assign under_way_o = open_q != '0;
+  assign under_way_o = open_q != '0 && rst_ni;
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni) begin

@@ -55,25 +55,22 @@ module memory_regs
   assign is_counter = exists && offset >= MapMemWrittenLo;
   assign write_cfg  = req_i && we_i && is_cfg && idle_i;
 
-  // Four configuration words a memory, addressed by the low bits of their offset. All are cleared
-  // after reset, one a cycle.
+  // Four configuration words a memory, addressed by the low bits of their offset. A word that was not
+  // written since reset reads 0.
   localparam int unsigned ShadowWidth = MemWidth + 2;
   (* ram_style = "distributed" *) logic [31:0] shadow [2**ShadowWidth];
-  logic [ShadowWidth:0] clear_q;
+  logic [2**ShadowWidth-1:0] written_q;
   logic [ShadowWidth-1:0] shadow_addr;
   logic [31:0] shadow_word, cfg_word;
-  logic clearing;
 
-  assign clearing    = !clear_q[ShadowWidth];
   assign shadow_addr = {mem, offset[3:2]};
-  assign shadow_word = shadow[shadow_addr];
+  assign shadow_word = written_q[shadow_addr] ? shadow[shadow_addr] : '0;
   assign cfg_word    = (shadow_word & ~wmask_i) | (wdata_i & wmask_i);
 
   always_ff @(posedge clk_i) begin
-    if (!rst_ni)       clear_q <= '0;
-    else if (clearing) clear_q <= clear_q + 1'b1;
-    if (clearing)       shadow[clear_q[ShadowWidth-1:0]] <= '0;
-    else if (write_cfg) shadow[shadow_addr] <= cfg_word;
+    if (!rst_ni)        written_q <= '0;
+    else if (write_cfg) written_q[shadow_addr] <= 1'b1;
+    if (write_cfg) shadow[shadow_addr] <= cfg_word;
   end
 
   always_ff @(posedge clk_i) begin

@@ -40,9 +40,12 @@ module weight_mem
     if (rd_en_i || host_en_i) word_q <= mem[addr];
   end
 
+  // One write enable a segment, spelt out, is what synthesis maps to block RAM's byte enables.
   always_ff @(posedge clk_i) begin
     if (host_en_i && host_i.we) begin
-      mem[addr][32*host_i.segment[SegWidth-1:0]+:32] <= host_i.wdata;
+      for (int unsigned s = 0; s < Segments; s++) begin
+        if (host_i.segment == 16'(s)) mem[addr][32*s+:32] <= host_i.wdata;
+      end
     end
     if (host_en_i) segment_q <= host_i.segment[SegWidth-1:0];
   end

@@ -89,7 +89,7 @@ MUTANTS = [
     Mutant("a full buffer counts as stalled", "buffer_mem.sv",
            "in_valid_i && !full && !draws_ready", "in_valid_i && !in_ready_o", BUFFER),
     Mutant("segments all written to the first", "weight_mem.sv",
-           "mem[addr][32*host_i.segment[SegWidth-1:0]+:32]", "mem[addr][0+:32]",
+           "mem[addr][32*s+:32]", "mem[addr][0+:32]",
            "weight_mem-Width40-Depth12"),
     Mutant("padding takes draws", "weight_port.sv",
            "pos_q[m] + PosWidth'(bits_q)", "pos_q[m] + PosWidth'(32)", PORT),

@@ -1,4 +1,4 @@
-"""Mutated RTL fails its benches: a sample of the list, or all of it with SPINFLOW_ACCEPTANCE=1."""
+"""Mutated RTL fails its benches: a sample of the list, or all of it with SPINFLOW_FULL=1."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 
 from tests.hw.mutants import MUTANTS, Mutant, case_of, examine, mutated, sample
 
-CHOSEN = MUTANTS if os.environ.get("SPINFLOW_ACCEPTANCE") == "1" else sample(4)
+CHOSEN = MUTANTS if os.environ.get("SPINFLOW_FULL") == "1" else sample(4)
 
 
 def test_list_is_current() -> None:

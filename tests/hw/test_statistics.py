@@ -5,7 +5,7 @@ loop. Seeds are fixed, so a run gives the same verdict every time. The family-wi
 checks here is 1e-3: each of the three families (rates, bits of a word, correlations) has a third of
 it, divided by the number of its checks (Bonferroni).
 
-SPINFLOW_ACCEPTANCE=1 takes all rates from 1e-6 on and longer streams; otherwise rates from 1e-4 on.
+SPINFLOW_FULL=1 takes all rates from 1e-6 on and longer streams; otherwise rates from 1e-4 on.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from tests.hw.models import ALWAYS, FLIP, OFF, SWITCH, memory_seed
 
 pytestmark = pytest.mark.slow
 
-ACCEPTANCE = os.environ.get("SPINFLOW_ACCEPTANCE") == "1"
+ACCEPTANCE = os.environ.get("SPINFLOW_FULL") == "1"
 FAMILY_LEVEL = 1e-3 / 3
 BASE_SEED = 0x5F1A_5EED
 
