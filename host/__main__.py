@@ -4,35 +4,26 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from host import bundle as bundles
+from host import grid as grids
 from host import report
-from host.driver import Accelerator
+from host.driver import Accelerator, backend
 from host.errors import HostError, InputError
+from host.grid import Grid
 from host.images import TestSet, mnist_test
-from host.results import read, set_aside
-from host.sweep import (
-    Bench,
-    Point,
-    Trial,
-    grid,
-    identity,
-    point_of_pulse,
-    point_of_rate,
-    point_of_target,
-    sweep,
-)
-
-DEFAULT_RATES = (0.0, 1e-4, 1e-3, 1e-2, 3e-2, 1e-1)
-DEFAULT_IMAGES = 500
-DEFAULT_REPEATS = 5
+from host.points import Point, aging_of, point_of_rate, point_of_write_condition
+from host.results import Identity, read, set_aside
+from host.sweep import Bench, Measure, Trial, grid, identity, in_grid, on_accelerator, sweep
 
 
-class _Parser(argparse.ArgumentParser):
+class Parser(argparse.ArgumentParser):
     """A parser whose errors are one line, as all errors of this program."""
 
     def error(self, message: str) -> None:  # type: ignore[override]
+        """End the program with one line."""
         self.exit(2, f"error: {message} (see {self.prog} --help)\n")
 
 
@@ -61,8 +52,9 @@ def info(options: argparse.Namespace) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Measure one trial and print it."""
-    bundle, tests = bundles.load(options.bundle), _images(options)
-    point = point_of_rate(options.rate, options.rate0)
+    bundle = bundles.load(options.bundle)
+    tests = mnist_test(options.images, options.data_dir, options.image_seed)
+    point = _point(options)
     mode = options.mode or ("flip" if point.rate1 or point.rate0 else "off")
     trial = grid(
         bundle,
@@ -72,6 +64,7 @@ def run(options: argparse.Namespace) -> None:
         backgrounds=[options.background],
         repeats=options.repeat + 1,
         seed=options.seed,
+        agings=lambda point: [aging_of(point, options.retention_s, options.reads)],
     )[-1]
     with Accelerator(bundle) as accelerator:
         row = Bench(accelerator, tests).row(trial)
@@ -79,7 +72,11 @@ def run(options: argparse.Namespace) -> None:
     print(f"{row.network}, build {row.build_id:#010x}, {tests.choice}")
     print(f"{_written(trial)}: {row.bits_written} bits written, {row.switched} of them switched")
     print(f"errors     {row.errors} ({row.err1} on a written 1, {row.err0} on a written 0)")
-    print(f"energy     {row.energy_j:.4g} J at {row.energy_per_bit_j * 1e12:.4g} pJ a bit")
+    if trial.aging:
+        print(f"aged       {row.upsets} stored bits turned over")
+    bound = f" ± {row.energy_bound_j:.2g}" if row.energy_bound_j else ""
+    print(f"energy     {row.energy_j:.4g}{bound} J at {row.energy_per_bit_j * 1e12:.4g} pJ a bit")
+    print(f"condition  {_condition(point)}")
     print(f"accuracy   {row.accuracy:.4f}")
     print(
         f"cycles     {row.cycles} ({cycles:.1f} a frame, {row.stalls} stalled): "
@@ -89,34 +86,70 @@ def run(options: argparse.Namespace) -> None:
 
 def run_sweep(options: argparse.Namespace) -> None:
     """Run a sweep, or the rest of it, and write its report."""
-    bundle, tests = bundles.load(options.bundle), _images(options)
-    trials = grid(
-        bundle,
-        selections=options.memory,
-        modes=options.mode,
-        points=_points(options),
-        backgrounds=options.background,
-        repeats=options.repeats,
-        seed=options.seed,
-    )
-    path = options.out / "results.csv"
-    if options.set_aside and (old := set_aside(path, identity(bundle, tests))):
-        print(f"earlier results of another build or other images are now {old}", file=sys.stderr)
-    print(f"{len(trials)} trials, each on {tests.choice}; rows go to {path}", file=sys.stderr)
-    sweep(bundle, tests, trials, path)
-    _report([path], options.out)
+    plan = grids.from_options(options)
+    tests = mnist_test(plan.images, options.data_dir, plan.image_seed)
+    loaded = [bundles.load(folder) for folder in plan.folders()]
+    sweeps = [
+        (
+            identity(bundle, tests, backend(bundle)),
+            plan.trials(bundle),
+            on_accelerator(bundle, tests),
+        )
+        for bundle in loaded
+    ]
+    run_sweeps(plan, tests, sweeps, options.out, options.set_aside)
+
+
+def run_sweeps(
+    plan: Grid,
+    tests: TestSet,
+    sweeps: Sequence[tuple[Identity, list[Trial], Measure]],
+    folder: Path,
+    aside: bool,
+) -> None:
+    """Run the sweeps of a grid, one a network, and write the report of all.
+
+    Args:
+        plan: the grid.
+        tests: the images.
+        sweeps: for each network what its rows share, its trials and what measures them.
+        folder: where results and report go; with several networks the results of each go into a
+            folder of its name.
+        aside: rename results of another sweep instead of refusing them.
+    """
+    networks = [of.network for of, _, _ in sweeps]
+    if len(set(networks)) < len(networks):
+        raise InputError(f"a network is there twice: {', '.join(networks)}")
+    paths = []
+    for of, trials, measure in sweeps:
+        path = (folder if len(sweeps) == 1 else folder / of.network) / "results.csv"
+        paths.append(path)
+        if aside and (old := set_aside(path, of, in_grid(of, trials))):
+            print(f"earlier results of another sweep are now {old}", file=sys.stderr)
+        print(
+            f"{of.network}: {len(trials)} trials{' at least' if plan.until else ''}, each on "
+            f"{tests.choice}; rows go to {path}",
+            file=sys.stderr,
+        )
+        sweep(of, trials, path, measure, plan.until)
+    _report(paths, folder)
 
 
 def run_report(options: argparse.Namespace) -> None:
-    """Write the report of results files."""
-    _report(options.results, options.out)
+    """Write the report of results files, of one network or several, board, RTL or evaluator."""
+    _report(options.results, options.out, options.keep, options.keep_loss)
 
 
-def _report(paths: list[Path], folder: Path) -> None:
+def _report(
+    paths: list[Path], folder: Path, keep: float | None = None, loss: float | None = None
+) -> None:
     rows = [row for path in paths for row in read(path)]
     groups = report.summarise(rows)
+    found = report.kept(groups, keep, loss)
     print(report.table(groups))
-    report.write(groups, folder)
+    for line in report.kept_lines(found):
+        print(line)
+    report.write(groups, folder, found)
     print(f"wrote {folder / 'summary.json'} and {folder / 'report.html'}")
 
 
@@ -125,107 +158,22 @@ def _written(trial: Trial) -> str:
     return f"{trial.selection} in mode {trial.mode}, {rates}"
 
 
-def _images(options: argparse.Namespace) -> TestSet:
-    return mnist_test(options.images, options.data_dir, options.image_seed)
+def _point(options: argparse.Namespace) -> Point:
+    if options.write_condition is None:
+        return point_of_rate(options.rate or 0.0, options.rate0)
+    if options.rate is not None or options.rate0 is not None:
+        raise InputError("--rate beside --write-condition: a write condition gives both rates")
+    return point_of_write_condition(options.write_condition)
 
 
-def _points(options: argparse.Namespace) -> list[Point]:
-    if options.rate0 is not None:
-        if options.pulse or options.target_rate:
-            raise InputError("--rate0 goes with --rates: a write condition gives both rates")
-        if len(options.rate0) not in (1, len(options.rates)):
-            raise InputError(
-                f"--rate0 has {len(options.rate0)} values: give one, or as many as --rates"
-            )
-        zeros = options.rate0 * (len(options.rates) if len(options.rate0) == 1 else 1)
-        return [point_of_rate(one, zero) for one, zero in zip(options.rates, zeros, strict=True)]
-    if options.pulse:
-        return [point_of_pulse(pulse) for pulse in options.pulse]
-    if options.target_rate:
-        return [point_of_target(rate) for rate in options.target_rate]
-    return [point_of_rate(rate) for rate in options.rates]
+def _condition(point: Point) -> str:
+    drive = f"{point.drive:.4g} {point.drive_unit}"
+    return f"{point.model}, {drive}, pulse of {point.pulse_s * 1e9:.4g} ns"
 
 
-def _parser() -> _Parser:
-    parser = _Parser(prog="python -m host", description="Run a Spinflow accelerator.")
-    commands = parser.add_subparsers(required=True, metavar="info|run|sweep|report")
-
-    with_bundle = _Parser(add_help=False)
-    with_bundle.add_argument(
-        "--bundle", type=Path, required=True, help="folder of the bundle, as build/tfc-mnist"
-    )
-    with_images = _Parser(add_help=False)
-    with_images.add_argument(
-        "--images",
-        type=int,
-        default=DEFAULT_IMAGES,
-        help="test images to run (default %(default)s)",
-    )
-    with_images.add_argument(
-        "--image-seed", type=int, help="choose the images at random with this seed, not the first"
-    )
-    with_images.add_argument(
-        "--data-dir", type=Path, help="folder with MNIST's IDX files (default: the cache)"
-    )
-    with_images.add_argument(
-        "--seed", type=int, default=1, help="base seed of the random streams (default %(default)s)"
-    )
-    memories = "a memory's name, or weights, buffers, all"
-    backgrounds = "zeros, ones, random:SEED or previous: what the weights are written over"
-
-    command = commands.add_parser("info", parents=[with_bundle], help=info.__doc__)
-    command.set_defaults(command=info)
-
-    command = commands.add_parser("run", parents=[with_bundle, with_images], help=run.__doc__)
-    command.set_defaults(command=run)
-    command.add_argument("--memory", default="all", help=f"{memories} (default all)")
-    command.add_argument("--mode", help="off, flip or switch (default flip, or off at rate 0)")
-    command.add_argument("--rate", type=float, default=0.0, help="bit-error rate (default 0)")
-    command.add_argument("--rate0", type=float, help="that of a written 0, if another")
-    command.add_argument(
-        "--background", default="random:1", help=f"{backgrounds} (default random:1)"
-    )
-    command.add_argument("--repeat", type=int, default=0, help="number of the repeat (default 0)")
-
-    command = commands.add_parser(
-        "sweep", parents=[with_bundle, with_images], help=run_sweep.__doc__
-    )
-    command.set_defaults(command=run_sweep)
-    command.add_argument(
-        "--memory",
-        nargs="+",
-        default=["weights", "buffers"],
-        help=f"each: {memories} (default weights buffers)",
-    )
-    command.add_argument(
-        "--mode", nargs="+", default=["flip"], help="each: off, flip or switch (default flip)"
-    )
-    points = command.add_mutually_exclusive_group()
-    points.add_argument(
-        "--rates",
-        nargs="+",
-        type=float,
-        default=DEFAULT_RATES,
-        help=f"bit-error rates (default {' '.join(f'{rate:g}' for rate in DEFAULT_RATES)})",
-    )
-    points.add_argument(
-        "--target-rate", nargs="+", type=float, help="write conditions by the rate that they reach"
-    )
-    points.add_argument(
-        "--pulse", nargs="+", type=float, help="write conditions by their pulse width in seconds"
-    )
-    command.add_argument(
-        "--rate0", nargs="+", type=float, help="rates of a written 0, if others: one, or as --rates"
-    )
-    command.add_argument(
-        "--background",
-        nargs="+",
-        default=["random:1"],
-        help=f"each: {backgrounds}; repeat n rewrites over `previous` n times (default random:1)",
-    )
-    command.add_argument(
-        "--repeats", type=int, default=DEFAULT_REPEATS, help="repeats (default %(default)s)"
-    )
+def add_sweep_options(command: argparse.ArgumentParser) -> None:
+    """Add the options of a sweep, wherever it runs: its grid, and what becomes of the results."""
+    grids.add_options(command)
     command.add_argument(
         "--out",
         type=Path,
@@ -235,12 +183,80 @@ def _parser() -> _Parser:
     command.add_argument(
         "--set-aside",
         action="store_true",
-        help="rename results of another network, build or set of images instead of refusing them",
+        help="rename results of another network, build, set of images or grid instead of refusing "
+        "them",
     )
+
+
+def _parser() -> Parser:
+    parser = Parser(prog="python -m host", description="Run a Spinflow accelerator.")
+    commands = parser.add_subparsers(required=True, metavar="info|run|sweep|report")
+
+    with_bundle = Parser(add_help=False)
+    with_bundle.add_argument(
+        "--bundle", type=Path, required=True, help="folder of the bundle, as build/tfc-mnist"
+    )
+    with_data = Parser(add_help=False)
+    with_data.add_argument(
+        "--data-dir", type=Path, help="folder with MNIST's IDX files (default: the cache)"
+    )
+    memories = "a memory's name, or weights, buffers, all"
+    backgrounds = "zeros, ones, random:SEED or previous: what the weights are written over"
+
+    command = commands.add_parser("info", parents=[with_bundle], help=info.__doc__)
+    command.set_defaults(command=info)
+
+    command = commands.add_parser("run", parents=[with_bundle, with_data], help=run.__doc__)
+    command.set_defaults(command=run)
+    command.add_argument(
+        "--images",
+        type=int,
+        default=grids.DEFAULT_IMAGES,
+        help="test images to run (default %(default)s)",
+    )
+    command.add_argument(
+        "--image-seed", type=int, help="choose the images at random with this seed, not the first"
+    )
+    command.add_argument(
+        "--seed",
+        type=int,
+        default=grids.DEFAULT_SEED,
+        help="base seed of the random streams (default %(default)s)",
+    )
+    command.add_argument("--memory", default="all", help=f"{memories} (default all)")
+    command.add_argument("--mode", help="off, flip or switch (default flip, or off at rate 0)")
+    command.add_argument("--rate", type=float, help="bit-error rate (default 0)")
+    command.add_argument("--rate0", type=float, help="that of a written 0, if another")
+    command.add_argument("--write-condition", help=grids.SETTINGS["write_condition"].help)
+    command.add_argument(
+        "--retention-s", type=float, default=0.0, help=grids.SETTINGS["retention_s"].help
+    )
+    command.add_argument("--reads", type=int, default=0, help=grids.SETTINGS["reads"].help)
+    command.add_argument(
+        "--background", default="random:1", help=f"{backgrounds} (default random:1)"
+    )
+    command.add_argument("--repeat", type=int, default=0, help="number of the repeat (default 0)")
+
+    command = commands.add_parser("sweep", parents=[with_data], help=run_sweep.__doc__)
+    command.set_defaults(command=run_sweep)
+    add_sweep_options(command)
 
     command = commands.add_parser("report", help=run_report.__doc__)
     command.set_defaults(command=run_report)
     command.add_argument("results", nargs="+", type=Path, help="results files")
+    keep = command.add_mutually_exclusive_group()
+    keep.add_argument(
+        "--keep",
+        type=float,
+        metavar="ACCURACY",
+        help="name the highest rate and the lowest energy that keep this accuracy, as 0.98",
+    )
+    keep.add_argument(
+        "--keep-loss",
+        type=float,
+        metavar="POINTS",
+        help="the same for the accuracy without errors less so many percentage points",
+    )
     command.add_argument(
         "--out",
         type=Path,
@@ -250,11 +266,10 @@ def _parser() -> _Parser:
     return parser
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Run one command; return the exit status."""
-    options = _parser().parse_args(arguments)
+def finish(command: Callable[[], None]) -> int:
+    """Run a command; print its error as one line. Return the exit status."""
     try:
-        options.command(options)
+        command()
     except HostError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
@@ -265,6 +280,12 @@ def main(arguments: list[str] | None = None) -> int:
         print("interrupted: finished rows are kept, the same command goes on", file=sys.stderr)
         return 130
     return 0
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; return the exit status."""
+    options = _parser().parse_args(arguments)
+    return finish(lambda: options.command(options))
 
 
 if __name__ == "__main__":

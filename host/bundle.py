@@ -22,7 +22,7 @@ FORMAT = 1
 MAP_VERSION = 1
 
 SELECTIONS = ("weights", "buffers", "all")
-"""Names that choose several memories at once; every other selection is a memory's name."""
+"""Names that choose several memories at once; others are names of memories and of layers."""
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*\Z")
 _REQUIRED_FILES = ("arrays.npz", "accel.hwh")
@@ -137,7 +137,8 @@ class Bundle:
     Attributes:
         folder: where the bundle lies.
         weights: words of each weight memory by name, uint32, shape (depth, segments).
-        overlay: file that pynq loads: ``accel.bit`` for a board, else the simulator's library.
+        overlay: file that pynq loads: ``accel.bit`` for a board, else the simulator's library;
+            None where neither was asked for.
         length_bits: width of the DMA's length register.
         classes: labels are below this.
     """
@@ -155,7 +156,7 @@ class Bundle:
     registers: Registers
     memories: tuple[Memory, ...]
     weights: dict[str, Words]
-    overlay: Path
+    overlay: Path | None
 
     @property
     def pixels(self) -> int:
@@ -175,7 +176,11 @@ class Bundle:
         raise InputError(f"{self.network} has no memory {name!r}; it has {names}")
 
     def select(self, selection: str) -> tuple[Memory, ...]:
-        """Return the memories that one of SELECTIONS or a memory's name means."""
+        """Return the memories that one of SELECTIONS, a layer's name or a memory's name means.
+
+        Raises:
+            InputError: there is none of that name; the message lists those there are.
+        """
         if selection == "all":
             return self.memories
         if selection in SELECTIONS:
@@ -184,11 +189,36 @@ class Bundle:
             if not chosen:
                 raise InputError(f"{self.network} has no {selection}")
             return chosen
+        if selection in self.layer_names:
+            number = self.layer_names.index(selection)
+            return tuple(memory for memory in self.memories if memory.layer == number)
         return (self.memory(selection),)
 
+    def layer(self, layer: str | int) -> str:
+        """Return the name of a weight layer, given by name or by number.
 
-def load(folder: Path) -> Bundle:
+        Raises:
+            InputError: there is none; the message lists those there are.
+        """
+        names = self.layer_names
+        if isinstance(layer, int) and 0 <= layer < len(names):
+            return names[layer]
+        if layer in names:
+            return str(layer)
+        raise InputError(f"{self.network} has no layer {layer!r}; it has {', '.join(names)}")
+
+    @property
+    def layer_names(self) -> list[str]:
+        """Names of the weight layers, by their numbers."""
+        return [layer["name"] for layer in self.layers if layer["op"] == "mvu"]
+
+
+def load(folder: Path, runnable: bool = True) -> Bundle:
     """Load a bundle and check it against its own sums and against what this driver knows.
+
+    Args:
+        folder: where it lies.
+        runnable: also look for what runs it, ``accel.bit`` or the simulator's library.
 
     Raises:
         BundleError: a file is missing, damaged or of another version; one line says which.
@@ -224,7 +254,7 @@ def load(folder: Path) -> Bundle:
             registers=registers,
             memories=memories,
             weights=_read_weights(folder / "arrays.npz", memories),
-            overlay=_overlay(folder, described),
+            overlay=_overlay(folder, described) if runnable else None,
         )
         if not _NAME.match(bundle.network):
             raise BundleError(f"network name {bundle.network!r} is not made of A-Z a-z 0-9 . _ -")

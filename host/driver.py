@@ -139,6 +139,11 @@ def background_words(memory: Memory, background: str) -> Words | None:
     return words.reshape(shape) & memory.segment_masks
 
 
+def backend(bundle: Bundle) -> str:
+    """Return what results of a bundle are measured on: ``board`` or ``rtl``."""
+    return "board" if bundle.overlay is not None and bundle.overlay.suffix == ".bit" else "rtl"
+
+
 def _import_pynq() -> Any:
     """Import pynq and, off the board, the module that registers a device in the board's place.
 
@@ -192,6 +197,8 @@ class Accelerator:
         self.bundle = bundle
         self.wait_s = wait_s
         self._registers = bundle.registers
+        if bundle.overlay is None:
+            raise DeviceError(f"{bundle.folder} was loaded without what runs it")
         self._pynq = _import_pynq()
         with _named(f"loading {bundle.overlay}"):
             try:
@@ -227,6 +234,11 @@ class Accelerator:
     def close(self) -> None:
         """Let go of the DMA buffers; pynq frees each with its last reference."""
         self._images_buffer = self._labels_buffer = None
+
+    @property
+    def backend(self) -> str:
+        """What the results call it: ``board``, or ``rtl`` where a simulator is in its place."""
+        return backend(self.bundle)
 
     # Registers
 

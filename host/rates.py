@@ -70,7 +70,7 @@ def draws(seed: int, positions: npt.NDArray[Any]) -> npt.NDArray[np.uint32]:
     return np.where(position & np.uint64(1), y, x)
 
 
-def memory_seed(base_seed: int, repeat: int, index: int) -> int:
+def memory_seed(base_seed: int, repeat: int, index: int, domain: int = _SEED_DOMAIN) -> int:
     """Return the seed of one memory's stream for one repeat.
 
     The rate takes no part, so that errors at a lower rate are a subset of those at a higher one.
@@ -79,9 +79,10 @@ def memory_seed(base_seed: int, repeat: int, index: int) -> int:
         base_seed: 32-bit seed of the whole sweep.
         repeat: number of the repeat, below 2^26.
         index: number of the memory, below 64.
+        domain: tells apart what is drawn for one memory; by default its write errors.
     """
     if not 0 <= base_seed <= _MASK:
         raise RateError(f"seed {base_seed}: must be a whole number from 0 to {_MASK}")
     if not 0 <= repeat < 2**26 or not 0 <= index < 64:
         raise RateError(f"repeat {repeat}, memory {index}: must be below 2^26 and below 64")
-    return int(draws(base_seed ^ _SEED_DOMAIN, np.array([64 * repeat + index]))[0])
+    return int(draws(base_seed ^ domain, np.array([64 * repeat + index]))[0])

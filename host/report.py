@@ -1,7 +1,9 @@
-"""The report of a sweep: a table with 95 % intervals, ``summary.json`` and ``report.html``.
+"""The report of sweeps: a table with 95 % intervals, ``summary.json`` and ``report.html``.
 
-The page is one file that opens without a network: its pictures are inline SVG. The same rows give
-the same bytes.
+It takes the rows of any set of results files: what was measured on a board, on the RTL and by the
+evaluator stands side by side, one section for each network. Asked for an accuracy to keep, it
+names the highest rate and the lowest energy that keep it. The page is one file that opens without
+a network: its pictures are inline SVG. The same rows give the same bytes.
 """
 
 from __future__ import annotations
@@ -18,25 +20,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy import stats
 
-from host.errors import ResultsError
-from host.results import Row
-from model.mtj import exponential
+from host.errors import InputError, ResultsError
+from host.results import Key, Row
+from host.statistics import LEVEL, mean_interval, wilson_interval
+from model.mtj.exponential import CONVENTIONAL_RATE
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-LEVEL = 0.95
-
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 """Okabe and Ito's palette, which the colour-blind can tell apart."""
 _MARKERS = "osD^vP*"
-
-_CONVENTIONAL_J = float(
-    exponential.energy_per_bit(exponential.pulse_for(exponential.CONVENTIONAL_RATE))
-)
 
 
 @dataclass(frozen=True)
@@ -44,27 +40,42 @@ class Group:
     """All repeats of one point, taken together.
 
     Attributes:
+        rate: bit-error rate of a written 1.
+        rate0: bit-error rate of a written 0.
         accuracy: mean over the repeats, fraction.
         low, high: 95 % interval of the accuracy.
         interval: how it was got: ``t over 5 repeats`` or ``Wilson over 500 images``.
         images_low, images_high: Wilson's 95 % interval for the choice of images.
         accuracies: accuracy of each repeat, in their order.
+        bits_written, errors, switched, upsets: means over the repeats.
         error_rate: errors by bits written, over all repeats.
+        energy_per_bit_j: write energy by bits written, joules.
         energy_j: mean write energy of a repeat, joules.
+        energy_bound_j: how far that can be off, since buffers do not tell all bits apart.
+        conventional_j: the same writes at the conventional write, joules.
         saving: fraction of the conventional write's energy that was saved.
-        cycles_per_frame: mean over repeats.
-        frames_per_second: at ``clock_mhz``.
+        cycles_per_frame: mean over repeats; 0 where nothing has cycles.
+        frames_per_second: at ``clock_mhz``; 0 where nothing has cycles.
     """
 
     network: str
     build_id: int
     images: int
     image_set: str
+    backend: str
     memory: str
     mode: str
     rate: float
     rate0: float
+    model: str
+    drive: float
+    drive_unit: str
     pulse_s: float
+    retention_s: float
+    reads: int
+    delta: float
+    read_voltage_v: float
+    read_pulse_s: float
     background: str
     seed: int
     repeats: int
@@ -77,37 +88,23 @@ class Group:
     accuracies: tuple[float, ...]
     bits_written: float
     errors: float
+    switched: float
+    upsets: float
     error_rate: float
     energy_per_bit_j: float
     energy_j: float
+    energy_bound_j: float
+    conventional_j: float
     saving: float
     stalls: int
     cycles_per_frame: float
     clock_mhz: float
     frames_per_second: float
 
-
-def wilson_interval(accuracy: float, images: int) -> tuple[float, float]:
-    """Return Wilson's 95 % score interval of an accuracy that was measured on so many images."""
-    z2 = float(stats.norm.ppf((1 + LEVEL) / 2)) ** 2
-    centre = (accuracy + z2 / (2 * images)) / (1 + z2 / images)
-    spread = z2 * (accuracy * (1 - accuracy) + z2 / (4 * images)) / images
-    half = math.sqrt(spread) / (1 + z2 / images)
-    return max(0.0, centre - half), min(1.0, centre + half)
-
-
-def mean_interval(accuracies: Sequence[float], images: int) -> tuple[float, float, str]:
-    """Return the 95 % interval of the mean of the repeats, and its kind in words.
-
-    Repeats give Student's t-interval: how much the error patterns matter on these images. A single
-    repeat has no spread to go by and gives Wilson's interval over the images.
-    """
-    count, mean = len(accuracies), float(np.mean(accuracies))
-    if count == 1:
-        return (*wilson_interval(mean, images), f"Wilson over {images} images")
-    deviation = float(np.std(accuracies, ddof=1))
-    half = float(stats.t.ppf((1 + LEVEL) / 2, count - 1)) * deviation / math.sqrt(count)
-    return max(0.0, mean - half), min(1.0, mean + half), f"t over {count} repeats"
+    @property
+    def mean_rate(self) -> float:
+        """The bit-error rate where ones and zeros are written alike often."""
+        return (self.rate + self.rate0) / 2
 
 
 def summarise(rows: Iterable[Row]) -> list[Group]:
@@ -116,7 +113,7 @@ def summarise(rows: Iterable[Row]) -> list[Group]:
     Raises:
         ResultsError: there are no rows, or one trial is there twice.
     """
-    grouped: dict[tuple[Any, ...], dict[int, Row]] = {}
+    grouped: dict[Key, dict[int, Row]] = {}
     for row in rows:
         repeats = grouped.setdefault(row.key._replace(repeat=0), {})
         if row.repeat in repeats:
@@ -134,8 +131,9 @@ def summarise(rows: Iterable[Row]) -> list[Group]:
     return sorted(
         groups,
         key=lambda g: (
-            g.network, g.build_id, g.images, g.image_set, kinds.get(g.memory, 3), g.memory,
-            g.mode, g.background, g.seed, g.rate, g.rate0, -g.pulse_s,
+            g.network, g.build_id, kinds.get(g.memory, 3), g.memory, g.mode, g.background,
+            g.backend, g.images, g.image_set, g.seed, g.retention_s, g.reads, g.delta, g.model,
+            g.mean_rate, g.rate, g.drive, -g.pulse_s,
         ),
     )  # fmt: skip
 
@@ -146,20 +144,16 @@ def _group(rows: list[Row]) -> Group:
     accuracy = float(np.mean(accuracies))
     low, high, interval = mean_interval(accuracies, first.images)
     images_low, images_high = wilson_interval(accuracy, first.images)
-    bits, errors = sum(row.bits_written for row in rows), sum(row.errors for row in rows)
-    cycles = sum(row.cycles for row in rows) / (len(rows) * first.images)
+
+    def mean(name: str) -> float:
+        return sum(getattr(row, name) for row in rows) / len(rows)
+
+    bits, energy_j, conventional_j = mean("bits_written"), mean("energy_j"), mean("conventional_j")
+    cycles = mean("cycles") / first.images
+    shared = {name: getattr(first, name) for name in (*Key._fields, "drive_unit", "clock_mhz")}
+    del shared["repeat"]
     return Group(
-        network=first.network,
-        build_id=first.build_id,
-        images=first.images,
-        image_set=first.image_set,
-        memory=first.memory,
-        mode=first.mode,
-        rate=first.rate,
-        rate0=first.rate0,
-        pulse_s=first.pulse_s,
-        background=first.background,
-        seed=first.seed,
+        **shared,
         repeats=len(rows),
         accuracy=accuracy,
         low=low,
@@ -168,47 +162,159 @@ def _group(rows: list[Row]) -> Group:
         images_low=images_low,
         images_high=images_high,
         accuracies=accuracies,
-        bits_written=bits / len(rows),
-        errors=errors / len(rows),
-        error_rate=errors / bits if bits else 0.0,
-        energy_per_bit_j=first.energy_per_bit_j,
-        energy_j=sum(row.energy_j for row in rows) / len(rows),
-        saving=1 - first.energy_per_bit_j / _CONVENTIONAL_J,
+        bits_written=bits,
+        errors=mean("errors"),
+        switched=mean("switched"),
+        upsets=mean("upsets"),
+        error_rate=mean("errors") / bits if bits else 0.0,
+        energy_per_bit_j=energy_j / bits if bits else 0.0,
+        energy_j=energy_j,
+        energy_bound_j=mean("energy_bound_j"),
+        conventional_j=conventional_j,
+        saving=1 - energy_j / conventional_j if conventional_j else 0.0,
         stalls=sum(row.stalls for row in rows),
         cycles_per_frame=cycles,
-        clock_mhz=first.clock_mhz,
-        frames_per_second=first.clock_mhz * 1e6 / cycles,
+        frames_per_second=first.clock_mhz * 1e6 / cycles if cycles else 0.0,
     )
 
 
+@dataclass(frozen=True)
+class Kept:
+    """What one curve can afford and still keep an accuracy.
+
+    Only measured points count, and of those with the same rate or energy the whole 95 % interval
+    over the error patterns must be at the accuracy or above it. The highest rate is that below
+    which every measured rate keeps it too.
+
+    Attributes:
+        curve: the memory, and whatever tells this curve from others.
+        accuracy: what is to be kept, fraction.
+        rate: the point of the highest rate, None if no point keeps the accuracy.
+        energy: the point of the lowest write energy, None if no point keeps the accuracy.
+    """
+
+    network: str
+    curve: str
+    accuracy: float
+    rate: Group | None
+    energy: Group | None
+
+
+def kept(
+    groups: Sequence[Group], accuracy: float | None = None, loss_points: float | None = None
+) -> list[Kept]:
+    """Return for each curve the highest rate and the lowest energy that keep an accuracy.
+
+    Args:
+        groups: the points.
+        accuracy: what is to be kept, a fraction.
+        loss_points: instead, how many percentage points below the same images' accuracy without
+            errors it may be.
+
+    Raises:
+        InputError: not a fraction, a negative loss, or no point without errors to lose from.
+    """
+    if accuracy is not None and not 0.0 < accuracy <= 1.0:
+        raise InputError(f"accuracy {accuracy:g} to keep: must be above 0 and at most 1, as 0.98")
+    if loss_points is not None and not 0.0 <= loss_points < 100.0:
+        raise InputError(f"loss of {loss_points:g} points: must be from 0 to 100")
+    found = []
+    for members in _networks(groups):
+        for curve, points in _curves(members).items():
+            wanted = accuracy
+            if wanted is None:
+                if loss_points is None:
+                    continue
+                wanted = _exact_accuracy(points[0], members) - loss_points / 100
+            keeping = [group for group in points if group.low >= wanted]
+            lost = min((g.mean_rate for g in points if g.low < wanted), default=math.inf)
+            safe = [group for group in keeping if group.mean_rate < lost]
+            found.append(
+                Kept(
+                    members[0].network,
+                    curve,
+                    wanted,
+                    max(safe, key=lambda g: g.mean_rate, default=None),
+                    min(keeping, key=lambda g: g.energy_j, default=None),
+                )
+            )
+    return found
+
+
+def _exact_accuracy(group: Group, members: Sequence[Group]) -> float:
+    """Return the accuracy of the same network on the same images without errors."""
+    images = (group.build_id, group.image_set)
+    for other in members:
+        exact = other.rate == other.rate0 == 0.0 and not other.upsets
+        if exact and (other.build_id, other.image_set) == images:
+            return other.accuracy
+    raise InputError(
+        f"a loss for {group.network} ({group.images} images of set {group.image_set}): the results "
+        "hold no row at rate 0 to lose from; give an accuracy, or add rate 0 to the sweep"
+    )
+
+
+def kept_lines(found: Sequence[Kept]) -> list[str]:
+    """Return what the curves can afford, a line each."""
+    lines = []
+    for each in found:
+        start = f"{each.network}, {each.curve}: accuracy of {100 * each.accuracy:.2f} %"
+        if each.energy is None:
+            lines.append(f"{start} is kept by no measured point")
+            continue
+        best = each.energy
+        rate = (
+            f"up to rate {_rate(each.rate)} ({_accuracy(each.rate)})"
+            if each.rate is not None
+            else "at no rate below which all others keep it"
+        )
+        lines.append(
+            f"{start} is kept {rate}; lowest energy {_quantity(*_energy(best))} for "
+            f"{_basis(best.memory)} at rate {_rate(best)} ({_accuracy(best)}), "
+            f"{100 * best.saving:.1f} % below the conventional write"
+        )
+    return lines
+
+
+def _accuracy(group: Group) -> str:
+    return f"{100 * group.accuracy:.2f} %, interval {100 * group.low:.2f} to {100 * group.high:.2f}"
+
+
 _HEADINGS = (
-    "memory", "mode", "rate", "background", "accuracy %", "95 % interval", "of", "images' 95 %",
-    "errors / bit", "pJ / bit", "energy", "saved", "cycles / frame",
+    "memory", "mode", "on", "rate", "background", "accuracy %", "95 % interval", "of",
+    "images' 95 %", "errors / bit", "pJ / bit", "energy", "saved", "cycles / frame",
 )  # fmt: skip
 
 
 def _cells(group: Group) -> tuple[str, ...]:
-    rate = f"{group.rate:g}" if group.rate == group.rate0 else f"{group.rate:g} / {group.rate0:g}"
+    bound = (
+        f" ± {_quantity(group.energy_bound_j, 'J')}"
+        if group.energy_bound_j > 5e-4 * group.energy_j
+        else ""
+    )
     return (
         group.memory,
         group.mode,
-        _round_rate(rate),
+        group.backend,
+        _rate(group),
         group.background,
         f"{100 * group.accuracy:.2f}",
         f"{100 * group.low:.2f} to {100 * group.high:.2f}",
         group.interval,
         f"{100 * group.images_low:.2f} to {100 * group.images_high:.2f}",
         f"{group.error_rate:.3g}",
-        f"{1e12 * group.energy_per_bit_j:.2f}",
-        _quantity(group.energy_j, "J"),
+        f"{1e12 * group.energy_per_bit_j:.3g}",
+        f"{_quantity(group.energy_j, 'J')}{bound}",
         f"{100 * group.saving:.1f} %",
-        f"{group.cycles_per_frame:.1f}",
+        f"{group.cycles_per_frame:.1f}" if group.cycles_per_frame else "–",
     )
 
 
-def _round_rate(text: str) -> str:
-    """Return a rate without the digits that its rounding to 32 bits put there."""
-    return " / ".join(f"{float(part):.4g}" for part in text.split(" / "))
+def _rate(group: Group) -> str:
+    """Return the rate without the digits that its rounding to 32 bits put there."""
+    if group.rate == group.rate0:
+        return f"{group.rate:.4g}"
+    return f"{group.rate:.4g} / {group.rate0:.4g}"
 
 
 def _quantity(value: float, unit: str) -> str:
@@ -224,7 +330,7 @@ def _prefix(value: float) -> tuple[float, str]:
 
 
 def table(groups: Sequence[Group]) -> str:
-    """Return the table as text for a terminal, one part for each network and set of images."""
+    """Return the table as text for a terminal, one part for each network."""
     parts = []
     for members in _networks(groups):
         lines = [_HEADINGS, *(_cells(group) for group in members)]
@@ -235,78 +341,93 @@ def table(groups: Sequence[Group]) -> str:
         ]
         rows.insert(1, "  ".join("-" * width for width in widths))
         parts.append(
-            "\n".join([_title(members[0]), *(row.rstrip() for row in rows), *_notes(members)])
+            "\n".join([_title(members), *(row.rstrip() for row in rows), *_notes(members)])
         )
     return "\n\n".join(parts)
 
 
 def _networks(groups: Sequence[Group]) -> list[list[Group]]:
-    networks: dict[tuple[Any, ...], list[Group]] = {}
+    networks: dict[str, list[Group]] = {}
     for group in groups:
-        identity = (group.network, group.build_id, group.images, group.image_set)
-        networks.setdefault(identity, []).append(group)
+        networks.setdefault(group.network, []).append(group)
     return list(networks.values())
 
 
-def _title(group: Group) -> str:
-    build, images = f"build {group.build_id:#010x}", f"{group.images} images"
-    return f"{group.network}, {build}, {images} (set {group.image_set})"
+def _title(members: Sequence[Group]) -> str:
+    builds = dict.fromkeys(f"build {group.build_id:#010x}" for group in members)
+    sets = dict.fromkeys(f"{group.images} images (set {group.image_set})" for group in members)
+    return f"{members[0].network}, {' and '.join(builds)}, {' and '.join(sets)}"
 
 
 def _notes(members: Sequence[Group]) -> list[str]:
     """Return what a reader must know to read the table right, a sentence or two each."""
-    clock = members[0].clock_mhz
-    cycles = float(np.mean([group.cycles_per_frame for group in members]))
-    stalls = sum(group.stalls for group in members)
     notes = [
         "Accuracy is the mean over the repeats, all on the same images. Its interval is Student's "
         "t over the repeats: the spread over error patterns on these images (with one repeat: "
         "Wilson's over the images). The images' own interval is Wilson's: what another choice of "
         "images could change.",
-        f"Speed: {cycles:.1f} cycles a frame by the accelerator's counter, so "
-        f"{clock * 1e6 / cycles:,.0f} frames/s at {clock:g} MHz (on the simulator: "
-        f"simulated cycles at {clock:g} MHz, no wall-clock time). Stalled by errors: {stalls}.",
+    ]
+    timed = [group for group in members if group.cycles_per_frame]
+    for clock in dict.fromkeys(group.clock_mhz for group in timed):
+        at = [group for group in timed if group.clock_mhz == clock]
+        cycles = float(np.mean([group.cycles_per_frame for group in at]))
+        stalls = sum(group.stalls for group in at)
+        notes.append(
+            f"Speed: {cycles:.1f} cycles a frame by the accelerator's counter, so "
+            f"{clock * 1e6 / cycles:,.0f} frames/s at {clock:g} MHz (on the simulator, rtl: "
+            f"simulated cycles at {clock:g} MHz, no wall-clock time). Stalled by errors: {stalls}."
+        )
+    notes += [
         "Rates are those that the registers hold, T / 2^32. Bits, errors and energy are sums over "
         "the selected memories: weights are written once a repeat, buffers for every image.",
-        "Energy: bits written times the energy of one written bit in the exponential switching "
-        f"model (Asano 2024): a pulse of t = -{1e9 * exponential.TAU_S:g} ns ln(rate) costs "
-        f"{exponential.VOLTAGE_V:g} V x {1e6 * exponential.CURRENT_A:g} µA x t. "
-        f"Saved: against the conventional write at rate {exponential.CONVENTIONAL_RATE:g} "
-        f"({1e12 * _CONVENTIONAL_J:.1f} pJ a bit).",
+        "Energy: counted bits times what the device model says a write of their kind takes. "
+        f"Model{'s' if len({g.model for g in members}) > 1 else ''}: "
+        f"{', '.join(dict.fromkeys(_condition_words(group) for group in members))}. "
+        f"Saved: against the same writes at rate {CONVENTIONAL_RATE:g}, the conventional write.",
     ]
     if any(group.rate == 0 and group.rate0 == 0 for group in members):
         notes.append(
             "Rate 0 is run without errors and costed at the conventional write, rate "
-            f"{exponential.CONVENTIONAL_RATE:g}."
+            f"{CONVENTIONAL_RATE:g}."
         )
     if any(group.rate != group.rate0 for group in members):
         notes.append(
-            "Where the rates of a written 1 / a written 0 differ, every bit is costed at the "
-            "longer of the two pulses."
+            "Rates of a written 1 / a written 0 are given where they differ. One pulse serves "
+            "both: of bare rates, the longer of the two."
+        )
+    if any(group.energy_bound_j for group in members):
+        notes.append(
+            "± is how far the energy can be off: buffers do not count how many of their unswitched "
+            "bits were ones (docs/sweeps.md)."
+        )
+    if any(group.retention_s or group.reads for group in members):
+        notes.append(
+            "Retention and reads turn over stored weights after they were written; such bits are "
+            "no write errors and cost no energy."
         )
     return notes
 
 
-def write(groups: Sequence[Group], folder: Path) -> None:
+def _condition_words(group: Group) -> str:
+    return f"{group.model} at {_quantity(group.drive, group.drive_unit)}"
+
+
+def write(groups: Sequence[Group], folder: Path, found: Sequence[Kept] = ()) -> None:
     """Write ``summary.json`` and ``report.html`` into a folder, each in one step."""
     folder.mkdir(parents=True, exist_ok=True)
-    _replace(folder / "summary.json", json.dumps(summary(groups), indent=2) + "\n")
-    _replace(folder / "report.html", page(groups))
+    _replace(folder / "summary.json", json.dumps(summary(groups, found), indent=2) + "\n")
+    _replace(folder / "report.html", page(groups, found))
 
 
-def summary(groups: Sequence[Group]) -> dict[str, Any]:
+def summary(groups: Sequence[Group], found: Sequence[Kept] = ()) -> dict[str, Any]:
     """Return the content of ``summary.json``."""
     return {
         "format": 1,
         "level": LEVEL,
-        "energy_model": {
-            "name": exponential.MODEL,
-            "conventional_rate": exponential.CONVENTIONAL_RATE,
-            "conventional_energy_per_bit_j": _CONVENTIONAL_J,
-            "rate_0": "run without errors, costed at the conventional write",
-        },
+        "conventional_rate": CONVENTIONAL_RATE,
         "notes": [note for members in _networks(groups) for note in _notes(members)],
         "points": [asdict(group) for group in groups],
+        "kept": [asdict(each) for each in found],
     }
 
 
@@ -335,10 +456,13 @@ thead th { border-bottom: 2px solid #444; }
 """
 
 
-def page(groups: Sequence[Group]) -> str:
+def page(groups: Sequence[Group], found: Sequence[Kept] = ()) -> str:
     """Return the content of ``report.html``."""
     names = " and ".join(dict.fromkeys(group.network for group in groups))
-    sections = "".join(_section(number, m) for number, m in enumerate(_networks(groups)))
+    sections = "".join(
+        _section(number, members, [each for each in found if each.network == members[0].network])
+        for number, members in enumerate(_networks(groups))
+    )
     return (
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
@@ -347,15 +471,17 @@ def page(groups: Sequence[Group]) -> str:
     )
 
 
-def _section(number: int, members: list[Group]) -> str:
+def _section(number: int, members: list[Group], found: Sequence[Kept]) -> str:
     head = "".join(f"<th>{escape(heading)}</th>" for heading in _HEADINGS)
     body = "".join(
         "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in _cells(group)) + "</tr>\n"
         for group in members
     )
     notes = "".join(f"<p>{escape(note)}</p>\n" for note in _notes(members))
+    lines = "".join(f"<li>{escape(line)}</li>\n" for line in kept_lines(found))
     return (
-        f"<h2>{escape(_title(members[0]))}</h2>\n"
+        f"<h2>{escape(_title(members))}</h2>\n"
+        f"{f'<ul>{lines}</ul>' if lines else ''}"
         f"<figure>{_svg(rate_figure(members), f'rate{number}')}"
         "<figcaption>Accuracy against the bit-error rate. Lines join the means, bars are 95 % "
         "intervals over repeats, small dots the single repeats, the pale band is the 95 % "
@@ -384,19 +510,47 @@ def _svg(figure: Figure, name: str) -> str:
 
 def _curves(members: Sequence[Group]) -> dict[str, list[Group]]:
     """Return the points of each line of a picture by its label, which says what differs only."""
-    modes = len({group.mode for group in members}) > 1
+
+    def several(name: str, among: Iterable[Group] = members) -> bool:
+        return len({getattr(group, name) for group in among}) > 1
+
     backgrounds = len({g.background for g in members if g.background != "none"}) > 1
-    seeds = len({group.seed for group in members}) > 1
+    # A line over conditions of one model goes over its pulses, or its drives if the pulse is one.
+    by_drive = {
+        model: several("drive", same) and several("pulse_s", same)
+        for model in {group.model for group in members}
+        for same in [[group for group in members if group.model == model]]
+    }
     curves: dict[str, list[Group]] = {}
     for group in members:
         label = group.memory
-        if modes:
+        if several("mode"):
             label += f", {group.mode}"
+        if several("backend"):
+            label += f", {group.backend}"
+        if several("build_id"):
+            label += f", build {group.build_id:#010x}"
+        if several("image_set"):
+            same_number = len({g.image_set for g in members if g.images == group.images}) > 1
+            label += f", {group.images} images{f' {group.image_set}' if same_number else ''}"
         if backgrounds and group.background != "none":
             label += f", over {group.background}"
-        if group.rate0 != group.rate:
+        if several("model"):
+            label += f", {group.model}"
+        if by_drive[group.model]:
+            label += f", {_quantity(group.drive, group.drive_unit)}"
+        if group.model == "exponential" and group.rate0 != group.rate:
+            # This model has one rate: unequal ones were given by hand, the zeros' as a choice.
             label += f", written 0: {group.rate0:.4g}"
-        if seeds:
+        if several("retention_s"):
+            label += f", kept {group.retention_s:g} s"
+        if several("reads"):
+            label += f", {group.reads} reads"
+        for name in ("delta", "read_voltage_v", "read_pulse_s"):
+            # Only what differs among those that age at all.
+            if several(name, [g for g in members if g.delta]) and group.delta:
+                label += f", {name} {getattr(group, name):g}"
+        if several("seed"):
             label += f", seed {group.seed}"
         curves.setdefault(label, []).append(group)
     return curves
@@ -446,7 +600,7 @@ def rate_figure(members: Sequence[Group]) -> Figure:
     """Return accuracy against bit-error rate, all curves in one picture."""
     figure, (axis,) = _new_figure(9.0, 5.2, 1)
     curves = _curves(members)
-    rates = sorted({group.rate for group in members if group.rate > 0})
+    rates = sorted({group.mean_rate for group in members if group.mean_rate > 0})
     # Rate 0 stands a good half decade left of the smallest rate.
     zero = rates[0] / 5 if rates else 1.0
     axis.set_xscale("log")
@@ -454,7 +608,7 @@ def rate_figure(members: Sequence[Group]) -> Figure:
     for number, (label, points) in enumerate(curves.items()):
         # A few hundredths of a decade between curves, so that bars do not hide each other.
         aside = 10 ** (0.03 * (number - (len(curves) - 1) / 2))
-        x = [(group.rate or zero) * aside for group in points]
+        x = [(group.mean_rate or zero) * aside for group in points]
         _draw(axis, points, x, number, label)
     decades = [
         10.0**power
@@ -462,24 +616,45 @@ def rate_figure(members: Sequence[Group]) -> Figure:
         if power <= math.ceil(math.log10(rates[-1]) - 0.01)
     ] if rates else []  # fmt: skip
     ticks, names = list(decades), [f"$10^{{{round(math.log10(t))}}}$" for t in decades]
-    if any(group.rate == 0 for group in members):
+    if any(group.mean_rate == 0 for group in members):
         ticks, names = [zero, *ticks], ["0", *names]
         if rates:
             axis.axvline(rates[0] / 5**0.5, color="#999999", linewidth=1, linestyle=(0, (2, 3)))
     axis.set_xticks(ticks, names)
     axis.set_xticks([d * m for d in decades[:-1] for m in range(2, 10)], minor=True)
-    axis.set_xlabel("bit-error rate of a write", fontsize=12)
+    both = any(group.rate != group.rate0 for group in members)
+    of = (
+        "bit-error rate of a write, mean of ones and zeros" if both else "bit-error rate of a write"
+    )
+    axis.set_xlabel(of, fontsize=12)
     axis.set_ylabel("accuracy [%]", fontsize=12)
     axis.legend(fontsize=11, frameon=False, loc="best", title="errors in", title_fontsize=11)
     return figure
 
 
-def _basis(memory: str) -> str:
+def _kind(memory: str) -> str:
+    """Return weights, buffers or both: what a selection writes."""
     if memory == "weights" or memory.endswith(".weights"):
-        return "one load of the weights"
-    return (
-        "one image" if memory == "buffers" or memory.endswith(".buffer") else "weights and images"
-    )
+        return "weights"
+    return "buffers" if memory == "buffers" or memory.endswith(".buffer") else "both"
+
+
+def _basis(memory: str) -> str:
+    """Return what the energy of a selection is stated for."""
+    return {
+        "weights": "one load of the weights",
+        "buffers": "one image",
+        "both": "weights and images",
+    }[_kind(memory)]
+
+
+def _share(group: Group) -> float:
+    """Return what a trial's energy is multiplied by to be that of its basis."""
+    return 1 / group.images if _kind(group.memory) == "buffers" else 1.0
+
+
+def _energy(group: Group) -> tuple[float, str]:
+    return group.energy_j * _share(group), "J"
 
 
 def energy_figure(members: Sequence[Group]) -> Figure:
@@ -489,24 +664,23 @@ def energy_figure(members: Sequence[Group]) -> Figure:
     figure, axes = _new_figure(10.5, 4.6, len(panels))
     for memory, axis in zip(panels, axes, strict=True):
         shown = {label: points for label, points in curves.items() if points[0].memory == memory}
-        per_image = _basis(memory) == "one image"
-        energies = {
-            label: [g.energy_j / (g.images if per_image else 1) for g in points]
-            for label, points in shown.items()
-        }
-        reference = max(
-            (g.bits_written * _CONVENTIONAL_J / (g.images if per_image else 1))
-            for points in shown.values()
-            for g in points
-        )
-        scale, prefix = _prefix(reference)
-        axis.axvline(reference / scale, color="#777777", linewidth=1.2, linestyle="--")
+        drawn = [group for points in shown.values() for group in points]
+        scale, prefix = _prefix(max(group.conventional_j * _share(group) for group in drawn))
+        for number, model in enumerate(dict.fromkeys(group.model for group in drawn)):
+            reference = max(g.conventional_j * _share(g) for g in drawn if g.model == model)
+            axis.axvline(
+                reference / scale, color="#777777", linewidth=1.2,
+                linestyle=("--", ":", "-.")[number % 3],
+            )  # fmt: skip
         for label, points in shown.items():
             number = list(curves).index(label)
-            _draw(axis, points, [e / scale for e in energies[label]], number, label)
-            for group, energy in zip(points, energies[label], strict=True):
+            x = [_energy(group)[0] / scale for group in points]
+            _draw(axis, points, x, number, label)
+            if len(drawn) > 24:
+                continue  # numbers would only hide each other
+            for place, group in zip(x, points, strict=True):
                 axis.annotate(
-                    f"{group.rate:.3g}", (energy / scale, 100 * group.accuracy), fontsize=9,
+                    f"{group.mean_rate:.3g}", (place, 100 * group.accuracy), fontsize=9,
                     xytext=(6, -13), textcoords="offset points", color="#333333",
                 )  # fmt: skip
         axis.set_xlim(left=0)

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import csv
 import fcntl
+import hashlib
 import io
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
 from pathlib import Path
 from types import TracebackType
@@ -21,30 +22,48 @@ from typing import NamedTuple, get_type_hints
 from host.errors import ResultsError
 
 
+class Identity(NamedTuple):
+    """What all rows of one file share: what was measured, on what, with which images."""
+
+    network: str
+    build_id: int
+    images: int
+    image_set: str
+    backend: str
+
+
 class Key(NamedTuple):
     """What a trial is, without what it measured: equal keys are the same trial.
 
-    The first four fields are shared by all rows of a file. The pulse belongs to the key, since two
-    pulses can round to one rate in the register.
+    The first five fields are those of the file's identity. Model, drive and pulse belong to the
+    key, since two write conditions can round to one rate in the register.
     """
 
     network: str
     build_id: int
     images: int
     image_set: str
+    backend: str
     memory: str
     mode: str
     rate: float
     rate0: float
+    model: str
+    drive: float
     pulse_s: float
+    retention_s: float
+    reads: int
+    delta: float
+    read_voltage_v: float
+    read_pulse_s: float
     background: str
     repeat: int
     seed: int
 
     @property
-    def identity(self) -> tuple[str, int, int, str]:
-        """Network, build, number and fingerprint of the images: what a whole file shares."""
-        return (self.network, self.build_id, self.images, self.image_set)
+    def identity(self) -> Identity:
+        """What a whole file shares."""
+        return Identity(self.network, self.build_id, self.images, self.image_set, self.backend)
 
 
 @dataclass(frozen=True)
@@ -65,18 +84,39 @@ class Row:
         accuracy: fraction of them that were classified correctly.
         bits_written: bits written.
         errors: bits that were not stored as they should.
-        energy_j: write energy, joules: ``bits_written`` times ``energy_per_bit_j``.
-        cycles: clock cycles for all images.
+        energy_j: write energy, joules: the counted bits times what a bit of their kind takes.
+        cycles: clock cycles for all images; 0 where nothing has cycles (emulator, evaluator).
         build_id: identity of the accelerator.
         rate0: bit-error rate of a written 0, as the register holds it.
         pulse_s: pulse width of the write condition, seconds.
-        energy_per_bit_j: energy of writing one bit, joules.
+        energy_per_bit_j: ``energy_j`` by ``bits_written``, joules.
         switched: written bits that differed from the old.
         err1: errors on a written 1.
         err0: errors on a written 0.
         stalls: cycles in which a buffer waited for draws.
         clock_mhz: clock of the accelerator, MHz, for turning cycles into time.
         image_set: fingerprint of the images and labels.
+        backend: what measured it: ``rtl`` (the virtual board), ``board``, ``emulator``,
+            ``evaluator``, or ``evaluator-fast`` with its own random stream.
+        model: device model that the rates and energies are of.
+        drive: write voltage or current of the condition, in ``drive_unit``.
+        drive_unit: ``V`` or ``A``.
+        switched1_low, switched1_high: range of the switched bits whose target was 1; equal where
+            it is known exactly (see ``host.energy``).
+        same1_low, same1_high: range of the bits that were 1 before and were to be 1.
+        energy_switched1_j: energy of a bit that is switched to 1, joules.
+        energy_switched0_j: energy of a bit that is switched to 0, joules.
+        energy_same1_j: energy of writing a 1 over a 1, joules.
+        energy_same0_j: energy of writing a 0 over a 0, joules.
+        energy_bound_j: how far ``energy_j`` can be off, joules; 0 where it is exact.
+        conventional_j: energy of the same writes at the conventional write, joules.
+        retention_s: time between writing and running that the weights were aged by, seconds.
+        reads: reads of each weight that they were aged by.
+        delta: thermal stability that the aging was computed with; 0 without aging.
+        read_voltage_v, read_pulse_s: voltage and width of a read; 0 without reads.
+        turned: probability that retention left a cell in its other state.
+        disturbed1, disturbed0: probability that the reads turned over a stored 1, a stored 0.
+        upsets: stored weight bits that retention and reads turned over.
     """
 
     network: str
@@ -102,6 +142,29 @@ class Row:
     stalls: int
     clock_mhz: float
     image_set: str
+    backend: str
+    model: str
+    drive: float
+    drive_unit: str
+    switched1_low: int
+    switched1_high: int
+    same1_low: int
+    same1_high: int
+    energy_switched1_j: float
+    energy_switched0_j: float
+    energy_same1_j: float
+    energy_same0_j: float
+    energy_bound_j: float
+    conventional_j: float
+    retention_s: float
+    reads: int
+    delta: float
+    read_voltage_v: float
+    read_pulse_s: float
+    turned: float
+    disturbed1: float
+    disturbed0: float
+    upsets: int
 
     @property
     def key(self) -> Key:
@@ -124,6 +187,8 @@ def _line(cells: list[str]) -> str:
 
 
 _HEADER = _line(list(COLUMNS))
+_PROMISED = _line(list(COLUMNS[:14])).strip()
+"""The columns that every version has, first and in this order."""
 
 
 def read(path: Path) -> list[Row]:
@@ -167,8 +232,13 @@ def _parse(path: Path, content: bytes) -> list[Row]:
     return rows
 
 
-def set_aside(path: Path, identity: tuple[str, int, int, str]) -> Path | None:
-    """Rename a results file that belongs to another network, build or set of images.
+def set_aside(path: Path, identity: Identity, wanted: Callable[[Key], bool]) -> Path | None:
+    """Rename a results file that another sweep wrote, or another version of this program.
+
+    Args:
+        path: the file.
+        identity: what the sweep that is to write here is of.
+        wanted: whether a trial is of that sweep's grid.
 
     Returns:
         Where it went: beside the file, named by what it holds. None if there is none to move.
@@ -176,11 +246,24 @@ def set_aside(path: Path, identity: tuple[str, int, int, str]) -> Path | None:
     Raises:
         ResultsError: it is not a results file.
     """
-    rows = read(path) if path.exists() else []
-    if not rows or rows[0].key.identity == identity:
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
         return None
-    network, build_id, images, image_set = rows[0].key.identity
-    old = path.with_name(f"{path.stem}-{network}-{build_id:08x}-{images}-{image_set}{path.suffix}")
+    whole = content[: content.rfind(b"\n") + 1]
+    first = whole.partition(b"\n")[0] + b"\n"
+    if whole and first != _HEADER.encode() and first.startswith(_PROMISED.encode()):
+        label = f"columns-{hashlib.sha256(first).hexdigest()[:8]}"
+    else:
+        rows = _parse(path, whole)
+        if not rows or (rows[0].key.identity == identity and all(wanted(row.key) for row in rows)):
+            return None
+        network, build_id, images, image_set, backend = rows[0].key.identity
+        label = f"{network}-{build_id:08x}-{images}-{image_set}-{backend}"
+    old, number = path.with_name(f"{path.stem}-{label}{path.suffix}"), 1
+    while old.exists():
+        number += 1
+        old = path.with_name(f"{path.stem}-{label}-{number}{path.suffix}")
     os.replace(path, old)
     return old
 
@@ -190,14 +273,20 @@ class ResultsFile:
 
     Args:
         path: the file; made if there is none, else continued.
-        identity: network, build_id, images, image_set of the sweep.
+        identity: what the sweep is of.
+        wanted: whether a trial is of the sweep's grid; by default any is.
 
     Raises:
         ResultsError: another process has it open, it is damaged, or it belongs to another network,
-            build or set of images.
+            build, backend, set of images or grid.
     """
 
-    def __init__(self, path: Path, identity: tuple[str, int, int, str]) -> None:
+    def __init__(
+        self,
+        path: Path,
+        identity: Identity,
+        wanted: Callable[[Key], bool] = lambda key: True,
+    ) -> None:
         self.path = path
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -208,7 +297,7 @@ class ResultsFile:
             if not stat.S_ISREG(os.fstat(self._file).st_mode):
                 raise ResultsError(f"{path}: not a regular file")
             self._lock()
-            self.rows = self._resume(identity)
+            self.rows = self._resume(identity, wanted)
         except BaseException:
             os.close(self._file)
             raise
@@ -247,7 +336,7 @@ class ResultsFile:
         except OSError:
             raise ResultsError(f"{self.path}: another sweep is writing to it") from None
 
-    def _resume(self, identity: tuple[str, int, int, str]) -> list[Row]:
+    def _resume(self, identity: Identity, wanted: Callable[[Key], bool]) -> list[Row]:
         content = self.path.read_bytes()
         whole = content.rfind(b"\n") + 1
         if not whole and not _HEADER.encode().startswith(content):
@@ -259,6 +348,12 @@ class ResultsFile:
                     f"{self.path} holds results of {_words(row.key.identity)}, this sweep is of "
                     f"{_words(identity)}; move it away or choose another folder"
                 )
+        strangers = [row for row in rows if not wanted(row.key)]
+        if strangers:
+            raise ResultsError(
+                f"{self.path} holds {len(strangers)} rows of another grid, the first of "
+                f"{_trial_words(strangers[0])}; move it away or choose another folder"
+            )
         if whole < len(content):
             os.ftruncate(self._file, whole)
         os.lseek(self._file, 0, os.SEEK_END)
@@ -281,9 +376,16 @@ class ResultsFile:
             ) from None
 
 
-def _words(identity: tuple[str, int, int, str]) -> str:
-    network, build_id, images, image_set = identity
-    return f"{network} build {build_id:#010x}, {images} images {image_set}"
+def _words(identity: Identity) -> str:
+    network, build_id, images, image_set, backend = identity
+    return f"{network} build {build_id:#010x}, {images} images {image_set}, on {backend}"
+
+
+def _trial_words(row: Row) -> str:
+    return (
+        f"{row.memory}, mode {row.mode}, rate {row.rate:g}, background {row.background}, "
+        f"seed {row.seed}"
+    )
 
 
 def _synchronise_folder(folder: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from host import rates
 from host.errors import RateError
-from host.sweep import point_of_pulse, point_of_rate, point_of_target
+from host.points import point_of_pulse, point_of_rate, point_of_target
 from sim.random_stream import draw
 
 
@@ -71,25 +71,29 @@ def test_a_bare_rate_costs_the_pulse_that_has_it() -> None:
     # Asano 2024: t = -tau ln(rate), E = V I t.
     point = point_of_rate(1e-2)
     pulse = -1.48e-8 * math.log(round(1e-2 * 2**32) / 2**32)
-    assert point.pulse_s == pytest.approx(pulse, rel=1e-12)
-    assert point.energy_per_bit_j == pytest.approx(1.08 * 150e-6 * pulse, rel=1e-12)
+    assert point.pulse_s == pytest.approx(pulse, rel=1e-9)
+    energies = (point.costs.switched1_j, point.costs.switched0_j, point.costs.same1_j)
+    assert energies == pytest.approx([1.08 * 150e-6 * pulse] * 3, rel=1e-9)
     assert point.rate1 == point.rate0 == round(1e-2 * 2**32) / 2**32
 
 
 def test_rate_0_costs_the_conventional_write() -> None:
-    assert point_of_rate(0.0).energy_per_bit_j == pytest.approx(44.2e-12, rel=2e-3)
+    point = point_of_rate(0.0)
+    assert point.costs == point.conventional
+    assert point.costs.same0_j == pytest.approx(44.2e-12, rel=2e-3)
 
 
 def test_unequal_rates_cost_the_longer_pulse() -> None:
     point = point_of_rate(1e-1, 1e-3)
     assert (point.rate1, point.rate0) == (point_of_rate(1e-1).rate1, point_of_rate(1e-3).rate1)
-    assert point.energy_per_bit_j == point_of_rate(1e-3).energy_per_bit_j
+    assert point.costs == point_of_rate(1e-3).costs
 
 
 def test_target_rate_and_pulse_are_one_condition() -> None:
     target = point_of_target(1e-3)
     by_pulse = point_of_pulse(target.pulse_s)
-    assert by_pulse == target
+    assert (by_pulse.rate1, by_pulse.pulse_s) == (target.rate1, target.pulse_s)
+    assert by_pulse.costs.same1_j == pytest.approx(target.costs.same1_j, rel=1e-8)
     assert target.rate1 == pytest.approx(1e-3, rel=1e-6)
 
 

@@ -6,11 +6,15 @@ import json
 import re
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import pytest
+from matplotlib.figure import Figure
 
 from host import report
-from host.errors import ResultsError
+from host.__main__ import main
+from host.errors import InputError, ResultsError
+from host.results import ResultsFile, Row
 from tests.host.rows import row
 
 ROWS = [
@@ -111,9 +115,111 @@ def test_the_summary_holds_every_point(tmp_path: Path) -> None:
     assert content["level"] == 0.95
 
 
+def curve(accuracies: dict[float, float], **fields: Any) -> list[Row]:
+    """Rows of one curve: rate to mean accuracy, a little spread over five repeats."""
+    return [
+        row(**{
+            "rate": rate, "rate0": rate, "repeat": repeat, "energy_j": 1e-6 * (1 - rate),
+            "accuracy": accuracy + 0.001 * (repeat - 2), **fields,
+        })
+        for rate, accuracy in accuracies.items()
+        for repeat in range(5)
+    ]  # fmt: skip
+
+
+def legend(figure: Figure) -> list[str]:
+    found = figure.axes[0].get_legend()
+    assert found is not None
+    return [label.get_text() for label in found.get_texts()]
+
+
+def test_backends_stand_side_by_side() -> None:
+    points = {0.0: 0.95, 0.01: 0.94}
+    rows = [*curve(points), *curve(points, backend="board"), *curve(points, backend="evaluator")]
+    groups = report.summarise(rows)
+    text = report.table(groups)
+    assert text.count("tfc-mnist, build") == 1
+    assert [g.backend for g in groups] == ["board", "board", "evaluator", "evaluator", "rtl", "rtl"]
+    labels = legend(report.rate_figure(groups))
+    assert labels == ["weights, board", "weights, evaluator", "weights, rtl"]
+
+
+def test_conditions_of_unequal_rates_are_one_curve() -> None:
+    rows = [
+        row(model="sun-gamma", drive=0.4, drive_unit="V", pulse_s=pulse, rate=rate, rate0=rate * 2)
+        for pulse, rate in ((1e-9, 0.1), (2e-9, 0.01))
+    ]
+    labels = legend(report.rate_figure(report.summarise(rows)))
+    assert labels == ["weights"]
+    assert "0.1 / 0.2" in report.table(report.summarise(rows))
+    # Two drives with pulses of their own are two curves.
+    rows.append(row(model="sun-gamma", drive=0.5, drive_unit="V", pulse_s=5e-9, rate=1e-3))
+    labels = legend(report.rate_figure(report.summarise(rows)))
+    assert labels == ["weights, 500 mV", "weights, 400 mV"]
+
+
+def test_the_highest_rate_and_the_lowest_energy_that_keep_an_accuracy() -> None:
+    weights = curve({0.0: 0.95, 1e-3: 0.948, 1e-2: 0.93, 1e-1: 0.5})
+    buffers = curve({0.0: 0.95, 1e-3: 0.90, 1e-2: 0.948}, memory="buffers", background="none")
+    groups = report.summarise([*weights, *buffers])
+    first, second = report.kept(groups, accuracy=0.92)
+    assert first.rate is not None and first.energy is not None
+    assert (first.curve, first.rate.rate, first.energy.rate) == ("weights", 1e-2, 1e-2)
+    # A rate above one that does not keep the accuracy is luck, not safe; its energy was measured.
+    assert second.rate is not None and second.energy is not None
+    assert (second.rate.rate, second.energy.rate) == (0.0, 1e-2)
+    # 0.93 lies within its interval, which reaches below 0.93: the interval counts, not the mean.
+    first, _ = report.kept(groups, accuracy=0.93)
+    assert first.rate is not None and first.rate.rate == 1e-3
+    (first, _), (same, _) = report.kept(groups, loss_points=3.0), report.kept(groups, accuracy=0.92)
+    assert (first.rate, first.accuracy) == (same.rate, pytest.approx(0.92))
+    nothing, _ = report.kept(groups, accuracy=0.99)
+    assert nothing.rate is None and nothing.energy is None
+    lines = report.kept_lines(report.kept(groups, accuracy=0.92))
+    assert lines[0].startswith("tfc-mnist, weights: accuracy of 92.00 % is kept up to rate 0.01")
+    assert "is kept by no measured point" in report.kept_lines([nothing])[0]
+
+
+def test_what_cannot_be_kept_is_refused() -> None:
+    groups = report.summarise(curve({1e-3: 0.9}))
+    for accuracy in (0.0, 1.5):
+        with pytest.raises(InputError, match="must be above 0 and at most 1"):
+            report.kept(groups, accuracy=accuracy)
+    with pytest.raises(InputError, match="loss of -1 points"):
+        report.kept(groups, loss_points=-1.0)
+    with pytest.raises(InputError, match="no row at rate 0 to lose from"):
+        report.kept(groups, loss_points=1.0)
+
+
+def test_the_command_reads_any_set_of_files(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    paths = []
+    for backend in ("rtl", "evaluator"):
+        rows = curve({0.0: 0.95, 0.01: 0.94}, backend=backend)
+        path = tmp_path / f"{backend}.csv"
+        paths.append(str(path))
+        with ResultsFile(path, rows[0].key.identity) as results:
+            for each in rows:
+                results.append(each)
+    command = ["report", *paths, "--out", str(tmp_path / "out")]
+    assert main([*command, "--keep", "0.93"]) == 0
+    text = capsys.readouterr().out
+    assert "weights, rtl: accuracy of 93.00 % is kept up to rate 0.01" in text
+    page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    assert "weights, evaluator: accuracy of 93.00 % is kept" in page
+    kept = json.loads((tmp_path / "out" / "summary.json").read_text())["kept"]
+    assert [each["rate"]["rate"] for each in kept] == [0.01, 0.01]
+    assert main([*command, "--keep", "93"]) == 1
+    assert capsys.readouterr().err == (
+        "error: accuracy 93 to keep: must be above 0 and at most 1, as 0.98\n"
+    )
+
+
 @pytest.mark.parametrize(
     "rows",
     [
+        curve({0.0: 0.9, 0.1: 0.8}, cycles=0, clock_mhz=0.0, backend="evaluator"),
+        [row(retention_s=1e6, delta=40.0, upsets=4), row(reads=5, delta=60.0), row()],
+        [row(model="sun-gamma", energy_bound_j=0.1), row(model="exponential")],
         ROWS[:1],  # a single point, rate 0
         ROWS[3:6],  # a single point, no rate 0
         [row(rate=0.1, rate0=0.0), row(rate=0.2, rate0=0.0), row(mode="switch")],

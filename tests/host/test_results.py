@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from host.errors import ResultsError
-from host.results import COLUMNS, ResultsFile, read, set_aside
+from host.results import COLUMNS, Key, ResultsFile, read, set_aside
 from tests.host.rows import row
 
 IDENTITY = row().key.identity
@@ -160,7 +160,13 @@ def test_what_is_no_file_is_refused() -> None:
 
 @pytest.mark.parametrize(
     "change",
-    [{"network": "mlp-mnist"}, {"build_id": 1}, {"images": 100}, {"image_set": "ba9876543210"}],
+    [
+        {"network": "mlp-mnist"},
+        {"build_id": 1},
+        {"images": 100},
+        {"image_set": "ba9876543210"},
+        {"backend": "board"},
+    ],
 )
 def test_results_of_something_else_are_refused_and_kept(tmp_path: Path, change: dict) -> None:
     path = tmp_path / "results.csv"
@@ -206,13 +212,47 @@ def test_a_folder_that_cannot_be_written_gives_one_line(tmp_path: Path) -> None:
     assert os.listdir(tmp_path) == ["file"]
 
 
-def test_results_of_another_build_can_be_set_aside(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "change", [{"network": "mlp-mnist"}, {"build_id": 1}, {"backend": "evaluator"}]
+)
+def test_results_of_another_sweep_can_be_set_aside(tmp_path: Path, change: dict) -> None:
     path = tmp_path / "results.csv"
     old = row()
-    with ResultsFile(path, old.key.identity) as results:
-        results.append(old)
-    assert set_aside(path, old.key.identity) is None
-    other = ("mlp-mnist", old.build_id + 1, old.images, old.image_set)
-    moved = set_aside(path, other)
-    assert moved is not None and not path.exists()
-    assert read(moved) == [old]
+    for number in range(2):
+        with ResultsFile(path, IDENTITY) as results:
+            results.append(old)
+        assert set_aside(path, IDENTITY, lambda key: True) is None
+        moved = set_aside(path, row(**change).key.identity, lambda key: True)
+        assert moved is not None and not path.exists()
+        assert read(moved) == [old]
+        assert len(os.listdir(tmp_path)) == number + 1  # an earlier one is not overwritten
+
+
+def test_results_of_another_grid_are_refused_or_set_aside(tmp_path: Path) -> None:
+    path = tmp_path / "results.csv"
+    with ResultsFile(path, IDENTITY) as results:
+        results.append(row())
+        results.append(row(rate=0.02))
+    content = path.read_bytes()
+
+    def wanted(key: Key) -> bool:
+        return key.rate == 0.01
+
+    with pytest.raises(ResultsError, match=r"1 rows of another grid, the first of .* rate 0\.02"):
+        ResultsFile(path, IDENTITY, wanted)
+    assert path.read_bytes() == content
+    moved = set_aside(path, IDENTITY, wanted)
+    assert moved is not None and moved.read_bytes() == content and not path.exists()
+
+
+def test_results_of_another_version_can_be_set_aside(tmp_path: Path) -> None:
+    path = tmp_path / "results.csv"
+    header = ",".join(COLUMNS[:23]) + "\n"
+    path.write_text(header)
+    with pytest.raises(ResultsError, match="not those of this version"):
+        ResultsFile(path, IDENTITY)
+    moved = set_aside(path, IDENTITY, lambda key: True)
+    assert moved is not None and moved.read_text() == header
+    path.write_text("a photograph\n")
+    with pytest.raises(ResultsError, match="its columns are not those"):
+        set_aside(path, IDENTITY, lambda key: True)

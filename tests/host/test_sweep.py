@@ -104,8 +104,8 @@ def test_the_energy_is_that_of_the_bits_counted(swept: Path) -> None:
     for row in read(swept / "results.csv"):
         # Asano 2024 by hand: t = -tau ln(rate), E = V I t; rate 0 costs the conventional 1e-8.
         pulse = -1.48e-8 * np.log(row.rate or 1e-8)
-        assert row.pulse_s == pytest.approx(pulse, rel=1e-12)
-        assert row.energy_j == pytest.approx(row.bits_written * 1.08 * 150e-6 * pulse, rel=1e-12)
+        assert row.pulse_s == pytest.approx(pulse, rel=1e-9)
+        assert row.energy_j == pytest.approx(row.bits_written * 1.08 * 150e-6 * pulse, rel=1e-9)
 
 
 def test_bits_written_follow_from_the_network(bundle: Bundle, swept: Path) -> None:
@@ -166,7 +166,7 @@ def test_a_pulse_or_a_target_rate_sets_rates_and_energy(tmp_path: Path) -> None:
     assert main([*common, *pulse]) == 0
     rows = [read(tmp_path / name / "results.csv") for name in ("rate", "pulse")]
     assert rows[0] == rows[1]
-    assert rows[0][0].energy_per_bit_j == condition.energy1_j
+    assert rows[0][0].energy_per_bit_j == pytest.approx(condition.energy1_j, rel=1e-9)
     assert rows[0][0].rate == round(condition.rate1 * 2**32) / 2**32
 
 
@@ -210,8 +210,8 @@ BAD = [
     (["--rates", "nan"], "bit-error rate nan: must be a number from 0 to 1"),
     (["--rates", "1e-11"], "too small for the 32-bit register, the smallest is 2.328e-10"),
     (["--pulse", "1e-6"], "pulse of 1e-06 s: bit-error rate"),
-    (["--target-rate", "0"], "target rate 0.0: "),
-    (["--rates", "0.1", "0.2", "0.3", "--rate0", "0.1", "0.2"], "--rate0 has 2 values"),
+    (["--target-rate", "0"], "target rate 0: "),
+    (["--rates", "0.1", "0.2", "0.3", "--rate0", "0.1", "0.2"], "rate0 has 2 values"),
     (["--mode", "off", "--rates", "0.1"], "with mode off"),
     (["--mode", "invert"], "error mode 'invert': must be one of off, flip, switch"),
     (["--memory", "fc7.weights"], "tfc-mnist has no memory 'fc7.weights'; it has fc0.weights"),
