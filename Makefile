@@ -59,7 +59,7 @@ preflight:
 setup: .venv/build/.installed .venv/host/.installed ## install both environments
 
 data: .venv/build/.installed ## fetch and check the data sets
-	@$(BUILD) -m model.data mnist $(DATA_OPTION)
+	@$(BUILD) -m model.data mnist $(DATA_OPTION) >/dev/null
 
 # --- bundles --------------------------------------------------------------------------------------
 

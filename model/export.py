@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import json
 import logging
 import tempfile
 import warnings
@@ -92,7 +91,8 @@ def main(arguments: list[str] | None = None) -> None:
         facts = export(options.network, options.out, options.folder)
     except (ValueError, OSError) as error:
         raise SystemExit(f"error: {error}") from None
-    print(f"{options.out}: {json.dumps(facts)}")
+    accuracy = f"accuracy {facts['accuracy']:.4f} on {facts['images']} test images"
+    print(f"{options.out}: {options.network}, {accuracy}")
 
 
 if __name__ == "__main__":
