@@ -104,9 +104,10 @@ class FokkerPlanck(Model):
     ) -> Floats:
         """Return the probability not to have switched (Tzoufras 2018, eqs. 11-12).
 
-        Shapes, units and errors as :class:`Model`. Accurate to 0.5 % relative for Delta up to 100
-        and V / Vsw up to 5, at any rate down to 1e-15 and below; rates under 1e-140 may come out
-        as 0. One voltage takes some 30 ms, further pulses at it 1 ms together.
+        Shapes, units and errors as :class:`Model`. Within 0.3 % of the expansion in exact
+        arithmetic wherever that was computed: Delta from 20 to 80, V / Vsw up to 4, rates down to
+        1e-15. Rates under 1e-140 may come out as 0. One voltage takes some 30 ms, further pulses
+        at it 1 ms together.
         """
         return self._probability(self._drive(drive), checks.pulse(pulse_s), direction, False)
 
@@ -155,7 +156,7 @@ class FokkerPlanck(Model):
     def drive_for(self, rate: ArrayLike, pulse_s: ArrayLike, direction: ArrayLike = 1) -> Floats:
         """Return the voltage of a rate and a pulse, as a root of :meth:`error_rate`.
 
-        Shapes, units and errors as :class:`Model`. Takes some 0.5 s per element.
+        Shapes, units and errors as :class:`Model`. Takes some 0.2 s per element.
         """
         pulses = checks.quantity("pulse width", pulse_s, "s", above=0.0)
         p, t, one = np.broadcast_arrays(checks.rate(rate), pulses, checks.target_bit(direction))
@@ -408,10 +409,14 @@ class _Propagator:
         return self._powers[bit]
 
 
+def _cells(delta: float) -> int:
+    """Return the number of the wide cells: a part of the thermal angle 1 / sqrt(2 Delta) each."""
+    return 2 * max(16, math.ceil(8.0 * math.sqrt(delta)))
+
+
 @functools.lru_cache(maxsize=4)
 def _propagators(overdrive: float, delta: float) -> tuple[_Propagator, _Propagator]:
-    # Cells a small part of the thermal angle 1 / sqrt(2 Delta) wide.
-    coarse = 2 * max(16, math.ceil(8.0 * math.sqrt(delta)))
+    coarse = _cells(delta)
     return _Propagator(overdrive, delta, coarse), _Propagator(overdrive, delta, 2 * coarse)
 
 
@@ -431,27 +436,39 @@ def _probabilities(overdrive: float, delta: float, tau: Floats) -> tuple[Floats,
 
 
 def _overdrive_for(rate: float, tau: float, delta: float) -> float:
-    def excess(overdrive: float) -> float:
-        got = float(_probabilities(overdrive, delta, np.array([tau]))[0][0])
+    times = np.array([tau])
+
+    def rough(overdrive: float) -> float:
+        got = float(_Propagator(overdrive, delta, _cells(delta)).probabilities(times)[0][0])
         return math.log(got / rate) if got > 0.0 else -700.0
 
-    low, high = 0.0, 1.5
-    if excess(low) < 0.0:
-        low = -1.0
-        if excess(low) < 0.0:
-            raise ValueError(
-                f"pulse width over t_D is {tau:g}, valid: one that leaves more than {rate:g} "
-                "unswitched without a drive"
-            )
-    while excess(high) > 0.0:
+    def excess(overdrive: float) -> float:
+        got = float(_probabilities(overdrive, delta, times)[0][0])
+        return math.log(got / rate) if got > 0.0 else -700.0
+
+    low, high = -1.0, 1.5
+    if rough(low) < 0.0:
+        raise ValueError(
+            f"pulse width over t_D is {tau:g}, valid: one that leaves more than {rate:g} "
+            "unswitched without a drive"
+        )
+    while rough(high) > 0.0:
         low, high = high, 1.5 * high
         if high > 1e3:
             raise ValueError(
                 f"pulse width over t_D is {tau:g}, valid: one that reaches a rate of {rate:g} "
                 "below 1,000 times the critical current"
             )
+    # The wide cells alone take a tenth of the time and are nearly right.
+    guess = solve(rough, low, high, 1e-4)
+    low = high = guess
+    width = 2e-3 * max(abs(guess), 0.1)
+    while excess(low) < 0.0:
+        low, high, width = low - width, low, 2.0 * width
+    while excess(high) > 0.0:
+        low, high, width = high, high + width, 2.0 * width
     # A rate changes by at most some hundred times what the overdrive does.
-    return solve(excess, low, high, 1e-11)
+    return solve(excess, low, high, 1e-11) if low < high else guess
 
 
 def _equilibrium(overdrive: float, delta: float) -> float:

@@ -271,7 +271,7 @@ def tzoufras_1() -> Sheet:
 
     def draw(axes: Axes) -> None:
         relaxed = (1e-6, *TZOUFRAS_TARGETS)
-        ratios = np.linspace(1.5, 4.6, 32)
+        ratios = np.linspace(1.5, 4.6, 22)
         times = model.pulse_for(np.array(relaxed), ratios[:, np.newaxis] * unit)
         for number, colour in enumerate((_RED, _GREEN, _BLUE)):
             axes.plot(1e9 * times[:, number], ratios, color=colour, label=f"{relaxed[number]:g}")

@@ -90,11 +90,11 @@ def test_quadrature_agrees_with_finer_steps() -> None:
 
 def test_the_whole_curve_takes_under_a_second() -> None:
     ends = {bit: float(VARIED.pulse_for(1e-9, None, bit)) for bit in (1, 0)}
-    start = time.perf_counter()
+    start = time.process_time()
     for bit, end in ends.items():
         found = VARIED.error_rate(None, np.linspace(1e-10, end, 100), bit)
         assert found[-1] == pytest.approx(1e-9)
-    assert time.perf_counter() - start < 1.0
+    assert time.process_time() - start < 1.0
 
 
 def test_quadrature_is_ten_thousand_times_as_fast() -> None:
