@@ -1,0 +1,29 @@
+"""The fast evaluator of binary networks with MRAM memories; see docs/evaluator.md."""
+
+from sim.evaluator.core import Evaluator
+from sim.evaluator.network import (
+    Buffer,
+    Conv,
+    Folding,
+    Label,
+    Linear,
+    MaxPool,
+    Network,
+    PixelThreshold,
+    cnv,
+    fold_batch_norm,
+)
+
+__all__ = [
+    "Buffer",
+    "Conv",
+    "Evaluator",
+    "Folding",
+    "Label",
+    "Linear",
+    "MaxPool",
+    "Network",
+    "PixelThreshold",
+    "cnv",
+    "fold_batch_norm",
+]

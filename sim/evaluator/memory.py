@@ -1,0 +1,231 @@
+"""The evaluator's MRAM memories: packed bits, how writing them errs, what was counted.
+
+A memory is one line of bits in the order of their positions. Both kinds are written alike: a bit
+meets what was stored `size` bits earlier, which for weights is the last write of the same place
+and for a buffer the word one depth before. So the bits last stored are kept in front of the new.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from sim.emulator import MODES, Counters
+from sim.evaluator import kernels
+
+STREAMS = {"hardware": kernels.hits_of_hardware, "fast": kernels.hits_of_fast}
+WORDS_WORTH_A_THREAD = 4096  # 64-bit words of memory traffic; less is done at once
+
+
+class Workers:
+    """Threads that share the range of a compiled function."""
+
+    def __init__(self, threads: int | None = None) -> None:
+        """Raises ValueError for less than one thread; by default all cores that we may use."""
+        self.threads = len(os.sched_getaffinity(0)) if threads is None else threads
+        if self.threads < 1:
+            raise ValueError(f"{threads} threads cannot compute: take at least 1")
+        self._pool = ThreadPoolExecutor(self.threads) if self.threads > 1 else None
+
+    def share(self, job: Callable[[int, int], Any], size: int, least: int = 1) -> None:
+        """Calls job(lo, hi) for parts of range(size); parts are at least `least` long."""
+        # Two parts a thread, since other programs may slow one down.
+        parts = 1 if self._pool is None else min(2 * self.threads, size // max(least, 1))
+        if self._pool is None or parts < 2:
+            job(0, size)
+            return
+        edges = [size * part // parts for part in range(parts + 1)]
+        for future in [self._pool.submit(job, lo, hi) for lo, hi in pairwise(edges)]:
+            future.result()
+
+
+@dataclass
+class Memory:
+    """One memory: `depth` words of `width` bits, number `index`, its error mode and its counters.
+
+    `position` counts the bits that took a draw since the last restart of the stream.
+    """
+
+    index: int
+    name: str
+    kind: str
+    layer: int
+    depth: int
+    width: int
+    stream: str
+    workers: Workers
+    mode: str = "off"
+    threshold1: int = 0
+    threshold0: int = 0
+    seed: int = 0
+    position: int = 0
+
+    def __post_init__(self) -> None:
+        self.counters = Counters()
+        self.size = self.depth * self.width
+        self._cells = np.zeros(-(-self.size // 64) + 1, np.uint64)
+        self._hits = np.zeros((2, 0), np.uint64)
+
+    @property
+    def bits(self) -> np.ndarray:
+        """What is stored: uint8 (depth, width). For a buffer in the order of writing."""
+        packed = self.packed().view(np.uint8)
+        return np.unpackbits(packed, count=self.size, bitorder="little").reshape(
+            self.depth, self.width
+        )
+
+    def packed(self) -> np.ndarray:
+        """The bits last stored, oldest first: uint32, and at least one word to spare."""
+        return self._cells[: -(-self.size // 64) + 1].view(np.uint32)
+
+    def set_errors(self, mode: str, threshold1: int, threshold0: int, seed: int) -> None:
+        """Programs mode, thresholds and seed, and restarts the stream; ValueError as registers."""
+        if mode not in MODES:
+            raise ValueError(f"there is no error mode {mode!r}; the modes are {', '.join(MODES)}")
+        for name, value in ("threshold1", threshold1), ("threshold0", threshold0), ("seed", seed):
+            if not 0 <= value < 1 << 32:
+                raise ValueError(f"{name} {value} does not fit its 32-bit register")
+        self.mode, self.seed, self.position = mode, int(seed), 0
+        self.threshold1, self.threshold0 = int(threshold1), int(threshold0)
+
+    def soft_reset(self) -> None:
+        """Restarts the stream, zeroes the counters; the old bits of a buffer count as 0 again."""
+        self.position = 0
+        self.counters = Counters()
+        if self.kind == "buffer":
+            self._cells[:] = 0
+
+    def write(self, target: np.ndarray, bits: int) -> np.ndarray:
+        """Writes packed bits (uint64, at least bits / 64 words), and returns what is stored then.
+
+        The result is uint32 with a word to spare, and valid until the next write.
+        """
+        self._reserve(bits)
+        first, hits = self._draw(bits)
+        counts = np.zeros(3, np.int64)
+        depth, words = self.size // 64, bits // 64
+        if self.size % 64 or bits % 64 or first:
+            modes = MODES[self.mode] if hits is not None else 0
+            flags = self._hits.view(np.uint32)
+            kernels.write_bitwise(
+                modes, target.view(np.uint32), flags[0], flags[self._second],
+                first, self._cells.view(np.uint32), self.size, bits, counts,
+            )  # fmt: skip
+        else:
+            self._write_words(target, hits, depth, words)
+            parts: list[np.ndarray] = []
+
+            def count(lo: int, hi: int) -> None:
+                parts.append(np.zeros(3, np.int64))
+                kernels.count_write(target, self._cells, depth, parts[-1], lo, hi)
+
+            self.workers.share(count, words, WORDS_WORTH_A_THREAD)
+            counts = np.sum(parts, axis=0, dtype=np.int64)
+        self.counters.written += bits
+        self.counters.switched += int(counts[0])
+        self.counters.err1 += int(counts[1])
+        self.counters.err0 += int(counts[2])
+        if self.size % 32 == 0:
+            stored = self._cells.view(np.uint32)[self.size // 32 :]
+        else:
+            stored = np.zeros(-(-bits // 32) + 1, np.uint32)
+            kernels.copy_bits(stored, 0, self._cells.view(np.uint32), self.size, bits)
+        return stored
+
+    def settle(self, bits: int) -> None:
+        """Ends a write of `bits` bits: the last `size` stored are the old ones of the next."""
+        cells = self._cells.view(np.uint32)
+        kernels.copy_bits(cells, 0, cells, bits, self.size)
+
+    def _reserve(self, bits: int) -> None:
+        """Makes room for `bits` new bits after the old ones."""
+        # Zeros up to the whole word behind the bits: nobody may see what a longer write left.
+        needed = -(-(self.size + bits) // 64) + 1
+        if len(self._cells) < needed:
+            larger = np.zeros(needed, np.uint64)
+            larger[: len(self._cells)] = self._cells
+            self._cells = larger
+
+    @property
+    def _second(self) -> int:
+        """Which row of hits belongs to targets of 0: the same if the rates are."""
+        return 0 if self.threshold1 == self.threshold0 else 1
+
+    def _draw(self, bits: int) -> tuple[int, np.ndarray | None]:
+        """Fills the hits of the next `bits` positions; returns the place of the first, and hits."""
+        if self.mode == "off":
+            return 0, None
+        first = self.position % 32
+        start = self.position - first
+        words = -(-(first + bits) // 64)
+        if self._hits.shape[1] < words:
+            self._hits = np.zeros((2, words), np.uint64)
+        if max(self.threshold1, self.threshold0) == 0:
+            self.position += bits
+            return first, None
+        flags = self._hits.view(np.uint32)
+        hits1, hits0 = flags[0], flags[self._second]
+        thresholds = self.threshold1, self.threshold0
+        half_words = 2 * words
+        if self.stream == "fast":
+            # A generator serves a block of positions, so a part should hold some blocks.
+            least = 4 * kernels.STREAM_BLOCK // 32
+            self.workers.share(
+                lambda lo, hi: kernels.hits_of_fast(
+                    self.seed, self.index, start, *thresholds, hits1, hits0, lo, hi
+                ),
+                half_words,
+                least,
+            )
+        else:
+            self.workers.share(
+                lambda lo, hi: kernels.hits_of_hardware(
+                    self.seed, start, *thresholds, hits1, hits0, lo, hi
+                ),
+                half_words,
+                WORDS_WORTH_A_THREAD // 16,
+            )
+        self.position += bits
+        return first, self._hits
+
+    def _write_words(
+        self, target: np.ndarray, hits: np.ndarray | None, depth: int, words: int
+    ) -> None:
+        """A write of whole 64-bit words over whole words."""
+        cells = self._cells
+        if hits is None:
+            self.workers.share(
+                lambda lo, hi: kernels.store_exact(target, cells, depth, lo, hi),
+                words,
+                WORDS_WORTH_A_THREAD,
+            )
+        elif self.mode == "flip":
+            self.workers.share(
+                lambda lo, hi: kernels.store_flipped(
+                    target, hits[0], hits[self._second], cells, depth, lo, hi
+                ),
+                words,
+                WORDS_WORTH_A_THREAD,
+            )
+        else:
+            # A word depends on the one before it in its column, so threads take columns.
+            laps = -(-words // depth)
+            self.workers.share(
+                lambda lo, hi: kernels.store_switched(
+                    target, hits[0], hits[self._second], cells, depth, words, lo, hi
+                ),
+                depth,
+                math.ceil(WORDS_WORTH_A_THREAD / max(laps, 1)),
+            )
+
+
+def wrong_memory(memory: int, count: int) -> ValueError:
+    """The error for a memory number that does not exist."""
+    return ValueError(f"there is no memory {memory}, only 0 to {count - 1}")

@@ -1,0 +1,321 @@
+"""Fixed-point networks on PyTorch with bit errors in the two's complement of what is stored.
+
+A value is a signed number of 8, 16 or 32 bits in [-1, 1): code / 2^(bits - 1), rounded to the
+nearest code, ties to even, and held at the ends of the range. Weights and the feature maps between
+layers lie in MRAM as such codes (Asano 2024, fig. 6); sums, biases, batch norms and the last
+layer's output are exact. The operations are those of `sim.evaluator.Evaluator`.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sim.emulator import Counters
+from sim.evaluator.memory import STREAMS, Memory, Workers, wrong_memory
+
+if TYPE_CHECKING:
+    import torch
+
+CODES = {8: np.int8, 16: np.int16, 32: np.int32}
+FRAMES_AT_ONCE = 128  # bounds the memory that run() takes
+EXACT_TERMS = 1024  # so many products of 8-bit codes sum exactly in float32
+Taps = dict[str, np.ndarray]
+
+
+class QuantizedEvaluator:
+    """A network of PyTorch modules whose weights and feature maps are fixed-point codes in MRAM.
+
+    Weighted modules are Linear and Conv2d; what follows one up to the next (ReLU, batch norm in
+    eval mode, pools, Flatten) is computed exactly, and the feature map is stored before the first
+    pool or Flatten among it. Each layer has a memory of weights, and each but the last a buffer of
+    one frame; a word is one code, in the order of the PyTorch tensor, least significant bit first.
+    Memories are numbered as in docs/contracts.md; weights start as 0, errors off.
+
+    Attributes:
+        description: `network`, `input` and `memories`, as in accel.json.
+        memories: with kind, layer, depth, width, and their bits.
+    """
+
+    def __init__(
+        self,
+        modules: Iterable[torch.nn.Module],
+        *,
+        bits: int,
+        shape: tuple[int, ...],
+        name: str = "quantized",
+        scale: float = 1 / 128,
+        offset: float = -1.0,
+        stream: str = "hardware",
+        threads: int | None = None,
+        dtype: torch.dtype | None = None,
+    ) -> None:
+        """Takes the modules as they are; they are copied.
+
+        Args:
+            modules: a Sequential or a list, ending in the classes' values.
+            bits: 8, 16 or 32, of weights and feature maps.
+            shape: of an image of UINT8 pixels: (pixels,) or (rows, columns, channels).
+            name: of the network, for people.
+            scale, offset: the input is pixel * scale + offset, by default in [-1, 1).
+            stream: "hardware" or "fast".
+            threads: that make errors; by default all cores.
+            dtype: in which PyTorch computes. By default float64, or float32 where 8-bit codes sum
+                exactly in it. (Products of 32-bit codes round in float64 too.)
+
+        Raises ValueError for another number of bits, for modules that cannot be placed and for a
+        stream that does not exist.
+        """
+        import torch
+
+        if bits not in CODES:
+            raise ValueError(f"{bits} bits: fixed point has {', '.join(map(str, CODES))}")
+        if stream not in STREAMS:
+            raise ValueError(f"there is no stream {stream!r}; the streams are {', '.join(STREAMS)}")
+        if len(shape) not in (1, 3):
+            raise ValueError(f"images are (pixels,) or (rows, columns, channels), not {shape}")
+        self.bits, self.shape = bits, shape
+        self._scale, self._offset = scale, offset
+        self._groups = _groups([copy.deepcopy(module).eval() for module in modules])
+        terms = max(group.module.weight[0].numel() for group in self._groups)
+        if dtype is None:
+            dtype = torch.float32 if bits == 8 and terms <= EXACT_TERMS else torch.float64
+        self._dtype = dtype
+        self._trained = []
+        for group in self._groups:
+            self._trained.append(self._codes(group.module.weight.detach().double()))
+            for module in (group.module, *group.before, *group.exact, *group.after):
+                module.to(dtype)
+        workers = Workers(threads)
+        sizes = self._map_sizes()
+        places = [
+            (group.name, "weights", number, group.module.weight.numel())
+            for number, group in enumerate(self._groups)
+        ] + [
+            (group.name, "buffer", number, sizes[number])
+            for number, group in enumerate(self._groups[:-1])
+        ]
+        self.memories = [
+            Memory(index, f"{layer}.{kind}", kind, number, depth, bits, stream, workers)
+            for index, (layer, kind, number, depth) in enumerate(places)
+        ]
+        self.description: dict[str, Any] = {
+            "network": name,
+            "input": {"shape": list(shape), "type": "UINT8"},
+            "memories": [
+                {
+                    "index": m.index, "name": m.name, "kind": m.kind, "layer": m.layer,
+                    "width": m.width, "depth": m.depth,
+                    **({"segments": 1} if m.kind == "weights" else {}),
+                }
+                for m in self.memories
+            ],
+        }  # fmt: skip
+
+    def set_errors(
+        self, memory: int, mode: str, threshold1: int, threshold0: int, seed: int
+    ) -> None:
+        """Programs a memory's mode, 32-bit thresholds and seed; restarts its stream.
+
+        Raises ValueError for a mode or memory that does not exist and for wider numbers.
+        """
+        self._memory(memory).set_errors(mode, threshold1, threshold0, seed)
+
+    def weights(self, layer: int) -> NDArray[np.uint32]:
+        """A layer's trained weights as they are written: uint32 (weights, 1), the codes' bits."""
+        codes = self._trained[layer].reshape(-1)
+        return codes.view(codes.dtype.str.replace("i", "u")).astype(np.uint32)[:, None]
+
+    def write_weights(self, memory: int, segments: np.ndarray) -> None:
+        """Writes a whole weight memory, uint32 (weights, 1); ValueError for another shape."""
+        cells = self._weight_memory(memory)
+        if np.shape(segments) != (cells.depth, 1):
+            raise ValueError(
+                f"memory {memory} takes {(cells.depth, 1)} segments, not {np.shape(segments)}"
+            )
+        unsigned = np.asarray(segments).reshape(-1).astype(f"<u{self.bits // 8}")
+        cells.write(_line(unsigned), cells.size)
+        cells.settle(cells.size)
+
+    def read_weights(self, memory: int) -> NDArray[np.uint32]:
+        """What a weight memory holds: uint32 (weights, 1)."""
+        cells = self._weight_memory(memory)
+        unsigned = cells.packed().view(f"<u{self.bits // 8}")[: cells.depth]
+        return unsigned.astype(np.uint32)[:, None]
+
+    def run(self, images: np.ndarray, taps: bool = True) -> tuple[NDArray[np.int64], Taps]:
+        """Runs images (n, pixels), uint8, each flat in the order of `shape`.
+
+        Returns the labels (n,), ties to the lowest, and by name each feature map (n, elements): as
+        written and, under `name.buffer`, as stored, both codes; the last layer's values as
+        floats. Without `taps` the dictionary is empty. Raises ValueError for images of another
+        shape or type.
+        """
+        import torch
+
+        images = np.asarray(images)
+        pixels = int(np.prod(self.shape))
+        if images.dtype != np.uint8:
+            raise ValueError(f"images must be uint8, not {images.dtype}")
+        if images.ndim != 2 or images.shape[1] != pixels:
+            raise ValueError(f"images must be (n, {pixels}), not {images.shape}")
+        with torch.no_grad():
+            for number, group in enumerate(self._groups):
+                cells = self.memories[number]
+                codes = cells.packed().view(self._code_type)[: cells.depth].copy()
+                group.module.weight.copy_(self._values(codes, group.module.weight.shape))
+            parts = [
+                self._run_some(images[start : start + FRAMES_AT_ONCE], taps)
+                for start in range(0, max(len(images), 1), FRAMES_AT_ONCE)
+            ]
+        labels = np.concatenate([part["label"] for part in parts])[:, 0]
+        if not taps:
+            return labels, {}
+        return labels, {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+    def counters(self, memory: int) -> Counters:
+        """What a memory counted since the last clear or soft reset, in bits."""
+        return replace(self._memory(memory).counters)
+
+    def clear(self) -> None:
+        """Zeroes the counters."""
+        for cells in self.memories:
+            cells.counters = Counters()
+
+    def soft_reset(self) -> None:
+        """Restarts every stream, zeroes counters and buffers; keeps weights and errors."""
+        for cells in self.memories:
+            cells.soft_reset()
+
+    @property
+    def _code_type(self) -> Any:
+        return np.dtype(CODES[self.bits]).newbyteorder("<")
+
+    def _memory(self, memory: int) -> Memory:
+        if not 0 <= memory < len(self.memories):
+            raise wrong_memory(memory, len(self.memories))
+        return self.memories[memory]
+
+    def _weight_memory(self, memory: int) -> Memory:
+        cells = self._memory(memory)
+        if cells.kind != "weights":
+            raise ValueError(f"memory {memory} is a buffer, not a weight memory")
+        return cells
+
+    def _codes(self, values: torch.Tensor) -> NDArray[Any]:
+        """Values as codes of the same shape."""
+        import torch
+
+        limit = 2.0 ** (self.bits - 1)
+        # In float64, where the largest 32-bit code is exact.
+        codes = (values.double() * limit).round_().clamp_(-limit, limit - 1)
+        return codes.to(getattr(torch, f"int{self.bits}")).numpy()
+
+    def _values(self, codes: NDArray[Any], shape: Any) -> torch.Tensor:
+        """Codes as the values that they stand for."""
+        import torch
+
+        return torch.from_numpy(codes).reshape(shape).to(self._dtype) * 2.0 ** (1 - self.bits)
+
+    def _input(self, images: np.ndarray) -> torch.Tensor:
+        import torch
+
+        values = torch.from_numpy(images).to(self._dtype) * self._scale + self._offset
+        if len(self.shape) == 3:
+            return values.reshape(-1, *self.shape).permute(0, 3, 1, 2)
+        return values
+
+    def _map_sizes(self) -> list[int]:
+        """The elements of each layer's feature map, from a run of one image through the modules."""
+        import torch
+
+        sizes = []
+        try:
+            with torch.no_grad():
+                values = self._input(np.zeros((1, int(np.prod(self.shape))), np.uint8))
+                for group in self._groups:
+                    for module in (*group.before, group.module, *group.exact):
+                        values = module(values)
+                    sizes.append(values.numel())
+                    for module in group.after:
+                        values = module(values)
+        except RuntimeError as error:
+            raise ValueError(f"the modules do not take images of {self.shape}: {error}") from None
+        if values.ndim != 2:
+            raise ValueError(f"the last module gives {tuple(values.shape)}, not (n, classes)")
+        return sizes
+
+    def _run_some(self, images: np.ndarray, taps: bool) -> Taps:
+        seen: Taps = {}
+        values = self._input(images)
+        for number, group in enumerate(self._groups):
+            for module in (*group.before, group.module, *group.exact):
+                values = module(values)
+            if number + 1 == len(self._groups):
+                break
+            codes = self._codes(values)
+            cells = self.memories[len(self._groups) + number]
+            bits = codes.size * self.bits
+            stored = cells.write(_line(codes), bits).view(self._code_type)[: codes.size]
+            stored = stored.copy().reshape(codes.shape)
+            cells.settle(bits)
+            if taps:
+                seen[group.name] = codes.reshape(len(images), -1)
+                seen[f"{group.name}.buffer"] = stored.reshape(len(images), -1)
+            values = self._values(stored, stored.shape)
+            for module in group.after:
+                values = module(values)
+        for module in self._groups[-1].after:
+            values = module(values)
+        result = values.numpy()
+        if taps:
+            seen[self._groups[-1].name] = result.copy()
+        seen["label"] = result.argmax(axis=1).astype(np.int64)[:, None]
+        return seen
+
+
+class _Group:
+    """A weighted module, what is exact around it, and what reads its stored feature map."""
+
+    def __init__(self, name: str, module: Any, before: list[Any]) -> None:
+        self.name, self.module, self.before = name, module, before
+        self.exact: list[Any] = []
+        self.after: list[Any] = []
+
+
+def _groups(modules: list[torch.nn.Module]) -> list[_Group]:
+    """The modules by layer; ValueError names one that cannot be placed."""
+    from torch import nn
+
+    readers = (nn.MaxPool2d, nn.AvgPool2d, nn.AdaptiveAvgPool2d, nn.Flatten)
+    exact = (nn.ReLU, nn.Hardtanh, nn.BatchNorm1d, nn.BatchNorm2d, nn.Identity, nn.Dropout)
+    groups: list[_Group] = []
+    first: list[Any] = []
+    for number, module in enumerate(modules):
+        if isinstance(module, nn.Linear | nn.Conv2d):
+            kind = "fc" if isinstance(module, nn.Linear) else "conv"
+            groups.append(_Group(f"{kind}{len(groups)}", module, first if not groups else []))
+        elif not isinstance(module, readers + exact):
+            raise ValueError(f"module {number}, {type(module).__name__}, cannot be quantized")
+        elif not groups:
+            first.append(module)
+        elif isinstance(module, readers) or groups[-1].after:
+            groups[-1].after.append(module)
+        else:
+            groups[-1].exact.append(module)
+    if not groups:
+        raise ValueError("no module has weights: a network needs a Linear or a Conv2d")
+    return groups
+
+
+def _line(codes: NDArray[Any]) -> NDArray[np.uint64]:
+    """Codes as one line of bits in 64-bit words, with a word to spare."""
+    raw = np.ascontiguousarray(codes).view(np.uint8).reshape(-1)
+    line = np.zeros(-(-raw.size // 8) + 1, np.uint64)
+    line.view(np.uint8)[: raw.size] = raw
+    return line

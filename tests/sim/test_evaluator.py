@@ -1,0 +1,218 @@
+"""The evaluator against the emulator, the RTL and Brevitas, by the lines that all three can run."""
+
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from model import data
+from model.networks import predict
+from model.store import load_trained
+from sim.accelerator import Accelerator
+from sim.emulator import Emulator
+from sim.evaluator import Evaluator
+from tests.sim import tiny
+
+BUILD = Path(__file__).resolve().parents[2] / "build"
+ALWAYS = 0xFFFFFFFF
+SLOW = pytest.mark.slow
+NETWORKS = ["tfc-mnist", pytest.param("mlp-mnist", marks=SLOW)]
+Device = Emulator | Evaluator | Accelerator
+
+
+@pytest.fixture(scope="module")
+def images() -> np.ndarray:
+    return data.mnist().test_images
+
+
+@pytest.fixture
+def tiny_bundle(tmp_path: Path) -> Path:
+    return tiny.write_bundle(tmp_path)
+
+
+def rate(probability: float) -> int:
+    return min(round(probability * 2**32), ALWAYS)
+
+
+def trial(
+    device: Device, trained: Emulator, images: np.ndarray, case: tuple[str, str, float, float]
+) -> list[object]:
+    """What a sweep does, and everything that can be seen on the way."""
+    kind, mode, rate1, rate0 = case
+    memories = trained.description["memories"]
+    weights = [m for m in memories if m["kind"] == "weights"]
+    seen: list[object] = []
+    generator = np.random.default_rng(5)
+    for m in weights:  # a background without errors, then the weights with them
+        device.set_errors(m["index"], "off", 0, 0, 0)
+        shape = trained.weights(m["layer"]).shape
+        device.write_weights(m["index"], generator.integers(0, 1 << 32, shape, dtype=np.uint32))
+    device.clear()
+    for m in memories:
+        if kind in (m["kind"], "both"):
+            device.set_errors(m["index"], mode, rate(rate1), rate(rate0), 1000 + m["index"])
+    for m in weights:
+        device.write_weights(m["index"], trained.weights(m["layer"]))
+        seen.append(device.read_weights(m["index"]))
+    seen += [device.counters(m["index"]) for m in memories]
+    for step in ("first", "reset", "on", "restart"):
+        if step == "reset":
+            device.soft_reset()
+        if step == "restart":  # the stream begins again, the buffers' addresses go on
+            for m in memories:
+                device.set_errors(m["index"], mode, rate(rate0), rate(rate1), 7)
+        labels, taps = device.run(images)
+        seen += [labels, *(taps[name] for name in sorted(taps))]
+        seen += [device.counters(m["index"]) for m in memories]
+    return seen
+
+
+def assert_same(found: list[object], expected: list[object], case: object) -> None:
+    assert len(found) == len(expected)
+    for number, (a, b) in enumerate(zip(found, expected, strict=True)):
+        np.testing.assert_array_equal(a, b, err_msg=f"observation {number} of {case}")
+
+
+CASES = [
+    (kind, mode, rate1, rate0)
+    for kind in ("weights", "buffer", "both")
+    for mode in ("flip", "switch")
+    for rate1, rate0 in ((1e-3, 1e-3), (0.5, 0.5), (0.02, 0.3), (0.0, 1.0))
+]
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+@pytest.mark.parametrize("case", [("both", "off", 0.0, 0.0), *CASES], ids=str)
+def test_evaluator_is_the_emulator(
+    network: str, images: np.ndarray, case: tuple[str, str, float, float]
+) -> None:
+    emulator = Emulator(BUILD / network)
+    evaluator = Evaluator.from_bundle(BUILD / network)
+    part = images[:150]
+    expected = trial(emulator, emulator, part, case)
+    assert_same(trial(evaluator, emulator, part, case), expected, case)
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_any_widths(tiny_bundle: Path, case: tuple[str, str, float, float]) -> None:
+    """Words of 3 and 48 bits, rows of 6 bits, and a buffer that wraps in the middle of a frame."""
+    part = np.random.default_rng(8).integers(0, 256, (70, tiny.PIXELS), dtype=np.uint8)
+    emulator, evaluator = Emulator(tiny_bundle), Evaluator.from_bundle(tiny_bundle)
+    expected = trial(emulator, emulator, part, case)
+    assert_same(trial(evaluator, emulator, part, case), expected, case)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "network, frames, cases",
+    [
+        ("tfc-mnist", 60, [("both", "off", 0.0, 0.0), *CASES[::3], CASES[-2]]),
+        ("mlp-mnist", 12, [CASES[8 * i + 2] for i in range(3)] + [CASES[-2]]),
+    ],
+)
+def test_evaluator_is_the_rtl(
+    network: str, frames: int, cases: list[tuple[str, str, float, float]], images: np.ndarray
+) -> None:
+    for case in cases:
+        emulator = Emulator(BUILD / network)
+        rtl = Accelerator(BUILD / network)
+        evaluator = Evaluator.from_bundle(BUILD / network)
+        part = images[:frames]
+        expected = trial(rtl, emulator, part, case)
+        assert_same(trial(evaluator, emulator, part, case), expected, case)
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+def test_labels_of_brevitas(network: str, images: np.ndarray) -> None:
+    """Every one of the 10,000 labels: the thresholds are such that no rounding can decide."""
+    model = load_trained(network)
+    evaluator = Evaluator.from_network(network)
+    load(evaluator)
+    labels, _ = evaluator.run(images, taps=False)
+    different = np.flatnonzero(labels != predict(model, images))
+    assert len(images) == 10_000
+    assert len(different) == 0, f"images {different[:10]}"
+
+
+def load(evaluator: Evaluator) -> None:
+    """Writes the trained weights."""
+    for cells in evaluator.memories:
+        if cells.kind == "weights":
+            evaluator.write_weights(cells.index, evaluator.weights(cells.layer))
+
+
+def test_without_a_bundle_the_order_is_natural(images: np.ndarray) -> None:
+    """Errors of a network in the natural order are those of the draws at output * MW + input."""
+    from sim.random_stream import draw_range, errs
+
+    evaluator = Evaluator.from_network("tfc-mnist")
+    evaluator.set_errors(1, "flip", rate(0.1), rate(0.1), 42)
+    evaluator.write_weights(1, evaluator.weights(1))
+    weights: np.ndarray = evaluator.network.layers[2].weights
+    hit = errs(draw_range(42, 0, weights.size), rate(0.1)).reshape(weights.shape)
+    packed = np.packbits(weights ^ hit, axis=1, bitorder="little").view("<u4")
+    np.testing.assert_array_equal(evaluator.read_weights(1), packed)
+    load(evaluator)
+    evaluator.set_errors(4, "flip", rate(0.1), rate(0.1), 43)
+    _, taps = evaluator.run(images[:20])
+    drawn = errs(draw_range(43, 0, 20 * 64), rate(0.1)).reshape(20, 64)
+    np.testing.assert_array_equal(taps["fc0.buffer"], taps["fc0"] ^ drawn)
+
+
+@pytest.mark.parametrize("stream", ["hardware", "fast"])
+@pytest.mark.parametrize("mode", ["flip", "switch"])
+def test_blocks_and_threads_change_nothing(
+    bundle_folder: Path, images: np.ndarray, stream: str, mode: str
+) -> None:
+    seen = []
+    for threads, parts in ((1, [700]), (3, [1, 64, 635])):
+        evaluator = Evaluator.from_bundle(bundle_folder, stream=stream, threads=threads)
+        load(evaluator)
+        for cells in evaluator.memories:
+            evaluator.set_errors(cells.index, mode, rate(0.01), rate(0.2), 9 + cells.index)
+        load(evaluator)
+        edges = np.cumsum([0, *parts])
+        runs = [evaluator.run(images[a:b])[1] for a, b in pairwise(edges)]
+        taps = {name: np.concatenate([run[name] for run in runs]) for name in runs[0]}
+        seen.append([*taps.values(), *(evaluator.counters(m.index) for m in evaluator.memories)])
+    assert_same(seen[0], seen[1], stream)
+
+
+def test_taps_or_not(bundle_folder: Path, images: np.ndarray) -> None:
+    evaluator = Evaluator.from_bundle(bundle_folder)
+    load(evaluator)
+    labels, taps = evaluator.run(images[:50])
+    assert (evaluator.run(images[:50], taps=False)[0] == labels).all()
+    assert evaluator.run(images[:50], taps=False)[1] == {}
+    none, empty = evaluator.run(images[:0])
+    assert none.shape == (0,)
+    assert {name: value.shape for name, value in empty.items()} == {
+        name: (0, value.shape[1]) for name, value in taps.items()
+    }
+
+
+def test_wrong_input(bundle_folder: Path, images: np.ndarray, tmp_path: Path) -> None:
+    evaluator = Evaluator.from_bundle(bundle_folder)
+    with pytest.raises(ValueError, match="no error mode 'stuck'"):
+        evaluator.set_errors(0, "stuck", 0, 0, 0)
+    with pytest.raises(ValueError, match="threshold0 4294967296 does not fit"):
+        evaluator.set_errors(0, "flip", 0, 1 << 32, 0)
+    with pytest.raises(ValueError, match="no memory 9, only 0 to 6"):
+        evaluator.set_errors(9, "flip", 0, 0, 0)
+    with pytest.raises(ValueError, match="memory 4 is a buffer"):
+        evaluator.read_weights(4)
+    with pytest.raises(ValueError, match=r"takes \(256, 7\) segments, not \(256, 1\)"):
+        evaluator.write_weights(0, np.zeros((256, 1), np.uint32))
+    with pytest.raises(ValueError, match=r"\(n, 784\), not \(2, 783\)"):
+        evaluator.run(images[:2, 1:])
+    with pytest.raises(ValueError, match="uint8, not float64"):
+        evaluator.run(images[:2] * 1.0)
+    with pytest.raises(ValueError, match="no stream 'quick'; the streams are hardware, fast"):
+        Evaluator.from_bundle(bundle_folder, stream="quick")
+    with pytest.raises(ValueError, match="0 threads"):
+        Evaluator.from_bundle(bundle_folder, threads=0)
+    with pytest.raises(ValueError, match="is not a bundle"):
+        Evaluator.from_bundle(tmp_path)
+    with pytest.raises(ValueError, match="unknown network 'lenet'"):
+        Evaluator.from_network("lenet")
