@@ -35,6 +35,7 @@ from host.points import (
     point_of_rate,
     point_of_target,
     point_of_write_condition,
+    point_without_errors,
 )
 from host.sweep import Trial, UntilWidth, grid
 
@@ -382,9 +383,16 @@ def _points(settings: Mapping[str, Any]) -> list[Point]:
                 f"{name} goes with target_rate or pulse; a write_condition names its own"
             )
     model, drive = settings.get("model", DEFAULT_MODEL), settings.get("drive")
-    return [
-        *(point_of_rate(one, zero) for one, zero in zip(rates, zeros, strict=True)),
+    conditions = [
         *(point_of_target(rate, model, drive) for rate in settings.get("target_rate", ())),
         *(point_of_pulse(pulse, model, drive) for pulse in settings.get("pulse", ())),
         *(point_of_write_condition(text) for text in settings.get("write_condition", ())),
     ]
+    bare = []
+    for one, zero in zip(rates, zeros, strict=True):
+        if conditions and one == 0.0 and zero in (None, 0.0):
+            # Beside conditions, rate 0 is what each of their models makes of it.
+            bare += [point_without_errors(point) for point in conditions]
+        else:
+            bare.append(point_of_rate(one, zero))
+    return [*bare, *conditions]

@@ -150,6 +150,13 @@ def point_of_write_condition(text: str) -> Point:
         return point_of_condition(condition(junction, drive, pulse_s), junction, label)
 
 
+def point_without_errors(point: Point) -> Point:
+    """Return rate 0 for the model and drive of a point: its conventional write, without errors."""
+    junction, label = _junction(*_parts(point.model))
+    held = condition_for_rate(junction, CONVENTIONAL_RATE, point.drive)
+    return _point(0.0, 0.0, held, junction, label)
+
+
 def point_of_condition(
     held: WriteCondition, junction: Model = ASANO, label: str | None = None
 ) -> Point:

@@ -32,7 +32,8 @@ if TYPE_CHECKING:
 
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 """Okabe and Ito's palette, which the colour-blind can tell apart."""
-_MARKERS = "osD^vP*"
+_MARKERS = "osD^vPX*<>"
+_LINES = ("-", "--", ":", "-.")
 
 
 @dataclass(frozen=True)
@@ -281,7 +282,7 @@ def _accuracy(group: Group) -> str:
 
 
 _HEADINGS = (
-    "memory", "mode", "on", "rate", "background", "accuracy %", "95 % interval", "of",
+    "memory", "mode", "on", "rate", "write", "background", "accuracy %", "95 % interval", "of",
     "images' 95 %", "errors / bit", "pJ / bit", "energy", "saved", "cycles / frame",
 )  # fmt: skip
 
@@ -297,6 +298,8 @@ def _cells(group: Group) -> tuple[str, ...]:
         group.mode,
         group.backend,
         _rate(group),
+        f"{group.model.partition(':')[0]} {_quantity(group.drive, group.drive_unit)} "
+        f"{_quantity(group.pulse_s, 's')}",
         group.background,
         f"{100 * group.accuracy:.2f}",
         f"{100 * group.low:.2f} to {100 * group.high:.2f}",
@@ -536,7 +539,7 @@ def _curves(members: Sequence[Group]) -> dict[str, list[Group]]:
         if backgrounds and group.background != "none":
             label += f", over {group.background}"
         if several("model"):
-            label += f", {group.model}"
+            label += f", {_model_name(group, members)}"
         if by_drive[group.model]:
             label += f", {_quantity(group.drive, group.drive_unit)}"
         if group.model == "exponential" and group.rate0 != group.rate:
@@ -554,6 +557,13 @@ def _curves(members: Sequence[Group]) -> dict[str, list[Group]]:
             label += f", seed {group.seed}"
         curves.setdefault(label, []).append(group)
     return curves
+
+
+def _model_name(group: Group, members: Sequence[Group]) -> str:
+    """Return a model's name, with its parameters where another of this name has others."""
+    name = group.model.partition(":")[0]
+    same = {g.model for g in members if g.model.partition(":")[0] == name}
+    return name if len(same) == 1 else group.model
 
 
 def _new_figure(width: float, height: float, panels: int) -> tuple[Figure, list[Axes]]:
@@ -576,6 +586,7 @@ def _new_figure(width: float, height: float, panels: int) -> tuple[Figure, list[
 
 def _draw(axis: Axes, points: list[Group], x: list[float], number: int, label: str) -> None:
     colour, marker = _COLOURS[number % len(_COLOURS)], _MARKERS[number % len(_MARKERS)]
+    line = _LINES[number // len(_COLOURS) % len(_LINES)]
     mean = [100 * group.accuracy for group in points]
     spread = [
         [100 * (group.accuracy - group.low) for group in points],
@@ -583,6 +594,7 @@ def _draw(axis: Axes, points: list[Group], x: list[float], number: int, label: s
     ]
     axis.errorbar(
         x, mean, np.maximum(spread, 0), color=colour, marker=marker, markersize=6, linewidth=1.8,
+        linestyle=line,
         capsize=4, label=label,
     )  # fmt: skip
     axis.fill_between(
@@ -628,7 +640,8 @@ def rate_figure(members: Sequence[Group]) -> Figure:
     )
     axis.set_xlabel(of, fontsize=12)
     axis.set_ylabel("accuracy [%]", fontsize=12)
-    axis.legend(fontsize=11, frameon=False, loc="best", title="errors in", title_fontsize=11)
+    small = 9 if len(curves) > 6 else 11
+    axis.legend(fontsize=small, frameon=False, loc="lower left", title="errors in")
     return figure
 
 
@@ -657,6 +670,15 @@ def _energy(group: Group) -> tuple[float, str]:
     return group.energy_j * _share(group), "J"
 
 
+def _is_free(numbered: list[tuple[float, float]], x: float, percent: float, width: float) -> bool:
+    """Note a place for a number, unless one stands so near that they would hide each other."""
+    for other_x, other in numbered:
+        if abs(x - other_x) < 0.08 * width and abs(percent - other) < 4:
+            return False
+    numbered.append((x, percent))
+    return True
+
+
 def energy_figure(members: Sequence[Group]) -> Figure:
     """Return accuracy against write energy, one panel for what the energy is of."""
     curves = _curves(members)
@@ -672,13 +694,15 @@ def energy_figure(members: Sequence[Group]) -> Figure:
                 reference / scale, color="#777777", linewidth=1.2,
                 linestyle=("--", ":", "-.")[number % 3],
             )  # fmt: skip
+        width = max(group.conventional_j * _share(group) for group in drawn) / scale
+        numbered: list[tuple[float, float]] = []
         for label, points in shown.items():
             number = list(curves).index(label)
             x = [_energy(group)[0] / scale for group in points]
             _draw(axis, points, x, number, label)
-            if len(drawn) > 24:
-                continue  # numbers would only hide each other
             for place, group in zip(x, points, strict=True):
+                if not _is_free(numbered, place, 100 * group.accuracy, width):
+                    continue
                 axis.annotate(
                     f"{group.mean_rate:.3g}", (place, 100 * group.accuracy), fontsize=9,
                     xytext=(6, -13), textcoords="offset points", color="#333333",
@@ -689,5 +713,6 @@ def energy_figure(members: Sequence[Group]) -> Figure:
         axis.set_ylabel("accuracy [%]", fontsize=12)
         axis.set_title(f"errors in {memory}", fontsize=12)
         if len(shown) > 1:
-            axis.legend(fontsize=11, frameon=False, loc="lower right")
+            small = 9 if len(shown) > 4 else 11
+            axis.legend(fontsize=small, frameon=False, loc="lower right")
     return figure

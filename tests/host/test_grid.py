@@ -219,3 +219,15 @@ def test_all_rows_of_a_file_share_the_backend(bundle: Bundle) -> None:
 
     of = identity(bundle, mnist_test(3), "rtl")
     assert (of.network, of.backend, of.images) == ("tfc-mnist", "rtl", 3)
+
+
+def test_rate_0_beside_conditions_is_each_models_own() -> None:
+    conditions = ["sun-gamma:pulse=1.6ns", "sun-gamma:pulse=2ns", "fokker-planck:pulse=3ns"]
+    settings = {"bundle": str(BUNDLE), "rates": [0, 0.1], "write_condition": conditions}
+    points = grid.make(settings).points
+    assert [(point.model, point.rate1 > 0) for point in points] == [
+        ("sun-gamma", False), ("fokker-planck", False), ("exponential", True),
+        ("sun-gamma", True), ("sun-gamma", True), ("fokker-planck", True),
+    ]  # fmt: skip
+    for point in points[:2]:
+        assert point.costs == point.conventional
