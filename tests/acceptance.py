@@ -110,6 +110,14 @@ class Line(NamedTuple):
     run: Callable[[], Figures]
 
 
+def _tests(pattern: str) -> list[str]:
+    return [str(path.relative_to(ROOT)) for path in sorted(ROOT.glob(pattern))]
+
+
+MTJ_TESTS = _tests("tests/model/test_mtj*.py")
+EVALUATOR_TESTS = _tests("tests/sim/test_evaluator*.py")
+SWEEP_TESTS = _tests("tests/sim/test_sweep*.py")
+
 LINES = [
     Line(
         "1",
@@ -143,12 +151,30 @@ LINES = [
     ),
     Line("6b", "mutated RTL fails its bench, every variant", mutants),
     Line(
+        "physics",
+        "device models: tables, solvers against exact arithmetic, round trips, bad input",
+        pytest(BUILD, *MTJ_TESTS, processes=2),
+    ),
+    Line(
+        "evaluator",
+        "fast evaluator = emulator = RTL = Brevitas; both random streams alike",
+        pytest(BUILD, *EVALUATOR_TESTS),
+    ),
+    Line(
+        "sweeps",
+        "sweeps on workers and a cluster, killed and resumed, intervals that cover",
+        pytest(BUILD, *SWEEP_TESTS),
+    ),
+    Line(
         "rooms",
         "tests of model, hls and sim, and the documents",
         pytest(
             BUILD,
             *("tests/model", "tests/hls", "tests/sim", "tests/system/test_documents.py"),
-            "--ignore=tests/sim/host",
+            *(
+                f"--ignore={path}"
+                for path in ("tests/sim/host", *MTJ_TESTS, *EVALUATOR_TESTS, *SWEEP_TESTS)
+            ),
             processes=2,
         ),
     ),

@@ -8,6 +8,7 @@ import json
 import os
 import platform
 import subprocess
+import sys
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -22,10 +23,10 @@ NETWORKS = ("tfc-mnist", "mlp-mnist")
 
 
 def measured(python: str | Path, *arguments: str) -> dict[str, Any]:
-    """Run a module that prints JSON as its last line."""
+    """Run a module that prints a JSON object and nothing else."""
     command = [str(python), "-m", *arguments]
     done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True)
-    figures: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
+    figures: dict[str, Any] = json.loads(done.stdout)
     return figures
 
 
@@ -56,6 +57,11 @@ def main() -> None:
             f"{driver['frames_per_s_at_100_mhz_simulated_cycles']:.0f} frames/s at 100 MHz "
             f"({driver['cycles_per_frame']:.1f} simulated cycles a frame)"
         )
+    bench["mtj"] = measured(sys.executable, "model.mtj", "bench")
+    print(f"mtj: Monte Carlo over quadrature at equal error: {bench['mtj']}")
+    bench["evaluator"] = measured(sys.executable, "tests.bench_evaluator")
+    for network, figures in bench["evaluator"].items():
+        print(f"evaluator, {network}: {figures}")
     OUT.parent.mkdir(parents=True, exist_ok=True)
     OUT.write_text(json.dumps(bench, indent=2) + "\n")
     print(f"wrote {OUT.relative_to(ROOT)}")
