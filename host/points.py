@@ -332,5 +332,6 @@ def _named(what: str) -> Iterator[None]:
             raise type(error)(f"{what}: {error}") from None
         except ValueError as error:
             raise RateError(f"{what}: {error}") from None
-    for message in dict.fromkeys(str(each.message) for each in caught):
+    domain = [each for each in caught if issubclass(each.category, DomainWarning)]
+    for message in dict.fromkeys(str(each.message) for each in domain):
         print(f"warning: {what}: {message}", file=sys.stderr)
