@@ -39,9 +39,9 @@ from sim.evaluator.network import of_bundle
 ROOT = Path(__file__).resolve().parents[1]
 RATE = 1e-3
 THRESHOLD = round(RATE * 2**32)
-IMAGES = {"mlp-mnist": 10_000, "cnv": 512}
+IMAGES = {"mlp-mnist": 10_000, "cnv": 256}
 BATCH = {"mlp-mnist": 2_000, "cnv": 64}
-ROUNDS = 5
+ROUNDS = 3
 LANE_BITS = 512  # that one core's VPOPCNTDQ unit counts in a cycle: 8 words of 64 bits
 Run = Callable[[bool], np.ndarray]  # a trial with or without errors; the labels
 

@@ -326,7 +326,7 @@ class _Product(_Stage):
         height, width = step.source[0] + 2 * padding, step.source[1] + 2 * padding
         self.frame_size = height * width * cell
         self.padding, self.cell = padding, cell
-        self._padded = np.zeros(0, np.uint16 if step.pixels else np.uint32)
+        self._padded = np.zeros(0, np.uint8 if step.pixels else np.uint32)
         if padding:
             self.bytes_a_frame = max(
                 self.bytes_a_frame, self.frame_size * self._padded.dtype.itemsize
@@ -360,9 +360,16 @@ class _Product(_Stage):
             packed[: len(bits)] = bits
             self.invert = packed.view("<u4").astype(np.uint32)
         self.limits = self._limits()
-        self._weights = np.zeros(0, np.uint32)
+        self._layout: NDArray[Any]
         if step.pixels:
-            self._layout = np.zeros((-(-self.words // 2), self.inputs, 2), np.uint32)
+            # Taps side by side in a kernel row are read in pairs.
+            self.taps = kernel[0]
+            run = self.inputs // kernel[0]
+            self.offsets = np.array(
+                [i * width * cell + n for i in range(kernel[0]) for n in range(0, run, 2)], np.int64
+            )
+            shape = (-(-self.words // 2), len(self.offsets), 2 * kernels.LANES, 2)
+            self._layout = np.zeros(shape, np.int16)
         else:
             self._layout = np.zeros((self.words, len(self.offsets), kernels.LANES), np.uint32)
 
@@ -371,7 +378,7 @@ class _Product(_Stage):
         if self.layer.thresholds is None:
             return np.zeros(0, np.int32)
         thresholds = np.asarray(self.layer.thresholds, np.int64)
-        lanes = self.words * kernels.LANES
+        lanes = (self.words + 1) * kernels.LANES  # UINT8 input goes through two words at once
         if self.step.pixels:
             # Lanes without an output give 0, whatever their sum.
             limits = np.full(lanes, 2**31 - 1)
@@ -390,23 +397,23 @@ class _Product(_Stage):
         rows = np.zeros((self.channels, -(-self.inputs // 32)), np.uint32)
         kernels.unfold_weights(self.memory.packed(), self.inputs, folding.pe, folding.simd, rows)
         if self.step.pixels:
-            kernels.transpose_weights(rows, self.inputs, self._layout)
+            kernels.transpose_weights(rows, self.taps, self.inputs // self.taps, self._layout)
         else:
             kernels.interleave_weights(rows, self.taps, self.step.source[2], self._layout)
-        self._weights = self._layout.reshape(-1)
         self.changed = False
 
     def compute(self, values: np.ndarray, frames: int) -> np.ndarray:
         """The output of the first `frames` frames: packed rows, or sums (rows, outputs), int32."""
-        if self.step.pixels:
-            # The inner loop broadcasts a pixel from memory, for which it is to be 16 bits wide.
-            values = values.astype(np.uint16)
         x = self._framed(values, frames).reshape(-1)
+        if self.step.pixels:
+            wide = np.zeros(x.size + 1, np.uint16)  # a pair may begin at the last
+            wide[:-1] = x
+            x = wide
         has_threshold = self.layer.thresholds is not None
         out = self.rows(frames) if has_threshold else np.zeros((0, 1), np.uint32)
         shape = (0 if has_threshold else frames * self.pixels, self.channels)
         sums = np.zeros(shape, np.int32)
-        place = x, self.frame_size, self.places, self.offsets, self._weights
+        place = x, self.frame_size, self.places, self.offsets, self._layout.reshape(-1)
         if self.step.pixels:
             self.workers.share(
                 lambda lo, hi: kernels.pixel_layer(

@@ -28,7 +28,6 @@ LANES = 32  # outputs that a block computes at once: one word of packed results
 ROWS = 4  # input rows (pixels or frames) that a block computes at once: they share the weights
 TILE = 64  # input rows that stay in the first-level cache while all weights pass
 HALF = 16  # 32-bit lanes of a vector
-TAPS_AT_ONCE = 257  # UINT8 values whose sum fits 16 bits
 SPARSE_LEVELS = 4  # the fast stream draws errors below a rate of 2**-4 one by one
 STREAM_BLOCK_BITS = 16  # log2 of the positions that share a generator of the fast stream
 STREAM_BLOCK = 1 << STREAM_BLOCK_BITS
@@ -141,67 +140,81 @@ def _xnor_counts(typing, x, bases, first, offsets, w, w_first, out):
     return signature, generate
 
 
-@intrinsic
-def _pixel_sums(typing, x, bases, first, offsets, start, stop, w, w_first, out):
-    """out[r, :] grows by the sum over taps start..stop of +x or -x, 2 * LANES outputs, int32.
+def _pixel_totals(b: Any, x: Any, bases: Any, offsets: Any, k: Any, w: Any) -> list[list[Any]]:
+    """The products of x and w summed, as four vectors of HALF outputs for each of ROWS inputs.
 
-    x is uint16, values below 256; bit o of w[w_first + 2 * tap ...] is 1 where output o takes +x.
-    At most TAPS_AT_ONCE taps.
+    Taps come in pairs, x[bases[r] + offsets[j]] and the value behind it, both uint16 below 256;
+    their weights are w[j * 4 * LANES ...], int16, pairs of each output side by side.
     """
-    signature = types.void(x, bases, first, offsets, start, stop, w, w_first, out)
+    rows = [b.gep(x, [b.load(b.gep(bases, [_I64(r)]))]) for r in range(ROWS)]
+    entry, loop = b.basic_block, b.append_basic_block()
+    end = b.append_basic_block()
+    b.branch(loop)
+    b.position_at_end(loop)
+    j = b.phi(_I64)
+    j.add_incoming(_I64(0), entry)
+    sums = [[b.phi(_V16) for _ in range(4)] for _ in range(ROWS)]
+    offset = b.load(b.gep(offsets, [j]))
+    place = b.mul(j, _I64(4 * LANES))
+    weights = [_load(b, b.gep(w, [b.add(place, _I64(LANES * g))]), _S32, align=2) for g in range(4)]
+    even, odd = (ir.Constant(_V16, list(range(part, LANES, 2))) for part in (0, 1))
+    totals = []
+    for row, four in zip(rows, sums, strict=True):
+        pair = b.load(b.bitcast(b.gep(row, [offset]), _I32.as_pointer()), align=2)
+        pixels = b.sext(b.bitcast(_splat(b, pair, _V16), _S32), _V32)
+        grown = []
+        for total, weight in zip(four, weights, strict=True):
+            # LLVM makes one instruction of this, such as vpdpwssd.
+            product = b.mul(pixels, b.sext(weight, _V32))
+            two = (b.shuffle_vector(product, product, part) for part in (even, odd))
+            total.add_incoming(_constant(_V16, 0), entry)
+            grown.append(b.add(total, b.add(*two)))
+            total.add_incoming(grown[-1], loop)
+        totals.append(grown)
+    following = b.add(j, _I64(1))
+    j.add_incoming(following, loop)
+    b.cbranch(b.icmp_signed("<", following, k), loop, end)
+    b.position_at_end(end)
+    return totals
+
+
+@intrinsic
+def _pixel_sums(typing, x, bases, first, offsets, w, w_first, out):
+    """out[r, :] gets the sums, 2 * LANES outputs, int32."""
+    signature = types.void(x, bases, first, offsets, w, w_first, out)
 
     def generate(context: Any, b: Any, signature: Any, args: Any) -> Any:
-        xp, bp, op, wp, outp = _pointers(context, b, signature, args, (0, 1, 3, 6, 8))
-        rows = [b.gep(xp, [b.load(b.gep(bp, [b.add(args[2], _I64(r))]))]) for r in range(ROWS)]
-        entry, loop = b.basic_block, b.append_basic_block()
-        end = b.append_basic_block()
-        b.branch(loop)
-        b.position_at_end(loop)
-        j = b.phi(_I64)
-        j.add_incoming(args[4], entry)
-        taken = [[b.phi(_S32) for _ in range(2)] for _ in range(ROWS)]  # where the weight is +1
-        whole = [b.phi(_I32) for _ in range(ROWS)]  # the sum of all
-        offset = b.load(b.gep(op, [j]))
-        place = b.add(args[7], b.shl(j, _I64(1)))
-        masks = [
-            b.bitcast(b.load(b.gep(wp, [b.add(place, _I64(g))])), ir.VectorType(_I1, LANES))
-            for g in range(2)
-        ]
-        totals, wholes = [], []
-        for row, pair, every in zip(rows, taken, whole, strict=True):
-            pixel = b.load(b.gep(row, [offset]))
-            pixels = _splat(b, pixel, _S32)
-            for mask, total in zip(masks, pair, strict=True):
-                total.add_incoming(_constant(_S32, 0), entry)
-                totals.append(b.select(mask, b.add(total, pixels), total))
-                total.add_incoming(totals[-1], loop)
-            every.add_incoming(_I32(0), entry)
-            wholes.append(b.add(every, b.zext(pixel, _I32)))
-            every.add_incoming(wholes[-1], loop)
-        following = b.add(j, _I64(1))
-        j.add_incoming(following, loop)
-        b.cbranch(b.icmp_signed("<", following, args[5]), loop, end)
-        b.position_at_end(end)
-        for number, total in enumerate(totals):
-            place = b.gep(outp, [_I64(LANES * number)])
-            twice = b.shl(b.zext(total, _V32), _constant(_V32, 1))
-            grown = b.sub(twice, _splat(b, wholes[number // 2], _V32))
-            _store(b, b.add(_load(b, place, _V32), grown), place)
+        xp, bp, op, wp, outp = _pointers(context, b, signature, args, (0, 1, 3, 4, 6))
+        k = context.make_array(signature.args[3])(context, b, args[3]).nitems
+        bp, wp = b.gep(bp, [args[2]]), b.gep(wp, [args[5]])
+        for r, four in enumerate(_pixel_totals(b, xp, bp, op, k, wp)):
+            for g, total in enumerate(four):
+                _store(b, total, b.gep(outp, [_I64(2 * LANES * r + HALF * g)]))
         return context.get_dummy_value()
 
     return signature, generate
 
 
 @intrinsic
-def _at_least(typing, values, first, limits, limits_first):
-    """One bit a lane, LANES int32 of `values` from `first`: value >= limit."""
-    signature = types.uint32(values, first, limits, limits_first)
+def _pixel_bits(typing, x, bases, first, offsets, w, w_first, limits, limits_first, out):
+    """out[r, :] gets two words, one bit an output: sum >= limit."""
+    signature = types.void(x, bases, first, offsets, w, w_first, limits, limits_first, out)
 
     def generate(context: Any, b: Any, signature: Any, args: Any) -> Any:
-        vp, lp = _pointers(context, b, signature, args, (0, 2))
-        value = _load(b, b.gep(vp, [args[1]]), _V32)
-        limit = _load(b, b.gep(lp, [args[3]]), _V32)
-        return b.bitcast(b.icmp_signed(">=", value, limit), _I32)
+        xp, bp, op, wp, lp, outp = _pointers(context, b, signature, args, (0, 1, 3, 4, 6, 8))
+        k = context.make_array(signature.args[3])(context, b, args[3]).nitems
+        bp, wp = b.gep(bp, [args[2]]), b.gep(wp, [args[5]])
+        totals = _pixel_totals(b, xp, bp, op, k, wp)
+        bounds = [_load(b, b.gep(lp, [b.add(args[7], _I64(HALF * g))]), _V16) for g in range(4)]
+        for r, four in enumerate(totals):
+            parts = [
+                b.zext(b.bitcast(b.icmp_signed(">=", total, bound), _I16), _I32)
+                for total, bound in zip(four, bounds, strict=True)
+            ]
+            for half in range(2):
+                word = b.or_(parts[2 * half], b.shl(parts[2 * half + 1], _I32(16)))
+                b.store(word, b.gep(outp, [_I64(2 * r + half)]))
+        return context.get_dummy_value()
 
     return signature, generate
 
@@ -266,11 +279,14 @@ def _count_ones(typing, word):
 @njit(nogil=True, cache=True)
 def _row_bases(bases, frame_size, places, first, last):
     """Where the rows first..last begin; rows past the last repeat it. A row is (frame, pixel)."""
-    pixels = places.size
+    frame = first // places.size
+    pixel = first - frame * places.size
     for r in range(bases.size):
-        row = min(first + r, last - 1)
-        frame = row // pixels
-        bases[r] = frame * frame_size + places[row - frame * pixels]
+        bases[r] = frame * frame_size + places[pixel]
+        if first + r < last - 1:
+            pixel += 1
+            if pixel == places.size:
+                frame, pixel = frame + 1, 0
 
 
 @njit(nogil=True, cache=True)
@@ -324,34 +340,33 @@ def binary_sums(x, frame_words, places, offsets, w, terms, out, lo, hi):
 def pixel_layer(x, frame_size, places, offsets, w, limits, invert, out, sums, lo, hi):
     """Layer of binary weights on pixels, frames lo..hi.
 
-    x: uint16 of values below 256; w: uint32 (pairs, taps, 2), flat: bits are the weights of 64
-    outputs. With thresholds (limits not empty) out (rows, words) gets the bits sum >= limit, else
-    sums (rows, outputs) gets the signed sums.
+    x: uint16 of values below 256, with one to spare; w as transpose_weights makes it, flat. With
+    thresholds (limits not empty) out (rows, words) gets the bits sum >= limit, else sums (rows,
+    outputs) gets the signed sums.
     """
     words = out.shape[1] if limits.size else (sums.shape[1] + LANES - 1) // LANES
-    taps = offsets.size
-    result = np.empty(ROWS * 2 * LANES, np.int32)
+    bits = np.empty((ROWS, 2), np.uint32)
+    result = np.empty((ROWS, 2 * LANES), np.int32)
     bases = np.empty(TILE + ROWS, np.int64)
+    size = offsets.size * 4 * LANES
     stop = hi * places.size
     for first in range(lo * places.size, stop, TILE):
         last = min(first + TILE, stop)
         _row_bases(bases, frame_size, places, first, last)
-        for word in range(0, words, 2):
+        for pair in range((words + 1) // 2):
             for row in range(first, last, ROWS):
-                result[:] = 0
-                for start in range(0, taps, TAPS_AT_ONCE):
-                    end = min(start + TAPS_AT_ONCE, taps)
-                    _pixel_sums(x, bases, row - first, offsets, start, end, w, word * taps, result)
-                for r in range(min(ROWS, last - row)):
-                    for half in range(min(2, words - word)):
-                        place = (2 * r + half) * LANES
-                        group = word + half
-                        if limits.size:
-                            bits = _at_least(result, place, limits, group * LANES)
-                            out[row + r, group] = bits ^ invert[group]
-                        else:
-                            for lane in range(min(LANES, sums.shape[1] - group * LANES)):
-                                sums[row + r, group * LANES + lane] = result[place + lane]
+                if limits.size:
+                    lanes = pair * 2 * LANES
+                    _pixel_bits(x, bases, row - first, offsets, w, pair * size, limits, lanes, bits)
+                    for r in range(min(ROWS, last - row)):
+                        for word in range(2 * pair, min(2 * pair + 2, words)):
+                            out[row + r, word] = bits[r, word & 1] ^ invert[word]
+                else:
+                    _pixel_sums(x, bases, row - first, offsets, w, pair * size, result)
+                    outputs = min(2 * LANES, sums.shape[1] - pair * 2 * LANES)
+                    for r in range(min(ROWS, last - row)):
+                        for lane in range(outputs):
+                            sums[row + r, pair * 2 * LANES + lane] = result[r, lane]
 
 
 @njit(nogil=True, cache=True)
@@ -483,14 +498,20 @@ def interleave_weights(rows, taps, bits, out):
 
 
 @njit(nogil=True, cache=True)
-def transpose_weights(rows, taps, out):
-    """Packed rows (outputs, words) as pixel_layer reads them: out (pairs, taps, 2)."""
+def transpose_weights(rows, runs, taps, out):
+    """Packed rows (outputs, words) as pixel_layer reads them: (words / 2, pairs, 2 * LANES, 2).
+
+    `out` is int16. A row is `runs` runs of `taps` taps; an odd one ends in a weight of 0.
+    """
     out[:] = 0
+    pairs = (taps + 1) // 2
     for output in range(rows.shape[0]):
-        for tap in range(taps):
-            bit = rows[output, tap >> 5] >> np.uint32(tap & 31) & np.uint32(1)
-            word = output // LANES
-            out[word >> 1, tap, word & 1] |= bit << np.uint32(output % LANES)
+        for tap in range(runs * taps):
+            bit = np.int16(rows[output, tap >> 5] >> np.uint32(tap & 31) & np.uint32(1))
+            inside = tap % taps
+            pair = tap // taps * pairs + inside // 2
+            lane = output % (2 * LANES)
+            out[output // (2 * LANES), pair, lane, inside & 1] = 2 * bit - 1
 
 
 # --- errors ---------------------------------------------------------------------------------------
