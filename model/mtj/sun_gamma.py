@@ -334,6 +334,9 @@ class SunGamma(Model):
         Exact in the variable that spreads most; nodes in the others.
         """
         spreads = self._spreads(one)
+        if not any(spreads):
+            # The TMR alone varies, and R_P has no part of it: all samples are the mean one.
+            return np.asarray(1.0 + above >= mean, np.float64)
         main = int(np.argmax(spreads))
         weights, normal = _normal_nodes(
             tuple(spread > 0.0 and n != main for n, spread in enumerate(spreads)), _STEP, _RADIUS

@@ -156,3 +156,10 @@ def test_the_two_ways_to_integrate_meet(monkeypatch: pytest.MonkeyPatch) -> None
     over_spreads = VARIED.error_rate(None, pulses, 0)
     monkeypatch.setattr("model.mtj.sun_gamma._LONG", 0.0)
     np.testing.assert_allclose(VARIED.error_rate(None, pulses, 0), over_spreads, rtol=1e-6)
+
+
+@pytest.mark.filterwarnings("error")
+def test_spread_of_the_tmr_alone_leaves_the_parallel_state_as_it_is() -> None:
+    varied, plain = SunGamma(tmr_spread=0.05), SunGamma()
+    assert varied.pulse_for(1e-3, 0.5, 1) == pytest.approx(plain.pulse_for(1e-3, 0.5, 1), rel=1e-9)
+    assert varied.pulse_for(1e-3, 0.5, 0) > plain.pulse_for(1e-3, 0.5, 0)
