@@ -23,13 +23,14 @@ from systemrdl.node import AddrmapNode, RegfileNode, RegNode
 RDL = Path(__file__).with_name("spinflow.rdl")
 
 
-def compile_rdl() -> AddrmapNode:
-    """Elaborate the register description."""
+def compile_rdl(memories: int | None = None) -> AddrmapNode:
+    """Elaborate the register description, for its own number of memories or another."""
     compiler = RDLCompiler()
     for udp in ALL_UDPS:
         compiler.register_udp(udp)
     compiler.compile_file(str(RDL))
-    return compiler.elaborate().top
+    parameters: dict[str, Any] = {} if memories is None else {"MEMORIES": memories}
+    return compiler.elaborate(parameters=parameters).top
 
 
 def registers_of(node: AddrmapNode | RegfileNode) -> dict[str, dict[str, Any]]:
@@ -94,7 +95,9 @@ def main() -> None:
         top, str(out), cpuif_cls=PassthroughCpuif, default_reset_activelow=True
     )
     (out / "spinflow_map_pkg.sv").write_text(map_package(registers))
-    MarkdownExporter().export(top, str(out / "registers.md"), rename="spinflow_regs")
+    # The page shows one memory's registers instead of the same ones for each.
+    page = compile_rdl(memories=1)
+    MarkdownExporter().export(page, str(out / "registers.md"), rename="spinflow_regs")
     (out / "regmap.json").write_text(json.dumps(registers, indent=2) + "\n")
 
 
