@@ -58,10 +58,15 @@ def main() -> None:
             f"({driver['cycles_per_frame']:.1f} simulated cycles a frame)"
         )
     bench["mtj"] = measured(sys.executable, "model.mtj", "bench")
-    print(f"mtj: Monte Carlo over quadrature at equal error: {bench['mtj']}")
-    bench["evaluator"] = measured(sys.executable, "tests.bench_evaluator")
+    print(f"mtj: Monte Carlo takes {bench['mtj']['ratio']:.0f} times quadrature's time at equal error")
+    bench["evaluator"] = measured(sys.executable, "tests.bench_evaluator")["evaluator"]
     for network, figures in bench["evaluator"].items():
-        print(f"evaluator, {network}: {figures}")
+        print(
+            f"evaluator, {network}: {figures['images_per_s']['evaluator']:.0f} images/s, "
+            f"{figures['ratio']:.1f} times Brevitas, {figures['ratio_best']:.1f} times the best of "
+            f"PyTorch ({figures['best_of_torch']}), {figures['ratio_mrfi']:.1f} times MRFI; "
+            f"{100 * figures['share_of_peak']:.0f} % of the processor's peak"
+        )
     OUT.parent.mkdir(parents=True, exist_ok=True)
     OUT.write_text(json.dumps(bench, indent=2) + "\n")
     print(f"wrote {OUT.relative_to(ROOT)}")
