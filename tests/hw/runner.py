@@ -105,8 +105,8 @@ def run(
     seed: int = 1,
     noise: bool = True,
     extra_env: Mapping[str, str] | None = None,
-) -> None:
-    """Runs the cocotb tests of `module` on a build; raises BenchError when one fails.
+) -> int:
+    """Runs the cocotb tests of `module` on a build and returns how many; BenchError when one fails.
 
     With `noise` whatever has no initial value starts as noise, so that nobody relies on zeros.
     """
@@ -130,6 +130,7 @@ def run(
             raise BenchError(f"{module} ended early\n{failures(log)}") from None
     if failed or not total:
         raise BenchError(f"{module}: {failed} of {total} tests failed\n{failures(log)}")
+    return total
 
 
 def fingerprint(
