@@ -111,12 +111,12 @@ class SpinflowRTL(RTLBackend):
 
 
 class MVAU_rtl(rtl_ops.MVAU_rtl, SpinflowRTL):
-    """Binary matrix-vector unit with its thresholds: the module `xnor_mvu`.
+    """Binary matrix-vector unit with its thresholds: the module `binary_mvu`.
 
     Nodes that are not in binaryXnorMode stay FINN's.
     """
 
-    rtl_module = "xnor_mvu"
+    rtl_module = "binary_mvu"
 
     @property
     def is_xnor(self) -> bool:

@@ -44,11 +44,14 @@ class Verdict:
     reason: str
 
 
-MAKER1, MAKER4 = "error_maker-Width2-Lanes1-RunAhead16", "error_maker-Width8-Lanes4-RunAhead16"
-BUFFER = "buffer_mem-Width8-Depth7-Lanes4-RunAhead16"
+MAKER1 = "error_maker-Width2-Lanes1-Interval1-RunAhead16"
+MAKER4 = "error_maker-Width8-Lanes4-Interval1-RunAhead16"
+MAKER_SHARED = "error_maker-Width6-Lanes6-Interval8-RunAhead16"
+BUFFER = "buffer_mem-Width8-Depth7-Lanes4-Interval1-RunAhead16-WithErrors1"
+PLAIN_BUFFER = "buffer_mem-Width5-Depth11-Lanes1-Interval1-RunAhead16-WithErrors0"
 PORT = "weight_port-AddrWidth16-NumWeights2"
-MVU = "xnor_mvu-Mw24-Mh6-Pe2-Simd8-HasThreshold1-OutBits1"
-POPCOUNTS = "xnor_mvu-Mw16-Mh10-Pe1-Simd8-HasThreshold0-OutBits5"
+MVU = "binary_mvu-Mw24-Mh6-Pe2-Simd8-HasThreshold1-OutBits1"
+POPCOUNTS = "binary_mvu-Mw16-Mh10-Pe1-Simd8-HasThreshold0-OutBits5"
 LABEL = "label_select-Labels10-Pe5-InBits11"
 COUNTERS = "counter_bank-NumMems5-MaxIncrement32"
 REGS = "memory_regs-NumWeights3-NumBuffers2"
@@ -58,16 +61,24 @@ SHELL = "accel_shell-AddrWidth16-NumWeights2-NumBuffers2-InBeats3"
 
 MUTANTS = [
     Mutant("wrong rotation in the random stream", "draw_pipe.sv",
-           "{y_q[r][28:0], y_q[r][31:29]}", "{y_q[r][27:0], y_q[r][31:28]}", "draw_pipe"),
+           "{y_q[28:0], y_q[31:29]}", "{y_q[27:0], y_q[31:28]}", "draw_pipe-Interval1"),
+    Mutant("a stage's keys are those of the first", "draw_pipe.sv",
+           "(32'(s * Interval) + 32'(phase_i))", "32'(phase_i)", "draw_pipe-Interval4"),
+    Mutant("the second half enters a stage without its key", "draw_pipe.sv",
+           "turned[s-1] ^ sum[s-1] ^ EntryKey", "turned[s-1] ^ sum[s-1]", "draw_pipe-Interval2"),
     Mutant("a draw equal to the threshold errs", "spinflow_pkg.sv",
            "(draw < threshold)", "(draw <= threshold)", MAKER4),
     Mutant("rate1 and rate0 swapped", "error_maker.sv",
-           "assign lane_hit1[l] = draw_errs(draw[l], cfg_i.rate1);",
-           "assign lane_hit1[l] = draw_errs(draw[l], cfg_i.rate0);", MAKER4),
+           "assign thr1 = cfg_i.rate1;", "assign thr1 = cfg_i.rate0;", MAKER4),
+    Mutant("a shared comparator takes the rates in the wrong order", "error_maker.sv",
+           "phase_q[0] ? cfg_i.rate0 : cfg_i.rate1", "phase_q[0] ? cfg_i.rate1 : cfg_i.rate0",
+           MAKER_SHARED),
+    Mutant("the first draw of a block is compared twice", "error_maker.sv",
+           "          if (!second_draw) begin", "          begin", MAKER_SHARED),
     Mutant("seed ignored in some lanes", "error_maker.sv",
            ".seed_i  (cfg_i.seed)", ".seed_i  (p == 0 ? cfg_i.seed : 32'd0)", MAKER4),
     Mutant("one lane takes only the first half of each block", "error_maker.sv",
-           "odd_q <= !odd_q;", "odd_q <= 1'b0;", MAKER1),
+           "second_draw <= !second_draw;", "second_draw <= 1'b0;", MAKER1),
     Mutant("draws of before a restart are kept", "error_maker.sv",
            "    .rst_ni  (flush_n),\n    .push_i", "    .rst_ni,\n    .push_i", MAKER4),
     Mutant("position not restarted", "error_maker.sv",
@@ -86,6 +97,8 @@ MUTANTS = [
            "      wrapped_q    <= 1'b0;\n", "", BUFFER),
     Mutant("write address wraps at a power of two", "buffer_mem.sv",
            "addr == AddrWidth'(Depth - 1) ? '0 : addr + 1'b1;", "addr + 1'b1;", BUFFER),
+    Mutant("a plain buffer waits for its reader", "buffer_mem.sv",
+           "assign draws_ready = 1'b1;", "assign draws_ready = out_ready_i;", PLAIN_BUFFER),
     Mutant("a full buffer counts as stalled", "buffer_mem.sv",
            "in_valid_i && !full && !draws_ready", "in_valid_i && !in_ready_o", BUFFER),
     Mutant("segments all written to the first", "weight_mem.sv",
@@ -110,13 +123,13 @@ MUTANTS = [
     Mutant("AND for XNOR", "xnor_popcount.sv",
            "~(a_i[g*Group+:Bits] ^ b_i[g*Group+:Bits])",
            "(a_i[g*Group+:Bits] & b_i[g*Group+:Bits])", "xnor_popcount-Width49"),
-    Mutant("threshold off by one", "xnor_mvu.sv",
+    Mutant("threshold off by one", "binary_mvu.sv",
            "ThrBits'(total[p]) >= thr_q", "ThrBits'(total[p]) > thr_q", MVU),
-    Mutant("thresholds do not follow the outputs", "xnor_mvu.sv",
+    Mutant("thresholds do not follow the outputs", "binary_mvu.sv",
            "thr_q      <= rom[thr_addr_d];", "thr_q      <= rom[thr_addr_q];", MVU),
-    Mutant("accumulator not started anew", "xnor_mvu.sv",
+    Mutant("accumulator not started anew", "binary_mvu.sv",
            "(first_q[3] ? '0 : acc_q)", "acc_q", POPCOUNTS),
-    Mutant("one result more than its FIFO holds", "xnor_mvu.sv",
+    Mutant("one result more than its FIFO holds", "binary_mvu.sv",
            "credit_q <= CreditWidth'(FifoDepth);", "credit_q <= CreditWidth'(FifoDepth + 1);",
            POPCOUNTS),
     Mutant("input threshold off by one", "bin_threshold.sv",

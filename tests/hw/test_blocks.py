@@ -24,9 +24,9 @@ BAD_PARAMETERS: list[tuple[str, Mapping[str, Parameter], str]] = [
     ("error_write", {"Width": 256}, "error_write: Width 256 is above 255"),
     ("buffer_mem", {"Depth": 1}, "buffer_mem: Depth 1 is below 2"),
     ("stream_widen", {"Ratio": 1}, "stream_widen: Ratio 1 is below 2"),
-    ("xnor_mvu", {"Mw": 10, "Simd": 4}, "xnor_mvu: Simd 4 must divide Mw 10"),
-    ("xnor_mvu", {"Mh": 10, "Pe": 4}, "Pe 4 must divide Mh 10"),
-    ("xnor_mvu", {"OutBits": 2}, "xnor_mvu: OutBits 2 must be 1 with thresholds"),
+    ("binary_mvu", {"Mw": 10, "Simd": 4}, "binary_mvu: Simd 4 must divide Mw 10"),
+    ("binary_mvu", {"Mh": 10, "Pe": 4}, "Pe 4 must divide Mh 10"),
+    ("binary_mvu", {"OutBits": 2}, "binary_mvu: OutBits 2 must be 1 with thresholds"),
     ("label_select", {"Labels": 10, "Pe": 3}, "label_select: Pe 3 must divide Labels 10"),
     ("label_select", {"Labels": 257}, "must divide Labels 257, which must be at most 256"),
     ("memory_regs", {"NumWeights": 60, "NumBuffers": 5}, "memory_regs: 65 memories"),
@@ -53,5 +53,5 @@ def test_bad_parameters(top: str, parameters: Mapping[str, Parameter], message: 
 
 def test_good_parameters() -> None:
     """The same way of asking accepts what is right."""
-    result = lint("xnor_mvu", {"Mw": 12, "Simd": 4, "Mh": 10, "Pe": 5})
+    result = lint("binary_mvu", {"Mw": 12, "Simd": 4, "Mh": 10, "Pe": 5})
     assert result.returncode == 0, result.stderr

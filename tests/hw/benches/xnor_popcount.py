@@ -14,7 +14,7 @@ LATENCY = 2
 
 @cocotb.test()
 async def test_random_words(dut: Any) -> None:
-    """The enables follow a word through the stages as xnor_mvu drives them."""
+    """The enables follow a word through the stages as binary_mvu drives them."""
     bench = Bench(dut, reset=None)
     width = parameter("Width")
     ones = (1 << width) - 1

@@ -10,7 +10,7 @@
 // Latency: Sf + 6 cycles from the first input word to the first output, one less with Sf = 1.
 // Throughput: (Mw/Simd)*(Mh/Pe) cycles a frame, no bubble between frames.
 
-module xnor_mvu #(
+module binary_mvu #(
   parameter int unsigned Mw   = 64,
   parameter int unsigned Mh   = 64,
   parameter int unsigned Pe   = 1,
@@ -45,10 +45,10 @@ module xnor_mvu #(
   localparam int unsigned CreditWidth = $clog2(FifoDepth + 1);
 
   if (Mw % Simd != 0 || Mh % Pe != 0) begin : gen_bad_fold
-    $error("xnor_mvu: Simd %0d must divide Mw %0d and Pe %0d must divide Mh %0d", Simd, Mw, Pe, Mh);
+    $error("binary_mvu: Simd %0d must divide Mw %0d and Pe %0d must divide Mh %0d", Simd, Mw, Pe, Mh);
   end
   if (HasThreshold && OutBits != 1) begin : gen_bad_out
-    $error("xnor_mvu: OutBits %0d must be 1 with thresholds", OutBits);
+    $error("binary_mvu: OutBits %0d must be 1 with thresholds", OutBits);
   end
 
   // Issue: one fold a cycle, as long as its result will find a place.

@@ -1,4 +1,4 @@
-"""xnor_mvu: random weights, inputs and timing against a list model; resets and throughput."""
+"""binary_mvu: random weights, inputs and timing against a list model; resets and throughput."""
 
 from __future__ import annotations
 
