@@ -58,7 +58,7 @@ def mvu(mw: int, mh: int, pe: int, simd: int, threshold: bool) -> Case:
     rng = random.Random(f"{mw} {mh}")
     limits = [rng.choice([0, mw + 1, mw // 2, rng.randint(0, mw + 1)]) for _ in range(mh)]
     packed = sum(limit << n * width for n, limit in enumerate(limits)) if threshold else 0
-    return Case("xnor_mvu", {
+    return Case("binary_mvu", {
         "Mw": mw, "Mh": mh, "Pe": pe, "Simd": simd, "HasThreshold": int(threshold),
         "OutBits": 1 if threshold else mw.bit_length(),
         "Thresholds": f"{mh * width}'h{packed:x}",
