@@ -9,48 +9,48 @@ stored bit a function of its seed and position, so backpressure changes nothing.
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from sim.bundle import check_files, read_description
+from sim.memories import Cells, MemoryOperations, check_images
 from sim.random_stream import draw_range, errs
 
-MODES = {"off": 0, "flip": 1, "switch": 2}
-IMAGES_AT_ONCE = 256  # bounds the memory that run() takes, whatever the number of images
+# These two bound the memory that run() takes, whatever the number of images.
+IMAGES_AT_ONCE = 256
+INPUTS_AT_ONCE = 1 << 24  # of a layer: windows overlap, so a convolution has more than its map
+Taps = dict[str, np.ndarray]
 
 
-@dataclass
-class Counters:
-    """What one memory counted since the last clear: bits."""
+class Memory(Cells):
+    """One MRAM memory. `bits` is (depth, width), uint8, bit 0 of a word first.
 
-    written: int = 0
-    switched: int = 0
-    err1: int = 0
-    err0: int = 0
-
-
-@dataclass
-class Memory:
-    """One MRAM memory: its bits, how writing them errs, and what was counted.
-
-    `bits` is (depth, width), uint8, bit 0 of a word first. `position` counts the bits that took a
-    draw since the last restart; `words` the words that a buffer received since the last soft reset.
+    A buffer's words are in the order of writing, the oldest first: wherever they lie, the next
+    word is written over the one of `depth` words ago.
     """
 
-    kind: str
-    depth: int
-    width: int
-    bits: np.ndarray
-    mode: str = "off"
-    threshold1: int = 0
-    threshold0: int = 0
-    seed: int = 0
-    position: int = 0
-    words: int = 0
-    counters: Counters = field(default_factory=Counters)
+    def __init__(self, kind: str, depth: int, width: int) -> None:
+        super().__init__(kind, depth, width)
+        self.bits = np.zeros((depth, width), np.uint8)
+
+    def zero(self) -> None:
+        """Makes every stored bit 0."""
+        self.bits = np.zeros_like(self.bits)
+
+    def write(self, target: np.ndarray) -> np.ndarray:
+        """Writes words (n, width), each over the one `depth` words before.
+
+        Returns what is stored then, errors included.
+        """
+        hit = self.hits(target)  # nowhere if the mode is off
+        in_switch = self.mode == "switch"
+        stored = last_written(self.bits, target, ~hit) if in_switch else target ^ hit
+        history = np.concatenate([self.bits, stored])
+        self.count(target, history[: len(target)], stored)
+        self.bits = history[len(target) :].copy()
+        return stored
 
     def hits(self, target: np.ndarray) -> np.ndarray:
         """Which bits err if they are written now, in the order of `target` (C order), as bool."""
@@ -61,12 +61,6 @@ class Memory:
         threshold1, threshold0 = np.uint32(self.threshold1), np.uint32(self.threshold0)
         return errs(draws, np.where(target == 1, threshold1, threshold0))
 
-    def stored(self, target: np.ndarray, old: np.ndarray, hit: np.ndarray) -> np.ndarray:
-        """What the cells hold after `target` was written over `old`, errors included."""
-        if self.mode == "flip":
-            return target ^ hit
-        return np.where(hit, old, target)  # switch: the old bit stays; off: nothing hits
-
     def count(self, target: np.ndarray, old: np.ndarray, stored: np.ndarray) -> None:
         """Counts a write. An error is a stored bit that is not its target, in every mode."""
         error = stored != target
@@ -76,7 +70,7 @@ class Memory:
         self.counters.err0 += int(np.count_nonzero(error & (target == 0)))
 
 
-class Emulator:
+class Emulator(MemoryOperations[Memory]):
     """The accelerator of one bundle.
 
     Memories go by their index in accel.json. Weights start as 0, errors off.
@@ -89,27 +83,12 @@ class Emulator:
         with np.load(folder / "arrays.npz") as arrays:
             self._arrays = {name: arrays[name] for name in arrays.files}
         self.memories = [
-            Memory(m["kind"], m["depth"], m["width"], np.zeros((m["depth"], m["width"]), np.uint8))
-            for m in self.description["memories"]
+            Memory(m["kind"], m["depth"], m["width"]) for m in self.description["memories"]
         ]
         self._layers: list[dict[str, Any]] = self.description["layers"]
         self._pixels = int(np.prod(self.description["input"]["shape"]))
-
-    def set_errors(
-        self, memory: int, mode: str, threshold1: int, threshold0: int, seed: int
-    ) -> None:
-        """Programs a memory's error mode, both 32-bit thresholds and its seed; restarts its stream.
-
-        Raises ValueError for a mode that does not exist and for numbers wider than the registers.
-        """
-        if mode not in MODES:
-            raise ValueError(f"there is no error mode {mode!r}; the modes are {', '.join(MODES)}")
-        for name, value in ("threshold1", threshold1), ("threshold0", threshold0), ("seed", seed):
-            if not 0 <= value < 1 << 32:
-                raise ValueError(f"{name} {value} does not fit its 32-bit register")
-        cells = self.memories[memory]
-        cells.mode, cells.seed, cells.position = mode, seed, 0
-        cells.threshold1, cells.threshold0 = threshold1, threshold0
+        inputs = [layer["mw"] * pixels_of(layer) for layer in self._layers if layer["op"] == "mvu"]
+        self._images_at_once = max(1, min(IMAGES_AT_ONCE, INPUTS_AT_ONCE // max(inputs)))
 
     def weights(self, layer: int) -> np.ndarray:
         """A weight layer's trained weights as they are written: uint32 (depth, segments)."""
@@ -121,67 +100,30 @@ class Emulator:
         `segments` is (depth, segments), uint32, as over AXI-Lite; raises ValueError for another
         shape. Bits beyond the word's width are ignored.
         """
-        cells = self._weight_memory(memory)
-        expected = (cells.depth, -(-cells.width // 32))
-        if np.shape(segments) != expected:
-            raise ValueError(f"memory {memory} takes {expected} segments, not {np.shape(segments)}")
-        target = unpack_words(segments, cells.width)
-        stored = cells.stored(target, cells.bits, cells.hits(target))
-        cells.count(target, cells.bits, stored)
-        cells.bits = stored
+        cells = self._weight_memory(memory, segments)
+        cells.write(unpack_words(segments, cells.width))
 
     def read_weights(self, memory: int) -> np.ndarray:
         """What a weight memory holds: uint32 (depth, segments)."""
         return pack_words(self._weight_memory(memory).bits)
 
-    def run(self, images: np.ndarray) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-        """Runs images (n, pixels), uint8.
+    def run(self, images: np.ndarray, taps: bool = True) -> tuple[np.ndarray, Taps]:
+        """Runs images (n, pixels), uint8, maps flat in the order (row, column, channel).
 
         Returns the labels (n,) and, by tap name, each layer boundary's values (n, elements): bits
-        as 0 and 1, accumulators as popcounts. Raises ValueError for images of another shape or
-        type.
+        as 0 and 1, accumulators as popcounts (of pixels, as signed sums). Without `taps` the
+        dictionary is empty. Raises ValueError for images of another shape or type.
         """
-        images = np.asarray(images)
-        if images.dtype != np.uint8:
-            raise ValueError(f"images must be uint8, not {images.dtype}")
-        if images.ndim != 2 or images.shape[1] != self._pixels:
-            raise ValueError(f"images must be (n, {self._pixels}), not {images.shape}")
+        images = check_images(images, self._pixels)
         weights = {
             layer["name"]: self._matrix(layer) for layer in self._layers if layer["op"] == "mvu"
         }
-        parts = [
-            self._run_some(images[start : start + IMAGES_AT_ONCE], weights)
-            for start in range(0, max(len(images), 1), IMAGES_AT_ONCE)
-        ]
-        taps = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-        return taps["label"][:, 0], taps
-
-    def counters(self, memory: int) -> Counters:
-        """What a memory counted since the last clear or soft reset."""
-        return replace(self.memories[memory].counters)
-
-    def clear(self) -> None:
-        """Zeroes the counters."""
-        for cells in self.memories:
-            cells.counters = Counters()
-
-    def soft_reset(self) -> None:
-        """Restarts every stream, zeroes counters and buffer addresses; keeps weights and errors.
-
-        Until its first wrap after this a buffer's old bits count as 0, so they are zeroed here.
-        """
-        self.clear()
-        for cells in self.memories:
-            cells.position = 0
-            if cells.kind == "buffer":
-                cells.words = 0
-                cells.bits = np.zeros_like(cells.bits)
-
-    def _weight_memory(self, memory: int) -> Memory:
-        cells = self.memories[memory]
-        if cells.kind != "weights":
-            raise ValueError(f"memory {memory} is a buffer, not a weight memory")
-        return cells
+        parts = []
+        for start in range(0, max(len(images), 1), self._images_at_once):
+            part = self._run_some(images[start : start + self._images_at_once], weights)
+            parts.append(part if taps else {"label": part["label"]})
+        seen = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+        return seen["label"][:, 0], seen if taps else {}
 
     def _matrix(self, layer: dict[str, Any]) -> np.ndarray:
         """A layer's weights as float32 (MH, MW) of -1 and +1, from the bits that are stored now."""
@@ -191,53 +133,105 @@ class Emulator:
         folded = bits.reshape(mh // pe, mw // simd, pe, simd)
         return signs(folded.transpose(0, 2, 1, 3).reshape(mh, mw))
 
-    def _run_some(
-        self, images: np.ndarray, weights: dict[str, np.ndarray]
-    ) -> dict[str, np.ndarray]:
-        taps: dict[str, np.ndarray] = {}
-        values = images
+    def _run_some(self, images: np.ndarray, weights: dict[str, np.ndarray]) -> Taps:
+        taps: Taps = {}
+        values, shape = images, self.description["input"]["shape"]
         number = 0  # of the weight layer
         for layer in self._layers:
             name = layer["name"]
             if layer["op"] == "threshold":
                 values = (values >= self._arrays[f"threshold.{name}"].reshape(-1)).astype(np.uint8)
             elif layer["op"] == "mvu":
-                # Sums of +1 and -1 are exact in float32 up to 2^24 inputs.
-                agreement = signs(values) @ weights[name].T
-                values = (agreement.astype(np.int32) + layer["mw"]) // 2
+                values = sums(layer, values, weights[name])
                 if layer["threshold"]:
                     thresholds = self._arrays[f"threshold.{number}"].reshape(-1)
                     values = (values >= thresholds).astype(np.uint8)
+                values = values.reshape(len(images), pixels_of(layer) * layer["mh"])
                 number += 1
+            elif layer["op"] == "max_pool":
+                values = max_pool(layer, values, shape)
             elif layer["op"] == "label_select":
                 values = np.argmax(values, axis=1)[:, None]  # the first of equals: the lowest label
             else:
                 raise ValueError(f"layer {name} has the unknown operation {layer['op']!r}")
             taps[name] = values
+            shape = layer.get("shape", shape)
             if layer.get("buffer") is not None:
-                values = self._through_buffer(self.memories[layer["buffer"]], values)
+                cells = self.memories[layer["buffer"]]
+                values = cells.write(values.reshape(-1, cells.width)).reshape(values.shape)
                 taps[f"{name}.buffer"] = values
         return taps
 
-    @staticmethod
-    def _through_buffer(cells: Memory, values: np.ndarray) -> np.ndarray:
-        """Writes a feature map (n, elements) word by word into its buffer and reads it back."""
-        target = values.reshape(-1, cells.width)
-        hit = cells.hits(target)
-        stored = np.empty_like(target)
-        start = 0
-        while start < len(target):
-            # Up to the end of the buffer no address is written twice: the old bits are known.
-            address = cells.words % cells.depth
-            count = min(len(target) - start, cells.depth - address)
-            burst = slice(start, start + count)
-            old = cells.bits[address : address + count]
-            stored[burst] = cells.stored(target[burst], old, hit[burst])
-            cells.count(target[burst], old, stored[burst])
-            cells.bits[address : address + count] = stored[burst]
-            cells.words += count
-            start += count
-        return stored.reshape(values.shape)
+
+def sums(layer: dict[str, Any], values: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """A weight layer's accumulators, int32, one row an output pixel: (n * pixels, MH).
+
+    `values` is (n, elements): bits, whose sums are the numbers of agreeing bits, or pixels, whose
+    sums are signed.
+    """
+    # Sums of integers are exact in float32 up to 2^24: that is 65,793 pixels, or that many bits.
+    if layer["input"] == "pixels":
+        return (windows(layer, values.astype(np.float32), 0) @ weights.T).astype(np.int32)
+    agreement = windows(layer, signs(values), -1) @ weights.T
+    return (agreement.astype(np.int32) + layer["mw"]) // 2
+
+
+def windows(layer: dict[str, Any], values: np.ndarray, padding: float) -> np.ndarray:
+    """The inputs of each output pixel of a layer: (n * pixels, MW), in the order of its weights.
+
+    `values` is (n, elements), and a map is framed with `padding` as far as the layer says.
+    """
+    window = layer["window"]
+    if window is None:
+        return values
+    top, left, bottom, right = window["padding"]
+    maps = np.pad(
+        values.reshape(len(values), *window["input"]),
+        ((0, 0), (top, bottom), (left, right), (0, 0)),
+        constant_values=padding,
+    )
+    rows, columns = window["stride"]
+    views = np.lib.stride_tricks.sliding_window_view(maps, window["kernel"], axis=(1, 2))
+    # (n, row, column, channel, kernel row, kernel column), the channel last.
+    views = views[:, ::rows, ::columns].transpose(0, 1, 2, 4, 5, 3)
+    return views.reshape(len(values) * pixels_of(layer), layer["mw"])
+
+
+def max_pool(layer: dict[str, Any], values: np.ndarray, shape: Any) -> np.ndarray:
+    """The OR of each size x size square of maps of bits (n, elements), each of `shape`.
+
+    What is left over beside the last whole square is cut off.
+    """
+    rows, columns, channels = layer["shape"]
+    size = layer["size"]
+    maps = values.reshape(len(values), *shape)[:, : rows * size, : columns * size]
+    squares = maps.reshape(len(values), rows, size, columns, size, channels)
+    return squares.max(axis=(2, 4)).reshape(len(values), rows * columns * channels)
+
+
+def pixels_of(layer: dict[str, Any]) -> int:
+    """The pixels of a layer's output map."""
+    rows, columns, _ = layer["shape"]
+    return int(rows * columns)
+
+
+def last_written(before: np.ndarray, target: np.ndarray, written: np.ndarray) -> np.ndarray:
+    """What words (n, width) hold if only the bits `written` take their target.
+
+    Word i lies over the word `depth` before: of `target`, or of `before` (depth, width).
+    """
+    depth, width = before.shape
+    laps = -(-len(target) // depth)
+    values = np.zeros(((1 + laps) * depth, width), before.dtype)
+    values[:depth] = before
+    values[depth : depth + len(target)] = target
+    lap = np.zeros(values.shape, np.intp)
+    lap[depth : depth + len(target)] = np.where(
+        written, 1 + np.arange(len(target))[:, None] // depth, 0
+    )
+    lap = np.maximum.accumulate(lap.reshape(1 + laps, depth, width), axis=0)
+    stored = np.take_along_axis(values.reshape(lap.shape), lap, axis=0)
+    return stored.reshape(-1, width)[depth : depth + len(target)]
 
 
 def signs(bits: np.ndarray) -> np.ndarray:

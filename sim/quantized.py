@@ -10,14 +10,13 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterable
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.emulator import Counters
-from sim.evaluator.memory import STREAMS, Memory, Workers, wrong_memory
+from sim.evaluator.memory import STREAMS, Memory, Workers
+from sim.memories import MemoryOperations, check_images
 
 if TYPE_CHECKING:
     import torch
@@ -28,7 +27,7 @@ EXACT_TERMS = 1024  # so many products of 8-bit codes sum exactly in float32
 Taps = dict[str, np.ndarray]
 
 
-class QuantizedEvaluator:
+class QuantizedEvaluator(MemoryOperations[Memory]):
     """A network of PyTorch modules whose weights and feature maps are fixed-point codes in MRAM.
 
     Weighted modules are Linear and Conv2d; what follows one up to the next (ReLU, batch norm in
@@ -100,31 +99,19 @@ class QuantizedEvaluator:
             (group.name, "buffer", number, sizes[number])
             for number, group in enumerate(self._groups[:-1])
         ]
-        self.memories = [
-            Memory(index, f"{layer}.{kind}", kind, number, depth, bits, stream, workers)
-            for index, (layer, kind, number, depth) in enumerate(places)
-        ]
         self.description: dict[str, Any] = {
             "network": name,
             "input": {"shape": list(shape), "type": "UINT8"},
             "memories": [
                 {
-                    "index": m.index, "name": m.name, "kind": m.kind, "layer": m.layer,
-                    "width": m.width, "depth": m.depth,
-                    **({"segments": 1} if m.kind == "weights" else {}),
+                    "index": index, "name": f"{layer}.{kind}", "kind": kind, "layer": number,
+                    "width": bits, "depth": depth,
+                    **({"segments": 1} if kind == "weights" else {}),
                 }
-                for m in self.memories
+                for index, (layer, kind, number, depth) in enumerate(places)
             ],
         }  # fmt: skip
-
-    def set_errors(
-        self, memory: int, mode: str, threshold1: int, threshold0: int, seed: int
-    ) -> None:
-        """Programs a memory's mode, 32-bit thresholds and seed; restarts its stream.
-
-        Raises ValueError for a mode or memory that does not exist and for wider numbers.
-        """
-        self._memory(memory).set_errors(mode, threshold1, threshold0, seed)
+        self.memories = [Memory(entry, stream, workers) for entry in self.description["memories"]]
 
     def weights(self, layer: int) -> NDArray[np.uint32]:
         """A layer's trained weights as they are written: uint32 (weights, 1), the codes' bits."""
@@ -133,11 +120,7 @@ class QuantizedEvaluator:
 
     def write_weights(self, memory: int, segments: np.ndarray) -> None:
         """Writes a whole weight memory, uint32 (weights, 1); ValueError for another shape."""
-        cells = self._weight_memory(memory)
-        if np.shape(segments) != (cells.depth, 1):
-            raise ValueError(
-                f"memory {memory} takes {(cells.depth, 1)} segments, not {np.shape(segments)}"
-            )
+        cells = self._weight_memory(memory, segments)
         unsigned = np.asarray(segments).reshape(-1).astype(f"<u{self.bits // 8}")
         cells.write(_line(unsigned), cells.size)
         cells.settle(cells.size)
@@ -158,12 +141,7 @@ class QuantizedEvaluator:
         """
         import torch
 
-        images = np.asarray(images)
-        pixels = int(np.prod(self.shape))
-        if images.dtype != np.uint8:
-            raise ValueError(f"images must be uint8, not {images.dtype}")
-        if images.ndim != 2 or images.shape[1] != pixels:
-            raise ValueError(f"images must be (n, {pixels}), not {images.shape}")
+        images = check_images(images, int(np.prod(self.shape)))
         with torch.no_grad():
             for number, group in enumerate(self._groups):
                 cells = self.memories[number]
@@ -178,34 +156,9 @@ class QuantizedEvaluator:
             return labels, {}
         return labels, {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
-    def counters(self, memory: int) -> Counters:
-        """What a memory counted since the last clear or soft reset, in bits."""
-        return replace(self._memory(memory).counters)
-
-    def clear(self) -> None:
-        """Zeroes the counters."""
-        for cells in self.memories:
-            cells.counters = Counters()
-
-    def soft_reset(self) -> None:
-        """Restarts every stream, zeroes counters and buffers; keeps weights and errors."""
-        for cells in self.memories:
-            cells.soft_reset()
-
     @property
     def _code_type(self) -> Any:
         return np.dtype(CODES[self.bits]).newbyteorder("<")
-
-    def _memory(self, memory: int) -> Memory:
-        if not 0 <= memory < len(self.memories):
-            raise wrong_memory(memory, len(self.memories))
-        return self.memories[memory]
-
-    def _weight_memory(self, memory: int) -> Memory:
-        cells = self._memory(memory)
-        if cells.kind != "weights":
-            raise ValueError(f"memory {memory} is a buffer, not a weight memory")
-        return cells
 
     def _codes(self, values: torch.Tensor) -> NDArray[Any]:
         """Values as codes of the same shape."""

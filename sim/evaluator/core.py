@@ -7,7 +7,6 @@ with the hardware's random stream agrees with them in every bit. docs/evaluator.
 from __future__ import annotations
 
 import os
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim.bundle import check_files, read_description
-from sim.emulator import Counters
 from sim.evaluator import kernels
-from sim.evaluator.memory import STREAMS, Memory, Workers, wrong_memory
+from sim.evaluator.memory import STREAMS, Memory, Workers
 from sim.evaluator.network import (
     Conv,
     Linear,
@@ -32,13 +30,14 @@ from sim.evaluator.network import (
     of_model,
     plan,
 )
+from sim.memories import MemoryOperations, check_images
 
 BLOCK_BYTES = 8 << 20  # of the largest map of the frames that are computed at once
 BLOCK_FRAMES = 16384  # at most so many of them
 Taps = dict[str, np.ndarray]
 
 
-class Evaluator:
+class Evaluator(MemoryOperations[Memory]):
     """The accelerator of a network, fast. Memories go by their index; weights start as 0.
 
     Attributes:
@@ -68,13 +67,7 @@ class Evaluator:
         if description is None:
             description = _describe(network, products, stored)
         self.description = description
-        self.memories = [
-            Memory(
-                m["index"], m["name"], m["kind"], m["layer"], m["depth"], m["width"],
-                stream, self._workers,
-            )
-            for m in description["memories"]
-        ]  # fmt: skip
+        self.memories = [Memory(entry, stream, self._workers) for entry in description["memories"]]
         weights = {m.layer: m for m in self.memories if m.kind == "weights"}
         buffers = {m.name: m for m in self.memories if m.kind == "buffer"}
         self._stages: list[_Stage] = []
@@ -115,7 +108,7 @@ class Evaluator:
     ) -> Any:
         """The evaluator of a network without a bundle, memories in the natural order.
 
-        `network` is the name of a trained network of the zoo, a `model.networks.BinaryMLP`, a
+        `network` is the name of a trained network of the zoo, a `model.networks.BinaryNetwork`, a
         `Network`, or a list of PyTorch modules, which `options` (bits, shape, ...) quantize: the
         result is then a `sim.quantized.QuantizedEvaluator`, which has the same operations. Raises
         ValueError for an unknown name and as the constructors do.
@@ -126,21 +119,11 @@ class Evaluator:
             network = load_trained(network)
         if isinstance(network, Network):
             return cls(network, None, stream, threads, **options)
-        if hasattr(network, "spec") and hasattr(network, "batch_norms"):
+        if hasattr(network, "spec") and hasattr(network, "thresholds"):
             return cls(of_model(network), None, stream, threads, **options)
         from sim.quantized import QuantizedEvaluator
 
         return QuantizedEvaluator(network, stream=stream, threads=threads, **options)
-
-    def set_errors(
-        self, memory: int, mode: str, threshold1: int, threshold0: int, seed: int
-    ) -> None:
-        """Programs a memory's error mode, both 32-bit thresholds and its seed; restarts its stream.
-
-        Raises ValueError for a mode or memory that does not exist and for numbers wider than the
-        registers.
-        """
-        self._memory(memory).set_errors(mode, threshold1, threshold0, seed)
 
     def weights(self, layer: int) -> NDArray[np.uint32]:
         """A weight layer's trained weights as they are written: uint32 (depth, segments)."""
@@ -151,12 +134,7 @@ class Evaluator:
 
         Raises ValueError for another shape. Bits beyond the word's width are ignored.
         """
-        cells = self._weight_memory(memory)
-        words = -(-cells.width // 32)
-        if np.shape(segments) != (cells.depth, words):
-            raise ValueError(
-                f"memory {memory} takes {(cells.depth, words)} segments, not {np.shape(segments)}"
-            )
+        cells = self._weight_memory(memory, segments)
         target = np.zeros(-(-cells.size // 64) + 1, np.uint64)
         rows = np.ascontiguousarray(segments, dtype=np.uint32)
         line = target.view(np.uint32)
@@ -185,12 +163,7 @@ class Evaluator:
         dictionary is empty, and nothing is kept. Raises ValueError for images of another shape or
         type.
         """
-        images = np.asarray(images)
-        if images.dtype != np.uint8:
-            raise ValueError(f"images must be uint8, not {images.dtype}")
-        if images.ndim != 2 or images.shape[1] != self._pixels:
-            raise ValueError(f"images must be (n, {self._pixels}), not {images.shape}")
-        images = np.ascontiguousarray(images)
+        images = np.ascontiguousarray(check_images(images, self._pixels))
         labels = np.empty(len(images), np.int64)
         parts: list[Taps] = []
         for stage in self._stages:
@@ -212,31 +185,6 @@ class Evaluator:
         if not taps:
             return labels, {}
         return labels, {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-
-    def counters(self, memory: int) -> Counters:
-        """What a memory counted since the last clear or soft reset."""
-        return replace(self._memory(memory).counters)
-
-    def clear(self) -> None:
-        """Zeroes the counters."""
-        for cells in self.memories:
-            cells.counters = Counters()
-
-    def soft_reset(self) -> None:
-        """Restarts every stream, zeroes counters and buffer addresses; keeps weights and errors."""
-        for cells in self.memories:
-            cells.soft_reset()
-
-    def _memory(self, memory: int) -> Memory:
-        if not 0 <= memory < len(self.memories):
-            raise wrong_memory(memory, len(self.memories))
-        return self.memories[memory]
-
-    def _weight_memory(self, memory: int) -> Memory:
-        cells = self._memory(memory)
-        if cells.kind != "weights":
-            raise ValueError(f"memory {memory} is a buffer, not a weight memory")
-        return cells
 
 
 class _Stage:
@@ -322,19 +270,20 @@ class _Product(_Stage):
         self.inputs = int(layer.weights[0].size)
         channels = step.source[2]
         cell = channels if step.pixels else -(-channels // 32)  # of the map, bytes or words
-        padding = layer.padding if isinstance(layer, Conv) else 0
-        height, width = step.source[0] + 2 * padding, step.source[1] + 2 * padding
+        self.frame = layer.frame if isinstance(layer, Conv) else (0, 0, 0, 0)
+        top, left, bottom, right = self.frame
+        height, width = step.source[0] + top + bottom, step.source[1] + left + right
+        self.framed = (height, width, cell)
         self.frame_size = height * width * cell
-        self.padding, self.cell = padding, cell
         self._padded = np.zeros(0, np.uint8 if step.pixels else np.uint32)
-        if padding:
+        if any(self.frame):
             self.bytes_a_frame = max(
                 self.bytes_a_frame, self.frame_size * self._padded.dtype.itemsize
             )
         if isinstance(layer, Conv):
-            kernel, stride = layer.weights.shape[1:3], layer.stride
+            kernel, steps = layer.weights.shape[1:3], layer.steps
         else:
-            kernel, stride = step.source[:2], 1
+            kernel, steps = step.source[:2], (1, 1)
         self.taps = kernel[0] * kernel[1]
         self.offsets = np.array(
             [
@@ -347,7 +296,7 @@ class _Product(_Stage):
         )
         self.places = np.array(
             [
-                (i * width + j) * stride * cell
+                (i * steps[0] * width + j * steps[1]) * cell
                 for i in range(step.result[0])
                 for j in range(step.result[1])
             ],
@@ -434,15 +383,15 @@ class _Product(_Stage):
 
     def _framed(self, values: np.ndarray, frames: int) -> np.ndarray:
         """The input map in its frame of padding, zeros: bits of -1, or pixels of 0."""
-        if not self.padding:
+        if not any(self.frame):
             return values
-        height, width = (size + 2 * self.padding for size in self.step.source[:2])
         if len(self._padded) < frames * self.frame_size:
             self._padded = np.zeros(frames * self.frame_size, self._padded.dtype)
-        padded = self._padded[: frames * self.frame_size].reshape(frames, height, width, self.cell)
-        source = values.reshape(frames, *self.step.source[:2], self.cell)
+        padded = self._padded[: frames * self.frame_size].reshape(frames, *self.framed)
+        source = values.reshape(frames, *self.step.source[:2], self.framed[2])
+        top, left = self.frame[:2]
         self.workers.share(
-            lambda lo, hi: kernels.pad_map(source, self.padding, padded, lo, hi), frames
+            lambda lo, hi: kernels.pad_map(source, top, left, padded, lo, hi), frames
         )
         return padded
 

@@ -404,13 +404,13 @@ def pool_bits(x, size, out, lo, hi):
 
 
 @njit(nogil=True, cache=True)
-def pad_map(x, padding, out, lo, hi):
-    """Copies (frames, height, width, n) into the middle of `out`, whose border stays as it is."""
+def pad_map(x, top, left, out, lo, hi):
+    """Copies (frames, height, width, n) to row `top`, column `left` of `out`, which stays else."""
     for frame in range(lo, hi):
         for row in range(x.shape[1]):
             for column in range(x.shape[2]):
                 for n in range(x.shape[3]):
-                    out[frame, row + padding, column + padding, n] = x[frame, row, column, n]
+                    out[frame, row + top, column + left, n] = x[frame, row, column, n]
 
 
 @njit(nogil=True, cache=True)
@@ -661,24 +661,41 @@ def count_write(target, cells, depth, counts, lo, hi):
 
 
 @njit(nogil=True, cache=True)
-def write_bitwise(mode, target, hits1, hits0, first_hit, cells, depth, bits, counts):
+def _bits_at(words, bit):
+    """The 32 bits from number `bit` of uint32 words on, as uint64; a word is to spare."""
+    place = bit >> 5
+    pair = np.uint64(words[place]) | np.uint64(words[place + 1]) << np.uint64(32)
+    return pair >> np.uint64(bit & 31) & np.uint64(0xFFFFFFFF)
+
+
+@njit(nogil=True, cache=True)
+def write_unaligned(mode, target, hits1, hits0, first_hit, cells, depth, bits, counts):
     """A write of any alignment: `bits` bits over those `depth` bits back (all arrays uint32).
 
     Hit number i is bit first_hit + i of hits1 and hits0; mode is 0 off, 1 flip, 2 switch. The
     result follows in `cells` from bit `depth` on; counts as in count_write.
     """
-    for i in range(bits):
-        wanted = target[i >> 5] >> np.uint32(i & 31) & np.uint32(1)
-        old = cells[i >> 5] >> np.uint32(i & 31) & np.uint32(1)
-        hits = hits1 if wanted else hits0
-        place = first_hit + i
-        hit = mode != 0 and hits[place >> 5] >> np.uint32(place & 31) & np.uint32(1) != 0
+    step = min(32, depth)  # the bits that do not depend on each other
+    switched, errors1, errors0 = 0, 0, 0
+    for i in range(0, bits, step):
+        mask = (np.uint64(1) << np.uint64(min(step, bits - i))) - np.uint64(1)
+        wanted = _bits_at(target, i) & mask
+        old = _bits_at(cells, i) & mask
         stored = wanted
-        if hit:
-            stored = wanted ^ np.uint32(1) if mode == 1 else old
-        place = depth + i
-        shift = np.uint32(place & 31)
-        cells[place >> 5] = (cells[place >> 5] & ~(np.uint32(1) << shift)) | (stored << shift)
-        counts[0] += wanted != old
-        if stored != wanted:
-            counts[2 - wanted] += 1
+        if mode != 0:
+            hits = _bits_at(hits1, first_hit + i) & wanted
+            hits |= _bits_at(hits0, first_hit + i) & ~wanted & mask
+            stored ^= hits if mode == 1 else hits & (wanted ^ old)
+        place = (depth + i) >> 5
+        shift = np.uint64((depth + i) & 31)
+        pair = np.uint64(cells[place]) | np.uint64(cells[place + 1]) << np.uint64(32)
+        pair = (pair & ~(mask << shift)) | stored << shift
+        cells[place] = np.uint32(pair)
+        cells[place + 1] = np.uint32(pair >> np.uint64(32))
+        error = stored ^ wanted
+        switched += _count_ones(wanted ^ old)
+        errors1 += _count_ones(error & wanted)
+        errors0 += _count_ones(error & ~wanted)
+    counts[0] += switched
+    counts[1] += errors1
+    counts[2] += errors0

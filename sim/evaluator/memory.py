@@ -11,14 +11,13 @@ import math
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
-from sim.emulator import MODES, Counters
 from sim.evaluator import kernels
+from sim.memories import MODES, Cells
 
 STREAMS = {"hardware": kernels.hits_of_hardware, "fast": kernels.hits_of_fast}
 WORDS_WORTH_A_THREAD = 4096  # 64-bit words of memory traffic; less is done at once
@@ -46,29 +45,15 @@ class Workers:
             future.result()
 
 
-@dataclass
-class Memory:
-    """One memory: `depth` words of `width` bits, number `index`, its error mode and its counters.
+class Memory(Cells):
+    """One memory, as `entry` of accel.json's list of memories has it, with bits all 0."""
 
-    `position` counts the bits that took a draw since the last restart of the stream.
-    """
-
-    index: int
-    name: str
-    kind: str
-    layer: int
-    depth: int
-    width: int
-    stream: str
-    workers: Workers
-    mode: str = "off"
-    threshold1: int = 0
-    threshold0: int = 0
-    seed: int = 0
-    position: int = 0
-
-    def __post_init__(self) -> None:
-        self.counters = Counters()
+    def __init__(self, entry: dict[str, Any], stream: str, workers: Workers) -> None:
+        super().__init__(entry["kind"], entry["depth"], entry["width"])
+        self.index: int = entry["index"]
+        self.name: str = entry["name"]
+        self.layer: int = entry["layer"]
+        self.stream, self.workers = stream, workers
         self.size = self.depth * self.width
         self._cells = np.zeros(-(-self.size // 64) + 1, np.uint64)
         self._hits = np.zeros((2, 0), np.uint64)
@@ -85,22 +70,9 @@ class Memory:
         """The bits last stored, oldest first: uint32, and at least one word to spare."""
         return self._cells[: -(-self.size // 64) + 1].view(np.uint32)
 
-    def set_errors(self, mode: str, threshold1: int, threshold0: int, seed: int) -> None:
-        """Programs mode, thresholds and seed, and restarts the stream; ValueError as registers."""
-        if mode not in MODES:
-            raise ValueError(f"there is no error mode {mode!r}; the modes are {', '.join(MODES)}")
-        for name, value in ("threshold1", threshold1), ("threshold0", threshold0), ("seed", seed):
-            if not 0 <= value < 1 << 32:
-                raise ValueError(f"{name} {value} does not fit its 32-bit register")
-        self.mode, self.seed, self.position = mode, int(seed), 0
-        self.threshold1, self.threshold0 = int(threshold1), int(threshold0)
-
-    def soft_reset(self) -> None:
-        """Restarts the stream, zeroes the counters; the old bits of a buffer count as 0 again."""
-        self.position = 0
-        self.counters = Counters()
-        if self.kind == "buffer":
-            self._cells[:] = 0
+    def zero(self) -> None:
+        """Makes every stored bit 0."""
+        self._cells[:] = 0
 
     def write(self, target: np.ndarray, bits: int) -> np.ndarray:
         """Writes packed bits (uint64, at least bits / 64 words), and returns what is stored then.
@@ -114,7 +86,7 @@ class Memory:
         if self.size % 64 or bits % 64 or first:
             modes = MODES[self.mode] if hits is not None else 0
             flags = self._hits.view(np.uint32)
-            kernels.write_bitwise(
+            kernels.write_unaligned(
                 modes, target.view(np.uint32), flags[0], flags[self._second],
                 first, self._cells.view(np.uint32), self.size, bits, counts,
             )  # fmt: skip
@@ -165,8 +137,8 @@ class Memory:
         first = self.position % 32
         start = self.position - first
         words = -(-(first + bits) // 64)
-        if self._hits.shape[1] < words:
-            self._hits = np.zeros((2, words), np.uint64)
+        if self._hits.shape[1] <= words:  # a word to spare
+            self._hits = np.zeros((2, words + 1), np.uint64)
         if max(self.threshold1, self.threshold0) == 0:
             self.position += bits
             return first, None
@@ -224,8 +196,3 @@ class Memory:
                 depth,
                 math.ceil(WORDS_WORTH_A_THREAD / max(laps, 1)),
             )
-
-
-def wrong_memory(memory: int, count: int) -> ValueError:
-    """The error for a memory number that does not exist."""
-    return ValueError(f"there is no memory {memory}, only 0 to {count - 1}")

@@ -67,17 +67,28 @@ class Linear:
 class Conv:
     """A binary convolution; as Linear, with weights (MH, rows, columns, channels).
 
-    With `padding` the map is framed with -1, UINT8 pixels with 0.
+    The map is framed with `padding` (top, left, bottom, right; a number is all four): with -1,
+    UINT8 pixels with 0. `stride` is of rows and columns, or a number for both.
     """
 
     name: str
     weights: NDArray[Any]
     thresholds: NDArray[Any] | None = None
     inverted: NDArray[Any] | None = None
-    padding: int = 0
-    stride: int = 1
+    padding: int | tuple[int, int, int, int] = 0
+    stride: int | tuple[int, int] = 1
     folding: Folding | None = None
     buffer: Buffer | bool = False
+
+    @property
+    def frame(self) -> tuple[int, int, int, int]:
+        """The padding above, on the left, below and on the right."""
+        return (self.padding,) * 4 if isinstance(self.padding, int) else self.padding
+
+    @property
+    def steps(self) -> tuple[int, int]:
+        """The stride of rows and of columns."""
+        return (self.stride,) * 2 if isinstance(self.stride, int) else self.stride
 
 
 @dataclass(frozen=True)
@@ -188,11 +199,13 @@ def _product_shape(
     else:
         if layer.weights.ndim != 4 or layer.weights.shape[3] != shape[2]:
             raise ValueError(f"{where}: weights {layer.weights.shape} do not take a map of {shape}")
-        if layer.stride < 1 or layer.padding < 0:
+        if min(layer.steps) < 1 or min(layer.frame) < 0:
             raise ValueError(f"{where}: stride {layer.stride} with padding {layer.padding}")
         rows, columns = (
-            (shape[axis] + 2 * layer.padding - layer.weights.shape[1 + axis]) // layer.stride + 1
-            for axis in (0, 1)
+            (shape[axis] + layer.frame[axis] + layer.frame[2 + axis] - kernel) // step + 1
+            for axis, kernel, step in zip(
+                (0, 1), layer.weights.shape[1:3], layer.steps, strict=True
+            )
         )
         result = (rows, columns, outputs)
     if np.any((layer.weights != 0) & (layer.weights != 1)):
@@ -266,12 +279,19 @@ def of_bundle(description: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> N
             folding = Folding(entry["pe"], entry["simd"])
             bits = unfold_weights(arrays[f"weights.{number}"], entry["mh"], entry["mw"], folding)
             thresholds = arrays[f"threshold.{number}"].reshape(-1) if entry["threshold"] else None
-            buffer: Buffer | bool = False
-            if entry["buffer"] is not None:
-                memory = description["memories"][entry["buffer"]]
-                buffer = Buffer(memory["depth"], memory["width"])
-            layers.append(Linear(name, bits, thresholds, folding=folding, buffer=buffer))
+            options: dict[str, Any] = {"folding": folding, "buffer": _buffer(description, entry)}
+            window = entry["window"]
+            if window is None:
+                layers.append(Linear(name, bits, thresholds, **options))
+            else:
+                bits = bits.reshape(-1, *window["kernel"], window["input"][2])
+                padding, stride = tuple(window["padding"]), tuple(window["stride"])
+                layers.append(
+                    Conv(name, bits, thresholds, padding=padding, stride=stride, **options)
+                )
             number += 1
+        elif operation == "max_pool":
+            layers.append(MaxPool(name, entry["size"], _buffer(description, entry)))
         elif operation == "label_select":
             layers.append(Label(name))
         else:
@@ -280,26 +300,33 @@ def of_bundle(description: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> N
     return Network(description["network"], shape, tuple(layers))
 
 
+def _buffer(description: dict[str, Any], entry: dict[str, Any]) -> Buffer | bool:
+    """The buffer behind a layer of a bundle, or False."""
+    if entry["buffer"] is None:
+        return False
+    memory = description["memories"][entry["buffer"]]
+    return Buffer(memory["depth"], memory["width"])
+
+
 def of_model(model: Any) -> Network:
-    """The network of a trained `model.networks.BinaryMLP`, in the natural order of memory."""
+    """The network of a trained `model.networks.BinaryNetwork`, in the natural order of memory.
+
+    As in the accelerator, buffers lie behind hidden layers, where a pool follows behind the pool.
+    """
     spec = model.spec
-    layers: list[Layer] = [PixelThreshold(spec.input_threshold)]
-    norms = model.batch_norms()
-    for number, linear in enumerate(model.matrices()):
-        # As Brevitas binarises: a latent weight of 0 is +1.
-        weights = (linear.weight.detach().numpy() >= 0).astype(np.uint8)
-        thresholds = inverted = None
-        if number < len(norms):
-            norm = norms[number]
-            gain, offset, mean, variance = (
-                value.detach().numpy().astype(np.float64)
-                for value in (norm.weight, norm.bias, norm.running_mean, norm.running_var)
-            )
-            gain = gain / np.sqrt(variance + norm.eps)
-            thresholds, inverted = fold_batch_norm(gain, offset, mean, weights.shape[1])
-        hidden = thresholds is not None
-        layers.append(Linear(f"fc{number}", weights, thresholds, inverted, buffer=hidden))
-    return Network(spec.name, (spec.widths[0],), (*layers, Label()))
+    bits, thresholds = iter(model.bits()), iter(model.thresholds())
+    layers: list[Layer] = []
+    for entry, following in zip(spec.layers, (*spec.layers[1:], None), strict=True):
+        if entry.op == "threshold":
+            layers.append(PixelThreshold(spec.input_threshold, entry.name))
+        elif entry.op == "pool":
+            layers.append(MaxPool(entry.name, entry.kernel, buffer=True))
+        else:
+            kind = Conv if entry.op == "conv" else Linear
+            limits = next(thresholds) if entry.sign else None
+            buffer = entry.sign and following.op != "pool"
+            layers.append(kind(entry.name, next(bits), limits, buffer=buffer))
+    return Network(spec.name, tuple(spec.shape), (*layers, Label()))
 
 
 def cnv(seed: int = 0, buffers: bool = True) -> Network:

@@ -1,4 +1,4 @@
-"""The emulator against a bit-by-bit reading of the contract, on a bundle made for the purpose."""
+"""The emulator against a bit-by-bit reading of the contract, on bundles made for the purpose."""
 
 import json
 from pathlib import Path
@@ -16,25 +16,38 @@ HALF = 1 << 31
 TENTH = round(0.1 * 2**32)
 
 
-@pytest.fixture
-def bundle(tmp_path: Path) -> Path:
-    return tiny.write_bundle(tmp_path)
+@pytest.fixture(params=list(tiny.DESCRIPTIONS))
+def bundle(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    return tiny.write_bundle(tmp_path, tiny.DESCRIPTIONS[request.param])
 
 
 @pytest.fixture
-def images() -> np.ndarray:
-    return np.random.default_rng(8).integers(0, 256, (13, tiny.PIXELS), dtype=np.uint8)
+def perceptron(tmp_path: Path) -> Path:
+    return tiny.write_bundle(tmp_path, tiny.DESCRIPTIONS["perceptron"])
+
+
+@pytest.fixture
+def images(request: pytest.FixtureRequest) -> np.ndarray:
+    name = "bundle" if "bundle" in request.fixturenames else "perceptron"
+    pixels = tiny.pixels(json.loads((request.getfixturevalue(name) / "accel.json").read_text()))
+    return np.random.default_rng(8).integers(0, 256, (11, pixels), dtype=np.uint8)
 
 
 class Both:
     """Emulator and bit-by-bit reference: the same is done to both, all that shows is compared."""
 
     def __init__(self, bundle: Path) -> None:
-        self.emulator, self.reference = Emulator(bundle), tiny.BitByBit()
+        self.emulator, self.reference = Emulator(bundle), tiny.BitByBit(bundle)
+        self.weights = [m for m in self.reference.memories if m["kind"] == "weights"]
+        self.buffers = [m["index"] for m in self.reference.memories if m["kind"] == "buffer"]
 
     def set_errors(self, memory: int, mode: str, t1: int, t0: int, seed: int) -> None:
         self.emulator.set_errors(memory, mode, t1, t0, seed)
         self.reference.set_errors(memory, mode, t1, t0, seed)
+
+    def set_buffers(self, mode: str, t1: int, t0: int, seed: int) -> None:
+        for memory in self.buffers:
+            self.set_errors(memory, mode, t1, t0, seed + memory)
 
     def write(self, memory: int, segments: np.ndarray) -> None:
         self.emulator.write_weights(memory, segments)
@@ -42,8 +55,8 @@ class Both:
         self.compare()
 
     def write_trained(self) -> None:
-        for memory in (0, 1):
-            self.write(memory, self.emulator.weights(memory))
+        for memory in self.weights:
+            self.write(memory["index"], self.emulator.weights(memory["layer"]))
 
     def soft_reset(self) -> None:
         self.emulator.soft_reset()
@@ -63,13 +76,14 @@ class Both:
         self.compare()
 
     def compare(self) -> None:
-        for memory in range(3):
-            counted = self.emulator.counters(memory)
+        for memory in self.reference.memories:
+            number = memory["index"]
+            counted = self.emulator.counters(number)
             found = [counted.written, counted.switched, counted.err1, counted.err0]
-            assert found == self.reference.counts[memory], memory
-        for memory in (0, 1):
-            bits = self.emulator.memories[memory].bits.reshape(-1)
-            assert bits.tolist() == self.reference.cells[memory]
+            assert found == self.reference.counts[number], memory["name"]
+        for memory in self.weights:
+            bits = self.emulator.memories[memory["index"]].bits.reshape(-1)
+            assert bits.tolist() == self.reference.cells[memory["index"]]
 
 
 def test_errors_off(bundle: Path, images: np.ndarray) -> None:
@@ -77,7 +91,9 @@ def test_errors_off(bundle: Path, images: np.ndarray) -> None:
     both.run(images)  # weights are 0 at the start
     both.write_trained()
     both.run(images)
-    assert both.emulator.counters(2).written == 2 * 6 * len(images)
+    _, taps = both.emulator.run(images)
+    for name in (name for name in taps if name not in ("input", "label")):
+        assert len(np.unique(taps[name], axis=0)) > 1, f"{name} is the same for every image"
 
 
 @pytest.mark.parametrize("mode", ["flip", "switch"])
@@ -87,51 +103,49 @@ def test_errors_off(bundle: Path, images: np.ndarray) -> None:
 def test_errors_on(bundle: Path, images: np.ndarray, mode: str, t1: int, t0: int) -> None:
     both = Both(bundle)
     generator = np.random.default_rng(1)
-    for memory in (0, 1):
-        both.write(memory, tiny.random_segments(generator, memory))  # the background
-        both.set_errors(memory, mode, t1, t0, seed=77 + memory)
-    both.set_errors(2, mode, t1, t0, seed=99)
+    for memory in both.weights:
+        both.write(memory["index"], tiny.random_segments(generator, memory))  # the background
+        both.set_errors(memory["index"], mode, t1, t0, seed=77 + memory["index"])
+    both.set_buffers(mode, t1, t0, seed=99)
     both.clear()
     both.write_trained()
-    both.run(images[:4])  # ends in the middle of the buffer
-    both.run(images[4:])
+    both.run(images[:1])  # ends in the middle of a buffer
+    both.run(images[1:4])
     both.write_trained()  # streams go on
     both.soft_reset()
-    both.run(images)
-    both.set_errors(2, mode, t0, t1, seed=5)  # restarts the stream, not the address
-    both.run(images)
+    both.run(images[:3])
+    both.set_buffers(mode, t0, t1, seed=5)  # restarts the streams, not the addresses
+    both.run(images[:2])
 
 
 def test_a_new_mode_takes_effect_in_the_middle(bundle: Path, images: np.ndarray) -> None:
     both = Both(bundle)
     both.write_trained()
     for mode in ("switch", "off", "flip", "switch"):
-        both.set_errors(2, mode, HALF, TENTH, seed=3)
-        both.run(images[:5])
+        both.set_buffers(mode, HALF, TENTH, seed=3)
+        both.run(images[:2])
 
 
+@pytest.mark.parametrize(("bound", "value"), [("IMAGES_AT_ONCE", 4), ("INPUTS_AT_ONCE", 700)])
 def test_chunks_change_nothing(
-    bundle: Path, images: np.ndarray, monkeypatch: pytest.MonkeyPatch
+    bundle: Path, images: np.ndarray, monkeypatch: pytest.MonkeyPatch, bound: str, value: int
 ) -> None:
-    whole = Both(bundle)
-    whole.set_errors(2, "switch", HALF, HALF, seed=1)
-    whole.run(images)
-    monkeypatch.setattr(sim.emulator, "IMAGES_AT_ONCE", 4)
+    monkeypatch.setattr(sim.emulator, bound, value)
     parts = Both(bundle)
-    parts.set_errors(2, "switch", HALF, HALF, seed=1)
+    parts.set_buffers("switch", HALF, HALF, seed=1)
     parts.run(images)
 
 
-def test_a_written_word_reads_back_without_its_unused_bits(bundle: Path) -> None:
-    emulator = Emulator(bundle)
+def test_a_written_word_reads_back_without_its_unused_bits(perceptron: Path) -> None:
+    emulator = Emulator(perceptron)
     emulator.write_weights(0, np.full((2, 2), ALWAYS, dtype=np.uint32))
     assert emulator.read_weights(0).tolist() == [[ALWAYS, 0xFFFF]] * 2
     emulator.write_weights(1, emulator.weights(1))
     assert (emulator.read_weights(1) == emulator.weights(1) & 0x3F).all()
 
 
-def test_rate_zero_never_errs_and_always_always(bundle: Path) -> None:
-    emulator = Emulator(bundle)
+def test_rate_zero_never_errs_and_always_always(perceptron: Path) -> None:
+    emulator = Emulator(perceptron)
     for mode in ("off", "flip", "switch"):
         emulator.set_errors(0, mode, 0, 0, seed=1)
         emulator.write_weights(0, emulator.weights(0))
@@ -143,10 +157,19 @@ def test_rate_zero_never_errs_and_always_always(bundle: Path) -> None:
     assert counted.err1 + counted.err0 == counted.written == 96
 
 
-def test_no_images(bundle: Path) -> None:
-    labels, taps = Emulator(bundle).run(np.zeros((0, tiny.PIXELS), dtype=np.uint8))
+def test_no_images(perceptron: Path) -> None:
+    emulator = Emulator(perceptron)
+    labels, taps = emulator.run(np.zeros((0, 16), dtype=np.uint8))
     assert labels.shape == (0,)
     assert taps["fc0"].shape == (0, 6)
+
+
+def test_taps_or_not(bundle: Path, images: np.ndarray) -> None:
+    emulator = Emulator(bundle)
+    labels, taps = emulator.run(images)
+    assert taps
+    assert emulator.run(images, taps=False)[0].tolist() == labels.tolist()
+    assert emulator.run(images, taps=False)[1] == {}
 
 
 @pytest.mark.parametrize(
@@ -157,13 +180,13 @@ def test_no_images(bundle: Path) -> None:
         (np.zeros((2, 16), dtype=np.float32), "uint8, not float32"),
     ],
 )
-def test_wrong_images(bundle: Path, images: np.ndarray, message: str) -> None:
+def test_wrong_images(perceptron: Path, images: np.ndarray, message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        Emulator(bundle).run(images)
+        Emulator(perceptron).run(images)
 
 
-def test_wrong_settings(bundle: Path) -> None:
-    emulator = Emulator(bundle)
+def test_wrong_settings(perceptron: Path) -> None:
+    emulator = Emulator(perceptron)
     with pytest.raises(ValueError, match="no error mode 'stuck'"):
         emulator.set_errors(0, "stuck", 0, 0, 0)
     with pytest.raises(ValueError, match="threshold0 4294967296 does not fit"):
@@ -174,23 +197,25 @@ def test_wrong_settings(bundle: Path) -> None:
         emulator.write_weights(0, np.zeros((2, 1), dtype=np.uint32))
     with pytest.raises(ValueError, match="memory 2 is a buffer"):
         emulator.read_weights(2)
+    with pytest.raises(ValueError, match="no memory 3, only 0 to 2"):
+        emulator.counters(3)
 
 
-def test_wrong_bundles(bundle: Path) -> None:
+def test_wrong_bundles(perceptron: Path) -> None:
     with pytest.raises(BundleError, match="is not a bundle"):
-        Emulator(bundle / "nowhere")
-    description = json.loads((bundle / "accel.json").read_text())
-    (bundle / "accel.json").write_text(json.dumps({**description, "format": 2}))
-    with pytest.raises(BundleError, match="has format 2, this program reads format 1"):
-        Emulator(bundle)
-    (bundle / "accel.json").write_text(json.dumps(description)[:-5])
+        Emulator(perceptron / "nowhere")
+    description = json.loads((perceptron / "accel.json").read_text())
+    (perceptron / "accel.json").write_text(json.dumps({**description, "format": 1}))
+    with pytest.raises(BundleError, match="has format 1, this program reads format 2"):
+        Emulator(perceptron)
+    (perceptron / "accel.json").write_text(json.dumps(description)[:-5])
     with pytest.raises(BundleError, match="is damaged"):
-        Emulator(bundle)
-    (bundle / "accel.json").write_text(json.dumps(description))
-    with open(bundle / "arrays.npz", "ab") as file:
+        Emulator(perceptron)
+    (perceptron / "accel.json").write_text(json.dumps(description))
+    with open(perceptron / "arrays.npz", "ab") as file:
         file.write(b"x")
     with pytest.raises(BundleError, match=r"arrays\.npz is damaged: its SHA-256 is"):
-        Emulator(bundle)
-    (bundle / "arrays.npz").unlink()
+        Emulator(perceptron)
+    (perceptron / "arrays.npz").unlink()
     with pytest.raises(BundleError, match=r"arrays\.npz is missing"):
-        Emulator(bundle)
+        Emulator(perceptron)

@@ -26,9 +26,9 @@ def images() -> np.ndarray:
     return data.mnist().test_images
 
 
-@pytest.fixture
-def tiny_bundle(tmp_path: Path) -> Path:
-    return tiny.write_bundle(tmp_path)
+@pytest.fixture(params=list(tiny.DESCRIPTIONS))
+def tiny_bundle(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    return tiny.write_bundle(tmp_path, tiny.DESCRIPTIONS[request.param])
 
 
 def rate(probability: float) -> int:
@@ -96,9 +96,10 @@ def test_evaluator_is_the_emulator(
 
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_any_widths(tiny_bundle: Path, case: tuple[str, str, float, float]) -> None:
-    """Words of 3 and 48 bits, rows of 6 bits, and a buffer that wraps in the middle of a frame."""
-    part = np.random.default_rng(8).integers(0, 256, (70, tiny.PIXELS), dtype=np.uint8)
+    """Words and rows of any number of bits, buffers that wrap in the middle of a frame."""
     emulator, evaluator = Emulator(tiny_bundle), Evaluator.from_bundle(tiny_bundle)
+    pixels = tiny.pixels(emulator.description)
+    part = np.random.default_rng(8).integers(0, 256, (70, pixels), dtype=np.uint8)
     expected = trial(emulator, emulator, part, case)
     assert_same(trial(evaluator, emulator, part, case), expected, case)
 

@@ -54,8 +54,8 @@ def product(layer: Linear | Conv, x: torch.Tensor, pixels: bool) -> torch.Tensor
     """A weight layer: bits for -1 and +1 as such, agreeing bits, or signed sums of pixels."""
     weights = torch.from_numpy(layer.weights * 2.0 - 1)
     if isinstance(layer, Conv):
-        frame = (layer.padding,) * 4
-        x = F.pad(x, frame, value=0.0 if pixels else -1.0)
+        top, left, bottom, right = layer.frame
+        x = F.pad(x, (left, right, top, bottom), value=0.0 if pixels else -1.0)
         sums = F.conv2d(x, weights.permute(0, 3, 1, 2), stride=layer.stride)
     else:
         sums = F.linear(x.permute(0, 2, 3, 1).flatten(1), weights)[:, :, None, None]
@@ -117,9 +117,9 @@ def test_convolutions() -> None:
         conv("b", (33, 3, 3, 40), padding=1),
         MaxPool("p"),
         conv("c", (70, 2, 3, 33), stride=2, buffer=True),
-        conv("d", (64, 1, 1, 70), padding=2),
-        conv("e", (5, 3, 1, 64)),
-        fc("f", 45, 5 * 6 * 5),
+        conv("d", (64, 1, 1, 70), padding=(1, 2, 3, 2)),
+        conv("e", (5, 3, 1, 64), stride=(1, 2)),
+        fc("f", 45, 5 * 3 * 5),
         fc("g", 7, 45, last=True),
         Label(),
     )

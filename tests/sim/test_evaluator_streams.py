@@ -23,7 +23,8 @@ def rate(probability: float) -> int:
 
 
 def memory(stream: str, bits: int = BITS, index: int = 0) -> Memory:
-    return Memory(index, "m", "weights", 0, bits, 1, stream, Workers(1))
+    entry = {"index": index, "name": "m", "kind": "weights", "layer": 0, "depth": bits, "width": 1}
+    return Memory(entry, stream, Workers(1))
 
 
 def written(

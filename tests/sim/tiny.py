@@ -1,68 +1,176 @@
-"""A hand-made bundle, small enough to be computed bit by bit, and the computation.
+"""Hand-made bundles, small enough to be computed bit by bit, and the computation.
 
-The network is 16 pixels, 6 hidden outputs, 4 classes. What makes it a test: weight words of two
-segments with unused bits, a buffer whose depth is no multiple of a frame's words, so that it wraps
-in the middle of frames, and folds in both directions.
+What makes them a test: weight words of two segments with unused bits, buffers whose depth is no
+multiple of a frame's words, so that they wrap in the middle of frames, folds in both directions,
+maps that are not square, a pool that leaves something over, padding that differs on every side,
+thresholds that are never and always reached.
 """
 
 import hashlib
 import json
+from collections.abc import Sequence
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 M = 0xFFFFFFFF
-PIXELS = 16
-THRESHOLD_IN = 100
-THRESHOLDS = [8, 7, 9, 0, 17, 8]  # never below 0, never reached at 17
+Layer = dict[str, Any]
 
-DESCRIPTION: dict[str, Any] = {
-    "format": 1,
-    "network": "tiny",
-    "input": {"shape": [PIXELS], "type": "UINT8", "bytes_per_frame": PIXELS, "word_bits": 32},
-    "layers": [
-        {"name": "input", "op": "threshold", "channels": PIXELS, "pe": 4},
-        {
-            "name": "fc0", "op": "mvu", "mw": 16, "mh": 6, "pe": 3, "simd": 16,
-            "threshold": True, "weights": 0, "buffer": 2,
+
+def fc(
+    outputs: int, inputs: int, folding: tuple[int, int], buffer: int = 0, *, of: str = "bits"
+) -> Layer:
+    """A fully connected layer; `buffer` is a depth, 0 for none."""
+    return {
+        "op": "mvu", "mw": inputs, "mh": outputs, "pe": folding[0], "simd": folding[1],
+        "input": of, "threshold": True, "window": None, "shape": [1, 1, outputs], "buffer": buffer,
+    }  # fmt: skip
+
+
+def conv(
+    outputs: int,
+    source: Sequence[int],
+    kernel: Sequence[int],
+    folding: tuple[int, int],
+    buffer: int = 0,
+    *,
+    of: str = "bits",
+    padding: Sequence[int] = (0, 0, 0, 0),
+    stride: Sequence[int] = (1, 1),
+) -> Layer:
+    """A convolution of a map of shape `source`; `buffer` is a depth, 0 for none."""
+    top, left, bottom, right = padding
+    rows = (source[0] + top + bottom - kernel[0]) // stride[0] + 1
+    columns = (source[1] + left + right - kernel[1]) // stride[1] + 1
+    return {
+        **fc(outputs, kernel[0] * kernel[1] * source[2], folding, buffer, of=of),
+        "window": {
+            "input": list(source), "kernel": list(kernel), "stride": list(stride),
+            "padding": list(padding),
         },
-        {
-            "name": "fc1", "op": "mvu", "mw": 6, "mh": 4, "pe": 2, "simd": 3,
-            "threshold": False, "weights": 1, "buffer": None,
+        "shape": [rows, columns, outputs],
+    }  # fmt: skip
+
+
+def pool(shape: Sequence[int], buffer: int = 0) -> Layer:
+    """A 2 x 2 max-pool with an output of `shape`."""
+    return {"op": "max_pool", "size": 2, "shape": list(shape), "buffer": buffer}
+
+
+def describe(network: str, shape: Sequence[int], *layers: Layer) -> dict[str, Any]:
+    """The accel.json of layers, as far as software reads it; the last weight layer gives sums."""
+    entries: list[Layer] = []
+    if len(shape) == 1:
+        entries.append({"name": "input", "op": "threshold", "channels": shape[0], "pe": 1})
+    weights: list[Layer] = []
+    buffers: list[Layer] = []
+    count = {"conv": 0, "fc": 0}
+    name, owner = "", {}
+    for layer in layers:
+        entry = dict(layer)
+        if layer["op"] == "mvu":
+            kind = "conv" if layer["window"] else "fc"
+            name = f"{kind}{count[kind]}"
+            count[kind] += 1
+            number, owner = len(weights), entry
+            entry["weights"] = number
+            width = layer["pe"] * layer["simd"]
+            depth = layer["mw"] * layer["mh"] // width
+            segments = -(-width // 32)
+            weights.append({
+                "name": f"{name}.weights", "kind": "weights", "layer": number, "width": width,
+                "depth": depth, "segments": segments,
+                "base": 8192 + 4096 * number, "stride": 4 << (segments - 1).bit_length(),
+            })  # fmt: skip
+        entry["name"] = name if layer["op"] == "mvu" else name.replace("conv", "pool")
+        if layer["buffer"]:
+            buffers.append({
+                "name": f"{entry['name']}.buffer", "kind": "buffer", "layer": len(weights) - 1,
+                "width": owner["pe"], "depth": layer["buffer"],
+            })  # fmt: skip
+        entries.append(entry)
+    owner["threshold"] = False
+    number = len(weights)
+    for entry in entries:
+        if entry.get("buffer"):
+            entry["buffer"], number = number, number + 1
+        else:
+            entry["buffer"] = None
+    entries.append({"name": "label", "op": "label_select", "classes": owner["mh"]})
+    pixels = int(np.prod(shape))
+    return {
+        "format": 2,
+        "network": network,
+        "input": {
+            "shape": list(shape), "type": "UINT8", "bytes_per_frame": pixels, "word_bits": 32,
         },
-        {"name": "label", "op": "label_select", "classes": 4},
-    ],
-    "memories": [
-        {"index": 0, "name": "fc0.weights", "kind": "weights", "layer": 0, "width": 48, "depth": 2,
-         "segments": 2, "base": 8192, "stride": 8},
-        {"index": 1, "name": "fc1.weights", "kind": "weights", "layer": 1, "width": 6, "depth": 4,
-         "segments": 1, "base": 12288, "stride": 4},
-        {"index": 2, "name": "fc0.buffer", "kind": "buffer", "layer": 0, "width": 3, "depth": 3},
-    ],
+        "layers": entries,
+        "memories": [{"index": i, **memory} for i, memory in enumerate(weights + buffers)],
+    }  # fmt: skip
+
+
+DESCRIPTIONS = {
+    description["network"]: description
+    for description in (
+        describe("perceptron", [16], fc(6, 16, (3, 16), 3), fc(4, 6, (2, 3))),
+        describe(
+            "pooled", [7, 6, 3],
+            conv(6, (7, 6, 3), (3, 3), (2, 27), of="pixels"),
+            pool((2, 2, 6), 5),
+            fc(35, 24, (5, 8), 4), fc(3, 35, (3, 7)),
+        ),
+        describe(
+            "padded", [4, 5, 2],
+            conv(4, (4, 5, 2), (3, 2), (4, 1), 7, of="pixels", padding=(1, 0, 2, 1)),
+            conv(3, (5, 5, 4), (3, 3), (1, 6), 2, padding=(1, 1, 1, 1)),
+            conv(2, (5, 5, 3), (2, 3), (2, 9), 50, stride=(1, 2)),
+            fc(4, 16, (2, 4)),
+        ),
+        describe(
+            "folded", [5, 4, 1],
+            conv(34, (5, 4, 1), (2, 1), (17, 2), 3, of="pixels"),
+            conv(6, (4, 4, 34), (3, 3), (3, 51), 1),
+            fc(5, 24, (1, 12)),
+        ),
+        describe("pixels", [8], fc(3, 8, (3, 2), 2, of="pixels"), fc(2, 3, (2, 1))),
+    )
 }  # fmt: skip
+# Without a threshold on its pixels, which a list of one dimension otherwise gets.
+DESCRIPTIONS["pixels"]["layers"] = DESCRIPTIONS["pixels"]["layers"][1:]
+THRESHOLD_IN = 100
 
 
-def write_bundle(folder: Path) -> Path:
-    """Writes the bundle, as far as the emulator reads it."""
+def pixels(description: dict[str, Any]) -> int:
+    """Pixels of an image."""
+    return int(description["input"]["bytes_per_frame"])
+
+
+def write_bundle(folder: Path, description: dict[str, Any]) -> Path:
+    """Writes a bundle with random weights and thresholds, as far as software reads it."""
     generator = np.random.default_rng(4)
-    arrays: dict[str, Any] = {
-        "threshold.input": np.array([THRESHOLD_IN], dtype=np.int32),
-        "threshold.0": np.array(THRESHOLDS, dtype=np.int32),
-        "weights.0": random_segments(generator, 0),
-        "weights.1": random_segments(generator, 1),
-    }
+    arrays: dict[str, Any] = {"threshold.input": np.array([THRESHOLD_IN], dtype=np.int32)}
+    for memory in description["memories"]:
+        if memory["kind"] == "weights":
+            arrays[f"weights.{memory['layer']}"] = random_segments(generator, memory)
+    for number, layer in enumerate(x for x in description["layers"] if x["op"] == "mvu"):
+        of_pixels, mw = layer["input"] == "pixels", layer["mw"]
+        middle, spread = (0, 100 * mw**0.5) if of_pixels else (mw / 2, mw**0.5 / 3)
+        thresholds = np.round(generator.normal(middle, spread, layer["mh"])).astype(np.int32)
+        if layer["mh"] > 3:
+            thresholds[:2] = (-255 * mw, 255 * mw + 1) if of_pixels else (0, mw + 1)
+        if layer["threshold"]:
+            arrays[f"threshold.{number}"] = thresholds
     np.savez(folder / "arrays.npz", **arrays)
     digest = hashlib.sha256((folder / "arrays.npz").read_bytes()).hexdigest()
-    description = {**DESCRIPTION, "files": {"arrays.npz": digest}}
-    (folder / "accel.json").write_text(json.dumps(description))
+    (folder / "accel.json").write_text(json.dumps({**description, "files": {"arrays.npz": digest}}))
     return folder
 
 
-def random_segments(generator: np.random.Generator, memory: int) -> np.ndarray:
+def random_segments(generator: np.random.Generator, memory: dict[str, Any]) -> np.ndarray:
     """Random contents of a weight memory, with noise in the bits that no weight uses."""
-    entry = DESCRIPTION["memories"][memory]
-    return generator.integers(0, 1 << 32, (entry["depth"], entry["segments"]), dtype=np.uint32)
+    return generator.integers(0, 1 << 32, (memory["depth"], memory["segments"]), dtype=np.uint32)
 
 
 def draw(seed: int, position: int) -> int:
@@ -75,22 +183,22 @@ def draw(seed: int, position: int) -> int:
 
 
 class BitByBit:
-    """The tiny accelerator from the contract's text, one bit at a time."""
+    """The accelerator of a bundle from the contract's text, one bit at a time."""
 
-    def __init__(self) -> None:
-        self.cells: list[list[int]] = [
-            [0] * (m["depth"] * m["width"]) for m in DESCRIPTION["memories"]
-        ]
-        self.errors: list[tuple[int, int, int, int]] = [(0, 0, 0, 0)] * 3
-        self.position = [0, 0, 0]
-        self.words = 0  # that the buffer received since reset
-        self.counts = [[0, 0, 0, 0] for _ in range(3)]
+    def __init__(self, folder: Path) -> None:
+        self.description = json.loads((folder / "accel.json").read_text())
+        with np.load(folder / "arrays.npz") as arrays:
+            self.arrays = {name: arrays[name].tolist() for name in arrays.files}
+        self.memories: list[dict[str, Any]] = self.description["memories"]
+        self.cells: list[list[int]] = [[0] * (m["depth"] * m["width"]) for m in self.memories]
+        self.errors: list[tuple[int, int, int, int]] = [(0, 0, 0, 0) for _ in self.memories]
+        self.soft_reset()
 
     def set_errors(self, memory: int, mode: str, t1: int, t0: int, seed: int) -> None:
         self.errors[memory] = (["off", "flip", "switch"].index(mode), t1, t0, seed)
         self.position[memory] = 0
 
-    def write_bit(self, memory: int, bit: int, target: int, old: int) -> None:
+    def write_bit(self, memory: int, bit: int, target: int, old: int) -> int:
         mode, t1, t0, seed = self.errors[memory]
         u = draw(seed, self.position[memory])
         self.position[memory] += 1
@@ -107,53 +215,117 @@ class BitByBit:
         count[1] += target != old
         count[2] += error and target == 1
         count[3] += error and target == 0
+        return stored
 
     def write_weights(self, memory: int, segments: np.ndarray) -> None:
-        width = DESCRIPTION["memories"][memory]["width"]
+        width = self.memories[memory]["width"]
         for word, row in enumerate(segments.tolist()):
             for b in range(width):
                 bit = word * width + b
                 old = self.cells[memory][bit]
                 self.write_bit(memory, bit, row[b // 32] >> (b % 32) & 1, old)
 
+    def through_buffer(self, memory: int, values: list[int]) -> list[int]:
+        """A map in the order (row, column, channel), as read back."""
+        width, depth = self.memories[memory]["width"], self.memories[memory]["depth"]
+        out = []
+        for n in range(len(values) // width):
+            address = self.words[memory] % depth
+            for b in range(width):
+                bit = address * width + b
+                old = self.cells[memory][bit] if self.words[memory] >= depth else 0
+                out.append(self.write_bit(memory, bit, values[n * width + b], old))
+            self.words[memory] += 1
+        return out
+
     def soft_reset(self) -> None:
-        self.position, self.words = [0, 0, 0], 0
+        self.position = [0] * len(self.memories)
+        self.words = [0] * len(self.memories)  # that a buffer received since reset
         self.clear()
 
     def clear(self) -> None:
-        self.counts = [[0, 0, 0, 0] for _ in range(3)]
+        self.counts = [[0, 0, 0, 0] for _ in self.memories]
 
     def run(self, images: np.ndarray) -> dict[str, list[list[int]]]:
-        taps: dict[str, list[list[int]]] = {
-            name: [] for name in ("input", "fc0", "fc0.buffer", "fc1", "label")
-        }
+        taps: dict[str, list[list[int]]] = {}
+
+        def tap(name: str, values: list[int]) -> None:
+            taps.setdefault(name, []).append(values)
+
         for image in images.tolist():
-            x = [int(pixel >= THRESHOLD_IN) for pixel in image]
-            hidden = [
-                int(self.popcount(0, DESCRIPTION["layers"][1], n, x) >= THRESHOLDS[n])
-                for n in range(6)
-            ]
-            out = []
-            for nf in range(2):
-                address = self.words % 3
-                for b in range(3):
-                    bit = 3 * address + b
-                    old = self.cells[2][bit] if self.words >= 3 else 0
-                    self.write_bit(2, bit, hidden[3 * nf + b], old)
-                    out.append(self.cells[2][bit])
-                self.words += 1
-            counts = [self.popcount(1, DESCRIPTION["layers"][2], n, out) for n in range(4)]
-            label = counts.index(max(counts))
-            for name, values in zip(taps, (x, hidden, out, counts, [label]), strict=True):
-                taps[name].append(values)
+            x, shape = image, self.description["input"]["shape"]
+            number = 0
+            for layer in self.description["layers"]:
+                name = layer["name"]
+                if layer["op"] == "threshold":
+                    x = [int(pixel >= THRESHOLD_IN) for pixel in x]
+                elif layer["op"] == "mvu":
+                    x = self.product(layer, number, x)
+                    number += 1
+                elif layer["op"] == "max_pool":
+                    x = self.pooled(layer, x, shape)
+                else:
+                    x = [x.index(max(x))]
+                shape = layer.get("shape")
+                tap(name, x)
+                if layer.get("buffer") is not None:
+                    x = self.through_buffer(layer["buffer"], x)
+                    tap(f"{name}.buffer", x)
         return taps
 
-    def popcount(self, memory: int, layer: dict[str, Any], n: int, x: list[int]) -> int:
-        """The agreeing bits of output n: the weights are looked up by the folding's formula."""
+    def product(self, layer: Layer, number: int, x: list[int]) -> list[int]:
+        """The outputs of every window, which are bits if there are thresholds."""
+        out = []
+        for inputs in self.windows(layer, x):
+            for n in range(layer["mh"]):
+                value = self.sum_of(layer, n, inputs)
+                if layer["threshold"]:
+                    value = int(value >= self.arrays[f"threshold.{number}"][n])
+                out.append(value)
+        return out
+
+    @staticmethod
+    def windows(layer: Layer, x: list[int]) -> list[list[int]]:
+        """The inputs of each output pixel; outside the map lie 0 bits, or pixels of 0."""
+        window = layer["window"]
+        if window is None:
+            return [x]
+        rows, columns, channels = window["input"]
+        top, left, _, _ = window["padding"]
+
+        def at(row: int, column: int, channel: int) -> int:
+            inside = 0 <= row < rows and 0 <= column < columns
+            return x[(row * columns + column) * channels + channel] if inside else 0
+
+        return [
+            [
+                at(r * window["stride"][0] + i - top, c * window["stride"][1] + j - left, k)
+                for i, j, k in product(*map(range, (*window["kernel"], channels)))
+            ]
+            for r, c in product(range(layer["shape"][0]), range(layer["shape"][1]))
+        ]
+
+    @staticmethod
+    def pooled(layer: Layer, x: list[int], shape: list[int]) -> list[int]:
+        rows, columns, channels = layer["shape"]
+        return [
+            max(
+                x[((2 * r + i) * shape[1] + 2 * c + j) * channels + k]
+                for i, j in ((0, 0), (0, 1), (1, 0), (1, 1))
+            )
+            for r, c, k in product(range(rows), range(columns), range(channels))
+        ]
+
+    def sum_of(self, layer: Layer, n: int, x: list[int]) -> int:
+        """Output n's agreeing bits, or its signed sum of pixels; weights lie as folded."""
+        memory = layer["weights"]
         pe, simd, folds = layer["pe"], layer["simd"], layer["mw"] // layer["simd"]
-        agree = 0
+        total = 0
         for i, value in enumerate(x):
             word = n // pe * folds + i // simd
-            bit = n % pe * simd + i % simd
-            agree += self.cells[memory][word * pe * simd + bit] == value
-        return agree
+            weight = self.cells[memory][word * pe * simd + n % pe * simd + i % simd]
+            if layer["input"] == "pixels":
+                total += value if weight else -value
+            else:
+                total += weight == value
+        return total
