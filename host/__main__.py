@@ -6,6 +6,7 @@ import argparse
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from host import bundle as bundles
 from host import grid as grids
@@ -13,7 +14,7 @@ from host import report
 from host.driver import Accelerator, backend
 from host.errors import HostError, InputError
 from host.grid import Grid
-from host.images import TestSet, mnist_test
+from host.images import TestSet, images_for
 from host.points import Point, aging_of, point_of_rate, point_of_write_condition
 from host.results import Identity, read, set_aside
 from host.sweep import Bench, Measure, Trial, grid, identity, in_grid, on_accelerator, sweep
@@ -37,8 +38,7 @@ def info(options: argparse.Namespace) -> None:
         f"{bundle.clock_mhz * 1e6 / bundle.cycles_per_frame:.0f} frames/s at most"
     )
     for layer in bundle.layers:
-        facts = ", ".join(f"{k} {v}" for k, v in layer.items() if k not in ("name", "op"))
-        print(f"  {layer['name']:8} {layer['op']:13} {facts}")
+        print(f"  {layer['name']:8} {layer['op']:13} {_layer_facts(layer)}")
     with Accelerator(bundle) as accelerator:
         print("memories:")
         print("  no  name            kind      words   bits  mode    rate1       rate0       seed")
@@ -50,10 +50,30 @@ def info(options: argparse.Namespace) -> None:
             )
 
 
+def _layer_facts(layer: dict[str, Any]) -> str:
+    facts = []
+    for name, value in layer.items():
+        if name == "window" and value is not None:
+            padding = f", padding {value['padding']}" if any(value["padding"]) else ""
+            facts.append(
+                f"kernel {_by(value['kernel'])}, stride {_by(value['stride'])}{padding}, "
+                f"map {_by(value['input'])}"
+            )
+        elif name == "shape":
+            facts.append(f"to {_by(value)}")
+        elif name not in ("name", "op") and value is not None:
+            facts.append(f"{name} {value}")
+    return ", ".join(facts)
+
+
+def _by(sizes: Sequence[int]) -> str:
+    return "x".join(map(str, sizes))
+
+
 def run(options: argparse.Namespace) -> None:
     """Measure one trial and print it."""
     bundle = bundles.load(options.bundle)
-    tests = mnist_test(options.images, options.data_dir, options.image_seed)
+    tests = images_for(bundle, options.images, options.data_dir, options.image_seed)
     point = _point(options)
     mode = options.mode or ("flip" if point.rate1 or point.rate0 else "off")
     trial = grid(
@@ -87,22 +107,24 @@ def run(options: argparse.Namespace) -> None:
 def run_sweep(options: argparse.Namespace) -> None:
     """Run a sweep, or the rest of it, and write its report."""
     plan = grids.from_options(options)
-    tests = mnist_test(plan.images, options.data_dir, plan.image_seed)
     loaded = [bundles.load(folder) for folder in plan.folders()]
+    tests = [
+        images_for(bundle, plan.images, options.data_dir, plan.image_seed) for bundle in loaded
+    ]
     sweeps = [
         (
-            identity(bundle, tests, backend(bundle)),
+            identity(bundle, images, backend(bundle)),
             plan.trials(bundle),
-            on_accelerator(bundle, tests),
+            on_accelerator(bundle, images),
         )
-        for bundle in loaded
+        for bundle, images in zip(loaded, tests, strict=True)
     ]
     run_sweeps(plan, tests, sweeps, options.out, options.set_aside)
 
 
 def run_sweeps(
     plan: Grid,
-    tests: TestSet,
+    tests: TestSet | Sequence[TestSet],
     sweeps: Sequence[tuple[Identity, list[Trial], Measure]],
     folder: Path,
     aside: bool,
@@ -111,7 +133,7 @@ def run_sweeps(
 
     Args:
         plan: the grid.
-        tests: the images.
+        tests: the images, of all sweeps or of each.
         sweeps: for each network what its rows share, its trials and what measures them.
         folder: where results and report go; with several networks the results of each go into a
             folder of its name.
@@ -120,15 +142,16 @@ def run_sweeps(
     networks = [of.network for of, _, _ in sweeps]
     if len(set(networks)) < len(networks):
         raise InputError(f"a network is there twice: {', '.join(networks)}")
+    each = [tests] * len(sweeps) if isinstance(tests, TestSet) else tests
     paths = []
-    for of, trials, measure in sweeps:
+    for (of, trials, measure), images in zip(sweeps, each, strict=True):
         path = (folder if len(sweeps) == 1 else folder / of.network) / "results.csv"
         paths.append(path)
         if aside and (old := set_aside(path, of, in_grid(of, trials))):
             print(f"earlier results of another sweep are now {old}", file=sys.stderr)
         print(
             f"{of.network}: {len(trials)} trials{' at least' if plan.until else ''}, each on "
-            f"{tests.choice}; rows go to {path}",
+            f"{images.choice}; rows go to {path}",
             file=sys.stderr,
         )
         sweep(of, trials, path, measure, plan.until)
@@ -198,11 +221,10 @@ def _parser() -> Parser:
     )
     with_data = Parser(add_help=False)
     with_data.add_argument(
-        "--data-dir", type=Path, help="folder with MNIST's IDX files (default: the cache)"
+        "--data-dir",
+        type=Path,
+        help="folder with the data set's files (default: data/ of the bundle, or the cache)",
     )
-    memories = "a memory's name, or weights, buffers, all"
-    backgrounds = "zeros, ones, random:SEED or previous: what the weights are written over"
-
     command = commands.add_parser("info", parents=[with_bundle], help=info.__doc__)
     command.set_defaults(command=info)
 
@@ -223,7 +245,7 @@ def _parser() -> Parser:
         default=grids.DEFAULT_SEED,
         help="base seed of the random streams (default %(default)s)",
     )
-    command.add_argument("--memory", default="all", help=f"{memories} (default all)")
+    command.add_argument("--memory", default="all", help=f"{grids.MEMORIES} (default all)")
     command.add_argument("--mode", help="off, flip or switch (default flip, or off at rate 0)")
     command.add_argument("--rate", type=float, help="bit-error rate (default 0)")
     command.add_argument("--rate0", type=float, help="that of a written 0, if another")
@@ -233,7 +255,7 @@ def _parser() -> Parser:
     )
     command.add_argument("--reads", type=int, default=0, help=grids.SETTINGS["reads"].help)
     command.add_argument(
-        "--background", default="random:1", help=f"{backgrounds} (default random:1)"
+        "--background", default="random:1", help=f"{grids.BACKGROUNDS} (default random:1)"
     )
     command.add_argument("--repeat", type=int, default=0, help="number of the repeat (default 0)")
 

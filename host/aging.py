@@ -20,7 +20,8 @@ import numpy as np
 import numpy.typing as npt
 
 from host import rates
-from host.bundle import Memory, Words
+from host.bundle import Memory
+from host.words import Bits, Words, bits_of, words_of
 
 _RETENTION_DOMAIN = 0x8E7E0000
 _DISTURB_DOMAIN = 0xD1570000
@@ -76,17 +77,15 @@ def aged(memory: Memory, words: Words, aging: Aging, base_seed: int, repeat: int
     disturb = rates.memory_seed(base_seed, repeat, memory.index, _DISTURB_DOMAIN)
     parts = []
     for start in range(0, memory.depth, _WORDS_AT_ONCE):
-        bits = _bits(words[start : start + _WORDS_AT_ONCE], memory.width)
+        bits = bits_of(words[start : start + _WORDS_AT_ONCE], memory.width)
         first = start * memory.width
         bits ^= _hits(retention, first, bits, aging.turned, aging.turned)
         bits ^= _hits(disturb, first, bits, aging.disturbed1, aging.disturbed0)
-        parts.append(_words(bits, memory.segments))
+        parts.append(words_of(bits))
     return np.concatenate(parts)
 
 
-def _hits(
-    seed: int, first: int, bits: npt.NDArray[np.uint8], rate1: float, rate0: float
-) -> npt.NDArray[np.bool_]:
+def _hits(seed: int, first: int, bits: Bits, rate1: float, rate0: float) -> npt.NDArray[np.bool_]:
     """Return which bits are turned over, bool of the shape of ``bits``."""
     if max(rate1, rate0) * 2.0**64 < 1.0:
         return np.zeros(bits.shape, np.bool_)
@@ -97,20 +96,6 @@ def _hits(
     one, zero = (np.uint64(min(int(rate * 2**64), 2**64 - 1)) for rate in (rate1, rate0))
     hits: npt.NDArray[np.bool_] = drawn < np.where(bits == 1, one, zero)
     return hits
-
-
-def _bits(words: Words, width: int) -> npt.NDArray[np.uint8]:
-    """Return the bits of words, uint8, shape (words, width), bit 0 first."""
-    little = np.ascontiguousarray(words, dtype="<u4").view(np.uint8)
-    return np.unpackbits(little, axis=1, bitorder="little")[:, :width]
-
-
-def _words(bits: npt.NDArray[np.uint8], segments: int) -> Words:
-    """Return the words of bits, uint32, shape (words, segments)."""
-    padded = np.zeros((len(bits), 32 * segments), np.uint8)
-    padded[:, : bits.shape[1]] = bits
-    packed = np.packbits(padded, axis=1, bitorder="little").view("<u4")
-    return packed.astype(np.uint32)
 
 
 NONE = Aging()

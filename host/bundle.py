@@ -6,6 +6,7 @@ that the driver later relies on, so that a wrong bundle fails here, by name, and
 
 from __future__ import annotations
 
+import fnmatch
 import hashlib
 import json
 import re
@@ -14,16 +15,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from host.errors import BundleError, InputError
+from host.words import Words
 
-FORMAT = 1
+FORMAT = 2
 MAP_VERSION = 1
 
 SELECTIONS = ("weights", "buffers", "all")
-"""Names that choose several memories at once; others are names of memories and of layers."""
+"""Names that choose several memories at once; others are patterns and names of memories, layers."""
 
+_WILDCARDS = frozenset("*?[")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*\Z")
 _REQUIRED_FILES = ("arrays.npz", "accel.hwh")
 _GLOBAL_REGISTERS = [
@@ -58,8 +60,6 @@ _MEMORY_REGISTERS = [
     "ERR0_HI",
 ]
 
-Words = npt.NDArray[np.uint32]
-
 
 @dataclass(frozen=True)
 class Memory:
@@ -67,7 +67,7 @@ class Memory:
 
     Attributes:
         index: its number in the registers.
-        name: such as ``fc0.weights`` or ``fc0.buffer``.
+        name: such as ``conv0.weights``, ``pool1.buffer`` or ``fc0.buffer``.
         kind: ``weights`` or ``buffer``.
         layer: number of the weight layer, from 0.
         width: bits in a word.
@@ -139,8 +139,12 @@ class Bundle:
         weights: words of each weight memory by name, uint32, shape (depth, segments).
         overlay: file that pynq loads: ``accel.bit`` for a board, else the simulator's library;
             None where neither was asked for.
+        input_shape: of one image, (pixels,) or (rows, columns, channels).
         length_bits: width of the DMA's length register.
         classes: labels are below this.
+        board: the board that it is made for, as ``Pynq-Z2``; empty where none is needed.
+        part: that board's device.
+        dataset: name of the data set, where ``accel.json`` gives one.
     """
 
     folder: Path
@@ -157,6 +161,9 @@ class Bundle:
     memories: tuple[Memory, ...]
     weights: dict[str, Words]
     overlay: Path | None
+    board: str = ""
+    part: str = ""
+    dataset: str = ""
 
     @property
     def pixels(self) -> int:
@@ -176,10 +183,15 @@ class Bundle:
         raise InputError(f"{self.network} has no memory {name!r}; it has {names}")
 
     def select(self, selection: str) -> tuple[Memory, ...]:
-        """Return the memories that one of SELECTIONS, a layer's name or a memory's name means.
+        """Return the memories that a selection means, in the order of their numbers.
+
+        Args:
+            selection: one of SELECTIONS, a memory's name, a pattern of such names with ``*``,
+                ``?`` or ``[...]`` as ``conv*.weights``, or a layer's name: a weight layer's means
+                its weights and the buffer behind it, a max-pool's that buffer alone.
 
         Raises:
-            InputError: there is none of that name; the message lists those there are.
+            InputError: there is none; the message lists those there are.
         """
         if selection == "all":
             return self.memories
@@ -192,7 +204,19 @@ class Bundle:
         if selection in self.layer_names:
             number = self.layer_names.index(selection)
             return tuple(memory for memory in self.memories if memory.layer == number)
+        for layer in self.layers:
+            if layer["name"] == selection and layer.get("buffer") is not None:
+                return (self.memories[layer["buffer"]],)
+        if _WILDCARDS & set(selection):
+            chosen = tuple(m for m in self.memories if fnmatch.fnmatchcase(m.name, selection))
+            if chosen:
+                return chosen
         return (self.memory(selection),)
+
+    def elements(self, buffer: Memory) -> int:
+        """Return how many bits a frame writes into a buffer."""
+        (layer,) = (layer for layer in self.layers if layer.get("buffer") == buffer.index)
+        return int(np.prod(layer["shape"]))
 
     def layer(self, layer: str | int) -> str:
         """Return the name of a weight layer, given by name or by number.
@@ -255,7 +279,11 @@ def load(folder: Path, runnable: bool = True) -> Bundle:
             memories=memories,
             weights=_read_weights(folder / "arrays.npz", memories),
             overlay=_overlay(folder, described) if runnable else None,
+            board=described["board"],
+            part=described["part"],
+            dataset=described.get("dataset", ""),
         )
+        _check_layers(bundle.layers, memories)
         if not _NAME.match(bundle.network):
             raise BundleError(f"network name {bundle.network!r} is not made of A-Z a-z 0-9 . _ -")
         if bundle.pixels != described["input"]["bytes_per_frame"] or bundle.pixels % 4:
@@ -366,6 +394,36 @@ def _check_windows(memories: tuple[Memory, ...], control_size: int, slave_size: 
         end, before = memory.base + memory.depth * memory.stride, memory.name
     if end > slave_size:
         raise BundleError(f"the window of {before} ends at {end:#x}, its slave at {slave_size:#x}")
+
+
+def _check_layers(layers: list[dict[str, Any]], memories: tuple[Memory, ...]) -> None:
+    """Check that layers and memories mean each other, and that a map fills whole buffer words."""
+    of_layer: dict[int, str] = {}
+    number = -1  # of the weight layer
+    for layer in layers:
+        number += layer["op"] == "mvu"
+        weights = layer["weights"] if layer["op"] == "mvu" else None
+        for kind, index in (("weights", weights), ("buffer", layer.get("buffer"))):
+            if index is None:
+                continue
+            if not 0 <= index < len(memories) or memories[index].kind != kind:
+                raise BundleError(f"layer {layer['name']}: memory {index} is not its {kind}")
+            memory = memories[index]
+            if memory.layer != number:
+                raise BundleError(
+                    f"memory {memory.name} is of layer {memory.layer}, but {layer['name']}, whose "
+                    f"{kind} it is, of {number}"
+                )
+            bits = layer["mw"] * layer["mh"] if kind == "weights" else int(np.prod(layer["shape"]))
+            if bits % memory.width or (kind == "weights" and bits != memory.bits):
+                raise BundleError(
+                    f"layer {layer['name']}: its {bits} bits do not fit {memory.name} of "
+                    f"{memory.depth} words of {memory.width}"
+                )
+            of_layer[index] = layer["name"]
+    for memory in memories:
+        if memory.index not in of_layer:
+            raise BundleError(f"memory {memory.name} belongs to no layer")
 
 
 def _read_weights(path: Path, memories: tuple[Memory, ...]) -> dict[str, Words]:

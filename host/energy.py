@@ -24,11 +24,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-
-from host.bundle import Memory, Words
+from host.bundle import Memory
 from host.driver import Counts
 from host.errors import DeviceError
+from host.words import Words, count_ones
 
 
 @dataclass(frozen=True)
@@ -79,11 +78,6 @@ class Kinds:
         return middle, bound
 
 
-def ones(words: Words) -> int:
-    """Return the number of ones in an array of unsigned words."""
-    return int(np.unpackbits(np.ascontiguousarray(words).view(np.uint8)).sum())
-
-
 def kinds_of_weights(memory: Memory, target: Words, old: Words, counts: Counts) -> Kinds:
     """Return the bits of one writing of a weight memory by kind, exactly.
 
@@ -96,14 +90,14 @@ def kinds_of_weights(memory: Memory, target: Words, old: Words, counts: Counts) 
     Raises:
         DeviceError: the counters say otherwise.
     """
-    switched1, switched0 = ones(target & ~old), ones(old & ~target)
+    switched1, switched0 = count_ones(target & ~old), count_ones(old & ~target)
     switched = switched1 + switched0
     if (counts.written, counts.switched) != (memory.bits, switched):
         raise DeviceError(
             f"{memory.name}: {counts.written} bits written, {counts.switched} switched were "
             f"counted, {memory.bits} and {switched} follow from the weights"
         )
-    same1 = ones(target & old)
+    same1 = count_ones(target & old)
     return Kinds(switched, memory.bits - switched, (switched1, switched1), (same1, same1))
 
 

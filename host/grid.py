@@ -59,8 +59,8 @@ class _Setting:
     help: str
 
 
-_MEMORIES = "a memory's name, or weights, buffers, all"
-_BACKGROUNDS = "zeros, ones, random:SEED or previous: what the weights are written over"
+MEMORIES = "a memory's or a layer's name, a pattern as conv*.weights, or weights, buffers, all"
+BACKGROUNDS = "zeros, ones, random:SEED or previous: what the weights are written over"
 
 SETTINGS: dict[str, _Setting] = {
     "network": _Setting(str, True, "networks, whose bundles are build/NETWORK"),
@@ -76,7 +76,7 @@ SETTINGS: dict[str, _Setting] = {
         int, False, f"repeats at which until_width gives up (default {MOST_REPEATS})"
     ),
     "memory": _Setting(
-        str, True, f"each: {_MEMORIES} (default weights buffers, or none beside layers)"
+        str, True, f"each: {MEMORIES} (default weights buffers, or none beside layers)"
     ),
     "layer": _Setting(str, True, "each: name or number of a layer, its weights and its buffer"),
     "mode": _Setting(str, True, "each: off, flip or switch (default flip)"),
@@ -101,7 +101,7 @@ SETTINGS: dict[str, _Setting] = {
     "background": _Setting(
         str,
         True,
-        f"each: {_BACKGROUNDS}; repeat n rewrites over `previous` n times (default random:1)",
+        f"each: {BACKGROUNDS}; repeat n rewrites over `previous` n times (default random:1)",
     ),
     "retention_s": _Setting(float, True, "seconds from the writing to the use of the weights"),
     "reads": _Setting(int, True, "reads of every weight that may disturb it"),

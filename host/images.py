@@ -1,7 +1,9 @@
-"""The test images: MNIST's IDX files, read and checked, and the choice of those that are run.
+"""The test images: read from a data set's published files and checked, and the choice of them.
 
-The files are those that ``python -m model.data mnist`` fetches and verifies: in a folder of one's
-own, or in ``mnist/`` of the cache (``$SPINFLOW_CACHE`` or ``~/.cache/spinflow``).
+The files are those that ``python -m model.data`` fetches and verifies: MNIST's IDX files, and
+CIFAR-10's ``test_batch.bin``. They lie in a folder of one's own, in ``data/`` of the bundle (where
+``make deploy`` puts them on a board), or in ``mnist/`` or ``cifar10/`` of the cache
+(``$SPINFLOW_CACHE`` or ``~/.cache/spinflow``).
 """
 
 from __future__ import annotations
@@ -17,13 +19,21 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from host.errors import InputError
+from host.bundle import Bundle
+from host.errors import BundleError, InputError
 
 Bytes = npt.NDArray[np.uint8]
 
 _IMAGES = "t10k-images-idx3-ubyte"
 _LABELS = "t10k-labels-idx1-ubyte"
-_DIGITS = 10
+_BATCH = "test_batch.bin"
+_PLANES = (3, 32, 32)
+_CLASSES = 10
+
+DATASETS = {"mnist": "MNIST", "cifar10": "CIFAR-10"}
+"""Names of the data sets, as they are called and as they are written."""
+
+_BY_SHAPE = {(784,): "mnist", (28, 28, 1): "mnist", (32, 32, 3): "cifar10"}
 
 
 @dataclass(frozen=True)
@@ -31,7 +41,7 @@ class TestSet:
     """Images with their labels.
 
     Attributes:
-        images: uint8, shape (n, pixels).
+        images: uint8, shape (n, pixels), each in the order (row, column, channel).
         labels: uint8, shape (n,).
         choice: in words, which of the set's images these are.
     """
@@ -51,26 +61,66 @@ class TestSet:
         return digest.hexdigest()[:12]
 
 
-def default_folder() -> Path:
-    """Return the folder of the cache that holds MNIST."""
+def default_folder(dataset: str) -> Path:
+    """Return the folder of the cache that holds a data set."""
     cache = os.environ.get("SPINFLOW_CACHE")
-    return (Path(cache) if cache else Path.home() / ".cache" / "spinflow") / "mnist"
+    return (Path(cache) if cache else Path.home() / ".cache" / "spinflow") / dataset
+
+
+def dataset_of(bundle: Bundle) -> str:
+    """Return the data set of a network: the one that its bundle names, else that of its shape.
+
+    Raises:
+        BundleError: it names one that is not known here, or has another shape.
+    """
+    found = bundle.dataset or _BY_SHAPE.get(bundle.input_shape, "")
+    if found not in DATASETS:
+        named = f"data set {bundle.dataset!r}" if bundle.dataset else f"{bundle.input_shape} images"
+        raise BundleError(
+            f"{bundle.folder}: {bundle.network} takes {named}; there are test images of "
+            f"{', '.join(DATASETS)}"
+        )
+    return found
+
+
+def images_for(
+    bundle: Bundle, count: int, folder: Path | None = None, choice_seed: int | None = None
+) -> TestSet:
+    """Load test images for a network; arguments and errors as :func:`images_of`."""
+    beside = bundle.folder / "data"
+    if folder is None and beside.is_dir():
+        folder = beside
+    tests = images_of(dataset_of(bundle), count, folder, choice_seed)
+    if tests.images.shape[1] != bundle.pixels:
+        raise InputError(
+            f"{bundle.network} takes images of {bundle.pixels} bytes, those of the test set have "
+            f"{tests.images.shape[1]}"
+        )
+    return tests
 
 
 def mnist_test(count: int, folder: Path | None = None, choice_seed: int | None = None) -> TestSet:
-    """Load images of the MNIST test set.
+    """Load images of the MNIST test set; arguments and errors as :func:`images_of`."""
+    return images_of("mnist", count, folder, choice_seed)
+
+
+def images_of(
+    dataset: str, count: int, folder: Path | None = None, choice_seed: int | None = None
+) -> TestSet:
+    """Load images of a test set.
 
     Args:
+        dataset: one of DATASETS.
         count: how many.
-        folder: where the IDX files lie, gzipped or not; the cache if not given.
+        folder: where the files lie; the cache if not given.
         choice_seed: choose at random with this seed, in the set's order; the first ones if None.
 
     Raises:
         InputError: a file is missing or damaged, or the set has fewer images.
     """
-    where = default_folder() if folder is None else folder
-    images, labels = _read_idx(where, _IMAGES, 3), _read_idx(where, _LABELS, 1)
-    if len(images) != len(labels) or not len(labels) or labels.max() >= _DIGITS:
+    where = default_folder(dataset) if folder is None else folder
+    images, labels = _READERS[dataset](where)
+    if len(images) != len(labels) or not len(labels) or labels.max() >= _CLASSES:
         raise InputError(
             f"{where}: {len(images)} images and {len(labels)} labels do not belong together"
         )
@@ -78,14 +128,42 @@ def mnist_test(count: int, folder: Path | None = None, choice_seed: int | None =
         raise InputError(
             f"{count} images asked for: must be from 1 to the {len(images)} of the test set"
         )
+    title = f"{DATASETS[dataset]} test set"
     if choice_seed is None:
-        chosen, words = np.arange(count), f"the first {count} images of the MNIST test set"
+        chosen, words = np.arange(count), f"the first {count} images of the {title}"
     else:
         if choice_seed < 0:
             raise InputError(f"image seed {choice_seed}: must be 0 or more")
         chosen = np.sort(np.random.default_rng(choice_seed).permutation(len(images))[:count])
-        words = f"{count} images of the MNIST test set, chosen with seed {choice_seed}"
+        words = f"{count} images of the {title}, chosen with seed {choice_seed}"
     return TestSet(images.reshape(len(images), -1)[chosen], labels[chosen], words)
+
+
+def _read_mnist(folder: Path) -> tuple[Bytes, Bytes]:
+    return _read_idx(folder, _IMAGES, 3), _read_idx(folder, _LABELS, 1)
+
+
+def _read_cifar10(folder: Path) -> tuple[Bytes, Bytes]:
+    """Read records of a label and three planes of pixels (Krizhevsky's "binary version")."""
+    path = folder / _BATCH
+    try:
+        raw = np.frombuffer(path.read_bytes(), np.uint8)
+    except FileNotFoundError:
+        raise InputError(
+            f"{folder} holds no {_BATCH}: run `python -m model.data cifar10` or give the folder "
+            "with --data-dir"
+        ) from None
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error}") from None
+    size = 1 + int(np.prod(_PLANES))
+    if not raw.size or raw.size % size:
+        raise InputError(f"{path}: {raw.size} bytes are no whole number of records of {size}")
+    records = raw.reshape(-1, size)
+    planes = records[:, 1:].reshape(-1, *_PLANES)
+    return planes.transpose(0, 2, 3, 1), records[:, 0]
+
+
+_READERS = {"mnist": _read_mnist, "cifar10": _read_cifar10}
 
 
 def _read_idx(folder: Path, name: str, dimensions: int) -> Bytes:

@@ -271,7 +271,7 @@ def kept_lines(found: Sequence[Kept]) -> list[str]:
         )
         lines.append(
             f"{start} is kept {rate}; lowest energy {_quantity(*_energy(best))} for "
-            f"{_basis(best.memory)} at rate {_rate(best)} ({_accuracy(best)}), "
+            f"{_basis(best)} at rate {_rate(best)} ({_accuracy(best)}), "
             f"{100 * best.saving:.1f} % below the conventional write"
         )
     return lines
@@ -645,25 +645,25 @@ def rate_figure(members: Sequence[Group]) -> Figure:
     return figure
 
 
-def _kind(memory: str) -> str:
+def _kind(group: Group) -> str:
     """Return weights, buffers or both: what a selection writes."""
-    if memory == "weights" or memory.endswith(".weights"):
-        return "weights"
-    return "buffers" if memory == "buffers" or memory.endswith(".buffer") else "both"
+    if group.background == "none":  # a trial without weights is written over none
+        return "buffers"
+    return "weights" if group.memory.endswith("weights") else "both"
 
 
-def _basis(memory: str) -> str:
+def _basis(group: Group) -> str:
     """Return what the energy of a selection is stated for."""
     return {
         "weights": "one load of the weights",
         "buffers": "one image",
         "both": "weights and images",
-    }[_kind(memory)]
+    }[_kind(group)]
 
 
 def _share(group: Group) -> float:
     """Return what a trial's energy is multiplied by to be that of its basis."""
-    return 1 / group.images if _kind(group.memory) == "buffers" else 1.0
+    return 1 / group.images if _kind(group) == "buffers" else 1.0
 
 
 def _energy(group: Group) -> tuple[float, str]:
@@ -709,7 +709,7 @@ def energy_figure(members: Sequence[Group]) -> Figure:
                 )  # fmt: skip
         axis.set_xlim(left=0)
         axis.margins(x=0.1)
-        axis.set_xlabel(f"write energy of {_basis(memory)} [{prefix}J]", fontsize=12)
+        axis.set_xlabel(f"write energy of {_basis(drawn[0])} [{prefix}J]", fontsize=12)
         axis.set_ylabel("accuracy [%]", fontsize=12)
         axis.set_title(f"errors in {memory}", fontsize=12)
         if len(shown) > 1:

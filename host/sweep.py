@@ -28,7 +28,7 @@ from tqdm import tqdm
 
 from host import rates
 from host.aging import NONE, Aging, aged
-from host.bundle import Bundle, Memory, Words
+from host.bundle import Bundle, Memory
 from host.driver import (
     Accelerator,
     Counts,
@@ -42,6 +42,7 @@ from host.errors import DeviceError, InputError, RateError
 from host.images import TestSet
 from host.points import Point
 from host.results import Identity, Key, ResultsFile, Row
+from host.words import Words, count_ones
 
 
 class Device(Protocol):
@@ -293,7 +294,7 @@ class Bench:
         for memory in weights:
             stored = self.device.read_weights(memory.name)
             words = aged(memory, stored, trial.aging, trial.seed, repeat)
-            changed = int(np.unpackbits((stored ^ words).view(np.uint8)).sum())
+            changed = count_ones(stored ^ words)
             if changed:
                 self.device.set_errors(memory.name, "off")
                 self.device.write_weights({memory.name: words}, memories=[])
