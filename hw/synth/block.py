@@ -1,0 +1,52 @@
+"""Size and logic depth of one module of hw/rtl: `python -m hw.synth.block MODULE NAME=VALUE ...`.
+
+Parameters are written as SystemVerilog does: `Width=32`, `Thresholds="160'h123"`. Inputs and
+outputs are left free; what depends on nothing but constants goes away, so a table that is left at
+its default of zeros costs nothing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from hw.synth.netlist import NetlistError
+from hw.synth.yosys import RTL, SynthesisError, packages, synthesise, version
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command line; returns the exit status."""
+    parser = argparse.ArgumentParser(
+        prog="python -m hw.synth.block", description="Synthesise one module of hw/rtl."
+    )
+    parser.add_argument("module", help="name of a module of hw/rtl")
+    parser.add_argument("parameters", nargs="*", metavar="NAME=VALUE", help="its parameters")
+    options = parser.parse_args(arguments)
+    try:
+        parameters = {}
+        for given in options.parameters:
+            name, equals, value = given.partition("=")
+            if not (name and equals and value):
+                raise SynthesisError(f"{given} is not of the form NAME=VALUE")
+            parameters[name] = value
+        source = RTL / f"{options.module}.sv"
+        if not source.exists():
+            raise SynthesisError(f"hw/rtl has no module {options.module}")
+        result = synthesise([*packages(), source], options.module, parameters, library=RTL)
+        area, deepest = result.netlist.area(), result.netlist.deepest()
+    except (SynthesisError, NetlistError, OSError) as error:
+        print(f"hw.synth.block: {error}", file=sys.stderr)
+        return 1
+    print(f"{options.module} {' '.join(options.parameters)}".rstrip() + f" ({version()}, xc7)")
+    print(
+        f"  LUT {area.LUT} ({area.LUT_memory} as memory)  FF {area.FF}  RAMB36 {area.RAMB36:g}"
+        f"  DSP48 {area.DSP48}  CARRY4 {area.CARRY4}  MUXF {area.MUXF}"
+    )
+    print(f"  {deepest.levels} levels: {' '.join(deepest.steps)}")
+    print(f"  from {deepest.start} to {deepest.end}, about {deepest.delay_ns:.1f} ns unplaced")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,182 @@
+"""Runs yosys over SystemVerilog sources for Xilinx 7 series and reads the netlist back.
+
+yosys runs in a child process of low priority, so that a crash, its log and its memory stay there.
+Blocks of the hierarchy may be kept apart, so that each can be counted; `netlist` reads the result.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from hw.synth.netlist import Netlist, read_netlist
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+REGISTERS = REPOSITORY / "build/regs"
+RTL = REPOSITORY / "hw/rtl"
+
+# Inside the fabric of a bigger design: no pads, and the clock comes from elsewhere.
+SYNTHESIS = "synth_xilinx -family xc7 -flatten -noiopad -noclkbuf"
+READ_OPTIONS = "--ignore-assertions --allow-use-before-declare -D SYNTHESIS"
+RUN_SCRIPT = (
+    "import sys; from pyosys import libyosys; "
+    "libyosys.run_pass('script ' + sys.argv[1], libyosys.Design())"
+)
+# finn-rtllib opens its generated modules with it, and slang refuses it inside a module.
+RE_LINES = re.MULTILINE | re.DOTALL
+DEFAULT_NETTYPE = re.compile(r"^\s*`default_nettype\b.*$", re.MULTILINE)
+
+
+class SynthesisError(RuntimeError):
+    """yosys is missing or did not get through; the text is one line for the user."""
+
+
+class Result(NamedTuple):
+    """A synthesised design and what it took."""
+
+    netlist: Netlist
+    estimated_lcs: int  # yosys's own estimate of logic cells, without LUT RAM
+    seconds: float
+    peak_bytes: int  # of the child process or of one that it started, whichever was larger
+
+
+def version() -> str:
+    """The version of the yosys that is used, as `pyosys 0.70`.
+
+    Raises SynthesisError if there is none.
+    """
+    try:
+        return f"pyosys {importlib.metadata.version('pyosys')}"
+    except importlib.metadata.PackageNotFoundError:
+        raise SynthesisError("the Python package pyosys is not installed: run make setup") from None
+
+
+def packages() -> list[Path]:
+    """Packages and the register block, which every module of hw/rtl may need, in order.
+
+    Raises SynthesisError if the register block has not been generated.
+    """
+    names = "spinflow_map_pkg", "spinflow_regs_pkg", "spinflow_regs"
+    made = [REGISTERS / f"{name}.sv" for name in names]
+    missing = next((path for path in made if not path.exists()), None)
+    if missing:
+        raise SynthesisError(f"{missing} is missing: run make {_short(REGISTERS)}/regmap.json")
+    return [*made[:2], RTL / "spinflow_pkg.sv", made[2]]
+
+
+def synthesise(
+    sources: Sequence[Path],
+    top: str,
+    parameters: Mapping[str, str] | None = None,
+    *,
+    keep: Sequence[str] = (),
+    library: Path | None = None,
+    log: Path | None = None,
+) -> Result:
+    """Synthesises module `top` of `sources` and returns its netlist.
+
+    Args:
+        sources: SystemVerilog files in an order in which packages come first.
+        top: name of the top module.
+        parameters: values for parameters of the top module, as SystemVerilog writes them.
+        keep: shell patterns of module names, each followed by $ and the path of the instance (as
+            error_maker$accel.u_fc0_buffer.u_error_maker); these stay modules of their own. All
+            others are flattened into the next one above them that is kept.
+        library: folder in which further modules are looked for, each in a file of its name.
+        log: where the log of yosys goes; only if it fails, this is told to the user.
+
+    Raises SynthesisError if yosys is missing or fails.
+    """
+    version()
+    for name in parameters or {}:
+        _check_parameter(sources, top, name)  # slang takes no notice of one that does not exist
+    with tempfile.TemporaryDirectory(prefix="spinflow-synth-") as folder:
+        work = Path(folder)
+        script, out = work / "run.ys", work / "netlist.json"
+        readable = [_readable(path, work) for path in sources]
+        options = [f"-G {name}={value}" for name, value in (parameters or {}).items()]
+        if keep:
+            options.append("--best-effort-hierarchy")
+        if library is not None:
+            options.append(f"--libdir {library} --libext .sv")
+        commands = [
+            f"read_slang {READ_OPTIONS} {' '.join(options)} --top {top} {' '.join(readable)}",
+            f"hierarchy -check -top {top}",
+            *(f"setattr -mod -set keep_hierarchy 1 {pattern}" for pattern in keep),
+            f"{SYNTHESIS} -top {top}",
+            "attrmap -remove src",
+            f"write_json {out}",
+        ]
+        script.write_text("\n".join(commands) + "\n")
+        started = time.monotonic()
+        with open(work / "log", "w") as text:
+            child = subprocess.Popen(
+                ["nice", sys.executable, "-c", RUN_SCRIPT, str(script)],
+                stdout=text,
+                stderr=subprocess.STDOUT,
+                env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
+            )
+            _, status, usage = os.wait4(child.pid, 0)
+            child.returncode = os.waitstatus_to_exitcode(status)
+        seconds = time.monotonic() - started
+        said = (work / "log").read_text(errors="replace")
+        if log is not None:
+            log.parent.mkdir(parents=True, exist_ok=True)
+            log.write_text(said)
+        if child.returncode != 0 or not out.exists():
+            where = f" (all of it: {log})" if log is not None else ""
+            raise SynthesisError(f"yosys: {_reason(said, child.returncode, work)}{where}")
+        estimate = re.findall(r"Estimated number of LCs: +(\d+)", said)
+        return Result(
+            netlist=read_netlist(out, top),
+            estimated_lcs=int(estimate[-1]) if estimate else 0,
+            seconds=seconds,
+            peak_bytes=1024 * usage.ru_maxrss,
+        )
+
+
+def _check_parameter(sources: Sequence[Path], top: str, name: str) -> None:
+    """Raises SynthesisError if the top module has no parameter of this name."""
+    for path in sources:
+        module = re.search(rf"^\s*module\s+{top}\b(.*?)^\s*endmodule", path.read_text(), RE_LINES)
+        if module:
+            known = re.findall(r"\bparameter\b[^=;]*?(\w+)\s*=", module[1])
+            if name not in known:
+                raise SynthesisError(
+                    f"module {top} has no parameter {name}; it has {', '.join(known) or 'none'}"
+                )
+
+
+def _readable(path: Path, work: Path) -> str:
+    """The file itself, or a copy in `work` without what slang does not read."""
+    text = path.read_text()
+    plain = DEFAULT_NETTYPE.sub("", text)
+    if plain == text:
+        return str(path)
+    copy = work / path.name
+    copy.write_text(plain)
+    return str(copy)
+
+
+def _reason(log: str, status: int, work: Path) -> str:
+    """What went wrong, in one line, from the log of a run that failed."""
+    for line in log.split("\n"):
+        where, error, what = line.partition("ERROR: ")
+        if error:
+            return _short(f"{where}{what}".replace(f"{work}/", "")).strip()
+    if status == -9:
+        return "was killed, probably for want of memory"
+    return f"stopped with status {status} and no message"
+
+
+def _short(path: Path | str) -> str:
+    """A path or a line with paths, as seen from the repository."""
+    return str(path).replace(f"{REPOSITORY}/", "")
