@@ -2,6 +2,9 @@
 // soft reset and the ends of the stream. The generated top puts the layers between its stream ports.
 //
 // Memories are numbered as in accel.json: weight memories first, then buffers.
+//
+// Without `WithErrors` weights are written as they come, and the memories' error registers and counters
+// read 0. That is for comparing areas.
 
 module accel_shell
   import spinflow_pkg::*;
@@ -11,6 +14,7 @@ module accel_shell
   parameter int unsigned NumBuffers = 2,
   parameter logic [31:0] BuildId    = '0,
   parameter int unsigned InBeats    = 196,    // 32-bit input beats a frame
+  parameter bit          WithErrors = 1'b1,
   localparam int unsigned NumMems = NumWeights + NumBuffers,
   parameter logic [NumMems-1:0][31:0] Layer = '0,
   parameter logic [NumMems-1:0][31:0] Width = '0,
@@ -166,6 +170,7 @@ module accel_shell
   logic soft_reset;
 
   weight_port #(
+    .WithErrors (WithErrors),
     .AddrWidth  (AddrWidth),
     .NumWeights (NumWeights),
     .Width      (Width[NumWeights-1:0]),
@@ -206,6 +211,7 @@ module accel_shell
   logic [63:0] counter_data;
 
   memory_regs #(
+    .WithErrors (WithErrors),
     .NumWeights (NumWeights),
     .NumBuffers (NumBuffers),
     .Layer      (Layer),
@@ -251,19 +257,24 @@ module accel_shell
   assign clear    = regs_out.CONTROL.clear.value || soft_reset;
   assign snapshot = regs_out.CONTROL.snapshot.value;
 
-  counter_bank #(
-    .NumMems      (NumMems),
-    .MaxIncrement (max_increment())
-  ) u_counter_bank (
-    .clk_i       (aclk),
-    .rst_ni      (aresetn),
-    .count_i     ({buffer_count_i, weight_count}),
-    .clear_i     (clear),
-    .snapshot_i  (snapshot),
-    .busy_o      (counters_busy),
-    .read_addr_i (counter_addr),
-    .read_data_o (counter_data)
-  );
+  if (WithErrors) begin : gen_counters
+    counter_bank #(
+      .NumMems      (NumMems),
+      .MaxIncrement (max_increment())
+    ) u_counter_bank (
+      .clk_i       (aclk),
+      .rst_ni      (aresetn),
+      .count_i     ({buffer_count_i, weight_count}),
+      .clear_i     (clear),
+      .snapshot_i  (snapshot),
+      .busy_o      (counters_busy),
+      .read_addr_i (counter_addr),
+      .read_data_o (counter_data)
+    );
+  end else begin : gen_no_counters
+    assign counters_busy = 1'b0;
+    assign counter_data  = '0;
+  end
 
   logic [31:0] frames_q, frames_shown_q;
   logic [63:0] cycles_q, cycles_shown_q, stalls_q, stalls_shown_q;

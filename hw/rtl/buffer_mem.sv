@@ -4,8 +4,11 @@
 // Word n since reset goes to address n mod Depth, also when the reader waits for it, so backpressure
 // changes no error. The old value of a word counts as 0 until the write address has wrapped once.
 //
+// Without `WithErrors` it is a plain FIFO: no errors, no counts. That is for comparing areas.
+//
 // Latency: one cycle from a write to its word at the output. Throughput: one word a cycle, as long as
-// the error maker has drawn ahead; `stall_o` marks the cycles in which it has not.
+// the error maker has drawn ahead; `stall_o` marks the cycles in which it has not. The error maker draws
+// for Lanes bits every Interval cycles (1, 2, 4 or 8).
 
 module buffer_mem
   import spinflow_pkg::*;
@@ -13,7 +16,9 @@ module buffer_mem
   parameter int unsigned Width    = 2,
   parameter int unsigned Depth    = 512,
   parameter int unsigned Lanes    = 2,
+  parameter int unsigned Interval = 1,
   parameter int unsigned RunAhead = 16,
+  parameter bit          WithErrors = 1'b1,
   localparam int unsigned BusWidth = 8 * ((Width + 7) / 8)
 ) (
   input  logic                clk_i,
@@ -37,54 +42,66 @@ module buffer_mem
     $error("buffer_mem: Depth %0d is below 2", Depth);
   end
 
-  logic [Width-1:0] hit1, hit0;
-  logic hits_valid, write, read;
-
-  error_maker #(
-    .Width    (Width),
-    .Lanes    (Lanes),
-    .RunAhead (RunAhead)
-  ) u_error_maker (
-    .clk_i,
-    .rst_ni,
-    .cfg_i,
-    .restart_i,
-    .hit1_o  (hit1),
-    .hit0_o  (hit0),
-    .valid_o (hits_valid),
-    .pop_i   (write && cfg_i.mode != ModeOff)
-  );
-
   // Three accesses a cycle, old word, new word and read-out, want LUT RAM.
   (* ram_style = "distributed" *) logic [Width-1:0] mem [Depth];
   logic [AddrWidth-1:0]  write_addr_q, read_addr_q;
   logic [LevelWidth-1:0] level_q;
   logic                  wrapped_q;
-  logic                  full, draws_ready;
+  logic                  full, draws_ready, write, read;
+  logic [Width-1:0]      new_word;
 
   assign full        = level_q == LevelWidth'(Depth);
-  assign draws_ready = cfg_i.mode == ModeOff || hits_valid;
   assign in_ready_o  = !full && draws_ready && rst_ni;
   assign stall_o     = in_valid_i && !full && !draws_ready && rst_ni;
   assign write       = in_valid_i && in_ready_o;
   assign read        = out_valid_o && out_ready_i;
 
-  logic [Width-1:0] old_word, new_word;
-  count_t count;
-  assign old_word = wrapped_q ? mem[write_addr_q] : '0;
+  if (WithErrors) begin : gen_errors
+    logic [Width-1:0] hit1, hit0, old_word;
+    logic hits_valid;
+    count_t count;
 
-  error_write #(
-    .Width (Width)
-  ) u_error_write (
-    .mode_i   (cfg_i.mode),
-    .mask_i   ({Width{1'b1}}),
-    .old_i    (old_word),
-    .target_i (in_data_i[Width-1:0]),
-    .hit1_i   (hit1),
-    .hit0_i   (hit0),
-    .stored_o (new_word),
-    .count_o  (count)
-  );
+    error_maker #(
+      .Width    (Width),
+      .Lanes    (Lanes),
+      .Interval (Interval),
+      .RunAhead (RunAhead)
+    ) u_error_maker (
+      .clk_i,
+      .rst_ni,
+      .cfg_i,
+      .restart_i,
+      .hit1_o  (hit1),
+      .hit0_o  (hit0),
+      .valid_o (hits_valid),
+      .pop_i   (write && cfg_i.mode != ModeOff)
+    );
+
+    assign draws_ready = cfg_i.mode == ModeOff || hits_valid;
+    assign old_word    = wrapped_q ? mem[write_addr_q] : '0;
+
+    error_write #(
+      .Width (Width)
+    ) u_error_write (
+      .mode_i   (cfg_i.mode),
+      .mask_i   ({Width{1'b1}}),
+      .old_i    (old_word),
+      .target_i (in_data_i[Width-1:0]),
+      .hit1_i   (hit1),
+      .hit0_i   (hit0),
+      .stored_o (new_word),
+      .count_o  (count)
+    );
+
+    always_ff @(posedge clk_i) begin
+      if (!rst_ni || !write) count_o <= '0;
+      else                   count_o <= count;
+    end
+  end else begin : gen_no_errors
+    assign draws_ready = 1'b1;
+    assign new_word    = in_data_i[Width-1:0];
+    assign count_o     = '0;
+  end
 
   always_ff @(posedge clk_i) begin
     if (write) mem[write_addr_q] <= new_word;
@@ -108,11 +125,6 @@ module buffer_mem
       if (read) read_addr_q <= next_addr(read_addr_q);
       level_q <= level_q + LevelWidth'(write) - LevelWidth'(read);
     end
-  end
-
-  always_ff @(posedge clk_i) begin
-    if (!rst_ni || !write) count_o <= '0;
-    else                   count_o <= count;
   end
 
   assign out_valid_o = level_q != '0;

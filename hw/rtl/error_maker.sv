@@ -2,16 +2,19 @@
 // whether it errs if it is a 0.
 //
 // Word n after a restart carries the draws of positions n*Width .. n*Width + Width - 1. `Lanes` draws
-// are made a cycle, so a word takes Width/Lanes cycles; up to `RunAhead` words wait in a FIFO, which
-// covers bursts. With mode off nothing is drawn.
+// are started every `Interval` cycles, so a word takes Interval*Width/Lanes cycles; up to `RunAhead`
+// words wait in a FIFO, which covers bursts. With mode off nothing is drawn. An interval of more than
+// one cycle saves adders and comparators, which are then used several times.
 //
-// Latency: 8 + Width/Lanes + 1 cycles after a restart; then Lanes/Width words a cycle.
+// Latency: from the start of a word's last draws, 10 cycles, and C - 1 more where a comparator makes C
+// comparisons. Throughput: Lanes/(Width*Interval) words a cycle.
 
 module error_maker
   import spinflow_pkg::*;
 #(
   parameter int unsigned Width    = 2,
   parameter int unsigned Lanes    = 2,
+  parameter int unsigned Interval = 1,   // 1, 2, 4 or 8
   parameter int unsigned RunAhead = 16
 ) (
   input  logic             clk_i,
@@ -27,6 +30,7 @@ module error_maker
   localparam int unsigned Steps = Width / Lanes;
   localparam int unsigned Pipes = (Lanes + 1) / 2;
   localparam int unsigned StepWidth = Steps > 1 ? $clog2(Steps) : 1;
+  localparam int unsigned PhaseWidth = Interval > 1 ? $clog2(Interval) : 1;
   localparam int unsigned CreditWidth = $clog2(RunAhead + 1);
   // Positions count to 2^33, the period of the stream: 32 bits of block and the bit inside it.
   localparam int unsigned PosWidth = 33;
@@ -39,6 +43,16 @@ module error_maker
   assign enable  = cfg_i.mode != ModeOff;
   assign flush_n = rst_ni && !restart_i;
 
+  logic [PhaseWidth-1:0] phase_q;
+  if (Interval > 1) begin : gen_phase
+    always_ff @(posedge clk_i) begin
+      if (!flush_n)    phase_q <= '0;
+      else if (enable) phase_q <= phase_q + 1'b1;
+    end
+  end else begin : gen_no_phase
+    assign phase_q = '0;
+  end
+
   // A credit stands for a free word of the FIFO; it is taken when the first draw of a word starts.
   logic [CreditWidth-1:0] credit_q;
   logic [PosWidth-1:0]    pos_q;
@@ -47,7 +61,7 @@ module error_maker
 
   assign issue_first = issue_step_q == '0;
   assign issue_last  = issue_step_q == StepWidth'(Steps - 1);
-  assign issue       = enable && !(issue_first && credit_q == '0);
+  assign issue       = enable && phase_q == '0 && !(issue_first && credit_q == '0);
 
   always_ff @(posedge clk_i) begin
     if (!flush_n) begin
@@ -66,12 +80,15 @@ module error_maker
   // With one lane a block is made twice and gives one draw each time, by the position's lowest bit.
   logic [2*Pipes-1:0][31:0] draw;
   logic [Pipes-1:0] pipe_valid;   // all alike
-  logic draw_valid;
-  assign draw_valid = &pipe_valid;
+  logic draws_valid;
+  assign draws_valid = &pipe_valid;
   for (genvar p = 0; p < int'(Pipes); p++) begin : gen_pipe
-    draw_pipe u_draw_pipe (
+    draw_pipe #(
+      .Interval (Interval)
+    ) u_draw_pipe (
       .clk_i,
       .rst_ni  (flush_n),
+      .phase_i (phase_q),
       .seed_i  (cfg_i.seed),
       .block_i (pos_q[PosWidth-1:1] + 32'(p)),
       .valid_i (issue),
@@ -81,19 +98,79 @@ module error_maker
     );
   end
 
+  // Each draw is compared with both rates. The draws stay for Interval cycles, so one comparator can
+  // take both rates one after the other, or both draws of a block, or all four comparisons. What it
+  // found is kept until the last one, whose result is used at once.
+  localparam bit ShareDraws = Lanes > 1 && Interval >= 2;
+  localparam bit ShareRates = Interval >= (Lanes > 1 ? 4 : 2);
+  localparam int unsigned Compares = (ShareDraws ? 2 : 1) * (ShareRates ? 2 : 1);
+  localparam logic [PhaseWidth-1:0] LastPhase = PhaseWidth'(Interval > 1 ? Compares % Interval : 0);
+
   logic [Lanes-1:0] lane_hit1, lane_hit0;
-  if (Lanes == 1) begin : gen_one_lane
-    logic odd_q;  // parity of the position that leaves the pipe
+  logic step_done, second_draw;
+  assign step_done = draws_valid && phase_q == LastPhase;
+
+  // The draws come in phase 1. Even phases compare with rate0, the others with rate1.
+  logic [31:0] thr1, thr0;
+  if (ShareRates) begin : gen_shared_rates
+    logic [31:0] thr_q;
+    always_ff @(posedge clk_i) if (enable) thr_q <= phase_q[0] ? cfg_i.rate0 : cfg_i.rate1;
+    assign thr1 = thr_q;
+    assign thr0 = thr_q;
+  end else begin : gen_rates
+    assign thr1 = cfg_i.rate1;
+    assign thr0 = cfg_i.rate0;
+  end
+
+  if (Lanes == 1) begin : gen_second_by_position
     always_ff @(posedge clk_i) begin
-      if (!flush_n) odd_q <= 1'b0;
-      else if (draw_valid) odd_q <= !odd_q;
+      if (!flush_n) second_draw <= 1'b0;
+      else if (step_done) second_draw <= !second_draw;
     end
-    assign lane_hit1 = draw_errs(odd_q ? draw[1] : draw[0], cfg_i.rate1);
-    assign lane_hit0 = draw_errs(odd_q ? draw[1] : draw[0], cfg_i.rate0);
-  end else begin : gen_lanes
-    for (genvar l = 0; l < int'(Lanes); l++) begin : gen_lane
-      assign lane_hit1[l] = draw_errs(draw[l], cfg_i.rate1);
-      assign lane_hit0[l] = draw_errs(draw[l], cfg_i.rate0);
+  end else if (ShareDraws) begin : gen_second_by_phase
+    assign second_draw = ShareRates ? phase_q != PhaseWidth'(1) && phase_q != PhaseWidth'(2)
+                                    : phase_q != PhaseWidth'(1);
+  end else begin : gen_both_draws
+    logic unused_second_draw;
+    assign second_draw = 1'b0;
+    assign unused_second_draw = second_draw;
+  end
+
+  for (genvar p = 0; p < int'(Pipes); p++) begin : gen_compare
+    if (Lanes > 1 && !ShareDraws) begin : gen_apart
+      for (genvar h = 0; h < 2; h++) begin : gen_half
+        assign lane_hit1[2*p+h] = draw_errs(draw[2*p+h], thr1);
+        assign lane_hit0[2*p+h] = draw_errs(draw[2*p+h], thr0);
+      end
+    end else begin : gen_shared
+      logic [31:0] one_draw;
+      logic hit1, hit0, first_hit1;
+      assign one_draw = second_draw ? draw[2*p+1] : draw[2*p];
+      assign hit1     = draw_errs(one_draw, thr1);
+      assign hit0     = ShareRates ? hit1 : draw_errs(one_draw, thr0);
+
+      if (ShareRates) begin : gen_first_rate
+        logic hit1_q;
+        always_ff @(posedge clk_i) hit1_q <= hit1;
+        assign first_hit1 = hit1_q;
+      end else begin : gen_one_rate
+        assign first_hit1 = hit1;
+      end
+
+      if (ShareDraws) begin : gen_first_draw
+        logic draw0_hit1_q, draw0_hit0_q;
+        always_ff @(posedge clk_i) begin
+          if (!second_draw) begin
+            draw0_hit1_q <= first_hit1;
+            draw0_hit0_q <= hit0;
+          end
+        end
+        assign lane_hit1[2*p+:2] = {first_hit1, draw0_hit1_q};
+        assign lane_hit0[2*p+:2] = {hit0, draw0_hit0_q};
+      end else begin : gen_one_draw
+        assign lane_hit1 = first_hit1;
+        assign lane_hit0 = hit0;
+      end
     end
   end
 
@@ -103,21 +180,21 @@ module error_maker
   if (Steps == 1) begin : gen_direct
     assign word1 = lane_hit1;
     assign word0 = lane_hit0;
-    assign word_push = draw_valid;
+    assign word_push = step_done;
   end else begin : gen_collect
     logic [Width-Lanes-1:0] part1_q, part0_q;
     logic [StepWidth-1:0]   step_q;
     always_ff @(posedge clk_i) begin
-      if (draw_valid) begin
+      if (step_done) begin
         part1_q <= (Width-Lanes)'({lane_hit1, part1_q} >> Lanes);
         part0_q <= (Width-Lanes)'({lane_hit0, part0_q} >> Lanes);
       end
       if (!flush_n) step_q <= '0;
-      else if (draw_valid) step_q <= word_push ? '0 : step_q + 1'b1;
+      else if (step_done) step_q <= word_push ? '0 : step_q + 1'b1;
     end
     assign word1 = {lane_hit1, part1_q};
     assign word0 = {lane_hit0, part0_q};
-    assign word_push = draw_valid && step_q == StepWidth'(Steps - 1);
+    assign word_push = step_done && step_q == StepWidth'(Steps - 1);
   end
 
   logic [$clog2(RunAhead+1)-1:0] unused_level;

@@ -3,11 +3,13 @@
 //
 // Configuration is taken only while idle and restarts the memory's random stream; otherwise it is
 // ignored and `refused_o` tells. Latency: one cycle. After reset all configuration is zero, mode off.
+// Without `WithErrors` it stays so.
 
 module memory_regs
   import spinflow_pkg::*;
   import spinflow_map_pkg::*;
 #(
+  parameter bit          WithErrors = 1'b1,
   parameter int unsigned NumWeights = 3,
   parameter int unsigned NumBuffers = 2,
   localparam int unsigned NumMems = NumWeights + NumBuffers,
@@ -53,7 +55,7 @@ module memory_regs
   assign exists     = 32'(mem_index) < NumMems;
   assign is_cfg     = exists && offset >= MapMemMode && offset <= MapMemSeed;
   assign is_counter = exists && offset >= MapMemWrittenLo;
-  assign write_cfg  = req_i && we_i && is_cfg && idle_i;
+  assign write_cfg  = WithErrors && req_i && we_i && is_cfg && idle_i;
 
   // Four configuration words a memory, addressed by the low bits of their offset. A word that was not
   // written since reset reads 0.

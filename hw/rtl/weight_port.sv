@@ -2,12 +2,13 @@
 // read, written with errors and acknowledged only after the commit. One error engine serves all weight
 // memories, since one segment is written at a time; a memory's place in its random stream is kept here.
 //
-// From request to acknowledge: a write 4 cycles with mode off and 22 with errors, a read 2. An access
+// From request to acknowledge: a write 4 cycles with mode off and 23 with errors, a read 2. An access
 // that is not allowed (not idle, outside every window, a partial write strobe) ends with `err_o`.
 
 module weight_port
   import spinflow_pkg::*;
 #(
+  parameter bit          WithErrors = 1'b1,
   parameter int unsigned AddrWidth  = 20,
   parameter int unsigned NumWeights = 3,
   parameter logic [NumWeights-1:0][31:0] Width  = '0,
@@ -80,7 +81,7 @@ module weight_port
     cfg = '0;
     for (int unsigned m = 0; m < NumWeights; m++) if (window_q[m]) cfg |= cfg_i[m];
   end
-  assign with_errors = cfg.mode != ModeOff;
+  assign with_errors = WithErrors && cfg.mode != ModeOff;
 
   // Place of each memory in its stream: the bits written since its restart.
   logic [NumWeights-1:0][PosWidth-1:0] pos_q;
@@ -105,6 +106,7 @@ module weight_port
     draw_pipe u_draw_pipe (
       .clk_i,
       .rst_ni,
+      .phase_i (1'b0),
       .seed_i  (cfg.seed),
       .block_i (pos[PosWidth-1:1] + 32'(Pipes) * 32'(issue_step_q) + 32'(p)),
       .valid_i (issue),

@@ -52,15 +52,21 @@ def needed(top: str, files: list[Path]) -> list[Path]:
     return [file for file in files if file in wanted]
 
 
-def mvu(mw: int, mh: int, pe: int, simd: int, threshold: bool) -> Case:
+def mvu(mw: int, mh: int, pe: int, simd: int, threshold: bool, in_bits: int = 1) -> Case:
     """A matrix-vector unit; its thresholds reach from never to always."""
-    width = (mw + 1).bit_length()
     rng = random.Random(f"{mw} {mh}")
-    limits = [rng.choice([0, mw + 1, mw // 2, rng.randint(0, mw + 1)]) for _ in range(mh)]
-    packed = sum(limit << n * width for n, limit in enumerate(limits)) if threshold else 0
+    least, most = (0, mw) if in_bits == 1 else (-255 * mw, 255 * mw)
+    width = (most + 1).bit_length() + (in_bits > 1)
+    limits = [
+        rng.choice([least, most + 1, (least + most) // 2, rng.randint(least, most + 1)])
+        for _ in range(mh)
+    ]
+    mask = (1 << width) - 1
+    packed = sum((limit & mask) << n * width for n, limit in enumerate(limits)) if threshold else 0
     return Case("binary_mvu", {
-        "Mw": mw, "Mh": mh, "Pe": pe, "Simd": simd, "HasThreshold": int(threshold),
-        "OutBits": 1 if threshold else mw.bit_length(),
+        "Mw": mw, "Mh": mh, "Pe": pe, "Simd": simd, "InBits": in_bits,
+        "HasThreshold": int(threshold),
+        "OutBits": 1 if threshold else most.bit_length() + (in_bits > 1),
         "Thresholds": f"{mh * width}'h{packed:x}",
     })  # fmt: skip
 
@@ -79,18 +85,31 @@ def windows(widths: list[int], depths: list[int]) -> dict[str, runner.Parameter]
 
 
 CASES = [
-    Case("draw_pipe"),
+    *(Case("draw_pipe", {"Interval": interval}) for interval in [1, 2, 4, 8]),
     Case("stream_fifo", {"Width": 9, "Depth": 8}),
     Case("stream_fifo", {"Width": 1, "Depth": 2}),
     *(
-        Case("error_maker", {"Width": width, "Lanes": lanes, "RunAhead": 16})
-        for width, lanes in [(1, 1), (2, 1), (4, 4), (8, 4), (6, 2), (3, 1)]
+        maker(width, lanes, interval)
+        for interval, shapes in {
+            1: [(1, 1), (2, 1), (4, 4), (8, 4), (6, 2)],
+            2: [(3, 1), (4, 4), (6, 2)],
+            4: [(1, 1), (8, 4)],
+            8: [(2, 1), (6, 6)],
+        }.items()
+        for width, lanes in shapes
     ),
     *(Case("error_write", {"Width": width}) for width in [1, 32, 255]),
     *(
-        Case("buffer_mem", {"Width": width, "Depth": depth, "Lanes": lanes, "RunAhead": 16})
-        for width, depth, lanes in [(1, 3, 1), (2, 32, 2), (8, 7, 4), (6, 5, 2)]
+        buffer(width, depth, lanes, interval)
+        for interval, shapes in {
+            1: [(1, 3, 1), (2, 32, 2), (8, 7, 4), (6, 5, 2)],
+            2: [(4, 40, 4)],
+            4: [(8, 9, 2)],
+            8: [(1, 2, 1), (12, 6, 4)],
+        }.items()
+        for width, depth, lanes in shapes
     ),
+    buffer(5, 11, 1, 1, with_errors=False),
     *(
         Case("bin_threshold", {"Pe": pe, "InBits": bits, "Threshold": f"{bits + 1}'h{threshold:x}"})
         for pe, bits, threshold in [(4, 8, 128), (1, 8, 256), (3, 5, 1)]
@@ -110,7 +129,25 @@ CASES = [
     mvu(20, 3, 3, 5, threshold=True),  # Nf = 1
     mvu(7, 2, 2, 7, threshold=True),  # both
     mvu(16, 10, 1, 8, threshold=False),
-    mvu(140, 6, 3, 70, threshold=False),  # a word of several popcount groups
+    mvu(140, 6, 3, 70, threshold=False),  # wide words
+    mvu(24, 20, 2, 8, threshold=True),  # a long ROM of thresholds
+    mvu(27, 8, 4, 3, threshold=True, in_bits=8),
+    mvu(25, 4, 4, 5, threshold=True, in_bits=8),  # Nf = 1
+    mvu(27, 6, 3, 27, threshold=True, in_bits=8),  # Sf = 1, three levels of groups
+    mvu(8, 18, 2, 1, threshold=True, in_bits=8),  # single pixels, a long ROM
+    mvu(4, 1, 1, 4, threshold=True, in_bits=8),  # one output
+    mvu(14, 4, 2, 7, threshold=False, in_bits=8),
+    *(
+        Case("bin_maxpool", {"Rows": r, "Columns": c, "Folds": f, "Pe": pe, "Size": size})
+        for r, c, f, pe, size in [
+            (4, 6, 2, 8, 2),
+            (5, 7, 3, 3, 2),
+            (2, 2, 1, 1, 2),
+            (3, 5, 1, 12, 2),
+            (7, 8, 2, 4, 3),
+            (4, 4, 4, 1, 4),
+        ]
+    ),  # fmt: skip
     *(
         Case("weight_mem", {"Width": width, "Depth": depth}, noise=False)
         for width, depth in [(5, 7), (40, 12), (64, 1), (100, 16)]

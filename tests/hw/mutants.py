@@ -50,8 +50,12 @@ MAKER_SHARED = "error_maker-Width6-Lanes6-Interval8-RunAhead16"
 BUFFER = "buffer_mem-Width8-Depth7-Lanes4-Interval1-RunAhead16-WithErrors1"
 PLAIN_BUFFER = "buffer_mem-Width5-Depth11-Lanes1-Interval1-RunAhead16-WithErrors0"
 PORT = "weight_port-AddrWidth16-NumWeights2"
-MVU = "binary_mvu-Mw24-Mh6-Pe2-Simd8-HasThreshold1-OutBits1"
-POPCOUNTS = "binary_mvu-Mw16-Mh10-Pe1-Simd8-HasThreshold0-OutBits5"
+MVU = "binary_mvu-Mw24-Mh6-Pe2-Simd8-InBits1-HasThreshold1-OutBits1"
+POPCOUNTS = "binary_mvu-Mw16-Mh10-Pe1-Simd8-InBits1-HasThreshold0-OutBits5"
+LONG = "binary_mvu-Mw24-Mh20-Pe2-Simd8-InBits1-HasThreshold1-OutBits1"
+PIXELS = "binary_mvu-Mw27-Mh8-Pe4-Simd3-InBits8-HasThreshold1-OutBits1"
+WIDE_PIXELS = "binary_mvu-Mw27-Mh6-Pe3-Simd27-InBits8-HasThreshold1-OutBits1"
+POOL = "bin_maxpool-Rows5-Columns7-Folds3-Pe3-Size2"
 LABEL = "label_select-Labels10-Pe5-InBits11"
 COUNTERS = "counter_bank-NumMems5-MaxIncrement32"
 REGS = "memory_regs-NumWeights3-NumBuffers2"
@@ -124,11 +128,30 @@ MUTANTS = [
            "~(a_i[g*Group+:Bits] ^ b_i[g*Group+:Bits])",
            "(a_i[g*Group+:Bits] & b_i[g*Group+:Bits])", "xnor_popcount-Width49"),
     Mutant("threshold off by one", "binary_mvu.sv",
-           "ThrBits'(total[p]) >= thr_q", "ThrBits'(total[p]) > thr_q", MVU),
+           "= !total[p][AccBits-1];", "= !total[p][AccBits-1] && total[p] != '0;", MVU),
     Mutant("thresholds do not follow the outputs", "binary_mvu.sv",
-           "thr_q      <= rom[thr_addr_d];", "thr_q      <= rom[thr_addr_q];", MVU),
+           "row <= rom[row_d];", "row <= rom[row_q];", LONG),
     Mutant("accumulator not started anew", "binary_mvu.sv",
-           "(first_q[3] ? '0 : acc_q)", "acc_q", POPCOUNTS),
+           "first ? start[p] : acc_q", "acc_q", POPCOUNTS),
+    Mutant("a pixel's weights one cycle early", "binary_mvu.sv",
+           "else         mem_en_o <= issue;\n      mem_addr_o <= addr_q;",
+           "end\n    always_comb begin mem_en_o = issue;\n      mem_addr_o = addr_q;", PIXELS),
+    Mutant("the third pixel never subtracted", "pixel_dot.sv",
+           "11'(x[0]) + 11'(x[1]) - 11'(x[2])", "11'(x[0]) + 11'(x[1]) + 11'(x[2])", PIXELS),
+    Mutant("no carry for a subtracted group", "pixel_dot.sv",
+           " + Bits'(differ);", ";", WIDE_PIXELS),
+    Mutant("sign of a group lost", "pixel_dot.sv",
+           "assign neg_d[n] = !w[0];", "assign neg_d[n] = 1'b0;", PIXELS),
+    Mutant("a left over column is pooled", "bin_maxpool.sv",
+           "column_last || x_last ? '0", "x_last ? '0", POOL),
+    Mutant("a left over row is pooled", "bin_maxpool.sv",
+           "row_last || y_last ? '0", "y_last ? '0", POOL),
+    Mutant("a window keeps the bits of the one before", "bin_maxpool.sv",
+           "x_q == '0 && y_q == '0 ? '0", "x_q == '0 && y_q == '0 && row_q == '0 ? '0", POOL),
+    Mutant("folds of a pixel share a place", "bin_maxpool.sv",
+           "addr_q - AddrWidth'(Folds - 1)", "addr_q", POOL),
+    Mutant("a full output is overwritten", "bin_maxpool.sv",
+           " && !(window_last && out_valid_o && !out_ready_i)", "", POOL),
     Mutant("one result more than its FIFO holds", "binary_mvu.sv",
            "credit_q <= CreditWidth'(FifoDepth);", "credit_q <= CreditWidth'(FifoDepth + 1);",
            POPCOUNTS),

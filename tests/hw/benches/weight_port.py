@@ -11,7 +11,7 @@ from tests.hw.benches.memories import WeightMemories, fields
 from tests.hw.models import FLIP, MASK32, OFF, SWITCH, Config, Counts, Weights
 
 # Cycles that an access keeps the port, from its request to its acknowledge, both counted.
-READ, WRITE, WRITE_WITH_ERRORS, REFUSED = 3, 5, 23, 2
+READ, WRITE, WRITE_WITH_ERRORS, REFUSED = 3, 5, 24, 2
 
 
 class PortBench(Bench):
