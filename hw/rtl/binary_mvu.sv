@@ -1,13 +1,16 @@
-// XNOR-popcount matrix-vector unit: Pe outputs in parallel, Simd inputs a cycle.
+// Matrix-vector unit with weights +1 (stored 1) and -1 (stored 0): Pe outputs in parallel, Simd inputs
+// a cycle. The inputs are bits, whose sum is the number that agree with their weights (InBits = 1), or
+// UINT8 pixels, whose sum is signed (InBits = 8).
 //
-// Input word sf of a frame holds inputs sf*Simd ..; output word nf holds outputs nf*Pe .. . All Nf
-// passes over a frame's inputs read them from an input buffer of two frames, so the next frame comes
-// in while this one is worked on. With Sf = 1 a register and the stream itself are that buffer.
+// Input word sf of a frame holds inputs sf*Simd ..; output word nf holds outputs nf*Pe .. . With Nf = 1
+// or Sf = 1 the words pass straight through a register. Else all Nf passes over a frame's inputs read
+// them from a buffer of two frames, so the next frame comes in while this one is worked on.
 // Weights come from a weight_mem at address nf*Sf + sf, one cycle after mem_en_o. With HasThreshold an
-// output is one bit, popcount >= threshold; without, it is the popcount itself.
+// output is one bit, sum >= threshold; without, it is the sum itself.
 //
 // A result is started only if the output FIFO has room for it, so the wide datapath never stalls.
-// Latency: Sf + 6 cycles from the first input word to the first output, one less with Sf = 1.
+// Latency from the first input word to the first output: Sf + 5 cycles, one more with the buffer, with
+// pixels more by the stages of pixel_dot beyond two.
 // Throughput: (Mw/Simd)*(Mh/Pe) cycles a frame, no bubble between frames.
 
 module binary_mvu #(
@@ -15,13 +18,14 @@ module binary_mvu #(
   parameter int unsigned Mh   = 64,
   parameter int unsigned Pe   = 1,
   parameter int unsigned Simd = 64,
+  parameter int unsigned InBits = 1,
   parameter bit HasThreshold  = 1'b1,
   parameter int unsigned OutBits = 1,
-  localparam int unsigned ThrBits = $clog2(Mw + 2),
+  localparam int unsigned ThrBits = InBits == 1 ? $clog2(Mw + 2) : $clog2(255 * Mw + 2) + 1,
   parameter logic [Mh*ThrBits-1:0] Thresholds = '0,   // output n at [n*ThrBits +: ThrBits]
   localparam int unsigned Sf = Mw / Simd,
   localparam int unsigned Nf = Mh / Pe,
-  localparam int unsigned InWidth   = 8 * ((Simd + 7) / 8),
+  localparam int unsigned InWidth   = 8 * ((Simd * InBits + 7) / 8),
   localparam int unsigned OutWidth  = 8 * ((Pe * OutBits + 7) / 8),
   localparam int unsigned AddrWidth = Sf * Nf > 1 ? $clog2(Sf * Nf) : 1
 ) (
@@ -38,14 +42,23 @@ module binary_mvu #(
   input  logic                 out_ready_i
 );
 
-  localparam int unsigned AccWidth = $clog2(Mw + 1);
-  localparam int unsigned SfWidth  = Sf > 1 ? $clog2(Sf) : 1;
-  localparam int unsigned NfWidth  = Nf > 1 ? $clog2(Nf) : 1;
+  // The accumulator starts at minus the threshold, so that its sign is the result.
+  localparam int unsigned SumBits = InBits == 1 ? $clog2(Mw + 1) : $clog2(255 * Mw + 1) + 1;
+  localparam int unsigned AccBits = SumBits + 32'(HasThreshold);
+  localparam int unsigned SfWidth = Sf > 1 ? $clog2(Sf) : 1;
+  localparam int unsigned NfWidth = Nf > 1 ? $clog2(Nf) : 1;
   localparam int unsigned FifoDepth = 16;
   localparam int unsigned CreditWidth = $clog2(FifoDepth + 1);
+  // The cycle after a fold's issue in which its sum is there.
+  localparam int unsigned Groups = (Simd + 2) / 3;   // of pixel_dot
+  localparam int unsigned Done = InBits == 1 ? 3 : 3 + ($clog2(Groups) + 1) / 2;
 
   if (Mw % Simd != 0 || Mh % Pe != 0) begin : gen_bad_fold
-    $error("binary_mvu: Simd %0d must divide Mw %0d and Pe %0d must divide Mh %0d", Simd, Mw, Pe, Mh);
+    $error("binary_mvu: Simd %0d must divide Mw %0d and Pe %0d must divide Mh %0d",
+           Simd, Mw, Pe, Mh);
+  end
+  if (InBits != 1 && InBits != 8) begin : gen_bad_in
+    $error("binary_mvu: InBits %0d must be 1 or 8", InBits);
   end
   if (HasThreshold && OutBits != 1) begin : gen_bad_out
     $error("binary_mvu: OutBits %0d must be 1 with thresholds", OutBits);
@@ -81,21 +94,19 @@ module binary_mvu #(
     end
   end
 
-  assign mem_en_o   = issue;
-  assign mem_addr_o = addr_q;
-
   // The input word of this fold.
-  logic [Simd-1:0] x_q;
-  if (Sf == 1) begin : gen_register
+  localparam int unsigned WordBits = Simd * InBits;
+  logic [WordBits-1:0] x_q;
+  if (Sf == 1 || Nf == 1) begin : gen_register
     assign have_word  = in_valid_i;
     assign in_ready_o = room && nf_first;
     always_ff @(posedge clk_i) begin
-      if (issue && nf_first) x_q <= in_data_i[Simd-1:0];
+      if (issue && nf_first) x_q <= in_data_i[WordBits-1:0];
     end
   end else begin : gen_buffer
     localparam int unsigned Words = 2 * Sf;
     localparam int unsigned WordsWidth = $clog2(Words + 1);
-    (* ram_style = "distributed" *) logic [Simd-1:0] kept [Words];
+    (* ram_style = "distributed" *) logic [WordBits-1:0] kept [Words];
     logic [WordsWidth-1:0] write_q, level_q;   // level: words kept, from this frame's first
     logic second_q, take, frame_end;           // this frame is in the second half
 
@@ -114,66 +125,120 @@ module binary_mvu #(
         if (frame_end) second_q <= !second_q;
         level_q <= level_q + WordsWidth'(take) - (frame_end ? WordsWidth'(Sf) : '0);
       end
-      if (take) kept[write_q[$clog2(Words)-1:0]] <= in_data_i[Simd-1:0];
+      if (take) kept[write_q[$clog2(Words)-1:0]] <= in_data_i[WordBits-1:0];
       if (issue) x_q <= kept[(second_q ? ($clog2(Words))'(Sf) : '0) + ($clog2(Words))'(sf_q)];
     end
   end
 
-  // Validity and place of the fold in each pipeline stage: 1 weights read, 2 groups, 3 counts.
-  logic [3:1] valid_q, first_q, last_q;
+  // Validity and place of the fold in each stage of the pipeline.
+  logic [Done:1] valid_q, first_q, last_q;
   always_ff @(posedge clk_i) begin
     if (!rst_ni) valid_q <= '0;
-    else         valid_q <= {valid_q[2:1], issue};
-    first_q <= {first_q[2:1], sf_first};
-    last_q  <= {last_q[2:1], sf_last};
+    else         valid_q <= {valid_q[Done-1:1], issue};
+    first_q <= {first_q[Done-1:1], sf_first};
+    last_q  <= {last_q[Done-1:1], sf_last};
   end
 
-  logic [AccWidth-1:0] total [Pe];
-  for (genvar p = 0; p < int'(Pe); p++) begin : gen_pe
-    logic [$clog2(Simd+1)-1:0] count;
-    logic [AccWidth-1:0] acc_q;
+  logic [AccBits-1:0] start [Pe];   // where the accumulators start: minus the threshold
+  logic [AccBits-1:0] base [Pe], total [Pe];
+  logic first, result;
+  assign first  = Sf == 1 || first_q[Done];
+  assign result = valid_q[Done] && last_q[Done];
 
-    xnor_popcount #(
-      .Width (Simd)
-    ) u_popcount (
+  for (genvar p = 0; p < int'(Pe); p++) begin : gen_acc
+    logic [AccBits-1:0] acc_q;
+    assign base[p] = first ? start[p] : acc_q;
+    always_ff @(posedge clk_i) begin
+      if (valid_q[Done]) acc_q <= total[p];
+    end
+  end
+
+  if (InBits == 1) begin : gen_bits
+    assign mem_en_o   = issue;
+    assign mem_addr_o = addr_q;
+
+    for (genvar p = 0; p < int'(Pe); p++) begin : gen_pe
+      logic [$clog2(Simd+1)-1:0] count;
+      xnor_popcount #(
+        .Width (Simd)
+      ) u_popcount (
+        .clk_i,
+        .en1_i   (valid_q[1]),
+        .en2_i   (valid_q[2]),
+        .a_i     (mem_rdata_i[p*Simd+:Simd]),
+        .b_i     (x_q),
+        .count_o (count)
+      );
+      assign total[p] = AccBits'(count) + base[p];
+    end
+  end else begin : gen_pixels
+    localparam int unsigned DotBits = 11 + $clog2(Groups);
+    logic [Pe-1:0][DotBits-1:0] sum;
+    logic [Pe-1:0] carry;
+
+    // Weights join one cycle after the pixels.
+    always_ff @(posedge clk_i) begin
+      if (!rst_ni) mem_en_o <= 1'b0;
+      else         mem_en_o <= issue;
+      mem_addr_o <= addr_q;
+    end
+
+    pixel_dot #(
+      .Pe   (Pe),
+      .Simd (Simd)
+    ) u_dot (
       .clk_i,
-      .en1_i   (valid_q[1]),
-      .en2_i   (valid_q[2]),
-      .a_i     (mem_rdata_i[p*Simd+:Simd]),
-      .b_i     (x_q),
-      .count_o (count)
+      .en_i    (valid_q[Done-1:1]),
+      .x_i     (x_q),
+      .w_i     (mem_rdata_i),
+      .sum_o   (sum),
+      .carry_o (carry)
     );
 
-    assign total[p] = (first_q[3] ? '0 : acc_q) + AccWidth'(count);
-    always_ff @(posedge clk_i) begin
-      if (valid_q[3]) acc_q <= total[p];
+    for (genvar p = 0; p < int'(Pe); p++) begin : gen_pe
+      logic unused_carry;
+      assign {total[p], unused_carry} =
+          {AccBits'(signed'(sum[p])), carry[p]} + {base[p], carry[p]};
     end
   end
 
-  logic result;
   logic [Pe*OutBits-1:0] result_word;
-  assign result = valid_q[3] && last_q[3];
-
   if (HasThreshold) begin : gen_threshold
-    logic [Pe*ThrBits-1:0] rom [Nf];
-    initial for (int unsigned n = 0; n < Nf; n++) rom[n] = Thresholds[n*Pe*ThrBits+:Pe*ThrBits];
+    function automatic logic [Pe*AccBits-1:0] starts(int unsigned nf);
+      for (int unsigned p = 0; p < Pe; p++) begin
+        logic [ThrBits-1:0] threshold;
+        threshold = Thresholds[(nf*Pe+p)*ThrBits+:ThrBits];
+        starts[p*AccBits+:AccBits] =
+            -(InBits == 1 ? AccBits'(threshold) : AccBits'(signed'(threshold)));
+      end
+    endfunction
 
-    // The ROM's output register always holds the thresholds of the next result.
-    logic [Pe*ThrBits-1:0] thr_q;
-    logic [NfWidth-1:0] thr_addr_d, thr_addr_q;
-    assign thr_addr_d = !rst_ni || thr_addr_q == NfWidth'(Nf - 1) ? '0 : thr_addr_q + 1'b1;
+    logic [Pe*AccBits-1:0] rom [Nf];
+    initial for (int unsigned n = 0; n < Nf; n++) rom[n] = starts(n);
+
+    logic [NfWidth-1:0] row_d, row_q;
+    logic [Pe*AccBits-1:0] row;
+    assign row_d = !rst_ni || row_q == NfWidth'(Nf - 1) ? '0 : row_q + 1'b1;
     always_ff @(posedge clk_i) begin
-      if (!rst_ni || result) begin
-        thr_addr_q <= thr_addr_d;
-        thr_q      <= rom[thr_addr_d];
+      if (!rst_ni || result) row_q <= row_d;
+    end
+    // A short ROM is merged into the accumulators' adders, a long one has an output register.
+    if (Nf <= 8) begin : gen_short
+      assign row = rom[row_q];
+    end else begin : gen_long
+      always_ff @(posedge clk_i) begin
+        if (!rst_ni || result) row <= rom[row_d];
       end
     end
-    for (genvar p = 0; p < int'(Pe); p++) begin : gen_compare
-      assign result_word[p] = ThrBits'(total[p]) >= thr_q[p*ThrBits+:ThrBits];
-    end
-  end else begin : gen_popcount
     for (genvar p = 0; p < int'(Pe); p++) begin : gen_out
-      assign result_word[p*OutBits+:OutBits] = OutBits'(total[p]);
+      assign start[p]       = row[p*AccBits+:AccBits];
+      assign result_word[p] = !total[p][AccBits-1];
+    end
+  end else begin : gen_sum
+    for (genvar p = 0; p < int'(Pe); p++) begin : gen_out
+      assign start[p] = '0;
+      assign result_word[p*OutBits+:OutBits] =
+          InBits == 1 ? OutBits'(total[p]) : OutBits'(signed'(total[p]));
     end
   end
 

@@ -52,7 +52,7 @@ def needed(top: str, files: list[Path]) -> list[Path]:
     return [file for file in files if file in wanted]
 
 
-def mvu(mw: int, mh: int, pe: int, simd: int, threshold: bool, in_bits: int = 1) -> Case:
+def mvu(mw: int, mh: int, pe: int, simd: int, *, threshold: bool, in_bits: int = 1) -> Case:
     """A matrix-vector unit; its thresholds reach from never to always."""
     rng = random.Random(f"{mw} {mh}")
     least, most = (0, mw) if in_bits == 1 else (-255 * mw, 255 * mw)
@@ -68,6 +68,28 @@ def mvu(mw: int, mh: int, pe: int, simd: int, threshold: bool, in_bits: int = 1)
         "HasThreshold": int(threshold),
         "OutBits": 1 if threshold else most.bit_length() + (in_bits > 1),
         "Thresholds": f"{mh * width}'h{packed:x}",
+    })  # fmt: skip
+
+
+def maker(width: int, lanes: int, interval: int) -> Case:
+    """An error maker."""
+    return Case("error_maker", {
+        "Width": width, "Lanes": lanes, "Interval": interval, "RunAhead": 16,
+    })  # fmt: skip
+
+
+def buffer(width: int, depth: int, lanes: int, interval: int, *, with_errors: bool = True) -> Case:
+    """A buffer memory."""
+    return Case("buffer_mem", {
+        "Width": width, "Depth": depth, "Lanes": lanes, "Interval": interval, "RunAhead": 16,
+        "WithErrors": int(with_errors),
+    })  # fmt: skip
+
+
+def pool(rows: int, columns: int, *, folds: int, pe: int, size: int = 2) -> Case:
+    """A max-pool of bits."""
+    return Case("bin_maxpool", {
+        "Rows": rows, "Columns": columns, "Folds": folds, "Pe": pe, "Size": size,
     })  # fmt: skip
 
 
@@ -137,17 +159,12 @@ CASES = [
     mvu(8, 18, 2, 1, threshold=True, in_bits=8),  # single pixels, a long ROM
     mvu(4, 1, 1, 4, threshold=True, in_bits=8),  # one output
     mvu(14, 4, 2, 7, threshold=False, in_bits=8),
-    *(
-        Case("bin_maxpool", {"Rows": r, "Columns": c, "Folds": f, "Pe": pe, "Size": size})
-        for r, c, f, pe, size in [
-            (4, 6, 2, 8, 2),
-            (5, 7, 3, 3, 2),
-            (2, 2, 1, 1, 2),
-            (3, 5, 1, 12, 2),
-            (7, 8, 2, 4, 3),
-            (4, 4, 4, 1, 4),
-        ]
-    ),  # fmt: skip
+    pool(4, 6, folds=2, pe=8),
+    pool(5, 7, folds=3, pe=3),
+    pool(2, 2, folds=1, pe=1),
+    pool(3, 5, folds=1, pe=12),
+    pool(7, 8, folds=2, pe=4, size=3),
+    pool(4, 4, folds=4, pe=1, size=4),
     *(
         Case("weight_mem", {"Width": width, "Depth": depth}, noise=False)
         for width, depth in [(5, 7), (40, 12), (64, 1), (100, 16)]

@@ -190,3 +190,23 @@ def popcount_layer(
     if thresholds is None:
         return agree
     return [int(count >= limit) for count, limit in zip(agree, thresholds, strict=True)]
+
+
+def pixel_layer(
+    inputs: Sequence[int], weights: Sequence[Sequence[int]], thresholds: Sequence[int] | None
+) -> list[int]:
+    """A first layer on pixels: their sum with weights of +1 (1) and -1 (0), and its threshold."""
+    sums = [sum(x if w else -x for x, w in zip(inputs, row, strict=True)) for row in weights]
+    if thresholds is None:
+        return sums
+    return [int(total >= limit) for total, limit in zip(sums, thresholds, strict=True)]
+
+
+def max_pool(bits_of_map: Sequence[Sequence[int]], size: int) -> list[list[int]]:
+    """The OR of the size x size windows of a map of words, rows of columns; the rest is cut off."""
+    rows, columns = len(bits_of_map) // size, len(bits_of_map[0]) // size
+    pooled = [[0] * columns for _ in range(rows)]
+    for y in range(rows * size):
+        for x in range(columns * size):
+            pooled[y // size][x // size] |= bits_of_map[y][x]
+    return pooled

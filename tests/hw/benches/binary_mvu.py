@@ -1,4 +1,4 @@
-"""binary_mvu: random weights, inputs and timing against a list model; resets and throughput."""
+"""binary_mvu, bits or pixels: random weights, inputs and timing against lists; resets, speed."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 import cocotb
 
 from tests.hw.benches.base import Bench, Sink, Source, equal, parameter
-from tests.hw.models import popcount_layer, word_of
+from tests.hw.models import pixel_layer, popcount_layer, word_of
 
 
 class MvuBench(Bench):
@@ -17,13 +17,17 @@ class MvuBench(Bench):
         super().__init__(dut)
         self.mw, self.mh = parameter("Mw"), parameter("Mh")
         self.pe, self.simd = parameter("Pe"), parameter("Simd")
-        self.out_bits = parameter("OutBits")
-        width = (self.mw + 1).bit_length()
+        self.in_bits, self.out_bits = parameter("InBits"), parameter("OutBits")
+        width = (
+            (self.mw + 1).bit_length()
+            if self.in_bits == 1
+            else (255 * self.mw + 1).bit_length() + 1
+        )
         packed = parameter("Thresholds")
-        self.thresholds = (
-            [packed >> n * width & (1 << width) - 1 for n in range(self.mh)]
-            if parameter("HasThreshold") else None
-        )  # fmt: skip
+        limits = [packed >> n * width & (1 << width) - 1 for n in range(self.mh)]
+        if self.in_bits == 8:
+            limits = [limit - (limit >> width - 1 << width) for limit in limits]
+        self.thresholds = limits if parameter("HasThreshold") else None
         self.source = Source(self, dut.in_data_i, dut.in_valid_i, dut.in_ready_o)
         self.sink = Sink(self, dut.out_data_o, dut.out_valid_o, dut.out_ready_i)
         self.expected: list[int] = []
@@ -49,18 +53,23 @@ class MvuBench(Bench):
 
     def send(self, frames: int) -> None:
         """Queues frames, some close to a row of weights, so that sums reach both ends."""
+        top = (1 << self.in_bits) - 1
+        layer = popcount_layer if self.in_bits == 1 else pixel_layer
         for _ in range(frames):
             row = self.rng.choice(self.weights)
             inputs = self.rng.choice([
-                [self.rng.getrandbits(1) for _ in range(self.mw)], row, [1 - bit for bit in row],
+                [self.rng.randint(0, top) for _ in range(self.mw)],
+                [self.rng.choice([0, top]) for _ in range(self.mw)],
+                [top * bit for bit in row], [top * (1 - bit) for bit in row],
             ])  # fmt: skip
             for start in range(0, self.mw, self.simd):
-                padding = self.rng.getrandbits(8) << self.simd & (1 << len(self.source.data)) - 1
-                self.source.queue.append(word_of(inputs[start : start + self.simd]) | padding)
-            outputs = popcount_layer(inputs, self.weights, self.thresholds)
+                part = inputs[start : start + self.simd]
+                used = self.simd * self.in_bits
+                padding = self.rng.getrandbits(8) << used & (1 << len(self.source.data)) - 1
+                self.source.queue.append(packed_word(part, self.in_bits) | padding)
+            outputs = layer(inputs, self.weights, self.thresholds)
             for start in range(0, self.mh, self.pe):
-                part = outputs[start : start + self.pe]
-                self.expected.append(sum(n << self.out_bits * i for i, n in enumerate(part)))
+                self.expected.append(packed_word(outputs[start : start + self.pe], self.out_bits))
 
     async def finish(self) -> None:
         """Waits for the outputs and compares them."""
@@ -73,6 +82,11 @@ class MvuBench(Bench):
         await self.reset()
         self.expected.clear()
         self.read = None
+
+
+def packed_word(values: list[int], width: int) -> int:
+    """The word of these numbers, lowest first; negative ones in two's complement."""
+    return sum((value & (1 << width) - 1) << width * i for i, value in enumerate(values))
 
 
 @cocotb.test()
@@ -111,8 +125,14 @@ async def test_full_throughput(dut: Any) -> None:
     await bench.finish()
     sf = bench.mw // bench.simd
     steps = len(bench.memory)
-    # Both ends counted: Sf + 6, one less with Sf = 1.
-    assert bench.sink.cycles[0] - begin + 1 == (sf + 6 if sf > 1 else 6)
+    # Both ends counted.
+    latency = sf + 5
+    if sf > 1 and bench.mh > bench.pe:
+        latency += 1  # of the buffer
+    if bench.in_bits == 8:
+        groups = -(-bench.simd // 3)
+        latency += ((groups - 1).bit_length() + 1) // 2  # of the adders behind the first
+    assert bench.sink.cycles[0] - begin + 1 == latency
     for number, cycle in enumerate(bench.sink.cycles):
         frame, output = divmod(number, bench.mh // bench.pe)
         assert cycle - bench.sink.cycles[0] == frame * steps + output * sf, "a bubble"
