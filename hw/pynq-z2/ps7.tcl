@@ -1,0 +1,64 @@
+# The processing system of the PYNQ-Z2, so that no board files need to be installed.
+#
+# PYNQ's boot image sets up memory, pins and clocks before any overlay is loaded. These values state
+# the same, so that the handover file is right and the design could also boot by itself.
+
+# DDR that the fabric can reach through S_AXI_HP0, in bytes.
+set ddr_bytes 0x20000000
+
+# Returns the configuration of processing_system7, as names and values without CONFIG.
+proc ps7_configuration {clock_mhz} {
+  return [list \
+    PCW_CRYSTAL_PERIPHERAL_FREQMHZ 50 \
+    PCW_APU_PERIPHERAL_FREQMHZ 650 \
+    PCW_PRESET_BANK0_VOLTAGE {LVCMOS 3.3V} \
+    PCW_PRESET_BANK1_VOLTAGE {LVCMOS 1.8V} \
+    \
+    PCW_UIPARAM_DDR_ENABLE 1 \
+    PCW_UIPARAM_DDR_PARTNO {MT41J256M16 RE-125} \
+    PCW_UIPARAM_DDR_BUS_WIDTH {16 Bit} \
+    PCW_UIPARAM_DDR_FREQ_MHZ 525 \
+    PCW_UIPARAM_DDR_BOARD_DELAY0 0.223 \
+    PCW_UIPARAM_DDR_BOARD_DELAY1 0.212 \
+    PCW_UIPARAM_DDR_BOARD_DELAY2 0.085 \
+    PCW_UIPARAM_DDR_BOARD_DELAY3 0.092 \
+    PCW_UIPARAM_DDR_DQS_TO_CLK_DELAY_0 0.040 \
+    PCW_UIPARAM_DDR_DQS_TO_CLK_DELAY_1 0.058 \
+    PCW_UIPARAM_DDR_DQS_TO_CLK_DELAY_2 -0.009 \
+    PCW_UIPARAM_DDR_DQS_TO_CLK_DELAY_3 -0.033 \
+    PCW_UIPARAM_DDR_TRAIN_DATA_EYE 1 \
+    PCW_UIPARAM_DDR_TRAIN_READ_GATE 1 \
+    PCW_UIPARAM_DDR_TRAIN_WRITE_LEVEL 1 \
+    \
+    PCW_QSPI_PERIPHERAL_ENABLE 1 \
+    PCW_QSPI_QSPI_IO {MIO 1 .. 6} \
+    PCW_QSPI_GRP_SINGLE_SS_ENABLE 1 \
+    PCW_QSPI_GRP_FBCLK_ENABLE 1 \
+    PCW_UART0_PERIPHERAL_ENABLE 1 \
+    PCW_UART0_UART0_IO {MIO 14 .. 15} \
+    PCW_ENET0_PERIPHERAL_ENABLE 1 \
+    PCW_ENET0_ENET0_IO {MIO 16 .. 27} \
+    PCW_ENET0_GRP_MDIO_ENABLE 1 \
+    PCW_ENET0_GRP_MDIO_IO {MIO 52 .. 53} \
+    PCW_ENET0_RESET_ENABLE 1 \
+    PCW_ENET0_RESET_IO {MIO 9} \
+    PCW_USB0_PERIPHERAL_ENABLE 1 \
+    PCW_USB0_USB0_IO {MIO 28 .. 39} \
+    PCW_USB0_RESET_ENABLE 1 \
+    PCW_USB0_RESET_IO {MIO 46} \
+    PCW_SD0_PERIPHERAL_ENABLE 1 \
+    PCW_SD0_SD0_IO {MIO 40 .. 45} \
+    PCW_SD0_GRP_CD_ENABLE 1 \
+    PCW_SD0_GRP_CD_IO {MIO 47} \
+    PCW_GPIO_MIO_GPIO_ENABLE 1 \
+    \
+    PCW_EN_CLK0_PORT 1 \
+    PCW_FPGA_FCLK0_ENABLE 1 \
+    PCW_FCLK0_PERIPHERAL_CLKSRC {IO PLL} \
+    PCW_FPGA0_PERIPHERAL_FREQMHZ $clock_mhz \
+    PCW_EN_RST0_PORT 1 \
+    PCW_USE_M_AXI_GP0 1 \
+    PCW_USE_S_AXI_HP0 1 \
+    PCW_S_AXI_HP0_DATA_WIDTH 64 \
+  ]
+}

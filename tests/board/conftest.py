@@ -1,0 +1,50 @@
+"""Bundles for the tests of this folder: those that were built, and copies to spoil."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hls.common import REPO
+
+BOARD = REPO / "hw" / "pynq-z2"
+_MAKEFILE = (REPO / "Makefile").read_text()
+BUNDLES = _MAKEFILE.split("NETWORKS := ")[1].split("\n")[0].split()
+"""The networks whose bundles `make test` has built."""
+
+# The board's scripts are programs in one folder, not a package.
+sys.path.insert(0, str(BOARD))
+
+_LEFT_OUT = shutil.ignore_patterns(
+    "obj_*", "*.so", "*.onnx", "*.data", "vivado", "board", ".*", "synth"
+)
+
+
+def copy_bundle(network: str, folder: Path) -> Path:
+    """Copy a bundle, without what the board does not need; its accel.json is free to be spoilt."""
+    target = folder / network
+    shutil.copytree(REPO / "build" / network, target, ignore=_LEFT_OUT)
+    return target
+
+
+@pytest.fixture(params=BUNDLES)
+def every_bundle(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    """A copy of each bundle in turn."""
+    return copy_bundle(request.param, tmp_path)
+
+
+@pytest.fixture
+def bundle(tmp_path: Path) -> Path:
+    """A copy of the smallest bundle."""
+    return copy_bundle(BUNDLES[0], tmp_path)
+
+
+def change(bundle: Path, **values: Any) -> None:
+    """Change entries of a bundle's accel.json."""
+    path = bundle / "accel.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | values))
