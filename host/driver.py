@@ -26,7 +26,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -41,11 +41,26 @@ MODES = ("off", "flip", "switch")
 FRAMES_A_TRANSFER = 1000
 """Images that one DMA transfer carries at most, unless its length register allows fewer."""
 
+PYNQ_VERSIONS = "3.0.1 and 3.1"
+"""The versions of pynq that this driver stands on, in words."""
+
+_PYNQ_VERSION = re.compile(r"3\.(0\.1|1(\.[0-9]+)?)\b")
 _BACKGROUND = re.compile(r"(zeros|ones|previous|random:[0-9]{1,10})\Z")
 _ZYNQ_FPGA_MANAGER = Path("/sys/class/fpga_manager/fpga0")
+_BOARD_NAME = Path("/proc/device-tree/chosen/pynq_board")  # of every PYNQ image
 _VIRTUAL_BOARD = "sim.board"
 _VIRTUAL_BOARD_SWITCH = "SPINFLOW_SIM"
 _DMA_RESET = 4
+
+
+class TapRecorder(Protocol):
+    """What a device has that shows layer boundaries: a simulator can, programmable logic cannot."""
+
+    def record(self) -> None:
+        """Record every tap from now on."""
+
+    def recorded(self) -> Mapping[str, npt.NDArray[Any]]:
+        """Return what was recorded since the last call, by tap: unsigned, shape (n, elements)."""
 
 
 class Rates(Protocol):
@@ -81,6 +96,25 @@ class Counts:
             self.err1 + other.err1,
             self.err0 + other.err0,
         )
+
+
+@dataclass(frozen=True)
+class Fact:
+    """A register that tells what is loaded, and what the bundle says that it reads."""
+
+    register: str
+    found: int
+    expected: int
+
+    def __str__(self) -> str:
+        # Sizes and numbers are read in decimal, identities and bit fields in hexadecimal.
+        form = "{:#x}" if self.register in ("ID", "BUILD_ID") or "INFO" in self.register else "{}"
+        found, expected = form.format(self.found), form.format(self.expected)
+        return f"{self.register} reads {found}, {expected} expected"
+
+
+def _register_name(name: str, memory: Memory | None) -> str:
+    return name if memory is None else f"{name} of {memory.name}"
 
 
 @dataclass(frozen=True)
@@ -173,6 +207,32 @@ def _import_device() -> None:
             ) from None
 
 
+def check_pynq(version: str) -> None:
+    """Raise DeviceError unless this version of pynq is one that the driver stands on."""
+    if not _PYNQ_VERSION.match(version):
+        raise DeviceError(
+            f"pynq {version} is installed here: this driver works with {PYNQ_VERSIONS}"
+        )
+
+
+def check_board(bundle: Bundle, found: str | None) -> None:
+    """Raise DeviceError if a bundle is made for another board than the one found, if any is."""
+    if found is not None and bundle.board and found.lower() != bundle.board.lower():
+        raise DeviceError(
+            f"{bundle.folder} is made for the board {bundle.board} ({bundle.part}), this is "
+            f"{found}: load a bundle that is made for it"
+        )
+
+
+def _board_name(device: Any) -> str | None:
+    """Return what a PYNQ image calls its board, or the device itself; None where neither does."""
+    try:
+        return _BOARD_NAME.read_text(encoding="ascii").strip("\0\n")
+    except OSError:
+        name: str | None = getattr(device, "board", None)
+        return name
+
+
 @contextmanager
 def _named(what: str) -> Iterator[None]:
     """Name the access in the error when the device does not answer it or answers with an error."""
@@ -188,18 +248,22 @@ class Accelerator:
     Args:
         bundle: the bundle to load.
         wait_s: seconds after which an access that has not answered is given up.
+        check: compare the registers that say what it is with the bundle.
 
     Raises:
-        DeviceError: what was loaded is not the accelerator of this bundle.
+        DeviceError: what was loaded is not the accelerator of this bundle, the bundle is for
+            another board, or pynq is of another version.
     """
 
-    def __init__(self, bundle: Bundle, wait_s: float = 60.0) -> None:
+    def __init__(self, bundle: Bundle, wait_s: float = 60.0, check: bool = True) -> None:
         self.bundle = bundle
         self.wait_s = wait_s
         self._registers = bundle.registers
         if bundle.overlay is None:
             raise DeviceError(f"{bundle.folder} was loaded without what runs it")
         self._pynq = _import_pynq()
+        check_pynq(self.pynq_version)
+        check_board(bundle, _board_name(self._pynq.Device.active_device))
         with _named(f"loading {bundle.overlay}"):
             try:
                 self._overlay = self._pynq.Overlay(str(bundle.overlay.resolve()))
@@ -212,12 +276,16 @@ class Accelerator:
                 )
         self._mmio = self._overlay.accel.mmio
         self._dma = self._overlay.dma
-        self._frames_limit = min(
-            FRAMES_A_TRANSFER, (2**bundle.length_bits - 1) // max(bundle.pixels, 4)
-        )
+        self._frames_limit = (2**bundle.length_bits - 1) // max(bundle.pixels, 4)
         self._images_buffer: Any = None
         self._labels_buffer: Any = None
-        self._check_identity()
+        if check:
+            for fact in self.facts():
+                if fact.found != fact.expected:
+                    raise DeviceError(
+                        f"{fact} by the bundle {bundle.folder}: another accelerator is loaded than "
+                        "the one it describes"
+                    )
         self.soft_reset()
 
     def __enter__(self) -> Accelerator:
@@ -240,26 +308,47 @@ class Accelerator:
         """What the results call it: ``board``, or ``rtl`` where a simulator is in its place."""
         return backend(self.bundle)
 
+    @property
+    def pynq_version(self) -> str:
+        """Version of pynq, as ``3.1.2``."""
+        return str(self._pynq.__version__)
+
+    @property
+    def taps(self) -> TapRecorder | None:
+        """What records the layer boundaries, None on a device that cannot show them."""
+        recorder = getattr(self._device, "library", None)
+        if callable(getattr(recorder, "record", None)):
+            return cast("TapRecorder", recorder)
+        return None
+
+    @property
+    def reports_bus_errors(self) -> bool:
+        """Whether a refused bus access comes back as an error, and does not stop the machine."""
+        return bool(self._device.has_capability("BUS_ERRORS"))
+
+    @property
+    def _device(self) -> Any:
+        return self._overlay.device
+
     # Registers
 
-    def _read(self, name: str) -> int:
-        with _named(f"reading {name}"):
-            return int(self._mmio.read(self._registers.globals[name]))
+    def read_register(self, name: str, memory: Memory | None = None) -> int:
+        """Read a register, of a memory where one is given."""
+        with _named(f"reading {_register_name(name, memory)}"):
+            return int(self._mmio.read(self._offset(name, memory)))
 
-    def _write(self, name: str, value: int) -> None:
-        with _named(f"writing {name}"):
-            self._mmio.write(self._registers.globals[name], int(value))
+    def write_register(self, name: str, value: int, memory: Memory | None = None) -> None:
+        """Write a register, of a memory where one is given."""
+        with _named(f"writing {_register_name(name, memory)}"):
+            self._mmio.write(self._offset(name, memory), int(value))
 
-    def _read_memory(self, memory: Memory, name: str) -> int:
-        with _named(f"reading {name} of {memory.name}"):
-            return int(self._mmio.read(self._registers.of_memory(memory.index, name)))
-
-    def _write_memory(self, memory: Memory, name: str, value: int) -> None:
-        with _named(f"writing {name} of {memory.name}"):
-            self._mmio.write(self._registers.of_memory(memory.index, name), int(value))
+    def _offset(self, name: str, memory: Memory | None) -> int:
+        if memory is None:
+            return self._registers.globals[name]
+        return self._registers.of_memory(memory.index, name)
 
     def _status(self, field: str) -> bool:
-        return bool(self._registers.extract("STATUS", field, self._read("STATUS")))
+        return bool(self._registers.extract("STATUS", field, self.read_register("STATUS")))
 
     def _wait(self, done: Callable[[], bool], what: str) -> None:
         limit = time.monotonic() + self.wait_s
@@ -271,36 +360,28 @@ class Accelerator:
         self._wait(lambda: self._status("idle"), "the accelerator (STATUS.idle)")
 
     def _command(self, field: str) -> None:
-        self._write("CONTROL", self._registers.field("CONTROL", field, 1))
+        self.write_register("CONTROL", self._registers.field("CONTROL", field, 1))
         self._wait(lambda: not self._status("busy"), f"CONTROL.{field} (STATUS.busy)")
 
-    def _check_identity(self) -> None:
+    def facts(self) -> Iterator[Fact]:
+        """Read the registers that say what is loaded, each with what the bundle says of it."""
         for name, expected in (
             ("ID", self._registers.identity),
             ("MAP_VERSION", MAP_VERSION),
             ("BUILD_ID", self.bundle.build_id),
             ("NUM_MEMORIES", len(self.bundle.memories)),
         ):
-            found = self._read(name)
-            if found != expected:
-                raise DeviceError(
-                    f"{name} reads {found:#x}, the bundle {self.bundle.folder} says {expected:#x}: "
-                    "another accelerator is loaded than the one it describes"
-                )
+            yield Fact(name, self.read_register(name), expected)
         for memory in self.bundle.memories:
-            word = self._read_memory(memory, "INFO")
-            found_facts = (
-                "buffer" if self._registers.extract("INFO", "kind", word) else "weights",
-                self._registers.extract("INFO", "layer", word),
-                self._read_memory(memory, "WIDTH"),
-                self._read_memory(memory, "DEPTH"),
-            )
-            facts = (memory.kind, memory.layer, memory.width, memory.depth)
-            if found_facts != facts:
-                raise DeviceError(
-                    f"memory {memory.index} is {found_facts} in the registers (kind, layer, width, "
-                    f"depth), the bundle {self.bundle.folder} says {facts}"
-                )
+            info = self._registers.field("INFO", "kind", 0 if memory.is_weights else 1)
+            info |= self._registers.field("INFO", "layer", memory.layer)
+            for name, expected in (
+                ("INFO", info),
+                ("WIDTH", memory.width),
+                ("DEPTH", memory.depth),
+            ):
+                label = _register_name(name, memory)
+                yield Fact(label, self.read_register(name, memory), expected)
 
     # What is asked of it
 
@@ -317,14 +398,15 @@ class Accelerator:
         self._command("snapshot")
         return Snapshot(
             memories={memory.name: self._counts(memory) for memory in self.bundle.memories},
-            frames=self._read("FRAMES_DONE"),
-            cycles=self._read("CYCLES_LO") | self._read("CYCLES_HI") << 32,
-            stalls=self._read("STALLS_LO") | self._read("STALLS_HI") << 32,
+            frames=self.read_register("FRAMES_DONE"),
+            cycles=self.read_register("CYCLES_LO") | self.read_register("CYCLES_HI") << 32,
+            stalls=self.read_register("STALLS_LO") | self.read_register("STALLS_HI") << 32,
         )
 
     def _counts(self, memory: Memory) -> Counts:
         written, switched, err1, err0 = (
-            self._read_memory(memory, f"{name}_LO") | self._read_memory(memory, f"{name}_HI") << 32
+            self.read_register(f"{name}_LO", memory)
+            | self.read_register(f"{name}_HI", memory) << 32
             for name in ("WRITTEN", "SWITCHED", "ERR1", "ERR0")
         )
         return Counts(written, switched, err1, err0)
@@ -361,7 +443,7 @@ class Accelerator:
             )
         if not 0 <= seed < 2**32:
             raise InputError(f"seed {seed}: must be a whole number from 0 to {2**32 - 1}")
-        self._configure(
+        self.configure(
             where,
             {"MODE": MODES.index(mode), "RATE1": threshold1, "RATE0": threshold0, "SEED": seed},
         )
@@ -372,23 +454,28 @@ class Accelerator:
         """Set the errors of one memory from a write condition of ``model.mtj``."""
         self.set_errors(memory, mode, condition.rate1, condition.rate0, seed)
 
-    def _configure(self, memory: Memory, settings: Mapping[str, int]) -> None:
+    def configure(self, memory: Memory, settings: Mapping[str, int]) -> None:
+        """Write some of a memory's MODE, RATE1, RATE0 and SEED; restarts its random stream.
+
+        Raises:
+            DeviceError: the accelerator was not idle and refused.
+        """
         self._wait_idle()
-        self._write("STATUS", self._registers.field("STATUS", "refused", 1))
+        self.write_register("STATUS", self._registers.field("STATUS", "refused", 1))
         for name, value in settings.items():
-            self._write_memory(memory, name, value)
+            self.write_register(name, value, memory)
         if self._status("refused"):
             raise DeviceError(f"the accelerator was not idle and refused settings of {memory.name}")
 
     def errors(self, memory: str) -> tuple[str, float, float, int]:
         """Return mode, rate1, rate0 and seed of one memory, as the registers hold them."""
         where = self.bundle.memory(memory)
-        code = self._registers.extract("MODE", "value", self._read_memory(where, "MODE"))
+        code = self._registers.extract("MODE", "value", self.read_register("MODE", where))
         return (
             MODES[code] if code < len(MODES) else f"code {code}",
-            rates.rate(self._read_memory(where, "RATE1")),
-            rates.rate(self._read_memory(where, "RATE0")),
-            self._read_memory(where, "SEED"),
+            rates.rate(self.read_register("RATE1", where)),
+            rates.rate(self.read_register("RATE0", where)),
+            self.read_register("SEED", where),
         )
 
     def write_weights(
@@ -429,57 +516,79 @@ class Accelerator:
         for memory in chosen:
             before = background_words(memory, background)
             if before is not None:
-                mode = self._read_memory(memory, "MODE")
-                self._configure(memory, {"MODE": MODES.index("off")})
-                self._store(memory, before)
-                self._configure(memory, {"MODE": mode})
+                mode = self.read_register("MODE", memory)
+                self.configure(memory, {"MODE": MODES.index("off")})
+                self.store(memory, before)
+                self.configure(memory, {"MODE": mode})
             else:
                 # The stream starts again, whatever was written since the errors were set.
-                self._configure(memory, {"MODE": self._read_memory(memory, "MODE")})
+                self.configure(memory, {"MODE": self.read_register("MODE", memory)})
         self.clear()
         for memory in chosen:
-            self._store(memory, given[memory.name])
+            self.store(memory, given[memory.name])
         self._wait_idle()
         counts = self.snapshot().memories
         self.soft_reset()
         return {memory.name: counts[memory.name] for memory in chosen}
 
-    def _store(self, memory: Memory, words: Words) -> None:
+    def store(self, memory: Memory, words: Words, addresses: Sequence[int] | None = None) -> None:
+        """Write words of a weight memory, as errors are set, and nothing else.
+
+        Neither stream nor counters are restarted, and words that the accelerator has prefetched
+        stay until the next soft reset: see :meth:`write_weights` for the whole of it.
+
+        Args:
+            memory: the memory.
+            words: uint32, shape (n, segments).
+            addresses: where each goes, in this order; words 0 to n - 1 if not given.
+        """
         # Words go out in order, least significant segment first: the random stream counts so.
-        first, step = memory.base // 4, memory.stride // 4
         array = self._mmio.array
+        self._wait_idle()
         with _named(f"writing the weights of {memory.name}"):
-            if step == memory.segments:
-                array[first : first + memory.depth * step] = words.reshape(-1)
+            if addresses is None and memory.stride == 4 * memory.segments:
+                first = memory.base // 4
+                array[first : first + words.size] = words.reshape(-1)
             else:
-                for number, word in enumerate(words):
-                    at = first + number * step
+                for address, word in zip(addresses or range(len(words)), words, strict=True):
+                    at = (memory.base + address * memory.stride) // 4
                     array[at : at + memory.segments] = word
         self._wait_idle()
 
-    def read_weights(self, memory: str) -> Words:
-        """Read a weight memory back: uint32, shape (depth, segments)."""
+    def read_weights(self, memory: str, addresses: Sequence[int] | None = None) -> Words:
+        """Read a weight memory back.
+
+        Args:
+            memory: its name.
+            addresses: the words that are read, all of them if not given.
+
+        Returns:
+            uint32, shape (words, segments).
+        """
         where = self.bundle.memory(memory)
         if not where.is_weights:
             raise InputError(f"{memory} holds no weights")
         self._wait_idle()
-        first, step = where.base // 4, where.stride // 4
-        window = self._mmio.array[first : first + where.depth * step]
-        # The gap behind a word whose segments do not fill its stride is in no window.
-        parts = (
-            [window]
-            if step == where.segments
-            else [window[at : at + where.segments] for at in range(0, where.depth * step, step)]
-        )
+        array, first, step = self._mmio.array, where.base // 4, where.stride // 4
         with _named(f"reading the weights of {memory}"):
-            words = np.concatenate([np.array(part, dtype=np.uint32) for part in parts])
-        return words.reshape(where.depth, where.segments)
+            if addresses is None and step == where.segments:
+                words = np.array(array[first : first + where.depth * step], dtype=np.uint32)
+            else:
+                # The gap behind a word whose segments do not fill its stride is in no window.
+                starts = (first + n * step for n in addresses or range(where.depth))
+                words = np.concatenate(
+                    [np.array(array[at : at + where.segments], dtype=np.uint32) for at in starts]
+                )
+        return words.reshape(-1, where.segments)
 
-    def run(self, images: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
+    def run(
+        self, images: npt.NDArray[Any], transfer: int = FRAMES_A_TRANSFER
+    ) -> npt.NDArray[np.uint8]:
         """Classify images.
 
         Args:
             images: uint8, shape (n, pixels) or (n, *input shape), n at least 1.
+            transfer: images that one DMA transfer carries, at most.
 
         Returns:
             Labels, uint8, shape (n,).
@@ -489,12 +598,25 @@ class Accelerator:
             DeviceError: a transfer did not finish, or a label is not below the classes.
         """
         frames = self._frames(images)
-        self._allocate(min(len(frames), self._frames_limit))
+        limit = min(transfer, self._frames_limit)
+        self._allocate(min(len(frames), limit))
         labels = np.empty(len(frames), np.uint8)
-        for start in range(0, len(frames), self._frames_limit):
-            batch = frames[start : start + self._frames_limit]
+        for start in range(0, len(frames), limit):
+            batch = frames[start : start + limit]
             labels[start : start + len(batch)] = self._transfer(batch)
         return labels
+
+    def begin_frame(self) -> None:
+        """Send the first four bytes of a frame: not idle until the next soft reset."""
+        self._wait_idle()
+        self._allocate(1)
+        self._dma.sendchannel.transfer(self._images_buffer, nbytes=4)
+        self._finish(self._dma.sendchannel, "the DMA sending 4 bytes")
+
+    @property
+    def idle(self) -> bool:
+        """Whether no frame and no write of weights is under way."""
+        return self._status("idle")
 
     def _frames(self, images: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
         shape = self.bundle.input_shape
@@ -502,8 +624,10 @@ class Accelerator:
             found = images.dtype if isinstance(images, np.ndarray) else type(images).__name__
             raise InputError(f"images must be a uint8 array (pixels 0 to 255), not {found}")
         if not len(images.shape) or images.shape[1:] not in (shape, (self.bundle.pixels,)):
+            flat = "" if len(shape) == 1 else f" or (n, {self.bundle.pixels})"
             raise InputError(
-                f"images must have shape (n, {', '.join(map(str, shape))}), not {images.shape}"
+                f"images must have shape (n, {', '.join(map(str, shape))}){flat}, not "
+                f"{images.shape}"
             )
         if not len(images):
             raise InputError("no images: at least one is needed")
@@ -512,7 +636,7 @@ class Accelerator:
     def _allocate(self, frames: int) -> None:
         if self._images_buffer is None or len(self._images_buffer) < frames:
             self.close()
-            device = self._overlay.device
+            device = self._device
             self._images_buffer = self._pynq.allocate(
                 (frames, self.bundle.pixels), dtype=np.uint8, target=device
             )
@@ -521,7 +645,7 @@ class Accelerator:
     def _transfer(self, batch: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
         count = len(batch)
         self._wait_idle()
-        self._write("FRAMES_PER_TRANSFER", count)
+        self.write_register("FRAMES_PER_TRANSFER", count)
         self._images_buffer[:count] = batch
         # pynq's channels flush before sending and invalidate after receiving. The receiver is
         # started first, so that no label waits in the accelerator for it.

@@ -62,17 +62,15 @@ def emulate_background(emulator: Emulator, bundle: Bundle, background: str) -> N
 
 @pytest.mark.parametrize("transfer", [1000, 7])
 def test_without_errors_the_labels_are_finns(
-    accelerator: Accelerator, golden: Any, transfer: int, monkeypatch: pytest.MonkeyPatch
+    accelerator: Accelerator, golden: Any, transfer: int
 ) -> None:
-    monkeypatch.setattr(driver, "FRAMES_A_TRANSFER", transfer)
     images, labels = golden
-    with Accelerator(accelerator.bundle) as fresh:
-        fresh.write_weights()
-        assert fresh.run(images[:IMAGES]).tolist() == labels[:IMAGES].tolist()
-        square = images[:5].reshape((5, *accelerator.bundle.input_shape))
-        assert fresh.run(square).tolist() == labels[:5].tolist()
-        assert fresh.snapshot().frames == IMAGES + 5
-        assert fresh.snapshot().stalls == 0
+    accelerator.write_weights()
+    assert accelerator.run(images[:IMAGES], transfer).tolist() == labels[:IMAGES].tolist()
+    square = images[:5].reshape((5, *accelerator.bundle.input_shape))
+    assert accelerator.run(square).tolist() == labels[:5].tolist()
+    assert accelerator.snapshot().frames == IMAGES + 5
+    assert accelerator.snapshot().stalls == 0
 
 
 @pytest.mark.parametrize("setting", SETTINGS)
@@ -256,8 +254,42 @@ def test_other_memories_than_the_registers_say_are_refused(
     changed_bundle: Callable[..., Path],
 ) -> None:
     described = load(changed_bundle(lambda d: d["memories"][4].update(depth=63)))
-    with pytest.raises(DeviceError, match=r"memory 4 is .*64.* in the registers"):
+    with pytest.raises(DeviceError, match=r"DEPTH of fc0\.buffer reads 64, 63 expected by the bun"):
         Accelerator(described)
+
+
+@pytest.mark.parametrize("version", ["2.7.0", "3.0.0", "3.0.10", "3.2", "4.0.1", ""])
+def test_another_pynq_is_refused_with_those_that_work(
+    bundle: Bundle, monkeypatch: pytest.MonkeyPatch, version: str
+) -> None:
+    import pynq
+
+    monkeypatch.setattr(pynq, "__version__", version)
+    with pytest.raises(DeviceError, match=rf"pynq {version} is .* works with 3\.0\.1 and 3\.1$"):
+        Accelerator(bundle)
+
+
+@pytest.mark.parametrize("version", ["3.0.1", "3.1", "3.1.0", "3.1.2"])
+def test_the_pynq_of_both_images_is_taken(version: str) -> None:
+    driver.check_pynq(version)
+
+
+def test_a_bundle_for_another_board_is_refused(
+    bundle: Bundle, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    name = tmp_path / "pynq_board"  # as of a device tree: a string and its final 0
+    monkeypatch.setattr(driver, "_BOARD_NAME", name)
+    name.write_bytes(b"ZCU104\0")
+    with pytest.raises(DeviceError, match=r"made for the board Pynq-Z2 \(xc7z.*, this is ZCU104"):
+        Accelerator(bundle)
+    name.write_bytes(b"Pynq-Z2\0")
+    Accelerator(bundle).close()
+
+
+def test_a_device_may_say_what_board_it_is(bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(type(board()), "board", "Pynq-Z1", raising=False)
+    with pytest.raises(DeviceError, match=r"tfc-mnist is made for .*Pynq-Z2.*, this is Pynq-Z1"):
+        Accelerator(bundle)
 
 
 def test_a_register_that_never_answers_is_named(accelerator: Accelerator) -> None:
