@@ -50,7 +50,7 @@ from host.__main__ import Parser, add_sweep_options, finish, run_sweeps
 from host.bundle import Bundle, Memory, Registers, Words, check_words
 from host.driver import Counts, Snapshot, background_words
 from host.errors import HostError
-from host.images import TestSet, mnist_test
+from host.images import TestSet, images_for, images_of
 from host.results import Row
 from host.sweep import Bench, Measure, Measured, Trial, identity
 from sim.bundle import read_description
@@ -81,12 +81,6 @@ class SoftwareAccelerator:
         self.bundle = bundle
         self.backend = backend
         self._engine = engine
-        # Only the evaluator can leave the layers' boundaries out.
-        self._run: Callable[[npt.NDArray[Any]], npt.NDArray[Any]] = (
-            (lambda images: engine.run(images)[0])
-            if backend == "emulator"
-            else (lambda images: engine.run(images, taps=False)[0])
-        )
         self._frames = 0
         # What the registers hold, so that a background can be written between.
         self._settings = {memory.name: ("off", 0, 0, 0) for memory in bundle.memories}
@@ -133,7 +127,7 @@ class SoftwareAccelerator:
 
     def run(self, images: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
         """Classify images, uint8, shape (n, pixels); labels, uint8, shape (n,)."""
-        labels = self._run(images)
+        labels = self._engine.run(images, taps=False)[0]
         self._frames += len(labels)
         return labels.astype(np.uint8)
 
@@ -256,11 +250,6 @@ def bundle_of(name: str, engine: Any) -> Bundle:
     )  # fmt: skip
     weights = {m.name: engine.weights(m.layer) for m in memories if m.is_weights}
     digest = hashlib.sha256(b"".join(weights[name].tobytes() for name in sorted(weights)))
-    layers = [
-        {"name": m.name.rpartition(".")[0], "op": "mvu"}
-        for m in sorted(memories, key=lambda m: m.layer)
-        if m.is_weights
-    ]
     shape = tuple(engine.network.shape)
     return Bundle(
         folder=Path(name),
@@ -272,7 +261,7 @@ def bundle_of(name: str, engine: Any) -> Bundle:
         classes=0,
         length_bits=0,
         software_accuracy=math.nan,
-        layers=layers,
+        layers=engine.description["layers"],
         registers=Registers(0, {}, {}, 0, 0, {}),
         memories=memories,
         weights=weights,
@@ -522,7 +511,6 @@ def _connected(address: str) -> Iterator[Any]:
 def run(options: argparse.Namespace) -> None:
     """Run a sweep in software, or the rest of it, and write its report."""
     plan = grids.from_options(options)
-    tests = mnist_test(plan.images, options.data_dir, plan.image_seed)
     if options.workers is not None and options.workers < 1:
         raise SweepError(f"{options.workers} workers: at least 1 is needed")
     workers = options.workers or os.cpu_count() or 1
@@ -530,14 +518,9 @@ def run(options: argparse.Namespace) -> None:
         with _connected(options.scheduler):
             pass  # nothing is written for a cluster that is not there
     sweeps = []
-    for job in _jobs_of(plan, tests, options.backend):
+    jobs = _jobs_of(plan, options.data_dir, options.backend)
+    for job in jobs:
         bundle = job.device(1).bundle
-        if tests.images.shape[1] != bundle.pixels:
-            raise SweepError(
-                f"{bundle.network} takes images of {bundle.pixels} pixels, those of the test set "
-                f"have {tests.images.shape[1]}"
-            )
-        trials = plan.trials(bundle)
         measure = (
             on_cluster(job, options.scheduler)
             if options.scheduler is not None
@@ -545,21 +528,32 @@ def run(options: argparse.Namespace) -> None:
             if workers > 1
             else in_this_process(job)
         )
-        sweeps.append((identity(bundle, tests, options.backend), trials, measure))
-    run_sweeps(plan, tests, sweeps, options.out, options.set_aside)
+        of = identity(bundle, job.tests, options.backend)
+        sweeps.append((of, plan.trials(bundle), measure))
+    run_sweeps(plan, [job.tests for job in jobs], sweeps, options.out, options.set_aside)
 
 
-def _jobs_of(plan: grids.Grid, tests: TestSet, backend: str) -> list[Job]:
+def _jobs_of(plan: grids.Grid, data_dir: Path | None, backend: str) -> list[Job]:
     """Return a job for each network of a grid: of its bundle, else of the zoo."""
     found = []
     for place, folder in enumerate(plan.bundles):
         name = plan.networks[place] if place < len(plan.networks) else ""
         trained = name and (REPOSITORY / "model" / "zoo" / f"{name}.safetensors").is_file()
         if trained and not (folder / "accel.json").is_file():
+            from model.networks import network
+
+            dataset = network(name).dataset
+            tests = images_of(dataset, plan.images, data_dir, plan.image_seed)
             found.append(job_of_network(name, tests, backend))
         else:
-            found.append(job_of_bundle(plan.folders()[place], tests, backend))
-    return found or [job_of_bundle(folder, tests, backend) for folder in plan.folders()]
+            names = plan.networks[place : place + 1]
+            (there,) = replace(plan, networks=names, bundles=(folder,)).folders()
+            bundle = bundles.load(there, runnable=False)
+            tests = images_for(bundle, plan.images, data_dir, plan.image_seed)
+            found.append(job_of_bundle(there, tests, backend))
+    if not found:
+        plan.folders()  # says what is missing
+    return found
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -567,7 +561,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = Parser(prog="python -m sim.sweep", description=run.__doc__)
     add_sweep_options(parser)
     parser.add_argument(
-        "--data-dir", type=Path, help="folder with MNIST's IDX files (default: the cache)"
+        "--data-dir", type=Path, help="folder of the data set's files (default: the cache)"
     )
     parser.add_argument(
         "--backend",

@@ -18,6 +18,7 @@ from sim.evaluator import kernels
 from sim.evaluator.memory import STREAMS, Memory, Workers
 from sim.evaluator.network import (
     Conv,
+    Label,
     Linear,
     MaxPool,
     Network,
@@ -41,7 +42,7 @@ class Evaluator(MemoryOperations[Memory]):
     """The accelerator of a network, fast. Memories go by their index; weights start as 0.
 
     Attributes:
-        description: a bundle's accel.json; for another network `network` and `memories` of it.
+        description: a bundle's accel.json; for another network the part that software reads.
         memories: with kind, layer, depth, width, and their bits.
     """
 
@@ -62,10 +63,8 @@ class Evaluator(MemoryOperations[Memory]):
         self.network = network
         self._workers = Workers(threads)
         steps = plan(network)
-        products = [step for step in steps if isinstance(step.layer, Linear | Conv)]
-        stored = [step for step in steps if buffer_of(step.layer, step.result) is not None]
         if description is None:
-            description = _describe(network, products, stored)
+            description = _describe(network, steps)
         self.description = description
         self.memories = [Memory(entry, stream, self._workers) for entry in description["memories"]]
         weights = {m.layer: m for m in self.memories if m.kind == "weights"}
@@ -396,45 +395,62 @@ class _Product(_Stage):
         return padded
 
 
-def _describe(network: Network, products: list[Step], stored: list[Step]) -> dict[str, Any]:
-    """The memories of a network without a bundle: weights in layer order, then buffers."""
-    memories: list[dict[str, Any]] = []
-    layer = -1
-    numbers: dict[str, int] = {}
-    for step in plan(network):
-        # A pool belongs to the weight layer before it.
-        layer += isinstance(step.layer, Linear | Conv)
-        numbers[step.layer.name] = max(layer, 0)
-    for step in products:
-        assert isinstance(step.layer, Linear | Conv)
-        folding = folding_of(step.layer)
-        width = folding.pe * folding.simd
-        memories.append(
-            {
-                "index": len(memories),
-                "name": f"{step.layer.name}.weights",
-                "kind": "weights",
-                "layer": numbers[step.layer.name],
-                "width": width,
-                "depth": step.layer.weights.size // width,
-                "segments": -(-width // 32),
-            }
-        )
-    for step in stored:
-        buffer = buffer_of(step.layer, step.result)
-        assert buffer is not None
-        memories.append(
-            {
-                "index": len(memories),
-                "name": f"{step.layer.name}.buffer",
-                "kind": "buffer",
-                "layer": numbers[step.layer.name],
-                "width": buffer.width,
-                "depth": buffer.depth,
-            }
-        )
+def _describe(network: Network, steps: list[Step]) -> dict[str, Any]:
+    """A network without a bundle as accel.json describes one, as far as software reads it."""
+    layers: list[dict[str, Any]] = []
+    weights: list[dict[str, Any]] = []
+    buffers: list[dict[str, Any]] = []
+    for step in steps:
+        layer = step.layer
+        entry: dict[str, Any] = {
+            "name": layer.name,
+            "op": _OPERATIONS[type(layer)],
+            "shape": list(step.result),
+        }
+        layers.append(entry)
+        if isinstance(layer, Linear | Conv):
+            folding = folding_of(layer)
+            width = folding.pe * folding.simd
+            weights.append(
+                {
+                    "name": f"{layer.name}.weights",
+                    "kind": "weights",
+                    "layer": len(weights),
+                    "width": width,
+                    "depth": layer.weights.size // width,
+                    "segments": -(-width // 32),
+                }
+            )
+            entry["weights"] = weights[-1]["layer"]
+        buffer = buffer_of(layer, step.result)
+        if buffer is not None:
+            # A pool belongs to the weight layer before it.
+            number = max(len(weights) - 1, 0)
+            buffers.append(
+                {
+                    "name": f"{layer.name}.buffer",
+                    "kind": "buffer",
+                    "layer": number,
+                    "width": buffer.width,
+                    "depth": buffer.depth,
+                }
+            )
+    memories = [{"index": index, **memory} for index, memory in enumerate(weights + buffers)]
+    numbers = {memory["name"]: memory["index"] for memory in memories}
+    for entry in layers:
+        entry["buffer"] = numbers.get(f"{entry['name']}.buffer")
     return {
         "network": network.name,
         "input": {"shape": list(network.shape), "type": "UINT8"},
+        "layers": layers,
         "memories": memories,
     }
+
+
+_OPERATIONS = {
+    PixelThreshold: "threshold",
+    Linear: "mvu",
+    Conv: "mvu",
+    MaxPool: "max_pool",
+    Label: "label_select",
+}

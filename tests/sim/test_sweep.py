@@ -12,15 +12,26 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from distributed import LocalCluster
 
 import sim.sweep
 from host import bundle as bundles
-from host.images import mnist_test
+from host.images import TestSet, mnist_test
+from host.points import point_of_rate
 from host.results import Row, read
-from host.sweep import Bench
-from sim.sweep import SweepError, job_of_bundle, job_of_network, main
+from host.sweep import Bench, grid
+from sim.evaluator import Conv, Label, Linear, MaxPool, Network
+from sim.sweep import (
+    Job,
+    SweepError,
+    in_processes,
+    in_this_process,
+    job_of_bundle,
+    job_of_network,
+    main,
+)
 
 REPOSITORY = Path(__file__).parents[2]
 BUNDLE = REPOSITORY / "build" / "tfc-mnist"
@@ -162,6 +173,46 @@ def test_a_network_without_a_bundle_is_swept_from_the_zoo(
                      if row.rate == 0 and row.memory == "buffers"}  # fmt: skip
     assert {row.memory for row in rows} == {"fc1", "buffers"}
     assert all(row.errors > 0 for row in rows if row.rate > 0)
+
+
+def small_network() -> Network:
+    """A convolutional network of the evaluator without a bundle."""
+    generator = np.random.default_rng(7)
+
+    def bits(*shape: int) -> np.ndarray:
+        return generator.integers(0, 2, shape, dtype=np.uint8)
+
+    layers = (
+        Conv("conv0", bits(8, 3, 3, 3), np.zeros(8, np.int32)),
+        MaxPool("pool0", buffer=True),
+        Conv("conv1", bits(16, 2, 1, 8), np.full(16, 8), buffer=True),
+        Linear("fc0", bits(24, 64), np.full(24, 32), buffer=True),
+        Linear("fc1", bits(3, 24)),
+        Label(),
+    )
+    return Network("small", (8, 6, 3), layers)
+
+
+def test_a_convolutional_network_is_swept() -> None:
+    """Here and in worker processes, by names of layers, pools and memories."""
+    network = small_network()
+    generator = np.random.default_rng(2)
+    images = generator.integers(0, 256, (40, int(np.prod(network.shape))), dtype=np.uint8)
+    labels = generator.integers(0, 3, 40, dtype=np.uint8)
+    job = Job({}, network, "small", TestSet(images, labels, "40 random images"), "evaluator")
+    bundle = job.device(1).bundle
+    points = [point_of_rate(0.0), point_of_rate(0.2)]
+    trials = grid(
+        bundle, selections=["weights", "pool0", "conv*.buffer", "fc0"], modes=["switch"],
+        points=points, backgrounds=["random:1"], repeats=2, seed=5,
+    )  # fmt: skip
+    rows = [row for row, _ in in_this_process(job)(trials)]
+    assert [row for row, _ in in_processes(job, 2)(trials)] == rows
+    frames = len(images)
+    written = {row.memory: row.bits_written for row in rows}
+    assert written["pool0"] == frames * 3 * 2 * 8
+    assert written["conv*.buffer"] == frames * 2 * 2 * 16
+    assert all((row.errors > 0) == (row.rate > 0) for row in rows)
 
 
 def test_several_networks_have_a_file_each(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
