@@ -24,12 +24,13 @@ import numpy.typing as npt
 from hls import folding
 from hls.common import BUILD, REPO, BuildError, sha256_file
 
-FORMAT = 1
+FORMAT = 2
 REGISTERS = BUILD / "regs"
 REGISTER_SOURCES = (REPO / "hw" / "regs" / "spinflow.rdl", REPO / "hw" / "regs" / "generate.py")
 TOOLS = ("finn-plus", "qonnx", "peakrdl-regblock")
 
 GOLDEN_IMAGES = 32
+CONVOLUTION_IMAGES = 8
 GOLDEN_SEED = 20190401
 
 
@@ -114,7 +115,9 @@ def _make(
 
     network = source.name
     board = hwh.read_board()
-    finn = flow.run(source / "model.onnx", finn_folder, board["board"], cycles)
+    finn = flow.run(
+        source / "model.onnx", finn_folder, board["board"], cycles, resources=board["resources"]
+    )
     plan = design.plan(
         finn.dataflow,
         control_bytes=registers["size"],
@@ -125,7 +128,11 @@ def _make(
     stitch.write(plan, build_id, network, REGISTERS, work / "rtl")
     finn.hardware.save(str(work / golden.HARDWARE_MODEL))
     np.savez(work / "arrays.npz", **plan.arrays)  # type: ignore[arg-type]
-    images = _golden_images(plan.pixels, int(plan.arrays["threshold.input"][0]))
+    threshold = plan.arrays.get("threshold.input")
+    if threshold is None:
+        images = _natural_images(plan.shape)
+    else:
+        images = _golden_images(plan.pixels, int(threshold[0]))
     edges = golden.execute(finn.hardware, {tap.name: tap.edge for tap in plan.taps}, images)
     np.savez(
         work / "golden.npz",
@@ -147,7 +154,7 @@ def _make(
         "address_map": board["address_map"],
         "dma": board["dma"],
         "input": {
-            "shape": [plan.pixels],
+            "shape": list(plan.shape),
             "type": "UINT8",
             "bytes_per_frame": plan.pixels,
             "word_bits": 32,
@@ -155,6 +162,7 @@ def _make(
         "output": {"type": "label", "classes": plan.layers[-1]["classes"], "word_bits": 32},
         "accuracy": {"software": trained["accuracy"], "images": trained["images"]},
         "cycles_per_frame": plan.cycles_per_frame,
+        "folding": finn.folding.as_json(),
         "layers": plan.layers,
         "memories": memories,
         "taps": [vars(tap) for tap in plan.taps],
@@ -195,6 +203,29 @@ def _golden_images(pixels: int, threshold: int) -> npt.NDArray[np.uint8]:
     light_values = random.integers(threshold, 256, light.shape) if threshold < 256 else dark_values
     images = np.where(light, light_values, dark_values)
     return images.astype(np.uint8)
+
+
+def _natural_images(shape: tuple[int, ...]) -> npt.NDArray[np.uint8]:
+    """Return images with the large and small shapes of photographs: slopes, patches, edges, noise.
+
+    The first two are all dark and all light. Args: shape is (rows, columns, channels).
+    """
+    random = np.random.default_rng(GOLDEN_SEED)
+    rows, columns, channels = shape
+    y, x = np.mgrid[0:rows, 0:columns] / max(rows, columns)
+    images = [np.zeros(shape), np.full(shape, 255.0)]
+    while len(images) < CONVOLUTION_IMAGES:
+        slope = random.uniform(-150, 150, (2, channels))
+        image = random.uniform(0, 255, channels) + y[..., None] * slope[0] + x[..., None] * slope[1]
+        for _ in range(int(random.integers(1, 6))):
+            angle = random.uniform(0, 2 * np.pi)
+            across = (y - random.random()) * np.sin(angle) + (x - random.random()) * np.cos(angle)
+            disc = np.hypot(y - random.random(), x - random.random()) < random.uniform(0.05, 0.4)
+            inside = disc if random.random() < 0.5 else np.abs(across) < random.uniform(0.02, 0.2)
+            image[inside] = random.uniform(0, 255, channels)
+        images.append(image + random.normal(0, random.uniform(0, 30), shape))
+    stack = np.clip(np.rint(np.stack(images)), 0, 255).astype(np.uint8)
+    return stack.reshape(len(images), -1)
 
 
 def _replace(out: Path, work: Path, accel: dict[str, Any]) -> None:

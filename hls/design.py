@@ -18,6 +18,7 @@ from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.custom_op.registry import getCustomOp
 
 from hls.common import BuildError
+from hls.flow import weight_layers
 from hls.layout import pack_weights, segments_of, stride_of
 
 WINDOWS_START = 0x10000
@@ -25,6 +26,15 @@ WINDOWS_START = 0x10000
 
 PIXELS = "pixels"
 """Name of the stream that accel_shell hands to the first stage."""
+
+
+BOUNDARIES = (
+    hls.ops.Thresholding_rtl,
+    hls.ops.MVAU_rtl,
+    hls.ops.BinaryMaxPool_rtl,
+    hls.ops.MRAMBuffer_rtl,
+    hls.ops.LabelSelect_rtl,
+)
 
 
 @dataclass(frozen=True)
@@ -41,8 +51,8 @@ class Stage:
 
     @property
     def is_boundary(self) -> bool:
-        """Whether the stream it writes is a layer boundary: all but those of width converters."""
-        return not isinstance(self.op, hls.ops.StreamingDataWidthConverter_rtl)
+        """Whether the stream it writes is a layer boundary, a map or the label."""
+        return isinstance(self.op, BOUNDARIES)
 
     @property
     def out_bits(self) -> int:
@@ -55,16 +65,12 @@ class WeightMemory:
     """The memory of a layer's weights and its window on the AXI-Lite slave (bytes)."""
 
     index: int
+    name: str
     layer: int
     width: int
     depth: int
     edge: str
     base: int
-
-    @property
-    def name(self) -> str:
-        """Name in accel.json."""
-        return f"fc{self.layer}.weights"
 
     def as_json(self) -> dict[str, Any]:
         """Return the entry of accel.json."""
@@ -87,17 +93,14 @@ class BufferMemory:
     """The memory of a layer's feature map."""
 
     index: int
+    name: str
     layer: int
     width: int
     depth: int
     edge: str
     lanes: int
+    interval: int
     run_ahead: int
-
-    @property
-    def name(self) -> str:
-        """Name in accel.json."""
-        return f"fc{self.layer}.buffer"
 
     def as_json(self) -> dict[str, Any]:
         """Return the entry of accel.json."""
@@ -110,6 +113,7 @@ class BufferMemory:
             "depth": self.depth,
             "edge": self.edge,
             "lanes": self.lanes,
+            "interval": self.interval,
             "run_ahead": self.run_ahead,
         }
 
@@ -136,7 +140,7 @@ class Design:
         weights, buffers: the memories, each in layer order; weights come first in numbering.
         taps: in the order of the data.
         layers: the entry `layers` of accel.json.
-        pixels: inputs a frame.
+        shape: of an input frame, (pixels,) or (rows, columns, channels).
         cycles_per_frame: most cycles that any stage takes for a frame.
         address_width: bits of the AXI-Lite address.
         arrays: what arrays.npz holds.
@@ -148,10 +152,15 @@ class Design:
     buffers: list[BufferMemory]
     taps: list[Tap]
     layers: list[dict[str, Any]]
-    pixels: int
+    shape: tuple[int, ...]
     cycles_per_frame: int
     address_width: int
     arrays: dict[str, npt.NDArray[Any]]
+
+    @property
+    def pixels(self) -> int:
+        """Bytes of an input frame."""
+        return int(np.prod(self.shape))
 
     @property
     def memories(self) -> list[WeightMemory | BufferMemory]:
@@ -186,11 +195,13 @@ def plan(model: ModelWrapper, control_bytes: int, range_bytes: int, max_memories
     buffers = [
         BufferMemory(
             index=len(weights) + layer,
+            name=stage.place.name.replace("_", "."),
             layer=layer,
             width=stage.op.get_outstream_width(),
             depth=stage.op.get_nodeattr("Depth"),
             edge=stage.op.onnx_node.output[0],
             lanes=stage.op.get_nodeattr("Lanes"),
+            interval=stage.op.get_nodeattr("Interval"),
             run_ahead=stage.op.get_nodeattr("RunAhead"),
         )
         for layer, stage in enumerate(buffered)
@@ -202,33 +213,42 @@ def plan(model: ModelWrapper, control_bytes: int, range_bytes: int, max_memories
         buffers=buffers,
         taps=[_tap(stage) for stage in stages if stage.is_boundary],
         layers=_layers(stages, weights, buffers),
-        pixels=stages[0].op.get_nodeattr("NumChannels"),
+        shape=tuple(model.get_tensor_shape(model.get_first_global_in())[1:]),
         cycles_per_frame=max(int(stage.op.get_exp_cycles()) for stage in stages),
         address_width=(end - 1).bit_length(),
-        arrays=_arrays(model, stages[0], mvus),
+        arrays=_arrays(model, stages, mvus),
     )
 
 
 def _stages(model: ModelWrapper) -> list[Stage]:
     """Name each node after its layer and join their streams."""
     stages: list[Stage] = []
+    names = [*weight_layers(model), "label"]
     source, layer = PIXELS, -1
     for node in model.graph.node:
         op = getCustomOp(node)
         memory = None
+        following = names[layer + 1]
         if node.op_type == "Thresholding_rtl":
             name = "input"
         elif node.op_type == "StreamingDataWidthConverter_rtl":
-            name = f"fc{layer + 1}_in"
+            # The words of a window that has slid, or those that the layer takes.
+            name = f"{following}_{'words' if source == f'{following}_window' else 'in'}"
+        elif node.op_type == "FMPadding_rtl":
+            name = f"{following}_padding"
+        elif node.op_type == "ConvolutionInputGenerator_rtl":
+            name = f"{following}_window"
         elif node.op_type == "MVAU_rtl":
             layer += 1
-            name, memory = f"fc{layer}", layer
+            name, memory = names[layer], layer
+        elif node.op_type == "BinaryMaxPool_rtl":
+            name = names[layer].replace("conv", "pool")
         elif node.op_type == "MRAMBuffer_rtl":
-            name, memory = f"fc{layer}_buffer", layer
+            name, memory = f"{source}_buffer", layer
         elif node.op_type == "LabelSelect_rtl":
             name = "label"
         else:
-            raise BuildError(f"operator {node.op_type} after layer fc{layer} has no RTL module")
+            raise BuildError(f"operator {node.op_type} before {following} has no RTL module")
         stages.append(Stage(op, hls.ops.Place(name, source, name, memory)))
         source = name
     return stages
@@ -249,7 +269,8 @@ def _weight_memories(mvus: list[Stage], start: int) -> tuple[list[WeightMemory],
         base = -(-end // size) * size
         end = base + size
         edge = stage.op.onnx_node.input[1]
-        memories.append(WeightMemory(layer, layer, width, depth, edge, base))
+        name = f"{stage.place.name}.weights"
+        memories.append(WeightMemory(layer, name, layer, width, depth, edge, base))
     return memories, end
 
 
@@ -259,7 +280,7 @@ def _tap(stage: Stage) -> Tap:
         name, elements, per_word = "label", 1, 1
     else:
         name = stage.place.name.replace("_", ".")
-        elements, per_word = op.get_normal_output_shape()[-1], op.get_nodeattr("PE")
+        elements, per_word = int(np.prod(op.get_normal_output_shape())), op.get_nodeattr("PE")
     bits = op.get_output_datatype().bitwidth()
     return Tap(name, op.onnx_node.output[0], stage.place.sink, elements, bits, per_word)
 
@@ -267,53 +288,99 @@ def _tap(stage: Stage) -> Tap:
 def _layers(
     stages: list[Stage], weights: list[WeightMemory], buffers: list[BufferMemory]
 ) -> list[dict[str, Any]]:
-    buffer_of = {buffer.layer: buffer.index for buffer in buffers}
+    buffer_of = {buffer.name: buffer.index for buffer in buffers}
     layers: list[dict[str, Any]] = []
+    window: dict[str, Any] | None = None
+    padding = [0, 0, 0, 0]
     for stage in stages:
-        op = stage.op
+        op, name = stage.op, stage.place.name
+        buffer = buffer_of.get(f"{name}.buffer")
         if isinstance(op, hls.ops.Thresholding_rtl):
             layers.append(
                 {
-                    "name": stage.place.name,
+                    "name": name,
                     "op": "threshold",
                     "channels": op.get_nodeattr("NumChannels"),
                     "pe": op.get_nodeattr("PE"),
                 }
             )
+        elif isinstance(op, hls.ops.FMPadding_rtl):
+            padding = [int(side) for side in op.get_nodeattr("Padding")]
+        elif isinstance(op, hls.ops.ConvolutionInputGenerator_rtl):
+            window = _window(op, padding)
+            padding = [0, 0, 0, 0]
         elif isinstance(op, hls.ops.MVAU_rtl):
-            layer = stage.place.memory
-            assert layer is not None
+            layers.append(_matrix(stage, window, weights, buffer))
+            window = None
+        elif isinstance(op, hls.ops.BinaryMaxPool_rtl):
             layers.append(
                 {
-                    "name": stage.place.name,
-                    "op": "mvu",
-                    "mw": op.get_nodeattr("MW"),
-                    "mh": op.get_nodeattr("MH"),
-                    "pe": op.get_nodeattr("PE"),
-                    "simd": op.get_nodeattr("SIMD"),
-                    "threshold": not op.get_nodeattr("noActivation"),
-                    "weights": weights[layer].index,
-                    "buffer": buffer_of.get(layer),
+                    "name": name,
+                    "op": "max_pool",
+                    "size": op.get_nodeattr("Size"),
+                    "shape": list(op.get_normal_output_shape()[1:]),
+                    "buffer": buffer,
                 }
             )
         elif isinstance(op, hls.ops.LabelSelect_rtl):
             layers.append(
-                {
-                    "name": stage.place.name,
-                    "op": "label_select",
-                    "classes": op.get_nodeattr("Labels"),
-                }
+                {"name": name, "op": "label_select", "classes": op.get_nodeattr("Labels")}
             )
     return layers
 
 
-def _arrays(model: ModelWrapper, source: Stage, mvus: list[Stage]) -> dict[str, npt.NDArray[Any]]:
-    arrays: dict[str, npt.NDArray[Any]] = {
-        "threshold.input": np.array([source.op.threshold(model)], np.int32)
+def _window(op: Any, padding: list[int]) -> dict[str, Any]:
+    """Return the entry `window` of a layer; the input is the map without its padding."""
+    rows, columns = op.get_nodeattr("IFMDim")
+    top, left, bottom, right = padding
+    return {
+        "input": [rows - top - bottom, columns - left - right, op.get_nodeattr("IFMChannels")],
+        "kernel": [int(side) for side in op.get_nodeattr("ConvKernelDim")],
+        "stride": [int(step) for step in op.get_nodeattr("Stride")],
+        "padding": padding,
     }
+
+
+def _matrix(
+    stage: Stage, window: dict[str, Any] | None, weights: list[WeightMemory], buffer: int | None
+) -> dict[str, Any]:
+    """Return the entry of a weight layer."""
+    op = stage.op
+    assert stage.place.memory is not None
+    rows, columns = ([*op.get_nodeattr("numInputVectors"), 1, 1])[1:3]
+    if window is None and stage.place.name.startswith("conv"):
+        # FINN makes no sliding window for kernels of one pixel.
+        window = {
+            "input": [rows, columns, op.get_nodeattr("MW")],
+            "kernel": [1, 1],
+            "stride": [1, 1],
+            "padding": [0, 0, 0, 0],
+        }
+    return {
+        "name": stage.place.name,
+        "op": "mvu",
+        "mw": op.get_nodeattr("MW"),
+        "mh": op.get_nodeattr("MH"),
+        "pe": op.get_nodeattr("PE"),
+        "simd": op.get_nodeattr("SIMD"),
+        "input": "bits" if op.is_xnor else "pixels",
+        "threshold": not op.get_nodeattr("noActivation"),
+        "window": window,
+        "shape": [rows, columns, op.get_nodeattr("MH")],
+        "weights": weights[stage.place.memory].index,
+        "buffer": buffer,
+    }
+
+
+def _arrays(
+    model: ModelWrapper, stages: list[Stage], mvus: list[Stage]
+) -> dict[str, npt.NDArray[Any]]:
+    arrays: dict[str, npt.NDArray[Any]] = {}
+    if isinstance(stages[0].op, hls.ops.Thresholding_rtl):
+        arrays["threshold.input"] = np.array([stages[0].op.threshold(model)], np.int32)
     for layer, stage in enumerate(mvus):
         op = stage.op
-        thresholds = op.popcount_thresholds(model)
+        thresholds = op.thresholds(model)
         if thresholds is not None:
             arrays[f"threshold.{layer}"] = thresholds
         arrays[f"weights.{layer}"] = pack_weights(

@@ -1,13 +1,13 @@
 """finn-plus's own flow, step by step, from QONNX to a folded graph of RTL layers.
 
-The steps are FINN's where FINN has one; between them stand ours, which put the argmax and the MRAM
-buffers in, fold, and refuse a network that the hardware cannot hold.
+The steps are FINN's where FINN has one; between them stand ours, which put the argmax, the
+max-pools of bits and the MRAM buffers in, fold, and refuse a network that the hardware cannot hold.
 """
 
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -35,6 +35,9 @@ from hls import folding
 from hls.common import BuildError
 from hls.finn_env import working_in
 
+SAFE_DEPTH = 1024
+"""Most words of a buffer whose depth nobody has looked for; a whole frame if it has fewer."""
+
 Step = Callable[[ModelWrapper, DataflowBuildConfig], ModelWrapper]
 
 
@@ -50,29 +53,46 @@ class Flow:
 
     hardware: ModelWrapper
     dataflow: ModelWrapper
+    folding: folding.Choice
 
 
-def run(network: Path, work: Path, board: dict[str, Any], cycles: int) -> Flow:
+def run(
+    network: Path,
+    work: Path,
+    board: dict[str, Any],
+    cycles: int,
+    *,
+    resources: Mapping[str, int] | None = None,
+    given: Mapping[str, Mapping[str, int]] | None = None,
+    depths: Mapping[str, int] | None = None,
+) -> Flow:
     """Take a network in QONNX through FINN.
 
     Args:
-        network: the QONNX file; one input of shape (1, pixels), UINT8 values.
+        network: the QONNX file; one input of shape (1, pixels) or (1, channels, rows, columns),
+            UINT8 values.
         work: folder for what FINN generates and for its log, `finn.log`.
         board: the table `board` of board.toml.
         cycles: target, the most cycles a frame may take in any layer.
+        resources: what the part has; the folding is refused if it needs more.
+        given: PE and SIMD by layer name that are to be used as they are.
+        depths: words of each buffer by name; those that are not named are deep enough for sure.
 
     Raises:
         BuildError: the network has a layer that the hardware does not have, the target cannot be
             met, or FINN failed.
     """
     hardware_models: list[ModelWrapper] = []
+    choices: list[folding.Choice] = []
 
     def keep_hardware_model(model: ModelWrapper, _: DataflowBuildConfig) -> ModelWrapper:
         hardware_models.append(ModelWrapper(model.model, make_deepcopy=True))
         return model
 
     def fold(model: ModelWrapper, _: DataflowBuildConfig) -> ModelWrapper:
-        return _fold(model, cycles)
+        shapes = layer_shapes(model)
+        choices.append(folding.choose(shapes, _pixels(model), cycles, resources, given))
+        return _fold(model, choices[0], depths or {})
 
     config = DataflowBuildConfig(
         output_dir=str(work),
@@ -87,10 +107,13 @@ def run(network: Path, work: Path, board: dict[str, Any], cycles: int) -> Flow:
             "step_qonnx_to_finn",
             _state_input_type,
             "step_tidy_up",
+            _state_convolutions,
             _insert_argmax,
             "step_tidy_up",
             "step_streamline",
+            _infer_max_pools,
             "step_convert_to_hw",
+            _take_pixels_as_they_come,
             _round_thresholds,
             _check_layers,
             _insert_buffers,
@@ -108,7 +131,7 @@ def run(network: Path, work: Path, board: dict[str, Any], cycles: int) -> Flow:
         model = _load(network)
         for step in resolve_build_steps(config):
             model = _run_step(step, model, config)
-    return Flow(hardware_models[0], model)
+    return Flow(hardware_models[0], model, choices[0])
 
 
 def _run_step(step: Step, model: ModelWrapper, config: DataflowBuildConfig) -> ModelWrapper:
@@ -124,7 +147,7 @@ def _run_step(step: Step, model: ModelWrapper, config: DataflowBuildConfig) -> M
 
 
 def _load(network: Path) -> ModelWrapper:
-    """Read a QONNX file; refuse one that is damaged or does not take one row of pixels."""
+    """Read a QONNX file; refuse one that is damaged or does not take one image."""
     try:
         model = ModelWrapper(str(network))
     except Exception as error:  # protobuf and onnx raise classes of their own
@@ -132,61 +155,216 @@ def _load(network: Path) -> ModelWrapper:
     constants = {tensor.name for tensor in model.graph.initializer}
     inputs = [tensor.name for tensor in model.graph.input if tensor.name not in constants]
     shapes = [model.get_tensor_shape(name) for name in inputs]
-    if len(shapes) != 1 or shapes[0] is None or len(shapes[0]) != 2 or shapes[0][0] != 1:
-        raise BuildError(f"{network}: the input has shape {shapes}, expected one of (1, pixels)")
+    if len(shapes) != 1 or shapes[0] is None or len(shapes[0]) not in (2, 4) or shapes[0][0] != 1:
+        raise BuildError(
+            f"{network}: the input has shape {shapes}, expected one of (1, pixels) or "
+            "(1, channels, rows, columns)"
+        )
     return model
 
 
 def _state_input_type(model: ModelWrapper, _: DataflowBuildConfig) -> ModelWrapper:
     """Say what a QONNX file cannot: the pixels are integers from 0 to 255."""
-    model.set_tensor_datatype(model.get_first_global_in(), DataType["UINT8"])
+    model.set_tensor_datatype(model.get_first_global_in(), DataType[hls.ops.PIXEL_TYPE])
     return model
+
+
+def _state_convolutions(model: ModelWrapper, _: DataflowBuildConfig) -> ModelWrapper:
+    """Write out what ONNX lets a convolution leave away, and put padding into it.
+
+    From here on a convolution's padding is 0. On bits that stands for -1, which it becomes when
+    FINN makes -1 and +1 to 0 and 1; so a network has to pad bits with -1 before the convolution.
+    """
+    for number, node in enumerate(model.get_nodes_by_op_type("Conv")):
+        layer = f"conv{number}"
+        defaults = {
+            "kernel_shape": list(model.get_tensor_shape(node.input[1]))[2:],
+            "strides": [1, 1],
+            "pads": [0, 0, 0, 0],
+            "dilations": [1, 1],
+            "group": 1,
+        }
+        stated = {a.name: helper.get_attribute_value(a) for a in node.attribute}
+        if stated.get("auto_pad", b"NOTSET") != b"NOTSET":
+            raise BuildError(f"layer {layer} leaves its padding open; it must be given in numbers")
+        attributes = {name: stated.get(name, default) for name, default in defaults.items()}
+        if attributes["group"] != 1 or list(attributes["dilations"]) != [1, 1]:
+            raise BuildError(f"layer {layer} has groups or dilation, which the hardware does not")
+        if len(node.input) > 2:
+            raise BuildError(f"layer {layer} has a bias; a threshold makes it superfluous")
+        bits = model.get_tensor_datatype(node.input[0]) != DataType[hls.ops.PIXEL_TYPE]
+        if any(attributes["pads"]) and bits:
+            raise BuildError(f"layer {layer} pads bits with 0; they are +1 or -1: pad with -1")
+        pad = model.find_producer(node.input[0])
+        if pad is not None and pad.op_type == "Pad":
+            attributes["pads"] = _padding(model, pad, layer, -1 if bits else 0)
+            node.input[0] = pad.input[0]
+            model.graph.node.remove(pad)
+        del node.attribute[:]
+        node.attribute.extend(helper.make_attribute(*item) for item in attributes.items())
+    for node in model.get_nodes_by_op_type("MaxPool"):
+        if not any(attribute.name == "pads" for attribute in node.attribute):
+            node.attribute.append(helper.make_attribute("pads", [0, 0, 0, 0]))
+    return model
+
+
+def _padding(model: ModelWrapper, pad: Any, layer: str, expected: int) -> list[int]:
+    """Return top, left, bottom and right of a Pad node before a layer."""
+    stated = {a.name: helper.get_attribute_value(a) for a in pad.attribute}
+    amounts = model.get_initializer(pad.input[1])
+    value = model.get_initializer(pad.input[2]) if len(pad.input) > 2 and pad.input[2] else 0
+    if stated.get("mode", b"constant") != b"constant" or amounts is None or value is None:
+        raise BuildError(f"layer {layer} has padding that is not constant")
+    if np.any(value != expected):
+        what = "pixels are padded with 0" if expected == 0 else "bits are padded with -1"
+        raise BuildError(f"layer {layer} pads with {np.asarray(value).item():g}; {what}")
+    before, after = np.split(amounts.astype(int), 2)
+    if len(before) != 4 or before[:2].any() or after[:2].any() or amounts.min() < 0:
+        raise BuildError(f"layer {layer} pads other than at the edges of the map")
+    return [int(side) for side in (*before[2:], *after[2:])]
 
 
 def _insert_argmax(model: ModelWrapper, _: DataflowBuildConfig) -> ModelWrapper:
     return model.transform(InsertTopK(k=1))
 
 
+def _infer_max_pools(model: ModelWrapper, _: DataflowBuildConfig) -> ModelWrapper:
+    """Make each max-pool of bits one node, before FINN makes a sliding window and a pool of it."""
+    for node in model.get_nodes_by_op_type("MaxPoolNHWC"):
+        layers = _weight_layers_before(model, node)
+        place = f"max-pool after layer conv{layers - 1}"
+        source, sink = node.input[0], node.output[0]
+        _, rows, columns, channels = model.get_tensor_shape(source)
+        stated = {a.name: helper.get_attribute_value(a) for a in node.attribute}
+        size, *other = {*stated["kernel_shape"], *stated["strides"]}
+        if str(model.get_tensor_datatype(source)) not in hls.ops.BINARY_TYPES:
+            raise BuildError(f"{place}: only maps of bits are pooled, after their threshold")
+        if other or any(stated.get("pads", [])) or rows % size or columns % size:
+            raise BuildError(
+                f"{place}: windows must be square, side by side, and fill the {rows} x {columns} "
+                "map without padding"
+            )
+        pool = helper.make_node(
+            "BinaryMaxPool",
+            [source],
+            [sink],
+            domain=hls.ops.ABSTRACT_DOMAIN,
+            backend="fpgadataflow",
+            name=f"BinaryMaxPool_{node.name}",
+            ImgDim=[rows, columns],
+            NumChannels=channels,
+            PE=1,
+            Size=size,
+            dataType=model.get_tensor_datatype(source).name,
+        )
+        model.graph.node.insert(list(model.graph.node).index(node), pool)
+        model.graph.node.remove(node)
+    return model.transform(InferDataTypes())
+
+
+def _weight_layers_before(model: ModelWrapper, node: Any) -> int:
+    nodes = list(model.graph.node)
+    return sum("MatMul" in other.op_type for other in nodes[: nodes.index(node)])
+
+
+def _take_pixels_as_they_come(model: ModelWrapper, _: DataflowBuildConfig) -> ModelWrapper:
+    """Let the graph take pixels row by row, channels of a pixel together, as the stream does."""
+    first = model.graph.node[0]
+    if first.op_type != "Transpose":
+        return model
+    order = list(helper.get_attribute_value(first.attribute[0]))
+    if order != [0, 2, 3, 1]:
+        raise BuildError("operator Transpose before layer conv0 cannot be mapped to hardware")
+    source = model.graph.input[0]
+    shape = model.get_tensor_shape(first.output[0])
+    for consumer in model.find_consumers(first.output[0]):
+        consumer.input[list(consumer.input).index(first.output[0])] = source.name
+    model.graph.node.remove(first)
+    model.set_tensor_shape(source.name, shape)
+    return model
+
+
 def _round_thresholds(model: ModelWrapper, _: DataflowBuildConfig) -> ModelWrapper:
     return model.transform(RoundAndClipThresholds())
 
 
+def weight_layers(model: ModelWrapper) -> dict[str, Any]:
+    """Return the weight layers of a graph of hardware layers: conv0, conv1, ..., fc0, ..."""
+    layers: dict[str, Any] = {}
+    for node in model.graph.node:
+        if node.op_type in ("MVAU", "MVAU_rtl"):
+            op = getCustomOp(node)
+            kind = "conv" if len(op.get_nodeattr("numInputVectors")) > 1 else "fc"
+            number = sum(name.startswith(kind) for name in layers)
+            layers[f"{kind}{number}"] = op
+    return layers
+
+
+MAPPED = {
+    "Thresholding",
+    "FMPadding",
+    "ConvolutionInputGenerator",
+    "MVAU",
+    "BinaryMaxPool",
+    "LabelSelect",
+}
+"""The operators of FINN's that can be in a network."""
+
+
 def _check_layers(model: ModelWrapper, _: DataflowBuildConfig) -> ModelWrapper:
-    """Refuse all but: a one-bit threshold, binary layers with thresholds, a last one, an argmax."""
+    """Refuse all but: binary layers with thresholds, a last one without, an argmax.
+
+    A perceptron begins with a threshold of its pixels, a convolutional network with a convolution.
+    """
     nodes = list(model.graph.node)
-    layers = 0
+    layers = weight_layers(model)
+    matrices = iter(layers.items())
+    before = "before the first layer"
     for node in nodes:
-        if node.domain != hls.ops.ABSTRACT_DOMAIN:
-            place = f"after layer fc{layers - 1}" if layers else "before layer fc0"
-            raise BuildError(f"operator {node.op_type} {place} cannot be mapped to hardware")
+        if node.domain != hls.ops.ABSTRACT_DOMAIN or node.op_type not in MAPPED:
+            raise BuildError(f"operator {node.op_type} {before} cannot be mapped to hardware")
         if node.op_type == "MVAU":
-            if not getCustomOp(node).get_nodeattr("binaryXnorMode"):
-                raise BuildError(f"layer fc{layers} is not binary in its weights and inputs")
-            layers += 1
-    expected = ["Thresholding", *["MVAU"] * layers, "LabelSelect"]
-    if layers == 0 or [node.op_type for node in nodes] != expected:
-        names = ", ".join(node.op_type for node in nodes)
-        raise BuildError(f"the network is not a binary perceptron; FINN's layers are {names}")
-    for number, node in enumerate(nodes[1:-1]):
-        last = number == layers - 1
-        if bool(getCustomOp(node).get_nodeattr("noActivation")) != last:
-            what = "ends in a threshold" if last else "has no threshold"
-            raise BuildError(f"layer fc{number} {what}")
-        if not last:
-            steps = model.get_tensor_shape(node.input[2])[1]
-            if steps != 1:
-                raise BuildError(f"layer fc{number} has {steps} thresholds, expected one")
-    values = np.unique(model.get_initializer(nodes[0].input[1]))
-    if len(values) != 1:
-        raise BuildError("the input needs one threshold for all its pixels")
+            name, op = next(matrices)
+            _check_matrix(model, node, name, op, list(layers))
+            before = f"after layer {name}"
+        elif node.op_type == "Thresholding" and node is not nodes[0]:
+            raise BuildError(f"a threshold {before} stands alone: it must follow its matrix")
+    kinds = [node.op_type for node in nodes]
+    first = "Thresholding" if layers and next(iter(layers)).startswith("fc") else None
+    if not layers or kinds[-1] != "LabelSelect" or (first and kinds[0] != first):
+        raise BuildError(f"the network is not a binary classifier; FINN's layers are {kinds}")
+    if kinds[0] == "Thresholding":
+        if len(np.unique(model.get_initializer(nodes[0].input[1]))) != 1:
+            raise BuildError("the input needs one threshold for all its pixels")
+        if not first:
+            raise BuildError("a convolutional network takes its pixels without a threshold")
     return model
 
 
+def _check_matrix(model: ModelWrapper, node: Any, name: str, op: Any, layers: list[str]) -> None:
+    pixels = hls.ops.takes_pixels(op) and name == "conv0"
+    if not (pixels or op.get_nodeattr("binaryXnorMode")):
+        raise BuildError(f"layer {name} is not binary in its weights and inputs")
+    last = name == layers[-1]
+    if bool(op.get_nodeattr("noActivation")) != last:
+        raise BuildError(f"layer {name} {'ends in a threshold' if last else 'has no threshold'}")
+    if last and name.startswith("conv"):
+        raise BuildError(f"layer {name} is the last, which must be fully connected")
+    if not last:
+        steps = model.get_tensor_shape(node.input[2])[1]
+        if steps != 1:
+            raise BuildError(f"layer {name} has {steps} thresholds, expected one")
+
+
 def _insert_buffers(model: ModelWrapper, _: DataflowBuildConfig) -> ModelWrapper:
-    """Put an MRAMBuffer after each hidden layer."""
+    """Put an MRAMBuffer after each hidden layer, after its max-pool where it has one."""
     for node in [node for node in model.graph.node if node.op_type == "MVAU"][:-1]:
-        feature_map = node.output[0]
         layer = getCustomOp(node)
+        last = node
+        (follower,) = model.find_consumers(node.output[0])
+        if follower.op_type == "BinaryMaxPool":
+            last = follower
+        feature_map = last.output[0]
         shape = model.get_tensor_shape(feature_map)
         kept = f"{feature_map}_buffer"
         for consumer in model.find_consumers(feature_map):
@@ -201,38 +379,103 @@ def _insert_buffers(model: ModelWrapper, _: DataflowBuildConfig) -> ModelWrapper
             NumChannels=layer.get_nodeattr("MH"),
             PE=layer.get_nodeattr("PE"),
             dataType=layer.get_nodeattr("outputDataType"),
-            numInputVectors=layer.get_nodeattr("numInputVectors"),
+            numInputVectors=list(shape[:-1]),
         )
         model.graph.value_info.append(helper.make_tensor_value_info(kept, TensorProto.FLOAT, shape))
-        model.graph.node.insert(list(model.graph.node).index(node) + 1, buffer)
+        model.graph.node.insert(list(model.graph.node).index(last) + 1, buffer)
     return model.transform(GiveUniqueNodeNames()).transform(InferDataTypes())
 
 
-def _fold(model: ModelWrapper, cycles: int) -> ModelWrapper:
-    """Set PE and SIMD of each layer, and its buffer to match."""
-    source, *rest = [getCustomOp(node) for node in model.graph.node]
-    layers = [op for op in rest if isinstance(op, hls.ops.MVAU_rtl)]
-    shapes = [
-        folding.LayerShape(
-            name=f"fc{number}",
-            mw=layer.get_nodeattr("MW"),
-            mh=layer.get_nodeattr("MH"),
-            buffered=number < len(layers) - 1,
+def _pixels(model: ModelWrapper) -> int:
+    """Return the bytes of an input frame."""
+    return int(np.prod(model.get_tensor_shape(model.get_first_global_in())))
+
+
+def layer_shapes(model: ModelWrapper) -> list[folding.LayerShape]:
+    """Return what the folding has to know of each weight layer of a graph of hardware layers."""
+    layers = weight_layers(model)
+    shapes = []
+    for number, (name, op) in enumerate(layers.items()):
+        window = None
+        if name.startswith("conv"):
+            generator = _window_of(model, op)
+            if generator is None:
+                _, rows, columns = op.get_nodeattr("numInputVectors")
+                window = folding.Window(rows, columns, op.get_nodeattr("MW"), 1, 1)
+            else:
+                rows, columns = generator.get_nodeattr("IFMDim")
+                kernel_rows, kernel_columns = generator.get_nodeattr("ConvKernelDim")
+                stride_rows, stride_columns = generator.get_nodeattr("Stride")
+                window = folding.Window(
+                    rows,
+                    columns,
+                    generator.get_nodeattr("IFMChannels"),
+                    kernel_rows,
+                    kernel_columns,
+                    stride_rows,
+                    stride_columns,
+                )
+        follower = model.find_consumers(op.onnx_node.output[0])[0]
+        pooled = follower.op_type.startswith("BinaryMaxPool")
+        shapes.append(
+            folding.LayerShape(
+                name=name,
+                mw=op.get_nodeattr("MW"),
+                mh=op.get_nodeattr("MH"),
+                buffered=number < len(layers) - 1,
+                window=window,
+                in_bits=op.get_input_datatype().bitwidth(),
+                pool=getCustomOp(follower).get_nodeattr("Size") if pooled else 1,
+            )
         )
-        for number, layer in enumerate(layers)
-    ]
-    chosen = iter(folding.choose(shapes, source.get_nodeattr("NumChannels"), cycles))
-    source.set_nodeattr("PE", folding.INPUT_PE)
-    current = folding.Folding(1, 1, 0)
-    for op in rest:
-        if isinstance(op, hls.ops.MVAU_rtl):
-            current = next(chosen)
+    return shapes
+
+
+def _window_of(model: ModelWrapper, layer: Any) -> Any:
+    """Return the sliding window before a layer, or None."""
+    producer = model.find_producer(layer.onnx_node.input[0])
+    if producer is not None and producer.op_type.startswith("ConvolutionInputGenerator"):
+        return getCustomOp(producer)
+    return None
+
+
+def _fold(model: ModelWrapper, choice: folding.Choice, depths: Mapping[str, int]) -> ModelWrapper:
+    """Set PE and SIMD of each layer, and what stands before and behind it to match."""
+    layers = weight_layers(model)
+    names = {op.onnx_node.name: name for name, op in layers.items()}
+    current = folding.Folding(folding.INPUT_PE, 1)
+    name = ""
+    for node in model.graph.node:
+        op = getCustomOp(node)
+        if node.name in names:
+            name = names[node.name]
+            current = choice.layers[name]
             op.set_nodeattr("SIMD", current.simd)
-        op.set_nodeattr("PE", current.pe)
+            _fold_window(model, op, current)
         if isinstance(op, hls.ops.MRAMBuffer_rtl):
-            op.set_nodeattr("Depth", op.get_nodeattr("NumChannels") // current.pe)
+            words = int(np.prod(op.get_nodeattr("numInputVectors")))
+            words *= op.get_nodeattr("NumChannels") // current.pe
             op.set_nodeattr("Lanes", current.lanes)
+            op.set_nodeattr("Interval", current.interval)
+            op.set_nodeattr("RunAhead", current.run_ahead)
+            op.set_nodeattr("Depth", depths.get(name, min(words, SAFE_DEPTH)))
+        if not isinstance(op, (hls.ops.ConvolutionInputGenerator_rtl, hls.ops.FMPadding_rtl)):
+            op.set_nodeattr("PE", current.pe)
+        if isinstance(op, hls.ops.LabelSelect_rtl):
+            op.set_nodeattr("PE", current.pe)
     return model
+
+
+def _fold_window(model: ModelWrapper, layer: Any, chosen: folding.Folding) -> None:
+    """Fold the sliding window of a convolution and the padding before it."""
+    window = _window_of(model, layer)
+    if window is None:
+        return
+    window.set_nodeattr("SIMD", chosen.window_simd)
+    window.set_nodeattr("parallel_window", int(chosen.parallel))
+    padding = model.find_producer(window.onnx_node.input[0])
+    if padding is not None and padding.op_type.startswith("FMPadding"):
+        getCustomOp(padding).set_nodeattr("SIMD", chosen.window_simd)
 
 
 def _minimize_accumulators(model: ModelWrapper, _: DataflowBuildConfig) -> ModelWrapper:
@@ -240,9 +483,37 @@ def _minimize_accumulators(model: ModelWrapper, _: DataflowBuildConfig) -> Model
 
 
 def _insert_width_converters(model: ModelWrapper, config: DataflowBuildConfig) -> ModelWrapper:
-    model = model.transform(InsertDWC())
+    model = _insert_beat_converter(model).transform(InsertDWC())
     model = model.transform(SpecializeLayers(config._resolve_fpga_part()))
     return model.transform(GiveUniqueNodeNames())
+
+
+def _insert_beat_converter(model: ModelWrapper) -> ModelWrapper:
+    """Put a converter before a first layer that does not take words of one beat."""
+    first = model.graph.node[0]
+    width = getCustomOp(first).get_instream_width()
+    if width == folding.BEAT_BITS:
+        return model
+    source, taken = first.input[0], f"{first.input[0]}_words"
+    shape = model.get_tensor_shape(source)
+    converter = helper.make_node(
+        "StreamingDataWidthConverter",
+        [source],
+        [taken],
+        domain=hls.ops.ABSTRACT_DOMAIN,
+        backend="fpgadataflow",
+        name="StreamingDataWidthConverter_beats",
+        inShape=shape,
+        outShape=shape,
+        inWidth=folding.BEAT_BITS,
+        outWidth=width,
+        dataType=hls.ops.PIXEL_TYPE,
+    )
+    first.input[0] = taken
+    model.graph.node.insert(0, converter)
+    model.graph.value_info.append(helper.make_tensor_value_info(taken, TensorProto.FLOAT, shape))
+    model.set_tensor_datatype(taken, DataType[hls.ops.PIXEL_TYPE])
+    return model
 
 
 def _make_paths_absolute(model: ModelWrapper, _: DataflowBuildConfig) -> ModelWrapper:

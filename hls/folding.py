@@ -1,66 +1,297 @@
 """Chooses how many rows and columns of each layer the hardware computes at once.
 
-A layer with MW inputs and MH outputs takes (MW/SIMD) * (MH/PE) cycles a frame. From a target in
-cycles a frame, the cheapest PE and SIMD that meet it are chosen for each layer by itself.
+A matrix of MW inputs and MH outputs takes (MW/SIMD) * (MH/PE) cycles for a vector, and a
+convolution has one vector a window. From a target in cycles a frame and the part's resources, the
+cheapest PE and SIMD that meet it are searched, with what goes with them: how the window slides, and
+how fast a buffer's error maker draws.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import itertools
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import Any
 
 from hls.common import BuildError
 
 INPUT_PE = 4
 """Pixels compared at once: those of one 32-bit beat."""
 
-RUN_AHEAD = 16
-"""Words for which a buffer's error maker may draw ahead."""
+PIXEL_BITS = 8
+BEAT_BITS = 32
 
 MAX_BUFFER_WIDTH = 255
 """A buffer counts at most this many bits a write (spinflow_pkg::MaxCountedWidth)."""
 
-DEFAULT_CYCLES = {"mlp-mnist": 512, "tfc-mnist": 256}
+INTERVALS = (1, 2, 4, 8)
+"""Cycles from one block of draws to the next that a buffer's error maker may take."""
 
-# Rough cost in LUT, after yosys: one XNOR with its share of the adder tree, and what a row adds.
-LUT_PER_XNOR = 1.5
-LUT_PER_ROW = 25.0
+RUN_AHEADS = (16, 32, 64)
+"""Words for which a buffer's error maker may draw ahead."""
+
+RUN_AHEAD = RUN_AHEADS[0]
+
+DEFAULT_CYCLES = {
+    "mlp-mnist": 512,
+    "tfc-mnist": 256,
+    "lfc-mnist": 512,
+    "lenet-mnist": 1_664,
+    "cnv-cifar10": 16_384,
+}
+
+
+class Cost:
+    """What things cost in LUT after yosys; the one place of these figures."""
+
+    XNOR = 1.3  # one bit of a product with its share of the compressor tree
+    PIXEL = 9.5  # one pixel times +1 or -1, with its share of the adder tree
+    ROW = 32.0  # accumulator, comparison and threshold of one output
+    UNIT = 120.0  # control and output FIFO of a matrix-vector unit
+    STREAM_BIT = 1.2  # one bit of the wider side of a width converter
+    BROKEN_RATIO = 4.0  # the same, where neither width divides the other
+    LUT_RAM_BIT = 1 / 48  # one bit of LUT RAM with one read port, from 32 words on
+    WINDOW = 260.0  # control of a sliding window
+    POOL = 40.0
+    ROUND = 66.0  # one round of the random permutation, 32 + 32 bits
+    LANE = 34.0  # both comparisons of one draw
+    BUFFER = 190.0  # control, run-ahead control, counting, without draws
+    SHELL = 2_400.0  # registers, weight port, counters
+    MEMORY = 60.0  # registers of one memory
+    ROUNDS = 8
+    SHALLOW_WORDS = 64  # a weight memory up to this deep is LUT RAM
+    RAMB18_SHAPES = ((36, 512), (18, 1024), (9, 2048), (4, 4096), (2, 8192), (1, 16384))
+
+
+RESOURCES = ("LUT", "RAMB36", "DSP48")
+
+
+@dataclass(frozen=True)
+class Window:
+    """The sliding window of a convolution over a map of rows x columns x channels, padded.
+
+    Attributes:
+        rows, columns, channels: of the map with its padding.
+        kernel_rows, kernel_columns, stride_rows, stride_columns: of the window.
+    """
+
+    rows: int
+    columns: int
+    channels: int
+    kernel_rows: int
+    kernel_columns: int
+    stride_rows: int = 1
+    stride_columns: int = 1
+
+    @property
+    def out_rows(self) -> int:
+        """Rows of the output map."""
+        return (self.rows - self.kernel_rows) // self.stride_rows + 1
+
+    @property
+    def out_columns(self) -> int:
+        """Columns of the output map."""
+        return (self.columns - self.kernel_columns) // self.stride_columns + 1
+
+    @property
+    def pixels(self) -> int:
+        """Pixels of a window."""
+        return self.kernel_rows * self.kernel_columns
+
+    def cycles(self, simd: int, parallel: bool) -> int:
+        """Return the cycles a frame: those of finn-rtllib's sliding window.
+
+        It begins a frame after it has given the last window of the one before.
+        """
+        if parallel:
+            return self.rows * self.columns + 2
+        fold = self.channels // simd
+        fill = (self.kernel_rows - 1) * self.columns + self.kernel_columns
+        row = max(self.out_columns * self.pixels, self.stride_rows * self.columns)
+        return (fill + self.out_rows * row) * fold
 
 
 @dataclass(frozen=True)
 class LayerShape:
-    """A weight layer: ``mw`` inputs, ``mh`` outputs; a buffer follows it if ``buffered``."""
+    """A weight layer: ``mw`` inputs, ``mh`` outputs.
+
+    Attributes:
+        name: as in accel.json.
+        mw, mh: of the matrix; of one window for a convolution.
+        buffered: whether a buffer follows.
+        window: the sliding window of a convolution.
+        in_bits: bits of one input: 1, or 8 for pixels.
+        pool: side of the max-pool before the buffer, 1 without one.
+    """
 
     name: str
     mw: int
     mh: int
     buffered: bool
+    window: Window | None = None
+    in_bits: int = 1
+    pool: int = 1
+
+    @property
+    def windows(self) -> int:
+        """Vectors of a frame."""
+        return self.window.out_rows * self.window.out_columns if self.window else 1
+
+    @property
+    def kept(self) -> int:
+        """Pixels of the map that the buffer keeps."""
+        return self.windows // self.pool**2
 
 
 @dataclass(frozen=True)
 class Folding:
     """What one layer computes in a cycle: ``pe`` outputs from ``simd`` inputs each.
 
-    ``lanes`` is how many draws its buffer makes in a cycle; 0 without a buffer.
+    Attributes:
+        lanes, interval, run_ahead: the error maker of its buffer makes ``lanes`` draws every
+            ``interval`` cycles, up to ``run_ahead`` words ahead; 0 lanes without a buffer.
+        window_simd: channels that enter the sliding window at once; 0 without a window.
+        parallel: whether the window gives all its pixels at once.
     """
 
     pe: int
     simd: int
-    lanes: int
+    lanes: int = 0
+    interval: int = 1
+    run_ahead: int = RUN_AHEAD
+    window_simd: int = 0
+    parallel: bool = False
+
+    def unit_cycles(self, layer: LayerShape) -> int:
+        """Return the cycles that a frame takes in the matrix-vector unit alone."""
+        return layer.windows * (layer.mw // self.simd) * (layer.mh // self.pe)
 
     def cycles(self, layer: LayerShape) -> int:
         """Return the cycles that a frame takes in this layer."""
-        return (layer.mw // self.simd) * (layer.mh // self.pe)
+        unit = self.unit_cycles(layer)
+        if layer.window is None:
+            return unit
+        return max(unit, layer.window.cycles(self.window_simd, self.parallel))
 
-    def cost(self) -> float:
-        """Return the estimated LUTs."""
-        return LUT_PER_XNOR * self.pe * self.simd + LUT_PER_ROW * self.pe
+    def in_width(self, layer: LayerShape) -> int:
+        """Return the bits of a word that the layer takes."""
+        return (self.window_simd or self.simd) * layer.in_bits
+
+    def estimate(self, layer: LayerShape) -> dict[str, float]:
+        """Return the estimated LUT, RAMB36 and DSP48 of the layer with its memories."""
+        product = Cost.XNOR if layer.in_bits == 1 else Cost.PIXEL
+        sf = layer.mw // self.simd
+        lut = Cost.UNIT + product * self.pe * self.simd + Cost.ROW * self.pe
+        if sf > 1:
+            lut += lut_ram(self.simd * layer.in_bits, 2 * sf)
+        weights = memory(self.pe * self.simd, sf * (layer.mh // self.pe))
+        lut += weights["LUT"] + Cost.MEMORY
+        if layer.window is not None:
+            lut += self._window_lut(layer, layer.window)
+        if layer.pool > 1:
+            row = layer.window.out_columns if layer.window else 1
+            lut += Cost.POOL + lut_ram(self.pe, row // layer.pool * (layer.mh // self.pe))
+        if layer.buffered:
+            pipes = math.ceil(self.lanes / 2)
+            rounds = Cost.ROUNDS // self.interval
+            lut += Cost.BUFFER + Cost.MEMORY + Cost.LANE * self.lanes
+            lut += Cost.ROUND * rounds * pipes + lut_ram(2 * self.pe, self.run_ahead)
+        return {"LUT": lut, "RAMB36": weights["RAMB36"], "DSP48": 0.0}
+
+    def _window_lut(self, layer: LayerShape, window: Window) -> float:
+        word = self.window_simd * layer.in_bits
+        words = ((window.kernel_rows - 1) * window.columns + window.kernel_columns) * (
+            window.channels // self.window_simd
+        )
+        lut = Cost.WINDOW + lut_ram(word, words)
+        given = self.window_simd * (window.pixels if self.parallel else 1)
+        return lut + converter(given * layer.in_bits, self.simd * layer.in_bits)
 
 
-def choose(layers: list[LayerShape], pixels: int, cycles: int) -> list[Folding]:
-    """Return the cheapest folding of each layer that takes at most ``cycles`` cycles a frame.
+def lut_ram(width: int, depth: int, ports: int = 1) -> float:
+    """Return the LUTs of a LUT RAM with ``ports`` read ports."""
+    return Cost.LUT_RAM_BIT * width * 32 * math.ceil(depth / 32) * ports
+
+
+def memory(width: int, depth: int) -> dict[str, float]:
+    """Return LUT and RAMB36 of a weight memory."""
+    if depth <= Cost.SHALLOW_WORDS:
+        return {"LUT": lut_ram(width, depth), "RAMB36": 0.0}
+    halves = min(
+        math.ceil(width / columns) * math.ceil(depth / words)
+        for columns, words in Cost.RAMB18_SHAPES
+    )
+    return {"LUT": 0.0, "RAMB36": halves / 2}
+
+
+def converter(in_width: int, out_width: int) -> float:
+    """Return the LUTs of a width converter; 0 where none is needed."""
+    wide, narrow = max(in_width, out_width), min(in_width, out_width)
+    if wide == narrow:
+        return 0.0
+    return (Cost.STREAM_BIT if wide % narrow == 0 else Cost.BROKEN_RATIO) * wide
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The folding of a whole network.
+
+    Attributes:
+        target: cycles a frame that were asked for.
+        layers: folding by layer name.
+        estimates: LUT, RAMB36 and DSP48 by layer name, and of the shell.
+    """
+
+    target: int
+    layers: dict[str, Folding]
+    estimates: dict[str, dict[str, float]]
+
+    @property
+    def total(self) -> dict[str, int]:
+        """The estimate of the whole design."""
+        return {
+            resource: math.ceil(sum(part[resource] for part in self.estimates.values()))
+            for resource in RESOURCES
+        }
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the entry `folding` of accel.json."""
+        return {
+            "target_cycles": self.target,
+            "estimate": self.total,
+            "layers": {
+                name: asdict(folding)
+                | {"estimate": {key: round(part) for key, part in self.estimates[name].items()}}
+                for name, folding in self.layers.items()
+            },
+        }
+
+
+EXCHANGE_RATES = (380.0, 1_000.0, 150.0, 3_000.0, 50.0)
+"""LUTs that a RAMB36 is held worth, in the order in which the search tries them. The first is the
+part's own ratio; the others are for designs that run out of one of the two."""
+
+
+def choose(
+    layers: list[LayerShape],
+    pixels: int,
+    cycles: int,
+    resources: Mapping[str, int] | None = None,
+    given: Mapping[str, Mapping[str, int]] | None = None,
+) -> Choice:
+    """Return the cheapest folding whose every layer takes at most ``cycles`` cycles a frame.
+
+    Args:
+        layers: the weight layers in order.
+        pixels: bytes of an input frame.
+        cycles: most cycles of a frame.
+        resources: LUT, RAMB36 and DSP48 of the part; no limit if None.
+        given: PE and SIMD by layer name that are to be used as they are.
 
     Raises:
-        BuildError: the target is not positive or cannot be met.
+        BuildError: the target is not positive or cannot be met, the design does not fit the part,
+            or a given folding does not divide.
     """
     if cycles < 1:
         raise BuildError(f"cycles per frame must be at least 1, not {cycles}")
@@ -71,37 +302,176 @@ def choose(layers: list[LayerShape], pixels: int, cycles: int) -> list[Folding]:
             f"{cycles} cycles per frame cannot be met: {pixels} pixels arrive in "
             f"{pixels // INPUT_PE} beats of 32 bits"
         )
-    return [_choose_layer(layer, cycles) for layer in layers]
-
-
-def _choose_layer(layer: LayerShape, cycles: int) -> Folding:
-    candidates = [
-        Folding(pe, simd, _lanes(pe, layer.mw // simd) if layer.buffered else 0)
-        for pe in _divisors(layer.mh)
-        for simd in _divisors(layer.mw)
-        if not layer.buffered or _bufferable(layer, pe)
+    candidates = {
+        layer.name: _given(layer, given[layer.name], cycles)
+        if given and layer.name in given
+        else _candidates(layer, cycles)
+        for layer in layers
+    }
+    unknown = sorted(set(given or {}) - set(candidates))
+    if unknown:
+        raise BuildError(
+            f"the folding names layer {unknown[0]}, the network has {', '.join(candidates)}"
+        )
+    best: Choice | None = None
+    for rate in EXCHANGE_RATES:
+        choice = _search(layers, candidates, cycles, rate)
+        if resources is None or _excess(choice, resources) <= 1:
+            return choice
+        if best is None or _excess(choice, resources) < _excess(best, resources):
+            best = choice
+    assert best is not None and resources is not None
+    over = [
+        f"{best.total[resource]} {resource} of {resources[resource]} "
+        f"({best.total[resource] - resources[resource]} too many)"
+        for resource in RESOURCES
+        if best.total[resource] > resources[resource]
     ]
-    meeting = [folding for folding in candidates if folding.cycles(layer) <= cycles]
+    raise BuildError(f"a design of {cycles} cycles per frame needs about {' and '.join(over)}")
+
+
+def _excess(choice: Choice, resources: Mapping[str, int]) -> float:
+    """Return the largest share of a resource of the part that a choice takes."""
+    return max(choice.total[name] / max(1, resources[name]) for name in RESOURCES)
+
+
+def _search(
+    layers: list[LayerShape],
+    candidates: Mapping[str, list[Folding]],
+    cycles: int,
+    rate: float,
+) -> Choice:
+    """Return the cheapest chain of candidates, width converters between the layers included."""
+
+    def worth(estimate: Mapping[str, float]) -> float:
+        return estimate["LUT"] + rate * estimate["RAMB36"]
+
+    # By the PE of the last layer so far: the least cost and the foldings that have it.
+    chains: dict[int, tuple[float, tuple[Folding, ...]]] = {0: (0.0, ())}
+    for layer in layers:
+        options = [(worth(folding.estimate(layer)), folding) for folding in candidates[layer.name]]
+        first = layer is layers[0]
+        extended: dict[int, tuple[float, tuple[Folding, ...]]] = {}
+        for (pe, (cost, chain)), (own, folding) in itertools.product(chains.items(), options):
+            before = (BEAT_BITS if layer.in_bits > 1 else INPUT_PE) if first else pe
+            total = cost + own + converter(before, folding.in_width(layer))
+            if folding.pe not in extended or total < extended[folding.pe][0]:
+                extended[folding.pe] = (total, (*chain, folding))
+        chains = extended
+    _, chain = min(chains.values(), key=lambda entry: entry[0])
+    estimates = {
+        layer.name: folding.estimate(layer) for layer, folding in zip(layers, chain, strict=True)
+    }
+    between = 0.0
+    pe = BEAT_BITS if layers[0].in_bits > 1 else INPUT_PE
+    for layer, folding in zip(layers, chain, strict=True):
+        between += converter(pe, folding.in_width(layer))
+        pe = folding.pe
+    estimates["shell"] = {"LUT": Cost.SHELL + between, "RAMB36": 0.0, "DSP48": 0.0}
+    foldings = {layer.name: folding for layer, folding in zip(layers, chain, strict=True)}
+    return Choice(cycles, foldings, estimates)
+
+
+def _candidates(layer: LayerShape, cycles: int) -> list[Folding]:
+    """Return the foldings of a layer that meet the target."""
+    foldings = [
+        folding
+        for pe in _divisors(layer.mh)
+        if not layer.buffered or _bufferable(layer, pe)
+        for simd in _divisors(layer.mw)
+        for folding in _windows(layer, Folding(pe, simd))
+    ]
+    meeting = [folding for folding in foldings if folding.cycles(layer) <= cycles]
     if not meeting:
-        least = min((folding.cycles(layer) for folding in candidates), default=0)
+        least = min((folding.cycles(layer) for folding in foldings), default=0)
         raise BuildError(
             f"{cycles} cycles per frame cannot be met: layer {layer.name} takes at least {least}"
         )
-    return min(meeting, key=lambda folding: (folding.cost(), folding.pe))
+    if not layer.buffered:
+        return meeting
+    return [_with_draws(layer, folding, cycles) for folding in meeting]
+
+
+def _given(layer: LayerShape, wanted: Mapping[str, int], cycles: int) -> list[Folding]:
+    """Return the foldings of a layer with the PE and SIMD that were asked for."""
+    if sorted(wanted) != ["PE", "SIMD"]:
+        raise BuildError(f"the folding of layer {layer.name} must give PE and SIMD, nothing else")
+    for key, whole, name in (("PE", layer.mh, "outputs"), ("SIMD", layer.mw, "inputs")):
+        value = wanted[key]
+        if not isinstance(value, int) or value < 1 or whole % value:
+            raise BuildError(
+                f"{key} {value} of layer {layer.name} does not divide its {whole} {name}"
+            )
+    pe, simd = wanted["PE"], wanted["SIMD"]
+    if layer.buffered and not _bufferable(layer, pe):
+        raise BuildError(
+            f"PE {pe} of layer {layer.name} makes no buffer: it must be 1 or even, and at most "
+            f"{_most_pe(layer)}"
+        )
+    options = _windows(layer, Folding(pe, simd))
+    least = min(option.cycles(layer) for option in options)
+    limit = max(cycles, least)
+    options = [option for option in options if option.cycles(layer) <= limit]
+    return [_with_draws(layer, option, limit) for option in options] if layer.buffered else options
+
+
+def _windows(layer: LayerShape, folding: Folding) -> list[Folding]:
+    """Return a folding with each way in which the window can slide for it."""
+    window = layer.window
+    if window is None:
+        return [folding]
+    found = []
+    channels, simd = window.channels, folding.simd
+    if channels % simd == 0:
+        found.append(replace(folding, window_simd=simd))
+    if simd % channels == 0 or channels % simd == 0:
+        found.append(replace(folding, window_simd=channels))
+    if window.pixels > 1:
+        found.append(replace(folding, window_simd=channels, parallel=True))
+    return list(dict.fromkeys(found))
+
+
+def _most_pe(layer: LayerShape) -> int:
+    """A buffer has at least two words."""
+    return min(MAX_BUFFER_WIDTH, layer.mh * layer.kept // 2)
 
 
 def _bufferable(layer: LayerShape, pe: int) -> bool:
-    """A buffer has at least two words, and draws come in pairs: its width is 1 or even."""
-    return (pe == 1 or pe % 2 == 0) and pe <= min(MAX_BUFFER_WIDTH, layer.mh // 2)
+    """Draws come in pairs, so the width of a buffer is 1 or even."""
+    return (pe == 1 or pe % 2 == 0) and pe <= _most_pe(layer)
 
 
-def _lanes(pe: int, cycles_per_word: int) -> int:
-    """Return the fewest draws a cycle that keep up with a word of ``pe`` bits every so often."""
-    return next(
-        lanes
-        for lanes in _divisors(pe)
-        if (lanes == 1 or lanes % 2 == 0) and lanes * cycles_per_word >= pe
-    )
+def _with_draws(layer: LayerShape, folding: Folding, cycles: int) -> Folding:
+    """Return a folding with the least error maker that holds no frame up beyond the target."""
+    options = [
+        replace(folding, lanes=lanes, interval=interval, run_ahead=run_ahead)
+        for lanes in _divisors(folding.pe)
+        if lanes == 1 or lanes % 2 == 0
+        for interval in INTERVALS
+        for run_ahead in RUN_AHEADS
+    ]
+    enough = [option for option in options if _draws_keep_up(layer, option, cycles)]
+    return min(enough, key=lambda option: (option.estimate(layer)["LUT"], option.run_ahead))
+
+
+def _draws_keep_up(layer: LayerShape, folding: Folding, cycles: int) -> bool:
+    """Whether a frame stays within the target although its words wait for draws.
+
+    After a max-pool the words of a row come while the last of the rows that it joins is computed;
+    what was drawn ahead helps then.
+    """
+    per_word = layer.mh // folding.pe
+    cycles_per_draw = folding.pe / folding.lanes * folding.interval  # cycles a word's draws take
+    if layer.pool == 1:
+        return layer.kept * per_word * cycles_per_draw <= cycles
+    assert layer.window is not None
+    bands = layer.window.out_rows // layer.pool
+    words = layer.kept // bands * per_word
+    band = cycles / bands
+    row = folding.unit_cycles(layer) / layer.window.out_rows
+    if words * cycles_per_draw > band:
+        return False
+    return row * (layer.pool - 1) + (words - folding.run_ahead) * cycles_per_draw <= band
 
 
 def _divisors(number: int) -> list[int]:

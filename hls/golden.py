@@ -27,7 +27,10 @@ HARDWARE_MODEL = "hardware.onnx"
 """The file in a bundle that holds the hardware layers."""
 
 BATCH = 500
-"""Images executed at once; large enough that FINN's own time a node does not count."""
+"""Most images executed at once; enough that FINN's own time a node does not count."""
+
+BATCH_ELEMENTS = 1 << 25
+"""Most elements of a tensor in a batch; windows of convolutions are large."""
 
 
 def golden_edges(
@@ -81,18 +84,24 @@ def execute(
         By name, unsigned integers of shape (n, elements).
     """
     source = model.get_first_global_in()
-    pixels = model.get_tensor_shape(source)[-1]
+    shape = model.get_tensor_shape(source)[1:]
+    pixels = int(np.prod(shape))
     if images.ndim != 2 or images.shape[1] != pixels or images.dtype != np.uint8:
         raise ValueError(
             f"images are {images.dtype} of shape {images.shape}, expected uint8 of (n, {pixels})"
         )
     parts: dict[str, list[npt.NDArray[Any]]] = {name: [] for name in edges}
-    for start in range(0, len(images), BATCH):
-        batch = images[start : start + BATCH]
+    tensors = [tensor for node in model.graph.node for tensor in node.output]
+    largest = max(int(np.prod(model.get_tensor_shape(tensor)[1:])) for tensor in tensors)
+    step = max(1, min(BATCH, BATCH_ELEMENTS // largest))
+    for start in range(0, len(images), step):
+        batch = images[start : start + step]
         _set_batch(model, len(batch))
-        context = execute_onnx(model, {source: batch.astype(np.float32)}, True)
+        frames = batch.reshape(-1, *shape).astype(np.float32)
+        context = execute_onnx(model, {source: frames}, True)
         for name, edge in edges.items():
-            parts[name].append(_unsigned(context[edge], str(model.get_tensor_datatype(edge))))
+            values = context[edge].reshape(len(batch), -1)
+            parts[name].append(_unsigned(values, str(model.get_tensor_datatype(edge))))
     return {
         name: np.concatenate(values) if values else np.zeros((0, 0), np.uint8)
         for name, values in parts.items()
@@ -102,7 +111,10 @@ def execute(
 def _set_batch(model: ModelWrapper, images: int) -> None:
     """Give every layer and tensor a first dimension of ``images``."""
     for node in model.graph.node:
-        getCustomOp(node).set_nodeattr("numInputVectors", [images])
+        op = getCustomOp(node)
+        if "numInputVectors" in op.get_nodeattr_types() and node.op_type != "FMPadding":
+            vectors = list(op.get_nodeattr("numInputVectors"))
+            op.set_nodeattr("numInputVectors", [images, *vectors[1:]])
         for tensor in (node.input[0], node.output[0]):
             _, *rest = model.get_tensor_shape(tensor)
             model.set_tensor_shape(tensor, [images, *rest])

@@ -20,6 +20,10 @@ import finn.custom_op.fpgadataflow as abstract_ops
 import finn.custom_op.fpgadataflow.rtl as rtl_ops
 import numpy as np
 import numpy.typing as npt
+from finn.custom_op.fpgadataflow.convolutioninputgenerator import (
+    ConvolutionInputGenerator as FinnConvolutionInputGenerator,
+)
+from finn.custom_op.fpgadataflow.fmpadding import FMPadding
 from finn.custom_op.fpgadataflow.hwcustomop import HWCustomOp
 from finn.custom_op.fpgadataflow.labelselect import LabelSelect
 from finn.custom_op.fpgadataflow.matrixvectoractivation import MVAU
@@ -30,7 +34,7 @@ from finn.transformation.fpgadataflow import specialize_layers
 from finn.util.exception import FINNUserError
 from qonnx.core.datatype import DataType
 from qonnx.core.modelwrapper import ModelWrapper
-from qonnx.custom_op.registry import add_op_to_domain
+from qonnx.custom_op.registry import add_op_to_domain, getCustomOp
 
 from hls.common import RTL
 from hls.folding import RUN_AHEAD
@@ -39,6 +43,8 @@ ABSTRACT_DOMAIN = "finn.custom_op.fpgadataflow"
 RTL_DOMAIN = "finn.custom_op.fpgadataflow.rtl"
 
 BINARY_TYPES = ("BINARY", "BIPOLAR")
+PIXEL_TYPE = "UINT8"
+MAX_PIXEL = 255
 
 
 @dataclass(frozen=True)
@@ -84,6 +90,21 @@ def stream_ports(place: Place) -> dict[str, str]:
     }
 
 
+def finn_instance(op: Any, place: Place) -> str:
+    """Return the instance of a module that FINN generated."""
+    ports = {
+        "ap_clk": "aclk",
+        "ap_rst_n": "core_rst_n",
+        "in0_V_TDATA": f"{place.source}_data",
+        "in0_V_TVALID": f"{place.source}_valid",
+        "in0_V_TREADY": f"{place.source}_ready",
+        "out0_V_TDATA": f"{place.sink}_data",
+        "out0_V_TVALID": f"{place.sink}_valid",
+        "out0_V_TREADY": f"{place.sink}_ready",
+    }
+    return sv_instance(op.get_nodeattr("gen_top_module"), place.name, {}, ports)
+
+
 class SpinflowRTL(RTLBackend):
     """A node that is one instance of a module in `hw/rtl`: no file is generated for it."""
 
@@ -113,46 +134,61 @@ class SpinflowRTL(RTLBackend):
 class MVAU_rtl(rtl_ops.MVAU_rtl, SpinflowRTL):
     """Binary matrix-vector unit with its thresholds: the module `binary_mvu`.
 
-    Nodes that are not in binaryXnorMode stay FINN's.
+    Its weights are +1 and -1, its inputs bits (binaryXnorMode) or pixels. Other nodes stay FINN's.
     """
 
     rtl_module = "binary_mvu"
 
     @property
     def is_xnor(self) -> bool:
-        """Whether this node is ours."""
+        """Whether the inputs are bits."""
         return bool(self.get_nodeattr("binaryXnorMode"))
+
+    @property
+    def is_binary(self) -> bool:
+        """Whether this node is ours."""
+        return takes_pixels(self) or self.is_xnor
+
+    @property
+    def windows(self) -> int:
+        """Return the vectors of a frame: the pixels of a convolution's output map, else 1."""
+        return int(np.prod(self.get_nodeattr("numInputVectors")))
 
     def execute_node(self, context: dict[str, Any], graph: Any) -> None:
         """Compute in Python, as FINN does before a layer is specialised."""
-        if self.is_xnor:
+        if self.is_binary:
             MVAU.execute_node(self, context, graph)
         else:
             super().execute_node(context, graph)
 
     def generate_hdl(self, model: ModelWrapper, fpgapart: str, clk: float) -> None:
         """Generate nothing for a binary layer; else as FINN does."""
-        backend = SpinflowRTL if self.is_xnor else rtl_ops.MVAU_rtl
+        backend = SpinflowRTL if self.is_binary else rtl_ops.MVAU_rtl
         backend.generate_hdl(self, model, fpgapart, clk)
 
     def get_rtl_file_list(self, abspath: bool = False) -> list[str]:
         """Return the module's files."""
-        backend = SpinflowRTL if self.is_xnor else rtl_ops.MVAU_rtl
+        backend = SpinflowRTL if self.is_binary else rtl_ops.MVAU_rtl
         files: list[str] = backend.get_rtl_file_list(self, abspath)
         return files
 
     def minimize_accumulator_width(self, model: ModelWrapper, datatype_only: bool = False) -> Any:
-        """Set the accumulator to a popcount of 0 to MW.
+        """Set the accumulator to a popcount of 0 to MW, or to the sum of MW pixels and signs.
 
-        FINN takes the range of +1/-1 weights on 0/1 inputs, which a popcount can leave.
+        FINN takes the range of +1/-1 weights on 0/1 inputs, which a popcount can leave; and errors
+        in the weights can bring about any sum.
         """
-        if not self.is_xnor:
+        if not self.is_binary:
             return super().minimize_accumulator_width(model, datatype_only)
-        popcount = DataType[f"UINT{self.get_nodeattr('MW').bit_length()}"]
-        self.set_nodeattr("accDataType", popcount.name)
+        mw = self.get_nodeattr("MW")
+        if self.is_xnor:
+            accumulator = DataType[f"UINT{mw.bit_length()}"]
+        else:
+            accumulator = DataType[f"INT{(MAX_PIXEL * mw).bit_length() + 1}"]
+        self.set_nodeattr("accDataType", accumulator.name)
         if self.get_nodeattr("noActivation"):
-            self.set_nodeattr("outputDataType", popcount.name)
-        return popcount
+            self.set_nodeattr("outputDataType", accumulator.name)
+        return accumulator
 
     def weight_matrix(self, model: ModelWrapper) -> npt.NDArray[np.uint8]:
         """Return the weights as 0 (-1) and 1 (+1), shape (MW, MH)."""
@@ -161,13 +197,17 @@ class MVAU_rtl(rtl_ops.MVAU_rtl, SpinflowRTL):
             matrix = (matrix + 1) / 2
         return np.asarray(matrix).astype(np.uint8)
 
-    def popcount_thresholds(self, model: ModelWrapper) -> npt.NDArray[np.int32] | None:
-        """Return each output's threshold, shape (MH,), in [0, MW+1]; None without activation."""
+    def thresholds(self, model: ModelWrapper) -> npt.NDArray[np.int32] | None:
+        """Return each output's threshold, shape (MH,); None without activation.
+
+        On bits it is in [0, MW+1], on pixels in [-255*MW, 255*MW+1].
+        """
         if self.get_nodeattr("noActivation"):
             return None
         mw, mh = self.get_nodeattr("MW"), self.get_nodeattr("MH")
+        low, high = (0, mw) if self.is_xnor else (-MAX_PIXEL * mw, MAX_PIXEL * mw)
         thresholds = np.ceil(model.get_initializer(self.onnx_node.input[2]))
-        return np.broadcast_to(np.clip(thresholds[:, 0], 0, mw + 1), mh).astype(np.int32)
+        return np.broadcast_to(np.clip(thresholds[:, 0], low, high + 1), mh).astype(np.int32)
 
     def instance(self, model: ModelWrapper, place: Place) -> str:
         """Return the unit, and its thresholds as a constant before it."""
@@ -177,17 +217,24 @@ class MVAU_rtl(rtl_ops.MVAU_rtl, SpinflowRTL):
             "Mh": mh,
             "Pe": self.get_nodeattr("PE"),
             "Simd": self.get_nodeattr("SIMD"),
+            "InBits": 1 if self.is_xnor else DataType[PIXEL_TYPE].bitwidth(),
         }
-        thresholds = self.popcount_thresholds(model)
+        thresholds = self.thresholds(model)
         constant = ""
         if thresholds is None:
             parameters |= {"HasThreshold": "1'b0", "OutBits": self.get_output_datatype().bitwidth()}
         else:
-            bits = (mw + 1).bit_length()
             constant_name = f"{place.name.capitalize()}Thresholds"
-            values = _wrap([f"{bits}'d{value}" for value in thresholds[::-1]])
+            if self.is_xnor:
+                bits, what = (mw + 1).bit_length(), "popcount"
+                values = _wrap([f"{bits}'d{value}" for value in thresholds[::-1]])
+            else:
+                bits, what = (MAX_PIXEL * mw + 1).bit_length() + 1, "sum"
+                signs = ["-" if value < 0 else "" for value in thresholds]
+                texts = [f"{s}{bits}'sd{abs(v)}" for s, v in zip(signs, thresholds, strict=True)]
+                values = _wrap(texts[::-1])
             constant = (
-                f"  // Least popcount for a 1, output {mh - 1} first.\n"
+                f"  // Least {what} for a 1, output {mh - 1} first.\n"
                 f"  localparam logic [{mh * bits - 1}:0] {constant_name} = {{\n"
                 f"{values}\n  }};\n\n"
             )
@@ -198,6 +245,14 @@ class MVAU_rtl(rtl_ops.MVAU_rtl, SpinflowRTL):
             "mem_rdata_i": f"{place.name}_mem_rdata",
         }
         return constant + sv_instance(self.rtl_module, place.name, parameters, ports)
+
+
+def takes_pixels(mvau: Any) -> bool:
+    """Return whether a matrix has weights +1 and -1 and takes pixels."""
+    return (
+        mvau.get_nodeattr("weightDataType") == "BIPOLAR"
+        and mvau.get_nodeattr("inputDataType") == PIXEL_TYPE
+    )
 
 
 class Thresholding_rtl(rtl_ops.Thresholding_rtl, SpinflowRTL):
@@ -281,51 +336,191 @@ class LabelSelect_rtl(LabelSelect, SpinflowRTL):
 
 
 class StreamingDataWidthConverter_rtl(rtl_ops.StreamingDataWidthConverter_rtl, SpinflowRTL):
-    """Several words into one: the module `stream_widen`.
+    """Several words into one, or one into several: `stream_widen` and `stream_narrow`.
 
-    Converters to narrower words, or by a broken ratio, stay FINN's.
+    Converters by a broken ratio stay FINN's.
     """
 
-    rtl_module = "stream_widen"
-
     @property
-    def is_widening(self) -> bool:
-        """Whether this node is ours."""
+    def rtl_module(self) -> str | None:  # type: ignore[override]
+        """Name of our module; None if the converter is FINN's."""
         in_bits, out_bits = self.get_nodeattr("inWidth"), self.get_nodeattr("outWidth")
-        return bool(out_bits > in_bits and out_bits % in_bits == 0)
+        if out_bits > in_bits and out_bits % in_bits == 0:
+            return "stream_widen"
+        if in_bits > out_bits and in_bits % out_bits == 0:
+            return "stream_narrow"
+        return None
 
     def execute_node(self, context: dict[str, Any], graph: Any) -> None:
         """Compute in Python, as FINN does before a layer is specialised."""
         StreamingDataWidthConverter.execute_node(self, context, graph)
 
+    def get_exp_cycles(self) -> int:
+        """Return the words of a frame on the side that has more of them."""
+        bits = int(np.prod(self.get_nodeattr("inShape"))) * self.get_input_datatype().bitwidth()
+        return bits // min(self.get_nodeattr("inWidth"), self.get_nodeattr("outWidth"))
+
     def generate_hdl(self, model: ModelWrapper, fpgapart: str, clk: float) -> None:
-        """Generate nothing for a widening by a whole ratio; else as FINN does."""
-        backend = SpinflowRTL if self.is_widening else rtl_ops.StreamingDataWidthConverter_rtl
+        """Generate nothing for a whole ratio; else as FINN does."""
+        backend = SpinflowRTL if self.rtl_module else rtl_ops.StreamingDataWidthConverter_rtl
         backend.generate_hdl(self, model, fpgapart, clk)
 
     def get_rtl_file_list(self, abspath: bool = False) -> list[str]:
         """Return the module's files."""
-        backend = SpinflowRTL if self.is_widening else rtl_ops.StreamingDataWidthConverter_rtl
+        backend = SpinflowRTL if self.rtl_module else rtl_ops.StreamingDataWidthConverter_rtl
         files: list[str] = backend.get_rtl_file_list(self, abspath)
         return files
 
     def instance(self, model: ModelWrapper, place: Place) -> str:
         """Return our converter, or FINN's generated one."""
-        if self.is_widening:
-            in_bits = self.get_nodeattr("inWidth")
-            parameters = {"InBits": in_bits, "Ratio": self.get_nodeattr("outWidth") // in_bits}
-            return sv_instance(self.rtl_module, place.name, parameters, stream_ports(place))
-        ports = {
-            "ap_clk": "aclk",
-            "ap_rst_n": "core_rst_n",
-            "in0_V_TDATA": f"{place.source}_data",
-            "in0_V_TVALID": f"{place.source}_valid",
-            "in0_V_TREADY": f"{place.source}_ready",
-            "out0_V_TDATA": f"{place.sink}_data",
-            "out0_V_TVALID": f"{place.sink}_valid",
-            "out0_V_TREADY": f"{place.sink}_ready",
+        in_bits, out_bits = self.get_nodeattr("inWidth"), self.get_nodeattr("outWidth")
+        if self.rtl_module is None:
+            return finn_instance(self, place)
+        if self.rtl_module == "stream_widen":
+            parameters = {"InBits": in_bits, "Ratio": out_bits // in_bits}
+        else:
+            parameters = {"OutBits": out_bits, "Ratio": in_bits // out_bits}
+        return sv_instance(self.rtl_module, place.name, parameters, stream_ports(place))
+
+
+class ConvolutionInputGenerator(FinnConvolutionInputGenerator):
+    """FINN's sliding window, which it executes for one image, here for any number."""
+
+    def execute_node(self, context: dict[str, Any], graph: Any) -> None:
+        """Let FINN compute image by image."""
+        source, sink = self.onnx_node.input[0], self.onnx_node.output[0]
+        images = context[source]
+        windows = []
+        for image in images:
+            one = {source: image[np.newaxis], sink: context[sink][:1]}
+            super().execute_node(one, graph)
+            windows.append(one[sink])
+        context[sink] = np.concatenate(windows)
+
+
+class ConvolutionInputGenerator_rtl(rtl_ops.ConvolutionInputGenerator_rtl):
+    """FINN's sliding window in hardware: its module, our instance."""
+
+    def execute_node(self, context: dict[str, Any], graph: Any) -> None:
+        """Compute in Python, as FINN does before a layer is specialised."""
+        FinnConvolutionInputGenerator.execute_node(self, context, graph)
+
+    def instance(self, model: ModelWrapper, place: Place) -> str:
+        """Return the generated module's instance."""
+        return finn_instance(self, place)
+
+
+class FMPadding_rtl(rtl_ops.FMPadding_rtl):
+    """FINN's padding in hardware: its module, our instance. Bits are padded with 0, which is -1."""
+
+    def execute_node(self, context: dict[str, Any], graph: Any) -> None:
+        """Compute in Python, as FINN does before a layer is specialised."""
+        FMPadding.execute_node(self, context, graph)
+
+    def instance(self, model: ModelWrapper, place: Place) -> str:
+        """Return the generated module's instance."""
+        return finn_instance(self, place)
+
+
+class BinaryMaxPool(HWCustomOp):
+    """Square max-pool of a map of bits, windows side by side: the OR of each window."""
+
+    def get_nodeattr_types(self) -> dict[str, Any]:
+        """Return the attributes: ImgDim is rows and columns of the input."""
+        return {
+            **super().get_nodeattr_types(),
+            "ImgDim": ("ints", True, []),
+            "NumChannels": ("i", True, 0),
+            "PE": ("i", True, 0),
+            "Size": ("i", True, 0),
+            "dataType": ("s", True, ""),
         }
-        return sv_instance(self.get_nodeattr("gen_top_module"), place.name, {}, ports)
+
+    def get_normal_input_shape(self, ind: int = 0) -> tuple[int, ...]:
+        """Return the map's shape, channels last."""
+        return (1, *self.get_nodeattr("ImgDim"), self.get_nodeattr("NumChannels"))
+
+    def get_normal_output_shape(self, ind: int = 0) -> tuple[int, ...]:
+        """Return the pooled map's shape."""
+        size = self.get_nodeattr("Size")
+        return (
+            1,
+            *(side // size for side in self.get_nodeattr("ImgDim")),
+            self.get_nodeattr("NumChannels"),
+        )
+
+    def get_folded_input_shape(self, ind: int = 0) -> tuple[int, ...]:
+        """Return the map's shape in words of PE channels."""
+        return self._fold(self.get_normal_input_shape())
+
+    def get_folded_output_shape(self, ind: int = 0) -> tuple[int, ...]:
+        """Return the pooled map's shape in words of PE channels."""
+        return self._fold(self.get_normal_output_shape())
+
+    def _fold(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        pe = self.get_nodeattr("PE")
+        return (*shape[:-1], shape[-1] // pe, pe)
+
+    def get_input_datatype(self, ind: int = 0) -> Any:
+        """Return the type of one channel."""
+        return DataType[self.get_nodeattr("dataType")]
+
+    def get_output_datatype(self, ind: int = 0) -> Any:
+        """Return the type of one channel."""
+        return self.get_input_datatype()
+
+    def get_instream_width(self, ind: int = 0) -> int:
+        """Return the bits of a word."""
+        return int(self.get_nodeattr("PE"))
+
+    def get_outstream_width(self, ind: int = 0) -> int:
+        """Return the bits of a word."""
+        return self.get_instream_width()
+
+    def get_exp_cycles(self) -> int:
+        """Return the words of an input frame: one comes a cycle."""
+        return int(np.prod(self.get_folded_input_shape()[:-1]))
+
+    def infer_node_datatype(self, model: ModelWrapper) -> None:
+        """Hand the type of the input on to the output."""
+        datatype = model.get_tensor_datatype(self.onnx_node.input[0])
+        self.set_nodeattr("dataType", datatype.name)
+        model.set_tensor_datatype(self.onnx_node.output[0], datatype)
+
+    def execute_node(self, context: dict[str, Any], graph: Any) -> None:
+        """Take the largest value of each window, of any number of images."""
+        feature_map = context[self.onnx_node.input[0]]
+        images, rows, columns, channels = feature_map.shape
+        size = self.get_nodeattr("Size")
+        windows = feature_map.reshape(images, rows // size, size, columns // size, size, channels)
+        context[self.onnx_node.output[0]] = windows.max(axis=(2, 4))
+
+
+class BinaryMaxPool_rtl(BinaryMaxPool, SpinflowRTL):
+    """The max-pool in hardware: the module `bin_maxpool`."""
+
+    rtl_module = "bin_maxpool"
+
+    def get_nodeattr_types(self) -> dict[str, Any]:
+        """Return the attributes of the layer and of its backend."""
+        return {**BinaryMaxPool.get_nodeattr_types(self), **SpinflowRTL.get_nodeattr_types(self)}
+
+    def execute_node(self, context: dict[str, Any], graph: Any) -> None:
+        """Compute in Python."""
+        BinaryMaxPool.execute_node(self, context, graph)
+
+    def instance(self, model: ModelWrapper, place: Place) -> str:
+        """Return the max-pool."""
+        rows, columns = self.get_nodeattr("ImgDim")
+        pe = self.get_nodeattr("PE")
+        parameters = {
+            "Rows": rows,
+            "Columns": columns,
+            "Folds": self.get_nodeattr("NumChannels") // pe,
+            "Pe": pe,
+            "Size": self.get_nodeattr("Size"),
+        }
+        return sv_instance(self.rtl_module, place.name, parameters, stream_ports(place))
 
 
 class MRAMBuffer(HWCustomOp):
@@ -335,13 +530,14 @@ class MRAMBuffer(HWCustomOp):
     """
 
     def get_nodeattr_types(self) -> dict[str, Any]:
-        """Return the attributes: Depth in words of PE bits, Lanes in draws a cycle."""
+        """Return the attributes: Depth in words of PE bits, Lanes draws every Interval."""
         return {
             **super().get_nodeattr_types(),
             "NumChannels": ("i", True, 0),
             "PE": ("i", True, 0),
             "Depth": ("i", False, 0),
             "Lanes": ("i", False, 1),
+            "Interval": ("i", False, 1),
             "RunAhead": ("i", False, RUN_AHEAD),
             "dataType": ("s", True, ""),
             "numInputVectors": ("ints", False, [1]),
@@ -418,7 +614,9 @@ class MRAMBuffer_rtl(MRAMBuffer, SpinflowRTL):
             "Width": self.get_instream_width(),
             "Depth": self.get_nodeattr("Depth"),
             "Lanes": self.get_nodeattr("Lanes"),
+            "Interval": self.get_nodeattr("Interval"),
             "RunAhead": self.get_nodeattr("RunAhead"),
+            "WithErrors": "WithErrors",
         }
         ports = stream_ports(place) | {
             "cfg_i": f"buffer_cfg[{place.memory}]",
@@ -431,13 +629,17 @@ class MRAMBuffer_rtl(MRAMBuffer, SpinflowRTL):
 
 def register() -> None:
     """Make FINN find these ops and choose the RTL one for every binary matrix."""
-    abstract_ops.custom_op["MRAMBuffer"] = MRAMBuffer
-    add_op_to_domain(ABSTRACT_DOMAIN, MRAMBuffer)
+    for op in (MRAMBuffer, BinaryMaxPool, ConvolutionInputGenerator):
+        abstract_ops.custom_op[op.__name__] = op
+        add_op_to_domain(ABSTRACT_DOMAIN, op)
     for op in (
         MVAU_rtl,
         Thresholding_rtl,
         LabelSelect_rtl,
         StreamingDataWidthConverter_rtl,
+        ConvolutionInputGenerator_rtl,
+        FMPadding_rtl,
+        BinaryMaxPool_rtl,
         MRAMBuffer_rtl,
     ):
         rtl_ops.custom_op[op.__name__] = op
@@ -449,9 +651,10 @@ _finn_implementation_style = specialize_layers._determine_impl_style
 
 
 def _implementation_style(node: Any, fpgapart: str, model: ModelWrapper) -> str:
-    attributes = {attribute.name: attribute.i for attribute in node.attribute}
-    if node.op_type == "MVAU" and attributes.get("binaryXnorMode"):
-        return "rtl"
+    if node.op_type == "MVAU":
+        op = getCustomOp(node)
+        if op.get_nodeattr("binaryXnorMode") or takes_pixels(op):
+            return "rtl"
     style: str = _finn_implementation_style(node, fpgapart, model)
     return style
 

@@ -15,7 +15,7 @@ COLUMNS = 100
 
 
 def write(design: Design, build_id: int, network: str, registers: Path, folder: Path) -> None:
-    """Write `accel.sv`, the width converters and `files.f` to a folder.
+    """Write `accel.sv`, what FINN generated and `files.f` to a folder.
 
     In `files.f` a name without a slash lies beside it; all others are relative to the repository.
 
@@ -28,7 +28,7 @@ def write(design: Design, build_id: int, network: str, registers: Path, folder: 
     """
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "accel.sv").write_text(top(design, build_id, network))
-    generated = [*_copy_converters(design, folder), "accel.sv"]
+    generated = [*_copy_finn_sources(design, folder), "accel.sv"]
     sources = [path.relative_to(REPO).as_posix() for path in spinflow_sources(registers)]
     (folder / "files.f").write_text("\n".join([*sources, *generated]) + "\n")
 
@@ -39,20 +39,22 @@ def spinflow_sources(registers: Path) -> list[Path]:
     return sorted(files, key=lambda path: not path.stem.endswith("_pkg"))
 
 
-def _copy_converters(design: Design, folder: Path) -> list[str]:
-    """Copy what FINN generated and the library files it uses; return the names, library first."""
+def _copy_finn_sources(design: Design, folder: Path) -> list[str]:
+    """Copy what FINN generated and the library files it uses; return the names, packages first."""
     library: dict[str, None] = {}
-    wrappers = []
+    generated = []
     for stage in design.stages:
+        folder_of_node = Path(stage.op.get_nodeattr("code_gen_dir_ipgen"))
         for source in map(Path, stage.op.get_rtl_file_list(abspath=True)):
             if source.parent == RTL:
                 continue
             shutil.copyfile(source, folder / source.name)
-            if source.stem == stage.op.get_nodeattr("gen_top_module"):
-                wrappers.append(source.name)
+            if source.parent == folder_of_node:
+                generated.append(source.name)
             else:
                 library[source.name] = None
-    return [*reversed(library), *wrappers]
+    packages_first = sorted(library, key=lambda name: not Path(name).stem.endswith("_pkg"))
+    return [*packages_first, *generated]
 
 
 def top(design: Design, build_id: int, network: str) -> str:
@@ -80,6 +82,8 @@ def _header(design: Design, network: str) -> str:
 module accel
   import spinflow_pkg::*;
 #(
+  // Whether memories can err; without, errors cost nothing and cannot be switched on.
+  parameter bit WithErrors = 1'b1,
   localparam int unsigned AddrWidth = {design.address_width}
 ) (
   input  logic                 aclk,
@@ -127,7 +131,13 @@ def _describe(layer: dict[str, Any]) -> str:
     if layer["op"] == "label_select":
         return f"the largest of {layer['classes']}"
     kept = ", then a buffer" if layer["buffer"] is not None else ""
-    return f"{layer['mh']} x {layer['mw']} weights, {layer['pe']} x {layer['simd']} a cycle{kept}"
+    if layer["op"] == "max_pool":
+        return f"{layer['size']} x {layer['size']} pixels to one{kept}"
+    weights = f"{layer['mh']} x {layer['mw']} weights"
+    if layer["window"] is not None:
+        rows, columns, _ = layer["shape"]
+        weights += f" on {rows} x {columns} windows"
+    return f"{weights}, {layer['pe']} x {layer['simd']} a cycle{kept}"
 
 
 def _shell(design: Design, build_id: int) -> str:
@@ -141,6 +151,7 @@ def _shell(design: Design, build_id: int) -> str:
         "AddrWidth": "AddrWidth",
         "NumWeights": num_weights,
         "NumBuffers": num_buffers,
+        "WithErrors": "WithErrors",
         "BuildId": f"32'h{build_id:08X}",
         "InBeats": design.pixels // 4,
         "Layer": _packed([memory.layer for memory in design.memories]),
@@ -224,6 +235,9 @@ def _stage(design: Design, stage: Stage) -> str:
     title = {
         "Thresholding_rtl": "pixels to bits",
         "StreamingDataWidthConverter_rtl": "width converter",
+        "FMPadding_rtl": "padding",
+        "ConvolutionInputGenerator_rtl": "sliding window",
+        "BinaryMaxPool_rtl": "max-pool",
         "MVAU_rtl": "binary matrix with its weights",
         "MRAMBuffer_rtl": "feature map in MRAM",
         "LabelSelect_rtl": "argmax",

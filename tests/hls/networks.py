@@ -17,25 +17,31 @@ THRESHOLD = 100
 class Network:
     """A QONNX file under construction: one tensor at a time, each node reading the last."""
 
-    def __init__(self, pixels: int, seed: int = 1) -> None:
+    def __init__(self, *shape: int, seed: int = 1) -> None:
+        """Begin with the input: its pixels, or its channels, rows and columns."""
         self.random = np.random.default_rng(seed)
-        self.shape = [1, pixels]
+        self.shape = [1, *shape]
         self.nodes: list[onnx.NodeProto] = []
         self.constants: list[onnx.TensorProto] = []
         self.last = "pixels"
-        self.pixels = pixels
+        self.input_shape = list(self.shape)
 
-    def node(self, op: str, *constants: np.ndarray, domain: str = "", **attributes: Any) -> str:
-        """Append a node that reads the last tensor and some constants."""
-        inputs = [self.last, *(self.constant(value) for value in constants)]
+    def node(
+        self, op: str, *constants: np.ndarray | str, domain: str = "", **attributes: Any
+    ) -> str:
+        """Append a node that reads the last tensor and some constants or named tensors."""
+        inputs = [
+            self.last,
+            *(value if isinstance(value, str) else self.constant(value) for value in constants),
+        ]
         self.last = f"tensor{len(self.nodes)}"
         self.nodes.append(helper.make_node(op, inputs, [self.last], domain=domain, **attributes))
         return self.last
 
-    def constant(self, value: np.ndarray) -> str:
+    def constant(self, value: np.ndarray, kind: type = np.float32) -> str:
         """Add a constant and return its name."""
         name = f"constant{len(self.constants)}"
-        self.constants.append(numpy_helper.from_array(np.asarray(value, np.float32), name))
+        self.constants.append(numpy_helper.from_array(np.asarray(value, kind), name))
         return name
 
     def binarize(self) -> Network:
@@ -50,7 +56,46 @@ class Network:
 
     def matrix(self, outputs: int, bits: int = 1) -> Network:
         """Append a matrix of +1 and -1, or of integers of more bits."""
-        shape = (self.shape[1], outputs)
+        quantized = self._weights((self.shape[1], outputs), bits)
+        self.node("MatMul", quantized)
+        self.shape[1] = outputs
+        return self
+
+    def convolution(self, channels: int, size: int, **attributes: Any) -> Network:
+        """Append a convolution of +1 and -1 with square kernels."""
+        self.node("Conv", self._weights((channels, self.shape[1], size, size)), **attributes)
+        pads = attributes.get("pads", [0, 0, 0, 0])
+        strides = attributes.get("strides", [1, 1])
+        self.shape[1] = channels
+        for axis in (0, 1):
+            room = self.shape[2 + axis] + pads[axis] + pads[axis + 2] - size
+            self.shape[2 + axis] = room // strides[axis] + 1
+        return self
+
+    def pad(self, value: float, *pads: int) -> Network:
+        """Append constant padding: top, left, bottom, right."""
+        top, left, bottom, right = pads
+        amounts = self.constant(np.array([0, 0, top, left, 0, 0, bottom, right]), np.int64)
+        self.node("Pad", amounts, np.array(value), mode="constant")
+        self.shape[2] += top + bottom
+        self.shape[3] += left + right
+        return self
+
+    def max_pool(self, size: int = 2, stride: int | None = None) -> Network:
+        """Append a square max-pool."""
+        stride = stride or size
+        self.node("MaxPool", kernel_shape=[size, size], strides=[stride, stride])
+        self.shape[2:] = [(side - size) // stride + 1 for side in self.shape[2:]]
+        return self
+
+    def flatten(self) -> Network:
+        """Append the step from a map to a row, channel first as in training."""
+        self.node("Flatten", axis=1)
+        self.shape = [1, int(np.prod(self.shape))]
+        return self
+
+    def _weights(self, shape: tuple[int, ...], bits: int = 1) -> str:
+        """Add random weights and their quantizer; return the quantized tensor's name."""
         weights = self.constant(self.random.standard_normal(shape))
         quantized = f"weights{len(self.nodes)}"
         domain = "qonnx.custom_op.general"
@@ -63,16 +108,13 @@ class Network:
                 "Quant", inputs, [quantized], domain=domain, signed=1, narrow=0,
                 rounding_mode="ROUND",
             )  # fmt: skip
-        product = f"product{len(self.nodes)}"
-        self.nodes += [quant, helper.make_node("MatMul", [self.last, quantized], [product])]
-        self.last = product
-        self.shape[1] = outputs
-        return self
+        self.nodes.append(quant)
+        return quantized
 
-    def normalize(self) -> Network:
-        """Append a batch norm whose threshold lies between two sums."""
+    def normalize(self, spread: int = 6) -> Network:
+        """Append a batch norm whose threshold, up to ``spread`` from 0, lies between two sums."""
         width = self.shape[1]
-        middle = self.random.integers(-3, 4, width) * 2.0 + 1.0
+        middle = self.random.integers(-spread, spread + 1, width) + 0.5
         gain = self.random.uniform(0.5, 2.0, width)
         ones = np.ones(width)
         self.node("BatchNormalization", gain, 0 * ones, middle, ones, epsilon=1e-5)
@@ -89,7 +131,7 @@ class Network:
         graph = helper.make_graph(
             self.nodes,
             "network",
-            [helper.make_tensor_value_info("pixels", TensorProto.FLOAT, [1, self.pixels])],
+            [helper.make_tensor_value_info("pixels", TensorProto.FLOAT, self.input_shape)],
             [helper.make_tensor_value_info(self.last, TensorProto.FLOAT, self.shape)],
             self.constants,
         )
@@ -101,7 +143,33 @@ class Network:
 
 def perceptron(*widths: int, seed: int = 1) -> Network:
     """Return a binary perceptron: pixels, hidden widths, classes."""
-    network = Network(widths[0], seed).threshold_pixels()
+    network = Network(widths[0], seed=seed).threshold_pixels()
     for width in widths[1:-1]:
+        network.matrix(width).normalize().binarize()
+    return network.matrix(widths[-1]).scale()
+
+
+def convolutional(
+    shape: tuple[int, int, int],
+    layers: list[tuple[int, int, bool]],
+    *widths: int,
+    seed: int = 1,
+) -> Network:
+    """Return a binary convolutional network on pixels.
+
+    Args:
+        shape: channels, rows and columns of the input.
+        layers: of each convolution: channels, kernel side, whether a max-pool follows.
+        widths: of the fully connected layers, the last being the classes.
+        seed: of the weights.
+    """
+    network = Network(*shape, seed=seed)
+    for number, (channels, size, pooled) in enumerate(layers):
+        network.convolution(channels, size)
+        network.normalize(spread=200 if number == 0 else 6).binarize()
+        if pooled:
+            network.max_pool()
+    network.flatten()
+    for width in widths[:-1]:
         network.matrix(width).normalize().binarize()
     return network.matrix(widths[-1]).scale()

@@ -144,6 +144,10 @@ CASES = [
         Case("stream_widen", {"InBits": bits, "Ratio": ratio})
         for bits, ratio in [(1, 2), (3, 5), (8, 4), (2, 64)]
     ),
+    *(
+        Case("stream_narrow", {"OutBits": bits, "Ratio": ratio})
+        for bits, ratio in [(3, 5), (8, 4), (24, 2)]
+    ),
     *(Case("xnor_popcount", {"Width": width}) for width in [1, 49, 64, 200]),
     mvu(16, 4, 1, 4, threshold=True),
     mvu(24, 6, 2, 8, threshold=True),

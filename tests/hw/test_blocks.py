@@ -24,6 +24,7 @@ BAD_PARAMETERS: list[tuple[str, Mapping[str, Parameter], str]] = [
     ("error_write", {"Width": 256}, "error_write: Width 256 is above 255"),
     ("buffer_mem", {"Depth": 1}, "buffer_mem: Depth 1 is below 2"),
     ("stream_widen", {"Ratio": 1}, "stream_widen: Ratio 1 is below 2"),
+    ("stream_narrow", {"Ratio": 1}, "stream_narrow: Ratio 1 is below 2"),
     ("binary_mvu", {"Mw": 10, "Simd": 4}, "binary_mvu: Simd 4 must divide Mw 10"),
     ("binary_mvu", {"Mh": 10, "Pe": 4}, "Pe 4 must divide Mh 10"),
     ("binary_mvu", {"OutBits": 2}, "binary_mvu: OutBits 2 must be 1 with thresholds"),

@@ -1,0 +1,47 @@
+// Width converter: gives one word in `Ratio` parts, the lowest bits first.
+//
+// Latency: one cycle to the first part. Throughput: one part a cycle, without a gap between input
+// words.
+
+module stream_narrow #(
+  parameter int unsigned OutBits = 24,
+  parameter int unsigned Ratio   = 4,
+  localparam int unsigned InWidth  = 8 * ((OutBits * Ratio + 7) / 8),
+  localparam int unsigned OutWidth = 8 * ((OutBits + 7) / 8)
+) (
+  input  logic                clk_i,
+  input  logic                rst_ni,
+  input  logic [InWidth-1:0]  in_data_i,
+  input  logic                in_valid_i,
+  output logic                in_ready_o,
+  output logic [OutWidth-1:0] out_data_o,
+  output logic                out_valid_o,
+  input  logic                out_ready_i
+);
+
+  localparam int unsigned CountWidth = $clog2(Ratio + 1);
+
+  if (Ratio < 2) begin : gen_bad_ratio
+    $error("stream_narrow: Ratio %0d is below 2", Ratio);
+  end
+
+  logic [OutBits*Ratio-1:0] word_q;
+  logic [CountWidth-1:0]    left_q;   // parts not yet given
+  logic take, give;
+
+  assign out_valid_o = left_q != '0;
+  assign give        = out_valid_o && out_ready_i;
+  assign in_ready_o  = rst_ni && (!out_valid_o || (give && left_q == CountWidth'(1)));
+  assign take        = in_valid_i && in_ready_o;
+
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni)   left_q <= '0;
+    else if (take) left_q <= CountWidth'(Ratio);
+    else if (give) left_q <= left_q - 1'b1;
+    if (take)      word_q <= in_data_i[OutBits*Ratio-1:0];
+    else if (give) word_q <= word_q >> OutBits;
+  end
+
+  assign out_data_o = OutWidth'(word_q[OutBits-1:0]);
+
+endmodule
