@@ -5,6 +5,8 @@ NETWORK  ?= mlp-mnist
 IMAGES   ?= 500
 REPEATS  ?= 5
 DATA_DIR ?=
+BOARD    ?=
+DRY_RUN  ?=
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
@@ -89,6 +91,19 @@ bundle: build/$(NETWORK)/.simulator ## build the bundle of NETWORK with its simu
 run: setup data build/$(NETWORK)/.simulator ## sweep write errors of NETWORK's weights and buffers on the RTL
 	@$(HOST) -m host sweep --bundle build/$(NETWORK) --images $(IMAGES) --repeats $(REPEATS) \
 	  --out out/run --set-aside $(DATA_OPTION)
+
+# --- the board ------------------------------------------------------------------------------------
+
+.PHONY: bitstream deploy
+
+bitstream: | preflight ## bitstream of NETWORK for the PYNQ-Z2 (needs Vivado 2022.2 or newer)
+	@$(PYTHON) hw/pynq-z2/bitstream.py --check
+	@$(MAKE) --no-print-directory build/$(NETWORK)/.bundle
+	@$(PYTHON) hw/pynq-z2/bitstream.py build/$(NETWORK)
+
+deploy: ## copy NETWORK's bitstream and the driver to BOARD=user@host (DRY_RUN=1: only say how)
+	@$(PYTHON) hw/pynq-z2/deploy.py "$(BOARD)" build/$(NETWORK) $(DATA_OPTION) \
+	  $(if $(DRY_RUN),--dry-run)
 
 # --- checks ---------------------------------------------------------------------------------------
 

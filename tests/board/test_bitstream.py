@@ -1,0 +1,274 @@
+"""From a bundle to its folder for the board, with a played Vivado; and what must stop it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import common
+import install
+import pytest
+
+from hls.common import REPO
+from tests.board import vivado
+from tests.board.conftest import BOARD, change
+from tests.board.test_prepare import replace
+
+HOST_PYTHON = REPO / ".venv" / "host" / "bin" / "python"
+
+
+def program(folder: Path, name: str, text: str) -> None:
+    """Put an executable file into a folder."""
+    folder.mkdir(exist_ok=True)
+    path = folder / name
+    path.write_text(text)
+    path.chmod(0o755)
+
+
+def make(bundle: Path, **settings: Any) -> subprocess.CompletedProcess[str]:
+    """Run bitstream.py on a bundle with a played Vivado on PATH."""
+    bins = bundle.parent / "bin"
+    program(bins, "vivado", f'#!/bin/sh\nexec {sys.executable} {vivado.__file__} "$@"\n')
+    settings = {"hwh": bundle / "accel.hwh", **settings}
+    environment = vivado.environment(bundle.parent, **settings)
+    environment["PATH"] = f"{bins}:{environment['PATH']}"
+    return subprocess.run(
+        [sys.executable, BOARD / "bitstream.py", bundle],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def snapshot(folder: Path) -> dict[str, bytes]:
+    """Every file of a folder that is neither Vivado's."""
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and "vivado" not in path.relative_to(folder).parts
+    }
+
+
+def test_bitstream(bundle: Path) -> None:
+    before = snapshot(bundle)
+    done = make(bundle, version="2023.2", setup=0.31, hold=0.05)
+    assert done.returncode == 0, done.stderr
+    assert "Vivado 2023.2, worst slack 0.31 ns, 6321 LUT, 7421 FF, 12.5 RAMB36" in done.stdout
+    after = snapshot(bundle)
+    assert {name: after[name] for name in before} == before
+    described = json.loads(before["accel.json"])
+    of_board = json.loads(after["board/accel.json"])
+    assert set(after) - set(before) == {
+        f"board/{name}" for name in ("accel.json", "accel.bit", *described["files"])
+    }
+    entry = of_board.pop("bitstream")
+    assert entry == {
+        "file": "accel.bit",
+        "sha256": common.sha256(bundle / "board" / "accel.bit"),
+        "vivado": "2023.2",
+        "wns_ns": 0.31,
+        "whs_ns": 0.05,
+        "utilization": {"LUT": 6321, "FF": 7421, "RAMB36": 12.5, "DSP48": 0},
+    }
+    described = {key: value for key, value in described.items() if "simulator" not in key}
+    assert of_board == described
+    common.check_files(bundle / "board", of_board)
+    assert install.read_board_bundle(bundle)["bitstream"] == entry
+
+
+def test_driver_takes_the_folder_for_the_board(bundle: Path) -> None:
+    assert make(bundle).returncode == 0
+    script = (
+        "import sys; from pathlib import Path; from host.bundle import load; "
+        "from host.driver import backend; b = load(Path(sys.argv[1])); "
+        "print(b.overlay, backend(b))"
+    )
+    done = subprocess.run(
+        [HOST_PYTHON, "-c", script, bundle / "board"],
+        cwd=REPO,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stdout == f"{bundle / 'board' / 'accel.bit'} board\n", done.stderr
+
+
+def test_handover_file_is_vivados(bundle: Path) -> None:
+    theirs = bundle.parent / "system.hwh"
+    text = (bundle / "accel.hwh").read_text()
+    theirs.write_text(text.replace("</MODULES>", '<MODULE INSTANCE="reset"/></MODULES>'))
+    assert make(bundle, hwh=theirs).returncode == 0
+    assert (bundle / "board" / "accel.hwh").read_bytes() == theirs.read_bytes()
+    assert install.read_board_bundle(bundle)["files"]["accel.hwh"] == common.sha256(theirs)
+
+
+def test_registers_that_vivado_does_not_list_are_a_note(bundle: Path) -> None:
+    theirs = bundle.parent / "system.hwh"
+    text = (bundle / "accel.hwh").read_text()
+    start, end = text.index("<ADDRESSBLOCKS>"), text.index("</ADDRESSBLOCKS>")
+    theirs.write_text(text[:start] + text[end:].removeprefix("</ADDRESSBLOCKS>"))
+    done = make(bundle, hwh=theirs)
+    assert done.returncode == 0 and "registers not (first: ID)" in done.stdout
+
+
+def test_no_vivado(bundle: Path, tmp_path: Path) -> None:
+    environment = {**os.environ, "PATH": str(tmp_path)}
+    for arguments in ([str(bundle)], ["--check"]):
+        done = subprocess.run(
+            [sys.executable, BOARD / "bitstream.py", *arguments],
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 1 and done.stderr.count("\n") == 1
+        assert done.stderr.startswith("spinflow: vivado is not on PATH")
+    assert not (bundle / "vivado").exists()
+
+
+# What can be wrong in the handover file that Vivado writes, and the complaint.
+WRONG = {
+    "accelerator elsewhere": ('BASEVALUE="0x40000000"', 'BASEVALUE="0x43C00000"', "accel is at"),
+    "DMA too small": ('HIGHVALUE="0x4040FFFF"', 'HIGHVALUE="0x40407FFF"', "dma is at"),
+    "cell renamed": ('INSTANCE="dma"', 'INSTANCE="axi_dma_0"', "has no cell dma"),
+    "module reference": ("spinflow:accel:accel", "xilinx.com:module_ref:accel", "cell accel is a"),
+    "scatter-gather": ('"c_include_sg" VALUE="0"', '"c_include_sg" VALUE="1"', "c_include_sg is 1"),
+    "short lengths": (
+        '"c_sg_length_width" VALUE="26"',
+        '"c_sg_length_width" VALUE="14"',
+        "c_sg_length_width is 14",
+    ),
+    "slow clock": (
+        '"PCW_FCLK0_PERIPHERAL_DIVISOR0" VALUE="5"',
+        '"PCW_FCLK0_PERIPHERAL_DIVISOR0" VALUE="10"',
+        "clock 0 is 50 MHz",
+    ),
+    "clock off": (
+        '"PCW_FPGA_FCLK0_ENABLE" VALUE="1"',
+        '"PCW_FPGA_FCLK0_ENABLE" VALUE="0"',
+        "clock 0 of the fabric is off",
+    ),
+    "two ranges": (
+        "</MEMORYMAP>",
+        '<MEMRANGE INSTANCE="accel" BASEVALUE="0x41000000" HIGHVALUE="0x4100FFFF"/></MEMORYMAP>',
+        "accel has 2 address ranges",
+    ),
+    "register elsewhere": (
+        '"DESCRIPTION" VALUE="STATUS" />\n              <PROPERTY NAME="ADDRESS_OFFSET" VALUE="20"',
+        '"DESCRIPTION" VALUE="STATUS" />\n              <PROPERTY NAME="ADDRESS_OFFSET" VALUE="24"',
+        "register STATUS of accel",
+    ),
+    "no XML": ("</EDKSYSTEM>", "", "not a hardware handover file"),
+}
+
+
+@pytest.mark.parametrize("what", WRONG)
+def test_wrong_handover_files_are_refused(what: str, bundle: Path) -> None:
+    old, new, complaint = WRONG[what]
+    theirs = bundle.parent / "system.hwh"
+    theirs.write_text((bundle / "accel.hwh").read_text())
+    replace(theirs, old, new)
+    done = make(bundle, hwh=theirs)
+    assert done.returncode == 1 and done.stderr.count("\n") == 1, done.stderr
+    assert complaint in done.stderr
+    assert not (bundle / "board").exists()
+
+
+@pytest.mark.parametrize(
+    ("settings", "complaint"),
+    [
+        ({"version": "2022.1"}, "spinflow: this is Vivado 2022.1; 2022.2 or newer is needed ("),
+        ({"setup": -0.2}, "spinflow: timing is not met at 100.0 MHz"),
+        ({"fails": "impl_1"}, "spinflow: Vivado's impl_1 failed"),
+        ({"utilization": "/nowhere"}, "spinflow: ERROR: "),
+    ],
+)
+def test_vivados_failures_leave_what_was_there(
+    settings: dict[str, Any], complaint: str, bundle: Path
+) -> None:
+    assert make(bundle).returncode == 0
+    before = snapshot(bundle)
+    done = make(bundle, **settings)
+    assert done.returncode == 1 and done.stderr.count("\n") == 1, done.stderr
+    assert done.stderr.startswith(complaint)
+    assert str(bundle / "vivado" / "vivado.log") in done.stderr
+    assert snapshot(bundle) == before
+
+
+def test_last_line_where_vivado_names_no_error() -> None:
+    from bitstream import reason
+
+    assert reason("INFO: a\nINFO: b\nERROR: [Place 30-640] too large\n") == (
+        "ERROR: [Place 30-640] too large"
+    )
+    assert reason("INFO: a\nkilled\n\n") == "Vivado failed: killed"
+    assert reason("") == "Vivado failed: no message"
+
+
+SPOIL: dict[str, tuple[Callable[[Path], object], str]] = {
+    "bundle built again": (lambda b: change(b, build_id=7), "build 00000007"),
+    "no bitstream": (lambda b: (b / "vivado/out/accel.bit").unlink(), "accel.bit is missing"),
+    "empty bitstream": (lambda b: (b / "vivado/out/accel.bit").write_text(""), "is missing"),
+    "result damaged": (lambda b: (b / "vivado/out/result.json").write_text("{}"), "is damaged"),
+    "timing missed": (
+        lambda b: replace(b / "vivado/out/result.json", '"wns_ns": 0.25', '"wns_ns": -0.5'),
+        "misses its timing by 0.5 ns",
+    ),
+    "bundle damaged": (lambda b: (b / "arrays.npz").write_text(""), "arrays.npz is damaged"),
+}
+
+
+@pytest.mark.parametrize("what", SPOIL)
+def test_install_refuses(what: str, bundle: Path) -> None:
+    assert make(bundle).returncode == 0
+    spoil, complaint = SPOIL[what]
+    spoil(bundle)
+    before = snapshot(bundle)
+    with pytest.raises(common.BoardError, match=complaint):
+        install.install(bundle)
+    assert snapshot(bundle) == before
+
+
+def test_an_interrupted_installation_is_no_obstacle(
+    bundle: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert make(bundle).returncode == 0
+    before = snapshot(bundle)
+
+    def interrupted(self: Path, target: Path) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "rename", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            install.install(bundle)
+    assert {name: before[name] for name in before} == {
+        name: data for name, data in snapshot(bundle).items() if not name.startswith("board.new")
+    }
+    install.install(bundle)
+    assert snapshot(bundle) == before
+
+
+@pytest.mark.parametrize(
+    ("spoil", "complaint"),
+    [
+        (lambda b: (b / "board/accel.bit").unlink(), "has no bitstream: make bitstream NETWORK="),
+        (lambda b: (b / "board/accel.bit").write_text("x"), "accel.bit is damaged"),
+        (lambda b: (b / "board/accel.hwh").write_text("x"), "accel.hwh is damaged"),
+        (lambda b: change(b / "board", bitstream=None), "accel.bit is damaged"),
+        (lambda b: change(b, build_id=7), "run make bitstream again"),
+    ],
+)
+def test_board_folder_is_checked(
+    spoil: Callable[[Path], object], complaint: str, bundle: Path
+) -> None:
+    assert make(bundle).returncode == 0
+    spoil(bundle)
+    with pytest.raises(common.BoardError, match=complaint):
+        install.read_board_bundle(bundle)
