@@ -4,6 +4,8 @@
 // Word n since reset goes to address n mod Depth, also when the reader waits for it, so backpressure
 // changes no error. The old value of a word counts as 0 until the write address has wrapped once.
 //
+// In simulation `max_level_q` is readable from outside: the most words that have waited since reset.
+//
 // Without `WithErrors` it is a plain FIFO: no errors, no counts. That is for comparing areas.
 //
 // Latency: one cycle from a write to its word at the output. Throughput: one word a cycle, as long as
@@ -126,6 +128,15 @@ module buffer_mem
       level_q <= level_q + LevelWidth'(write) - LevelWidth'(read);
     end
   end
+
+`ifndef SYNTHESIS
+  // The most words that have waited here since reset, for whoever chooses depths.
+  logic [LevelWidth-1:0] max_level_q /* verilator public_flat_rd */;
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni)                    max_level_q <= '0;
+    else if (level_q > max_level_q) max_level_q <= level_q;
+  end
+`endif
 
   assign out_valid_o = level_q != '0;
   assign out_data_o  = BusWidth'(mem[read_addr_q]);

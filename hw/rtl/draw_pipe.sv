@@ -48,7 +48,12 @@ module draw_pipe #(
     // round falls in phase 0 and is keyed by whom it goes to.
     localparam logic [31:0] EntryKey = Golden * 32'(s * Interval);
     logic [31:0] key;
-    assign key = Golden * (32'(s * Interval) + 32'(phase_i));
+    always_comb begin
+      key = '0;
+      for (int unsigned p = 0; p < Interval; p++) begin
+        if (phase_i == PhaseWidth'(p)) key = Golden * 32'(s * Interval + p);
+      end
+    end
 
     logic [31:0] x_q, y_q;   // x_q without EntryKey
     logic [31:0] x, entry_x, entry_y;
