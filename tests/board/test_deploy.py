@@ -180,10 +180,12 @@ def test_a_second_deploy_removes_what_is_gone_and_keeps_the_images(
     for path in old:
         path.write_text("")
     (there / "results.csv").write_text("kept")
+    own = there / "build" / made.name / "data" / "own-images"
+    own.write_text("kept")
     assert board.deploy(made).returncode == 0
     assert not any(path.exists() for path in old)
     assert (there / "results.csv").exists()
-    assert (there / "build" / made.name / "data" / "t10k-labels-idx1-ubyte").exists()
+    assert own.exists()
 
 
 def test_dry_run_only_says(made: Path, board: PlayedBoard) -> None:
