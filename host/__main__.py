@@ -1,4 +1,4 @@
-"""The command line: ``python -m host info|run|sweep|report``; every error is one line."""
+"""The command line: ``python -m host info|run|sweep|report|selftest``; every error is one line."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 from host import bundle as bundles
 from host import grid as grids
-from host import report
+from host import report, selftest
 from host.driver import Accelerator, backend
 from host.errors import HostError, InputError
 from host.grid import Grid
@@ -158,6 +158,29 @@ def run_sweeps(
     _report(paths, folder)
 
 
+def run_selftest(options: argparse.Namespace) -> int:
+    """Check the accelerator of a bundle, on the board or on the virtual board."""
+    bundle = bundles.load(options.bundle)
+    golden = selftest.read_golden(bundle)
+    if not 0 <= options.seed < 2**32:
+        raise InputError(f"seed {options.seed}: must be a whole number from 0 to {2**32 - 1}")
+    results = []
+    with Accelerator(bundle, wait_s=20.0, check=False) as accelerator:
+        print(
+            f"{bundle.network}, build {bundle.build_id:#010x}, on {accelerator.backend}, "
+            f"pynq {accelerator.pynq_version}"
+        )
+        for result in selftest.Selftest(accelerator, golden, options.full, options.seed).results():
+            print(selftest.line(result), flush=True)
+            results.append(result)
+        if options.json is not None:
+            selftest.write_report(options.json, accelerator, results, options.full, options.seed)
+    if not options.full:
+        print("Words and images are a choice where a line says so; --full takes them all.")
+    print(selftest.verdict(results))
+    return 0 if all(result.passed for result in results) else 1
+
+
 def run_report(options: argparse.Namespace) -> None:
     """Write the report of results files, of one network or several, board, RTL or evaluator."""
     _report(options.results, options.out, options.keep, options.keep_loss)
@@ -213,7 +236,7 @@ def add_sweep_options(command: argparse.ArgumentParser) -> None:
 
 def _parser() -> Parser:
     parser = Parser(prog="python -m host", description="Run a Spinflow accelerator.")
-    commands = parser.add_subparsers(required=True, metavar="info|run|sweep|report")
+    commands = parser.add_subparsers(required=True, metavar="info|run|sweep|report|selftest")
 
     with_bundle = Parser(add_help=False)
     with_bundle.add_argument(
@@ -285,13 +308,24 @@ def _parser() -> Parser:
         default=Path("out/run"),
         help="folder of the report (default %(default)s)",
     )
+
+    command = commands.add_parser("selftest", help=run_selftest.__doc__)
+    command.set_defaults(command=run_selftest)
+    command.add_argument("bundle", type=Path, help="folder of the bundle, as build/tfc-mnist")
+    command.add_argument(
+        "--full", action="store_true", help="every word and every golden image, not a choice"
+    )
+    command.add_argument(
+        "--seed", type=int, default=1, help="of patterns and errors (default %(default)s)"
+    )
+    command.add_argument("--json", type=Path, metavar="FILE", help="write the results there, too")
     return parser
 
 
-def finish(command: Callable[[], None]) -> int:
+def finish(command: Callable[[], int | None]) -> int:
     """Run a command; print its error as one line. Return the exit status."""
     try:
-        command()
+        return command() or 0
     except HostError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
@@ -299,9 +333,8 @@ def finish(command: Callable[[], None]) -> int:
         print(f"error: {error.filename or 'input/output'}: {error.strerror}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("interrupted: finished rows are kept, the same command goes on", file=sys.stderr)
+        print("interrupted: a sweep keeps its rows, the same command goes on", file=sys.stderr)
         return 130
-    return 0
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -21,7 +21,7 @@ import os
 import re
 import time
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,8 +56,8 @@ _DMA_RESET = 4
 class TapRecorder(Protocol):
     """What a device has that shows layer boundaries: a simulator can, programmable logic cannot."""
 
-    def record(self) -> None:
-        """Record every tap from now on."""
+    def record(self, names: Iterable[str] | None = None) -> None:
+        """Record these taps from now on, by default all, and no others."""
 
     def recorded(self) -> Mapping[str, npt.NDArray[Any]]:
         """Return what was recorded since the last call, by tap: unsigned, shape (n, elements)."""
@@ -248,7 +248,8 @@ class Accelerator:
     Args:
         bundle: the bundle to load.
         wait_s: seconds after which an access that has not answered is given up.
-        check: compare the registers that say what it is with the bundle.
+        check: compare the registers that say what it is with the bundle, and reset it; without,
+            that is left to the caller.
 
     Raises:
         DeviceError: what was loaded is not the accelerator of this bundle, the bundle is for
@@ -286,7 +287,7 @@ class Accelerator:
                         f"{fact} by the bundle {bundle.folder}: another accelerator is loaded than "
                         "the one it describes"
                     )
-        self.soft_reset()
+            self.soft_reset()
 
     def __enter__(self) -> Accelerator:
         return self
@@ -342,12 +343,23 @@ class Accelerator:
         with _named(f"writing {_register_name(name, memory)}"):
             self._mmio.write(self._offset(name, memory), int(value))
 
+    def read_word(self, offset: int) -> int:
+        """Read 32 bits at a byte offset of the accelerator's slave."""
+        with _named(f"reading offset {offset:#x}"):
+            return int(self._mmio.read(offset))
+
+    def write_word(self, offset: int, value: int) -> None:
+        """Write 32 bits at a byte offset of the accelerator's slave."""
+        with _named(f"writing offset {offset:#x}"):
+            self._mmio.write(offset, value)
+
     def _offset(self, name: str, memory: Memory | None) -> int:
         if memory is None:
             return self._registers.globals[name]
         return self._registers.of_memory(memory.index, name)
 
-    def _status(self, field: str) -> bool:
+    def status(self, field: str) -> bool:
+        """Return a field of STATUS: ``idle``, ``busy`` or ``refused``."""
         return bool(self._registers.extract("STATUS", field, self.read_register("STATUS")))
 
     def _wait(self, done: Callable[[], bool], what: str) -> None:
@@ -357,11 +369,11 @@ class Accelerator:
                 raise DeviceError(f"{what} did not answer within {self.wait_s:g} s")
 
     def _wait_idle(self) -> None:
-        self._wait(lambda: self._status("idle"), "the accelerator (STATUS.idle)")
+        self._wait(lambda: self.status("idle"), "the accelerator (STATUS.idle)")
 
     def _command(self, field: str) -> None:
         self.write_register("CONTROL", self._registers.field("CONTROL", field, 1))
-        self._wait(lambda: not self._status("busy"), f"CONTROL.{field} (STATUS.busy)")
+        self._wait(lambda: not self.status("busy"), f"CONTROL.{field} (STATUS.busy)")
 
     def facts(self) -> Iterator[Fact]:
         """Read the registers that say what is loaded, each with what the bundle says of it."""
@@ -464,7 +476,7 @@ class Accelerator:
         self.write_register("STATUS", self._registers.field("STATUS", "refused", 1))
         for name, value in settings.items():
             self.write_register(name, value, memory)
-        if self._status("refused"):
+        if self.status("refused"):
             raise DeviceError(f"the accelerator was not idle and refused settings of {memory.name}")
 
     def errors(self, memory: str) -> tuple[str, float, float, int]:
@@ -612,11 +624,6 @@ class Accelerator:
         self._allocate(1)
         self._dma.sendchannel.transfer(self._images_buffer, nbytes=4)
         self._finish(self._dma.sendchannel, "the DMA sending 4 bytes")
-
-    @property
-    def idle(self) -> bool:
-        """Whether no frame and no write of weights is under way."""
-        return self._status("idle")
 
     def _frames(self, images: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
         shape = self.bundle.input_shape

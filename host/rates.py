@@ -70,6 +70,13 @@ def draws(seed: int, positions: npt.NDArray[Any]) -> npt.NDArray[np.uint32]:
     return np.where(position & np.uint64(1), y, x)
 
 
+def errs(drawn: npt.NDArray[np.uint32], thresholds: Any) -> npt.NDArray[np.bool_]:
+    """Return where a draw errs against a threshold: a number, or uint32 of the draws' shape."""
+    limits = np.asarray(thresholds, dtype=np.uint32)
+    found: npt.NDArray[np.bool_] = (drawn < limits) | (limits == ALWAYS)
+    return found
+
+
 def memory_seed(base_seed: int, repeat: int, index: int, domain: int = _SEED_DOMAIN) -> int:
     """Return the seed of one memory's stream for one repeat.
 

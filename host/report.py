@@ -11,8 +11,6 @@ from __future__ import annotations
 import io
 import json
 import math
-import os
-import tempfile
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from html import escape
@@ -22,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from host.errors import InputError, ResultsError
+from host.files import replace_text
 from host.results import Key, Row
 from host.statistics import LEVEL, mean_interval, wilson_interval
 from model.mtj.exponential import CONVENTIONAL_RATE
@@ -417,9 +416,8 @@ def _condition_words(group: Group) -> str:
 
 def write(groups: Sequence[Group], folder: Path, found: Sequence[Kept] = ()) -> None:
     """Write ``summary.json`` and ``report.html`` into a folder, each in one step."""
-    folder.mkdir(parents=True, exist_ok=True)
-    _replace(folder / "summary.json", json.dumps(summary(groups, found), indent=2) + "\n")
-    _replace(folder / "report.html", page(groups, found))
+    replace_text(folder / "summary.json", json.dumps(summary(groups, found), indent=2) + "\n")
+    replace_text(folder / "report.html", page(groups, found))
 
 
 def summary(groups: Sequence[Group], found: Sequence[Kept] = ()) -> dict[str, Any]:
@@ -432,17 +430,6 @@ def summary(groups: Sequence[Group], found: Sequence[Kept] = ()) -> dict[str, An
         "points": [asdict(group) for group in groups],
         "kept": [asdict(each) for each in found],
     }
-
-
-def _replace(path: Path, content: str) -> None:
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as out:
-            out.write(content)
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    finally:
-        Path(temporary).unlink(missing_ok=True)
 
 
 _STYLE = """

@@ -65,3 +65,15 @@ def repeats_for_width(accuracies: Sequence[float], width: float, most: int) -> i
     if now <= width or count >= most:
         return count
     return int(min(max(math.ceil(count * (now / width) ** 2), count + 1), most))
+
+
+def binomial_range(trials: int, rate: float, outside: float) -> tuple[int, int]:
+    """Return the exact range that a binomial count leaves with at most this probability.
+
+    Args:
+        trials: number of independent trials.
+        rate: probability of each.
+        outside: probability of a count beyond either end, both together.
+    """
+    low, high = stats.binom.ppf([outside / 2, 1 - outside / 2], trials, rate)
+    return max(int(low), 0), int(high)
