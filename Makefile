@@ -30,7 +30,7 @@ REGS      := build/regs/regmap.json
 HLS_DEPS  := $(wildcard hls/*.py) $(RTL) $(REGS) hw/pynq-z2/board.toml
 SIM_DEPS  := $(wildcard sim/harness/*) sim/build.py
 
-.PHONY: help setup run test check acceptance bench physics bundle data lint clean distclean docs
+.PHONY: help setup run test check acceptance bench synth physics bundle data lint clean distclean docs
 
 help: ## list the targets
 	@grep -hE '^[a-z][a-zA-Z_-]*:.*## ' $(MAKEFILE_LIST) | \
@@ -127,6 +127,9 @@ acceptance: setup data $(NETWORKS:%=build/%/.simulator) ## every promise in full
 
 physics: setup ## every table and curve of the device models, to out/mtj
 	@$(BUILD) -m model.mtj all
+
+synth: build/$(NETWORK)/.bundle ## size and depth of NETWORK's accelerator by yosys, to out/synth
+	@$(BUILD) -m hw.synth build/$(NETWORK)
 
 bench: setup data $(NETWORKS:%=build/%/.simulator) ## speeds, figures to out/bench/bench.json
 	@$(BUILD) -m tests.bench

@@ -7,6 +7,7 @@ different inputs into one, which is not done here: in this respect `LUT` is an u
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from math import log2
@@ -33,8 +34,9 @@ FLIP_FLOPS = {"FDRE", "FDSE", "FDCE", "FDPE", "LDCE", "LDPE"}
 BLOCK_RAM = {"RAMB36E1": 1.0, "RAMB18E1": 0.5}
 DSPS = {"DSP48E1"}
 WIDE = {"MUXF7", "MUXF8"}
-UNCOUNTED = {"$scopeinfo", "BUFG", "VCC", "GND"}
 COUNTED = {*LOGIC, *LUT_RAM, *FLIP_FLOPS, *BLOCK_RAM, *DSPS, *WIDE, "CARRY4"}
+STRUCTURAL = {*LOGIC, *WIDE}  # made anew by technology mapping, without a name from the source
+VOTES = 20  # rounds at most; few change after five
 
 # Rounded cell delays of the slowest speed grade in ns, and a net by how many pins it feeds. Nothing
 # is placed, so this orders designs; it says nothing certain about a clock.
@@ -91,7 +93,7 @@ def area_of(kinds: Mapping[str, int]) -> Area:
 
     Raises NetlistError for a kind of cell that is not known.
     """
-    unknown = sorted(set(kinds) - COUNTED - UNCOUNTED)
+    unknown = sorted(set(kinds) - COUNTED)
     if unknown:
         raise NetlistError(f"cells of kind {unknown[0]} are left in the netlist")
 
@@ -111,66 +113,145 @@ def area_of(kinds: Mapping[str, int]) -> Area:
 
 
 class Netlist:
-    """A netlist as yosys writes it in JSON: a top module and those that were kept apart."""
+    """A flat netlist as yosys writes it in JSON."""
 
-    def __init__(self, modules: Mapping[str, Any], top: str) -> None:
-        """Takes the modules by name; those that are only cell libraries may be among them."""
-        self.top = top
-        self.modules = {
-            name: module
-            for name, module in modules.items()
-            if not {"blackbox", "whitebox"} & set(module.get("attributes", {}))
-        }
-        if top not in self.modules:
-            raise NetlistError(f"the netlist has no module {top}")
+    def __init__(self, module: Mapping[str, Any], instances: Mapping[str, str]) -> None:
+        """Takes the module as write_json describes it, and the instances that it was made of.
+
+        The instances are those with paths as in u_shell.u_regs, and the names of their modules.
+        """
+        self.module = module
+        self.instances = instances
+        self.cells: Mapping[str, Any] = module["cells"]
 
     def area(self) -> Area:
         """The area of the whole design."""
-        return sum(self.areas().values(), Area())
+        return area_of(Counter(cell["type"] for cell in self.cells.values()))
 
     def areas(self) -> dict[str, Area]:
-        """The area of each module without those below it, by the path of its instance.
+        """The area of each instance without those below it, by its path as in u_shell.u_regs.
 
-        The path of the top module is empty; the others are as in u_shell.u_regs.
+        The path of the top module is empty. The areas add up to that of the design. Registers,
+        memories and carry chains are counted where they come from. A LUT, or a register that was
+        moved, has no such name: it goes to the instance that most of its neighbours belong to,
+        those that it reads having as many votes as those that it feeds.
         """
-        areas: dict[str, Area] = defaultdict(Area)
-        for path, name in self._instances(self.top, ""):
-            cells = self.modules[name]["cells"].values()
-            kinds = Counter(cell["type"] for cell in cells)
-            areas[path] += area_of({k: n for k, n in kinds.items() if k not in self.modules})
-        return dict(areas)
+        kinds: dict[str, Counter[str]] = defaultdict(Counter)
+        for name, owner in self._owners().items():
+            kinds[owner][self.cells[name]["type"]] += 1
+        return {owner: area_of(kinds[owner]) for owner in sorted(kinds)}
 
-    def kind_of(self, path: str) -> str:
-        """The name in the source of the module whose instance has this path."""
-        return {p: name.split("$")[0] for p, name in self._instances(self.top, "")}[path]
+    def _owners(self) -> dict[str, str]:
+        """The instance that each cell is counted to."""
+        of_net = {
+            bit: _plain(net["attributes"]["owner"])
+            for net in self.module["netnames"].values()
+            if "owner" in net["attributes"]
+            for bit in _bits(net["bits"])
+        }
+        names = _net_names(self.module)
+        owners: dict[str, str] = {}
+        for name, cell in self.cells.items():
+            drives = _bits(cell["connections"].get("Q", []))
+            signature = _signature(cell)
+            if cell["type"] in STRUCTURAL:
+                continue
+            if drives and drives[0] in of_net:
+                owners[name] = of_net[drives[0]]
+            elif signature is not None:
+                owners[name] = signature
+            elif inside := self._innermost(names.get(drives[0], name) if drives else name):
+                owners[name] = inside
+        return self._with_others(owners)
 
-    def _instances(self, module: str, path: str) -> Iterator[tuple[str, str]]:
-        yield path, module
-        for name, cell in self.modules[module]["cells"].items():
-            if cell["type"] in self.modules:
-                yield from self._instances(cell["type"], f"{path}.{name}".lstrip("."))
+    def _innermost(self, name: str) -> str:
+        """The innermost instance that a hierarchical name is in."""
+        while name and name not in self.instances:
+            name = name.rpartition(".")[0]
+        return name
+
+    def _with_others(self, owners: dict[str, str]) -> dict[str, str]:
+        """The owners of all cells, from those that are known for certain."""
+        driver, readers = self._connections()
+        before: dict[str, list[str]] = {}
+        behind: dict[str, list[str]] = {}
+        for name, cell in self.cells.items():
+            if name not in owners:
+                before[name] = [
+                    driver[bit]
+                    for pin, bits in cell["connections"].items()
+                    if cell["port_directions"][pin] == "input"
+                    for bit in _bits(bits)
+                    if bit in driver
+                ]
+                behind[name] = [
+                    reader
+                    for pin, bits in cell["connections"].items()
+                    if cell["port_directions"][pin] == "output"
+                    for bit in _bits(bits)
+                    for reader in readers[bit]
+                ]
+        fixed = dict(owners)
+        for _ in range(VOTES):
+            changed = {}
+            for name, reads in before.items():
+                votes: dict[str, float] = defaultdict(float)
+                for side in reads, behind[name]:
+                    known = [owners[other] for other in side if other in owners]
+                    for owner in known:
+                        votes[owner] += 1 / len(known)
+                if votes:
+                    changed[name] = max(sorted(votes), key=votes.__getitem__)
+            now = {**fixed, **changed}
+            if now == owners:
+                break
+            owners = now
+        return {name: owners.get(name, "") for name in self.cells}
+
+    def _connections(self) -> tuple[dict[int, str], dict[int, list[str]]]:
+        """The cell that drives each net, and those that read it, once for each pin."""
+        driver: dict[int, str] = {}
+        readers: dict[int, list[str]] = defaultdict(list)
+        for name, cell in self.cells.items():
+            for pin, bits in cell["connections"].items():
+                for bit in _bits(bits):
+                    if cell["port_directions"][pin] == "output":
+                        driver[bit] = name
+                    else:
+                        readers[bit].append(name)
+        return driver, readers
 
     def deepest(self) -> Route:
         """The path with the most levels of logic; among equals the one with the longest delay.
 
-        Ports of the top module count as registers without a delay. Raises NetlistError for a
-        design with modules that were kept apart, and for a loop of logic.
+        Ports of the module count as registers without a delay. Raises NetlistError for a loop of
+        logic.
         """
-        return _Paths(self._flat()).worst(by_delay=False)
+        return _Paths(self.module).worst(by_delay=False)
 
     def slowest(self) -> Route:
         """The path with the longest assumed delay; see `deepest`."""
-        return _Paths(self._flat()).worst(by_delay=True)
-
-    def _flat(self) -> Mapping[str, Any]:
-        if len(self.modules) != 1:
-            raise NetlistError("paths are looked for in a flat netlist only")
-        return self.modules[self.top]
+        return _Paths(self.module).worst(by_delay=True)
 
 
-def read_netlist(path: Path, top: str) -> Netlist:
-    """Reads what yosys's write_json has written, with the cell library or without."""
-    return Netlist(json.loads(path.read_text())["modules"], top)
+def read_netlist(path: Path, modules: Path, top: str) -> Netlist:
+    """Reads module `top` of what yosys's write_json has written, cell library included.
+
+    `modules` is a list of the modules before they were flattened, as yosys's ls prints it.
+    """
+    return Netlist(json.loads(path.read_text())["modules"][top], instances_in(modules.read_text()))
+
+
+def instances_in(listing: str) -> dict[str, str]:
+    """Paths of the instances in what yosys's ls prints, and the names of their modules.
+
+    slang calls a module after its place, as in stream_fifo$accel.u_fc0.u_out_fifo.
+    """
+    names = [line.strip() for line in listing.split("\n") if line.startswith("  ")]
+    return {
+        path.partition(".")[2]: module
+        for module, _, path in (name.partition("$") for name in names)
+    }
 
 
 class _Arc(NamedTuple):
@@ -209,6 +290,17 @@ READ_PORTS = {
 }
 
 
+def _plain(text: str) -> str:
+    """An attribute without the quotes that it was set with."""
+    return text.strip('\\"')
+
+
+def _signature(cell: Mapping[str, Any]) -> str | None:
+    """The instance that signed a cell, the innermost if there are several."""
+    signed = re.findall(r"@([^@|]*)@", cell["attributes"].get("src", ""))
+    return max(signed, key=len) if signed else None
+
+
 def _bits(values: list[Any]) -> list[int]:
     """The nets among bits that may be constants."""
     return [bit for bit in values if isinstance(bit, int)]
@@ -230,11 +322,7 @@ class _Paths:
                             self.driver[bit] = name, pin, index
                 else:
                     self.fan_out.update(_bits(bits))
-        self.names: dict[int, str] = {}
-        for name, net in sorted(module["netnames"].items(), key=lambda item: _worth(*item)):
-            for index, bit in enumerate(net["bits"]):
-                if isinstance(bit, int):
-                    self.names[bit] = name + (f"[{index}]" if len(net["bits"]) > 1 else "")
+        self.names = _net_names(module)
 
     def worst(self, by_delay: bool) -> Route:
         """The worst path, by assumed delay or by levels of logic."""
@@ -373,6 +461,17 @@ class _Paths:
         return self.names.get(bit, f"net {bit}")
 
 
-def _worth(name: str, net: Mapping[str, Any]) -> tuple[bool, bool, int]:
-    """Sorts a net's names, the best last: from the source, of a register, deep in the design."""
-    return not net.get("hide_name", 0), name.endswith("_q"), len(name)
+def _net_names(module: Mapping[str, Any]) -> dict[int, str]:
+    """The best name of each net: from the source, of a register or an output, deep inside."""
+
+    def worth(item: tuple[str, Mapping[str, Any]]) -> tuple[bool, bool, bool, int]:
+        name, net = item
+        plain = name.rpartition("[")[0] or name
+        return not net.get("hide_name", 0), plain.endswith("_q"), plain.endswith("_o"), len(name)
+
+    names = {}
+    for name, net in sorted(module["netnames"].items(), key=worth):
+        for index, bit in enumerate(net["bits"]):
+            if isinstance(bit, int):
+                names[bit] = name + (f"[{index}]" if len(net["bits"]) > 1 else "")
+    return names

@@ -1,12 +1,14 @@
 """Runs yosys over SystemVerilog sources for Xilinx 7 series and reads the netlist back.
 
 yosys runs in a child process of low priority, so that a crash, its log and its memory stay there.
-Blocks of the hierarchy may be kept apart, so that each can be counted; `netlist` reads the result.
+The design is flattened before it is optimised; registers, carry chains and memories carry the name
+of the instance that they come from, by which `netlist` counts the result block by block.
 """
 
 from __future__ import annotations
 
 import importlib.metadata
+import json
 import os
 import re
 import subprocess
@@ -25,12 +27,9 @@ RTL = REPOSITORY / "hw/rtl"
 
 # Inside the fabric of a bigger design: no pads, and the clock comes from elsewhere.
 SYNTHESIS = "synth_xilinx -family xc7 -flatten -noiopad -noclkbuf"
-READ_OPTIONS = "--ignore-assertions --allow-use-before-declare -D SYNTHESIS"
-RUN_SCRIPT = (
-    "import sys; from pyosys import libyosys; "
-    "libyosys.run_pass('script ' + sys.argv[1], libyosys.Design())"
+READ = (
+    "read_slang --ignore-assertions --allow-use-before-declare --best-effort-hierarchy -D SYNTHESIS"
 )
-# finn-rtllib opens its generated modules with it, and slang refuses it inside a module.
 RE_LINES = re.MULTILINE | re.DOTALL
 DEFAULT_NETTYPE = re.compile(r"^\s*`default_nettype\b.*$", re.MULTILINE)
 
@@ -73,23 +72,20 @@ def packages() -> list[Path]:
 
 
 def synthesise(
-    sources: Sequence[Path],
+    sources: Sequence[Path | str],
     top: str,
     parameters: Mapping[str, str] | None = None,
     *,
-    keep: Sequence[str] = (),
     library: Path | None = None,
     log: Path | None = None,
 ) -> Result:
     """Synthesises module `top` of `sources` and returns its netlist.
 
     Args:
-        sources: SystemVerilog files in an order in which packages come first.
+        sources: SystemVerilog files, packages before who uses them; options as +define+A=1 are
+            strings.
         top: name of the top module.
         parameters: values for parameters of the top module, as SystemVerilog writes them.
-        keep: shell patterns of module names, each followed by $ and the path of the instance (as
-            error_maker$accel.u_fc0_buffer.u_error_maker); these stay modules of their own. All
-            others are flattened into the next one above them that is kept.
         library: folder in which further modules are looked for, each in a file of its name.
         log: where the log of yosys goes; only if it fails, this is told to the user.
 
@@ -100,29 +96,29 @@ def synthesise(
         _check_parameter(sources, top, name)  # slang takes no notice of one that does not exist
     with tempfile.TemporaryDirectory(prefix="spinflow-synth-") as folder:
         work = Path(folder)
-        script, out = work / "run.ys", work / "netlist.json"
-        readable = [_readable(path, work) for path in sources]
+        out = work / "netlist.json"
+        readable = [part for path in sources for part in _readable(path, work)]
         options = [f"-G {name}={value}" for name, value in (parameters or {}).items()]
-        if keep:
-            options.append("--best-effort-hierarchy")
         if library is not None:
             options.append(f"--libdir {library} --libext .sv")
-        commands = [
-            f"read_slang {READ_OPTIONS} {' '.join(options)} --top {top} {' '.join(readable)}",
-            f"hierarchy -check -top {top}",
-            *(f"setattr -mod -set keep_hierarchy 1 {pattern}" for pattern in keep),
-            f"{SYNTHESIS} -top {top}",
-            "attrmap -remove src",
-            f"write_json {out}",
-        ]
-        script.write_text("\n".join(commands) + "\n")
+        job = {
+            "read": f"{READ} {' '.join(options)} --top {top} {' '.join(readable)}",
+            "modules": str(work / "modules"),
+            "top": top,
+            "synthesise": [
+                f"hierarchy -check -top {top}",
+                f"{SYNTHESIS} -top {top}",
+                "delete t:$scopeinfo",
+                f"write_json {out}",
+            ],
+        }
         started = time.monotonic()
         with open(work / "log", "w") as text:
             child = subprocess.Popen(
-                ["nice", sys.executable, "-c", RUN_SCRIPT, str(script)],
+                ["nice", sys.executable, "-m", "hw.synth.child", json.dumps(job)],
                 stdout=text,
                 stderr=subprocess.STDOUT,
-                env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
+                cwd=REPOSITORY,
             )
             _, status, usage = os.wait4(child.pid, 0)
             child.returncode = os.waitstatus_to_exitcode(status)
@@ -136,16 +132,18 @@ def synthesise(
             raise SynthesisError(f"yosys: {_reason(said, child.returncode, work)}{where}")
         estimate = re.findall(r"Estimated number of LCs: +(\d+)", said)
         return Result(
-            netlist=read_netlist(out, top),
+            netlist=read_netlist(out, work / "modules", top),
             estimated_lcs=int(estimate[-1]) if estimate else 0,
             seconds=seconds,
             peak_bytes=1024 * usage.ru_maxrss,
         )
 
 
-def _check_parameter(sources: Sequence[Path], top: str, name: str) -> None:
+def _check_parameter(sources: Sequence[Path | str], top: str, name: str) -> None:
     """Raises SynthesisError if the top module has no parameter of this name."""
     for path in sources:
+        if isinstance(path, str):
+            continue
         module = re.search(rf"^\s*module\s+{top}\b(.*?)^\s*endmodule", path.read_text(), RE_LINES)
         if module:
             known = re.findall(r"\bparameter\b[^=;]*?(\w+)\s*=", module[1])
@@ -155,15 +153,18 @@ def _check_parameter(sources: Sequence[Path], top: str, name: str) -> None:
                 )
 
 
-def _readable(path: Path, work: Path) -> str:
-    """The file itself, or a copy in `work` without what slang does not read."""
-    text = path.read_text()
+def _readable(source: Path | str, work: Path) -> list[str]:
+    """Options by which slang reads a file: itself, or a copy in `work` without what it refuses."""
+    if isinstance(source, str):
+        return [source]
+    text = source.read_text()
     plain = DEFAULT_NETTYPE.sub("", text)
     if plain == text:
-        return str(path)
-    copy = work / path.name
-    copy.write_text(plain)
-    return str(copy)
+        return [str(source)]
+    folder = work / str(len(list(work.iterdir())))  # two files may have one name
+    folder.mkdir()
+    (folder / source.name).write_text(plain)
+    return ["-I", str(source.parent), str(folder / source.name)]
 
 
 def _reason(log: str, status: int, work: Path) -> str:

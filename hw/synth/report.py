@@ -1,0 +1,245 @@
+"""Size and depth of a bundle's accelerator: what yosys makes of it for the board's part.
+
+The accelerator is synthesised twice, with the error makers of its memories and without
+(`WithErrors`); the difference is what the MRAM wrappers cost. A report says which yosys it is from
+and holds a digest of all that it depends on, so that an unchanged bundle is not synthesised again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import tomllib
+
+from hw.synth.netlist import Area, Netlist, Route
+from hw.synth.yosys import REPOSITORY, Result, synthesise, version
+from sim.build import source_files
+from sim.bundle import read_description
+
+BOARD = REPOSITORY / "hw/pynq-z2/board.toml"
+RESOURCES = "LUT", "FF", "RAMB36", "DSP48"
+TOP = "accel"
+ERRORS = "WithErrors"
+
+# BNN-PYNQ, on the same part at 100 MHz; products are those of its layers, 784-1024-1024-1024-10 and
+# 64-64-128-128-256-256-512-512-10 behind 32 x 32 x 3 pixels.
+PUBLISHED: dict[str, dict[str, Any]] = {
+    "BNN-PYNQ LFC-W1A1": {"LUT": 28360, "RAMB36": 110, "cycles_per_frame": 512, "macs": 2910208},
+    "BNN-PYNQ CNV-W1A1": {"LUT": 26072, "RAMB36": 124, "cycles_per_frame": 32768, "macs": 59461376},
+}
+PUBLISHED_CLOCK_MHZ = 100.0
+
+# What an MRAM wrapper is made of, by the module that a cell is in or that is above it; first match.
+ITEMS: dict[str, Callable[[set[str]], bool]] = {
+    "run-ahead": lambda kinds: {"error_maker", "stream_fifo"} <= kinds,
+    "error makers": lambda kinds: "error_maker" in kinds,
+    "buffer writes": lambda kinds: "buffer_mem" in kinds,
+    "weight engine": lambda kinds: "weight_port" in kinds,
+    "counters": lambda kinds: "counter_bank" in kinds,
+    "registers": lambda kinds: bool({"memory_regs", "spinflow_regs"} & kinds),
+    "elsewhere": lambda kinds: True,
+}
+# Modules of which the parts are listed too.
+OPENED = {"accel_shell", "buffer_mem", "error_maker"}
+
+
+def report(bundle: Path, out: Path, logs: Path | None = None) -> dict[str, Any]:
+    """The report of a bundle: read from `out` if that is up to date, else made and written there.
+
+    Args:
+        bundle: the folder of the bundle.
+        out: the JSON file of the report.
+        logs: folder for the logs of yosys.
+
+    Raises BundleError when the bundle is not whole, SynthesisError when yosys fails, NetlistError
+    for a netlist that cannot be counted.
+    """
+    description = read_description(bundle)
+    sources = source_files(bundle)
+    digest = _digest(description, sources)
+    old = _read(out)
+    if old.get("digest") == digest:
+        return old
+    files = [source if source.startswith("+") else Path(source) for source in sources]
+
+    def run(with_errors: bool) -> Result:
+        name = f"{description['network']}{'' if with_errors else '-without-errors'}.log"
+        log = logs / name if logs is not None else None
+        return synthesise(files, TOP, {ERRORS: f"1'b{int(with_errors)}"}, log=log)
+
+    made = describe(description, run(True), run(False))
+    made["digest"] = digest
+    out.parent.mkdir(parents=True, exist_ok=True)
+    new = out.with_name(out.name + ".new")
+    new.write_text(json.dumps(made, indent=2) + "\n")
+    os.replace(new, out)
+    return made
+
+
+def describe(description: Mapping[str, Any], whole: Result, plain: Result) -> dict[str, Any]:
+    """The report, from accel.json and the synthesis with errors and without."""
+    available = tomllib.loads(BOARD.read_text())["resources"]
+    total, without = whole.netlist.area(), plain.netlist.area()
+    added = total - without
+    return {
+        "network": description["network"],
+        "build_id": description["build_id"],
+        "part": description["part"],
+        "tool": f"yosys ({version()}), synth_xilinx -family xc7, flattened, not placed",
+        "note": "These are yosys's figures, not Vivado's. LUT counts cells: no two share a LUT.",
+        "total": _resources(total),
+        "cells": {
+            "LUT_memory": total.LUT_memory,
+            "RAMB18": total.RAMB18,
+            "CARRY4": total.CARRY4,
+            "MUXF": total.MUXF,
+            "LC_estimate": whole.estimated_lcs + total.LUT_memory,
+        },
+        "fit": {
+            name: {"available": available[name], "left": available[name] - used}
+            for name, used in _resources(total).items()
+        },
+        "blocks": _blocks(whole.netlist),
+        "without_wrappers": _resources(without),
+        "wrappers": {
+            **_resources(added),
+            "percent_of_design": _percent(added, total),
+            "percent_added": _percent(added, without),
+            "items": {
+                item: _resources(area)
+                for item, area in _items(whole.netlist, plain.netlist).items()
+            },
+        },
+        "logic": {
+            "deepest": _route(whole.netlist.deepest()),
+            "slowest": _route(whole.netlist.slowest()),
+        },
+        "work": _work(description, total.LUT),
+        "run": {
+            "seconds": round(whole.seconds + plain.seconds, 1),
+            "peak_bytes": max(whole.peak_bytes, plain.peak_bytes),
+        },
+    }
+
+
+def macs(layers: list[dict[str, Any]]) -> tuple[int, int]:
+    """Products of a weight and a bit, and of a weight and a pixel, that a frame takes."""
+    bits = pixels = 0
+    for layer in layers:
+        if layer["op"] == "mvu":
+            rows, columns, _ = layer["shape"]
+            products = layer["mw"] * layer["mh"] * rows * columns
+            if layer["input"] == "pixels":
+                pixels += products
+            else:
+                bits += products
+    return bits, pixels
+
+
+def rates(products: int, cycles: int, clock_mhz: float, luts: int) -> dict[str, float]:
+    """Frames and products a second, and products a second for each LUT."""
+    frames = 1e6 * clock_mhz / cycles
+    return {
+        "frames_per_s": frames,
+        "macs_per_s": products * frames,
+        "macs_per_s_per_LUT": products * frames / luts,
+    }
+
+
+def _work(description: Mapping[str, Any], luts: int) -> dict[str, Any]:
+    bits, pixels = macs(description["layers"])
+    cycles, clock = description["cycles_per_frame"], description["clock_mhz"]
+    return {
+        "xnor_per_frame": bits,
+        "pixel_macs_per_frame": pixels,
+        "cycles_per_frame": cycles,
+        "clock_mhz": clock,
+        **rates(bits + pixels, cycles, clock, luts),
+    }
+
+
+def _resources(area: Area) -> dict[str, float]:
+    return {name: getattr(area, name) for name in RESOURCES}
+
+
+def _percent(part: Area, whole: Area) -> dict[str, float]:
+    mine, its = _resources(part), _resources(whole)
+    return {name: round(100 * mine[name] / its[name], 2) if its[name] else 0.0 for name in mine}
+
+
+def _route(route: Route) -> dict[str, Any]:
+    return {
+        "levels": route.levels,
+        "delay_estimate_ns": route.delay_ns,
+        "from": route.start,
+        "to": route.end,
+        "through": route.steps,
+    }
+
+
+def _above(path: str, instances: Mapping[str, str]) -> list[str]:
+    """The instance and those around it, from the outermost to itself, without the top module."""
+    parts = path.split(".")
+    ways = (".".join(parts[:n]) for n in range(1, len(parts) + 1))
+    return [way for way in ways if way in instances]
+
+
+def _blocks(netlist: Netlist) -> list[dict[str, Any]]:
+    """Every instance of the top module, followed by its parts where it is opened.
+
+    A block counts all that is inside it. The blocks of level 1 add up to the total.
+    """
+    instances = netlist.instances
+    inside: dict[str, Area] = {}
+    for path, area in netlist.areas().items():
+        shown = []
+        for way in _above(path, instances) if path else [""]:
+            shown.append(way)
+            if instances.get(way) not in OPENED:
+                break
+        for way in shown:
+            inside[way] = inside.get(way, Area()) + area
+    return [
+        {
+            "name": ".".join(part.removeprefix("u_") for part in path.split(".")) or "(between)",
+            "module": instances[path],
+            "level": len(_above(path, instances)) or 1,
+            **_resources(area),
+        }
+        for path, area in sorted(inside.items())
+    ]
+
+
+def _items(whole: Netlist, plain: Netlist) -> dict[str, Area]:
+    """What the wrappers add, part by part; the parts add up to the difference."""
+    added = {item: Area() for item in ITEMS}
+    for netlist, is_added in (whole, True), (plain, False):
+        for path, area in netlist.areas().items():
+            kinds = {netlist.instances[way] for way in _above(path, netlist.instances)}
+            item = next(name for name, fits in ITEMS.items() if fits(kinds))
+            added[item] = added[item] + area if is_added else added[item] - area
+    return added
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(path.read_text())
+    except (FileNotFoundError, json.JSONDecodeError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _digest(description: Mapping[str, Any], sources: list[str]) -> str:
+    """A hash of all that a report depends on."""
+    facts = {name: description[name] for name in ("network", "build_id", "part", "layers")}
+    facts |= {name: description[name] for name in ("cycles_per_frame", "clock_mhz")}
+    digest = hashlib.sha256(json.dumps([version(), facts], sort_keys=True).encode())
+    ours = sorted(Path(__file__).parent.glob("*.py"))
+    for path in [BOARD, *ours, *(Path(source) for source in sources if Path(source).is_file())]:
+        digest.update(path.name.encode() + b"\0" + path.read_bytes())
+    return digest.hexdigest()

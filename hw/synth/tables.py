@@ -1,0 +1,146 @@
+"""Tables of the synthesis reports, for the screen and as Markdown."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from hw.synth.report import PUBLISHED, PUBLISHED_CLOCK_MHZ, RESOURCES, rates
+
+
+def rows(head: Sequence[str], body: Sequence[Sequence[str]]) -> str:
+    """A Markdown table whose columns line up as plain text too; all but the first to the right."""
+    widths = [max(len(row[n]) for row in [head, *body]) for n in range(len(head))]
+
+    def line(cells: Sequence[str]) -> str:
+        first, *rest = (
+            cell.rjust(width) if n else cell.ljust(width)
+            for n, (cell, width) in enumerate(zip(cells, widths, strict=True))
+        )
+        return f"| {' | '.join([first, *rest])} |"
+
+    rule = "|".join(
+        "-" * (width + 2) if not n else "-" * (width + 1) + ":" for n, width in enumerate(widths)
+    )
+    return "\n".join([line(head), f"|{rule}|", *map(line, body)])
+
+
+def one(report: dict[str, Any]) -> str:
+    """The tables of one network as Markdown."""
+    fit, wrappers, total = report["fit"], report["wrappers"], report["total"]
+    share = {name: 100 * total[name] / fit[name]["available"] for name in total}
+    sums = [
+        _area(report["network"], total),
+        _area("of the part, %", share, 1),
+        _area("without the MRAM wrappers", report["without_wrappers"]),
+        _area("the wrappers", wrappers),
+        _area("the wrappers, % of the design", wrappers["percent_of_design"], 1),
+    ]
+    blocks = [_area(_indented(block), block) for block in report["blocks"]]
+    items = [_area(name, area) for name, area in wrappers["items"].items()]
+    paths = [
+        f"- {title}: {route['levels']} levels ({_through(route['through'])}), about "
+        f"{route['delay_estimate_ns']:.1f} ns unplaced, from `{route['from']}` to `{route['to']}`"
+        for title, route in (
+            ("Most levels of logic", report["logic"]["deepest"]),
+            ("Slowest by a rough estimate", report["logic"]["slowest"]),
+        )
+    ]
+    parts = [
+        rows(["", *RESOURCES], sums),
+        _cells(report),
+        _work(report["work"]),
+        rows(["block", *RESOURCES], blocks),
+        rows(["the wrappers add", *RESOURCES], items),
+        "\n".join(paths),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _cells(report: dict[str, Any]) -> str:
+    cells = report["cells"]
+    return (
+        f"{fits(report)} {cells['LUT_memory']:,} of the LUTs are memory; {cells['RAMB18']} block "
+        f"RAMs of 18 kbit count as halves. With LUTs shared, yosys estimates "
+        f"{cells['LC_estimate']:,} of them."
+    )
+
+
+def _work(work: dict[str, Any]) -> str:
+    pixels = work["pixel_macs_per_frame"]
+    return (
+        f"A frame takes {work['xnor_per_frame']:,} XNOR"
+        f"{f' and {pixels:,} products with a pixel' if pixels else ''} in "
+        f"{work['cycles_per_frame']:,} cycles: {work['frames_per_s']:,.0f} frames/s at "
+        f"{work['clock_mhz']:g} MHz, {work['macs_per_s'] / 1e9:,.0f} G XNOR/s, "
+        f"{work['macs_per_s_per_LUT'] / 1e6:.1f} M a LUT."
+    )
+
+
+def _indented(block: dict[str, Any]) -> str:
+    """The name of a block, in its parent's shadow if it is a part of one."""
+    depth = block["level"] - 1
+    return "\u00a0\u00a0" * depth + (block["name"].rpartition(".")[2] if depth else block["name"])
+
+
+def comparison(reports: Sequence[dict[str, Any]]) -> str:
+    """One row a network, and the published ones, as Markdown."""
+    head = ["design", *RESOURCES[:1], "RAMB36", "cycles a frame", "frames/s", "G XNOR/s"]
+    head += ["M XNOR/s a LUT", "wrappers, % of LUTs"]
+    body = []
+    for report in reports:
+        work = report["work"]
+        body.append(
+            [
+                report["network"],
+                f"{report['total']['LUT']:,}",
+                f"{report['total']['RAMB36']:g}",
+                *_rates(work["cycles_per_frame"], work),
+                f"{report['wrappers']['percent_of_design']['LUT']:.1f}",
+            ]
+        )
+    for name, facts in PUBLISHED.items():
+        cycles = facts["cycles_per_frame"]
+        made = rates(facts["macs"], cycles, PUBLISHED_CLOCK_MHZ, facts["LUT"])
+        body.append(
+            [name, f"{facts['LUT']:,}", str(facts["RAMB36"]), *_rates(cycles, made), "none"]
+        )
+    return rows(head, body) + "\n"
+
+
+def fits(report: dict[str, Any]) -> str:
+    """One sentence: whether the design fits the part, and by how much."""
+    fit = report["fit"]
+    over = {name: -room["left"] for name, room in fit.items() if room["left"] < 0}
+    if over:
+        lacking = ", ".join(f"{number:,g} {name}" for name, number in over.items())
+        return f"Does not fit {report['part']}: {lacking} too many."
+    left = ", ".join(f"{room['left']:,g} {name}" for name, room in fit.items())
+    return f"Fits {report['part']}; left over: {left}."
+
+
+def _rates(cycles: int, made: dict[str, Any]) -> list[str]:
+    return [
+        f"{cycles:,}",
+        f"{made['frames_per_s']:,.0f}",
+        f"{made['macs_per_s'] / 1e9:,.0f}",
+        f"{made['macs_per_s_per_LUT'] / 1e6:.1f}",
+    ]
+
+
+def _area(name: str, area: dict[str, Any], digits: int | None = None) -> list[str]:
+    def text(value: float) -> str:
+        return f"{value:,.{digits}f}" if digits is not None else f"{value:,.10g}"
+
+    return [name, *(text(area[resource]) for resource in RESOURCES)]
+
+
+def _through(kinds: list[str]) -> str:
+    """As in 2 LUT6, 8 CARRY4: runs of one kind together."""
+    runs: list[list[Any]] = []
+    for kind in kinds:
+        if runs and runs[-1][1] == kind:
+            runs[-1][0] += 1
+        else:
+            runs.append([1, kind])
+    return ", ".join(f"{number} {kind}" for number, kind in runs) or "none"
