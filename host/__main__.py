@@ -160,7 +160,9 @@ def run_sweeps(
 
 def run_selftest(options: argparse.Namespace) -> int:
     """Check the accelerator of a bundle, on the board or on the virtual board."""
-    bundle = bundles.load(options.bundle)
+    if options.bundle is None:
+        raise InputError("no bundle: give its folder, as build/tfc-mnist")
+    bundle = bundles.load(Path(options.bundle))
     golden = selftest.read_golden(bundle)
     if not 0 <= options.seed < 2**32:
         raise InputError(f"seed {options.seed}: must be a whole number from 0 to {2**32 - 1}")
@@ -311,7 +313,10 @@ def _parser() -> Parser:
 
     command = commands.add_parser("selftest", help=run_selftest.__doc__)
     command.set_defaults(command=run_selftest)
-    command.add_argument("bundle", type=Path, help="folder of the bundle, as build/tfc-mnist")
+    command.add_argument(
+        "bundle", nargs="?", default=argparse.SUPPRESS, help="folder of the bundle"
+    )
+    command.add_argument("--bundle", type=Path, help="the same, as for the other commands")
     command.add_argument(
         "--full", action="store_true", help="every word and every golden image, not a choice"
     )

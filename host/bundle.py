@@ -460,6 +460,8 @@ def check_words(memory: Memory, words: Any) -> None:
 def _overlay(folder: Path, described: dict[str, Any]) -> Path:
     bitstream = folder / "accel.bit"
     if bitstream.is_file():
+        if "bitstream" in described:
+            _check_sum(folder, bitstream.name, described["bitstream"]["sha256"])
         return bitstream
     simulator = described.get("simulator")
     if simulator is None:

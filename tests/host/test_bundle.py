@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -100,6 +101,17 @@ def test_missing_and_damaged_files_are_named(changed_bundle: Callable[[], Path])
         load(folder)
     (folder / "accel.json").unlink()
     with pytest.raises(BundleError, match=r"not a bundle: accel\.json: No such file"):
+        load(folder)
+
+
+def test_a_bitstream_is_held_against_its_sum(changed_bundle: Callable[[Change], Path]) -> None:
+    folder = changed_bundle(
+        lambda d: d.update(bitstream={"sha256": hashlib.sha256(b"1").hexdigest()})
+    )
+    (folder / "accel.bit").write_bytes(b"1")
+    assert load(folder).overlay == folder / "accel.bit"
+    (folder / "accel.bit").write_bytes(b"2")
+    with pytest.raises(BundleError, match=r"accel\.bit is damaged: SHA-256"):
         load(folder)
 
 

@@ -64,7 +64,9 @@ def test_the_command_prints_a_table_and_a_verdict(
     few: None, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     report = tmp_path / "new" / "selftest.json"
-    assert main(["selftest", str(BUNDLE), "--json", str(report)]) == 0
+    assert main(["selftest"]) == 1
+    assert capsys.readouterr().err == "error: no bundle: give its folder, as build/tfc-mnist\n"
+    assert main(["selftest", "--bundle", str(BUNDLE), "--json", str(report)]) == 0
     lines = capsys.readouterr().out.splitlines()
     passed = [line for line in lines if line.startswith("PASS  ")]
     assert lines[0].startswith("tfc-mnist, build 0x")
