@@ -34,19 +34,26 @@ CONVOLUTION_IMAGES = 8
 GOLDEN_SEED = 20190401
 
 
-def build(source: Path, cycles: int | None = None, out: Path | None = None) -> dict[str, Any]:
+def build(
+    source: Path,
+    cycles: int | None = None,
+    out: Path | None = None,
+    given: dict[str, dict[str, int]] | None = None,
+) -> dict[str, Any]:
     """Build the bundle of a network.
 
     Args:
         source: folder of model.onnx and model.json; its name is the network's.
         cycles: most cycles that a frame may take in any layer; the network's default if None.
         out: folder of the bundle; ``source`` if None.
+        given: PE and SIMD by layer name that the search is not to choose.
 
     Returns:
         What was written to accel.json.
 
     Raises:
-        BuildError: a file is missing or damaged, the target cannot be met or FINN failed.
+        BuildError: a file is missing or damaged, the target cannot be met, the design does not fit
+            the part or FINN failed.
     """
     out = out or source
     trained = _read_trained(source)
@@ -61,7 +68,9 @@ def build(source: Path, cycles: int | None = None, out: Path | None = None) -> d
     work = Path(tempfile.mkdtemp(prefix=".work-", dir=out))
     finn = Path(tempfile.mkdtemp(prefix=".finn-", dir=out))
     try:
-        accel = _make(source, trained, cycles, registers=registers, work=work, finn_folder=finn)
+        accel = _make(
+            source, trained, cycles, given, registers=registers, work=work, finn_folder=finn
+        )
         _replace(out, work, accel)
     finally:
         if (finn / "finn.log").is_file():
@@ -104,6 +113,7 @@ def _make(
     source: Path,
     trained: dict[str, Any],
     cycles: int,
+    given: dict[str, dict[str, int]] | None,
     *,
     registers: dict[str, Any],
     work: Path,
@@ -111,15 +121,23 @@ def _make(
 ) -> dict[str, Any]:
     """Make all files of the bundle but accel.json in ``work``; return what accel.json says."""
     # FINN takes seconds to import; bad input is refused before that.
-    from hls import design, flow, golden, hwh, stitch
+    from hls import depths, design, flow, golden, hwh, stitch
 
     network = source.name
     board = hwh.read_board()
     finn = flow.run(
-        source / "model.onnx", finn_folder, board["board"], cycles, resources=board["resources"]
+        source / "model.onnx",
+        finn_folder,
+        board["board"],
+        cycles,
+        resources=board["resources"],
+        given=given,
+        depths=lambda choice: depths.known(network, choice),
     )
+    found = depths.known(network, finn.folding)
     plan = design.plan(
         finn.dataflow,
+        finn.folding.cycles_per_frame,
         control_bytes=registers["size"],
         range_bytes=board["address_map"]["accel"]["range"],
         max_memories=registers["memory"]["count"],
@@ -163,6 +181,7 @@ def _make(
         "accuracy": {"software": trained["accuracy"], "images": trained["images"]},
         "cycles_per_frame": plan.cycles_per_frame,
         "folding": finn.folding.as_json(),
+        "depths": depths.as_json(found, finn.folding),
         "layers": plan.layers,
         "memories": memories,
         "taps": [vars(tap) for tap in plan.taps],
@@ -242,23 +261,62 @@ def _replace(out: Path, work: Path, accel: dict[str, Any]) -> None:
     description.replace(out / "accel.json")
 
 
+def read_folding(path: Path) -> dict[str, dict[str, int]]:
+    """Read PE and SIMD by layer name: {"conv0": {"PE": 4, "SIMD": 27}, ...}.
+
+    Raises:
+        BuildError: the file is missing or of another form.
+    """
+    try:
+        given = json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise BuildError(f"folding {path} cannot be read: {error}") from error
+    if not isinstance(given, dict) or not all(isinstance(entry, dict) for entry in given.values()):
+        raise BuildError(f'folding {path} must be of the form {{"conv0": {{"PE": 4, "SIMD": 27}}}}')
+    return given
+
+
+def summary(accel: dict[str, Any]) -> str:
+    """Return what a build made, for people: the folding, its estimate, the depths."""
+    chosen = accel["folding"]
+    lines = [f"{'layer':<8}{'PE':>5}{'SIMD':>6}{'window':>10}{'LUT':>8}{'RAMB36':>8}"]
+    for name, layer in chosen["layers"].items():
+        window = f"{layer['window_simd'] or ''}{' at once' if layer['parallel'] else ''}"
+        estimate = layer["estimate"]
+        lines.append(
+            f"{name:<8}{layer['pe']:>5}{layer['simd']:>6}{window:>10}"
+            f"{estimate['LUT']:>8}{estimate['RAMB36']:>8}"
+        )
+    total = ", ".join(f"{count} {resource}" for resource, count in chosen["estimate"].items())
+    buffers = [memory for memory in accel["memories"] if memory["kind"] == "buffer"]
+    words = ", ".join(f"{memory['name']} {memory['depth']}" for memory in buffers)
+    weights = sum(m["width"] * m["depth"] for m in accel["memories"] if m["kind"] == "weights")
+    how = accel["depths"]["how"]
+    return "\n".join(
+        [
+            *lines,
+            f"estimate {total}; words of the buffers ({how}): {words}",
+            f"{accel['network']}: build {accel['build_id']:08x}, {accel['cycles_per_frame']} cycles"
+            f" per frame, {weights} weight bits, {len(accel['memories'])} memories",
+        ]
+    )
+
+
 def main() -> int:
     """Build what the command line asks for; return the exit status."""
     parser = argparse.ArgumentParser(prog="python -m hls.build", description="Build a bundle.")
     parser.add_argument("network", help="name of a network exported to build/NETWORK")
     parser.add_argument("--cycles", type=int, help="most cycles a frame may take in any layer")
+    parser.add_argument("--folding", type=Path, help="JSON file of PE and SIMD by layer")
     parser.add_argument("--out", type=Path, help="folder of the bundle (build/NETWORK)")
     arguments = parser.parse_args()
     try:
-        accel = build(BUILD / arguments.network, arguments.cycles, arguments.out)
+        given = read_folding(arguments.folding) if arguments.folding else None
+        accel = build(BUILD / arguments.network, arguments.cycles, arguments.out, given)
     except (BuildError, OSError) as error:
         print(f"hls.build: {error}", file=sys.stderr)
         return 1
-    weights = sum(m["width"] * m["depth"] for m in accel["memories"] if m["kind"] == "weights")
-    print(
-        f"{accel['network']}: build {accel['build_id']:08x}, {accel['cycles_per_frame']} cycles "
-        f"per frame, {weights} weight bits, {len(accel['memories'])} memories"
-    )
+    print(summary(accel))
     return 0
 
 

@@ -44,6 +44,10 @@ class Stage:
     op: Any
     place: hls.ops.Place
 
+    def renamed(self, name: str) -> Stage:
+        """Return this stage with another name for itself and the stream it writes."""
+        return Stage(self.op, hls.ops.Place(name, self.place.source, name, self.place.memory))
+
     @property
     def op_type(self) -> str:
         """FINN's name of the operator."""
@@ -168,11 +172,19 @@ class Design:
         return [*self.weights, *self.buffers]
 
 
-def plan(model: ModelWrapper, control_bytes: int, range_bytes: int, max_memories: int) -> Design:
+def plan(
+    model: ModelWrapper,
+    layers_cycles: int,
+    *,
+    control_bytes: int,
+    range_bytes: int,
+    max_memories: int,
+) -> Design:
     """Plan the accelerator.
 
     Args:
         model: the graph that hls.flow folded.
+        layers_cycles: most cycles that a frame takes in any weight layer.
         control_bytes: size of the control block.
         range_bytes: size of the accelerator's address range on the board.
         max_memories: most memories that the control block has registers for.
@@ -214,10 +226,17 @@ def plan(model: ModelWrapper, control_bytes: int, range_bytes: int, max_memories
         taps=[_tap(stage) for stage in stages if stage.is_boundary],
         layers=_layers(stages, weights, buffers),
         shape=tuple(model.get_tensor_shape(model.get_first_global_in())[1:]),
-        cycles_per_frame=max(int(stage.op.get_exp_cycles()) for stage in stages),
+        cycles_per_frame=max(layers_cycles, *(_words(stage) for stage in stages)),
         address_width=(end - 1).bit_length(),
         arrays=_arrays(model, stages, mvus),
     )
+
+
+def _words(stage: Stage) -> int:
+    """Return the cycles that a frame takes in a stage that passes a word a cycle."""
+    if isinstance(stage.op, (hls.ops.MVAU_rtl, hls.ops.ConvolutionInputGenerator_rtl)):
+        return 0  # layers_cycles has them
+    return int(stage.op.get_exp_cycles())
 
 
 def _stages(model: ModelWrapper) -> list[Stage]:
@@ -232,8 +251,13 @@ def _stages(model: ModelWrapper) -> list[Stage]:
         if node.op_type == "Thresholding_rtl":
             name = "input"
         elif node.op_type == "StreamingDataWidthConverter_rtl":
-            # The words of a window that has slid, or those that the layer takes.
-            name = f"{following}_{'words' if source == f'{following}_window' else 'in'}"
+            # The words of a window that has slid, or those that the layer takes; wide ones are
+            # on the way between two widths.
+            slid = source.startswith((f"{following}_window", f"{following}_words"))
+            name = f"{following}_{'words' if slid else 'in'}"
+            if source == name:
+                stages[-1] = stages[-1].renamed(f"{name}_wide")
+                source = f"{name}_wide"
         elif node.op_type == "FMPadding_rtl":
             name = f"{following}_padding"
         elif node.op_type == "ConvolutionInputGenerator_rtl":

@@ -6,6 +6,7 @@ max-pools of bits and the MRAM buffers in, fold, and refuse a network that the h
 
 from __future__ import annotations
 
+import math
 import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -31,12 +32,13 @@ from qonnx.transformation.general import GiveUniqueNodeNames
 from qonnx.transformation.infer_datatypes import InferDataTypes
 from qonnx.transformation.insert_topk import InsertTopK
 
+from hls import depths as depths_table
 from hls import folding
 from hls.common import BuildError
 from hls.finn_env import working_in
 
-SAFE_DEPTH = 1024
-"""Most words of a buffer whose depth nobody has looked for; a whole frame if it has fewer."""
+MOST_JOINED_BITS = 4096
+"""Widest word through which a width is converted; FINN's converter takes over beyond."""
 
 Step = Callable[[ModelWrapper, DataflowBuildConfig], ModelWrapper]
 
@@ -64,7 +66,7 @@ def run(
     *,
     resources: Mapping[str, int] | None = None,
     given: Mapping[str, Mapping[str, int]] | None = None,
-    depths: Mapping[str, int] | None = None,
+    depths: Callable[[folding.Choice], depths_table.Depths | None] | None = None,
 ) -> Flow:
     """Take a network in QONNX through FINN.
 
@@ -76,7 +78,7 @@ def run(
         cycles: target, the most cycles a frame may take in any layer.
         resources: what the part has; the folding is refused if it needs more.
         given: PE and SIMD by layer name that are to be used as they are.
-        depths: words of each buffer by name; those that are not named are deep enough for sure.
+        depths: gives the depths of the buffers that are known for a folding, if they are.
 
     Raises:
         BuildError: the network has a layer that the hardware does not have, the target cannot be
@@ -92,7 +94,8 @@ def run(
     def fold(model: ModelWrapper, _: DataflowBuildConfig) -> ModelWrapper:
         shapes = layer_shapes(model)
         choices.append(folding.choose(shapes, _pixels(model), cycles, resources, given))
-        return _fold(model, choices[0], depths or {})
+        found = depths(choices[0]) if depths else None
+        return _fold(model, choices[0], found.words if found else {})
 
     config = DataflowBuildConfig(
         output_dir=str(work),
@@ -458,7 +461,7 @@ def _fold(model: ModelWrapper, choice: folding.Choice, depths: Mapping[str, int]
             op.set_nodeattr("Lanes", current.lanes)
             op.set_nodeattr("Interval", current.interval)
             op.set_nodeattr("RunAhead", current.run_ahead)
-            op.set_nodeattr("Depth", depths.get(name, min(words, SAFE_DEPTH)))
+            op.set_nodeattr("Depth", depths.get(name, min(words, depths_table.SAFE_DEPTH)))
         if not isinstance(op, (hls.ops.ConvolutionInputGenerator_rtl, hls.ops.FMPadding_rtl)):
             op.set_nodeattr("PE", current.pe)
         if isinstance(op, hls.ops.LabelSelect_rtl):
@@ -483,7 +486,7 @@ def _minimize_accumulators(model: ModelWrapper, _: DataflowBuildConfig) -> Model
 
 
 def _insert_width_converters(model: ModelWrapper, config: DataflowBuildConfig) -> ModelWrapper:
-    model = _insert_beat_converter(model).transform(InsertDWC())
+    model = _split_broken_ratios(_insert_beat_converter(model).transform(InsertDWC()))
     model = model.transform(SpecializeLayers(config._resolve_fpga_part()))
     return model.transform(GiveUniqueNodeNames())
 
@@ -513,6 +516,38 @@ def _insert_beat_converter(model: ModelWrapper) -> ModelWrapper:
     model.graph.node.insert(0, converter)
     model.graph.value_info.append(helper.make_tensor_value_info(taken, TensorProto.FLOAT, shape))
     model.set_tensor_datatype(taken, DataType[hls.ops.PIXEL_TYPE])
+    return model
+
+
+def _split_broken_ratios(model: ModelWrapper) -> ModelWrapper:
+    """Convert between widths of which neither divides the other in two steps, through both."""
+    for node in model.get_nodes_by_op_type("StreamingDataWidthConverter"):
+        op = getCustomOp(node)
+        in_bits, out_bits = op.get_nodeattr("inWidth"), op.get_nodeattr("outWidth")
+        both = math.lcm(in_bits, out_bits)
+        if both in (in_bits, out_bits) or both > MOST_JOINED_BITS:
+            continue
+        sink, joined = node.output[0], f"{node.output[0]}_joined"
+        shape = model.get_tensor_shape(sink)
+        second = helper.make_node(
+            "StreamingDataWidthConverter",
+            [joined],
+            [sink],
+            domain=hls.ops.ABSTRACT_DOMAIN,
+            backend="fpgadataflow",
+            name=f"{node.name}_second",
+            inShape=shape,
+            outShape=shape,
+            inWidth=both,
+            outWidth=out_bits,
+            dataType=op.get_nodeattr("dataType"),
+        )
+        node.output[0] = joined
+        op.set_nodeattr("outWidth", both)
+        joined_info = helper.make_tensor_value_info(joined, TensorProto.FLOAT, shape)
+        model.graph.value_info.append(joined_info)
+        model.graph.node.insert(list(model.graph.node).index(node) + 1, second)
+        model.set_tensor_datatype(joined, DataType[op.get_nodeattr("dataType")])
     return model
 
 

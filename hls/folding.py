@@ -99,17 +99,10 @@ class Window:
         """Pixels of a window."""
         return self.kernel_rows * self.kernel_columns
 
-    def cycles(self, simd: int, parallel: bool) -> int:
-        """Return the cycles a frame: those of finn-rtllib's sliding window.
-
-        It begins a frame after it has given the last window of the one before.
-        """
-        if parallel:
-            return self.rows * self.columns + 2
-        fold = self.channels // simd
-        fill = (self.kernel_rows - 1) * self.columns + self.kernel_columns
-        row = max(self.out_columns * self.pixels, self.stride_rows * self.columns)
-        return (fill + self.out_rows * row) * fold
+    @property
+    def fill(self) -> int:
+        """Pixels that must come in before the first window is whole."""
+        return (self.kernel_rows - 1) * self.columns + self.kernel_columns
 
 
 @dataclass(frozen=True)
@@ -167,12 +160,33 @@ class Folding:
         """Return the cycles that a frame takes in the matrix-vector unit alone."""
         return layer.windows * (layer.mw // self.simd) * (layer.mh // self.pe)
 
-    def cycles(self, layer: LayerShape) -> int:
-        """Return the cycles that a frame takes in this layer."""
-        unit = self.unit_cycles(layer)
-        if layer.window is None:
+    def cycles(self, layer: LayerShape, before: int | None = None) -> int:
+        """Return the cycles that a frame takes in this layer.
+
+        finn-rtllib's sliding window takes the first pixel of a frame after it has given the last
+        window of the one before; the unit has one or two windows to work on meanwhile.
+
+        Args:
+            layer: the layer.
+            before: bits of a word that comes in; as many as a pixel has if None.
+        """
+        window, unit = layer.window, self.unit_cycles(layer)
+        if window is None or window.pixels == 1:
             return unit
-        return max(unit, layer.window.cycles(self.window_simd, self.parallel))
+        per_window = unit // layer.windows
+        pixel_bits = window.channels * layer.in_bits
+        words = window.channels // self.window_simd
+        per_pixel = max(words, pixel_bits / before if before else 0)
+        fill = math.ceil(window.fill * per_pixel)
+        if self.parallel:
+            slid, given = window.rows * window.columns * per_pixel, 1
+        else:
+            row = max(window.out_columns * window.pixels, window.stride_rows * window.columns)
+            slid, given = fill + window.out_rows * row * words, window.pixels * words
+        # The elements of the first window leave while it fills up.
+        slid += 1 - given
+        ahead = per_window if layer.mw == self.simd else 2 * per_window
+        return max(math.ceil(slid), unit + max(0, fill + 1 - ahead))
 
     def in_width(self, layer: LayerShape) -> int:
         """Return the bits of a word that the layer takes."""
@@ -241,11 +255,13 @@ class Choice:
         target: cycles a frame that were asked for.
         layers: folding by layer name.
         estimates: LUT, RAMB36 and DSP48 by layer name, and of the shell.
+        cycles_per_frame: most cycles that a frame takes in any layer.
     """
 
     target: int
     layers: dict[str, Folding]
     estimates: dict[str, dict[str, float]]
+    cycles_per_frame: int
 
     @property
     def total(self) -> dict[str, int]:
@@ -313,9 +329,11 @@ def choose(
         raise BuildError(
             f"the folding names layer {unknown[0]}, the network has {', '.join(candidates)}"
         )
+    # What was asked for by hand is taken as it is.
+    limits = {name: math.inf if name in (given or {}) else cycles for name in candidates}
     best: Choice | None = None
     for rate in EXCHANGE_RATES:
-        choice = _search(layers, candidates, cycles, rate)
+        choice = _search(layers, candidates, cycles, limits, rate)
         if resources is None or _excess(choice, resources) <= 1:
             return choice
         if best is None or _excess(choice, resources) < _excess(best, resources):
@@ -339,6 +357,7 @@ def _search(
     layers: list[LayerShape],
     candidates: Mapping[str, list[Folding]],
     cycles: int,
+    limits: Mapping[str, float],
     rate: float,
 ) -> Choice:
     """Return the cheapest chain of candidates, width converters between the layers included."""
@@ -354,22 +373,36 @@ def _search(
         extended: dict[int, tuple[float, tuple[Folding, ...]]] = {}
         for (pe, (cost, chain)), (own, folding) in itertools.product(chains.items(), options):
             before = (BEAT_BITS if layer.in_bits > 1 else INPUT_PE) if first else pe
+            if folding.cycles(layer, before) > limits[layer.name]:
+                continue
             total = cost + own + converter(before, folding.in_width(layer))
             if folding.pe not in extended or total < extended[folding.pe][0]:
                 extended[folding.pe] = (total, (*chain, folding))
+        if not extended:
+            least = min(
+                folding.cycles(layer, pe or BEAT_BITS) for pe in chains for _, folding in options
+            )
+            raise _cannot_meet(cycles, layer, least)
         chains = extended
     _, chain = min(chains.values(), key=lambda entry: entry[0])
     estimates = {
         layer.name: folding.estimate(layer) for layer, folding in zip(layers, chain, strict=True)
     }
-    between = 0.0
+    between, slowest = 0.0, 0
     pe = BEAT_BITS if layers[0].in_bits > 1 else INPUT_PE
     for layer, folding in zip(layers, chain, strict=True):
         between += converter(pe, folding.in_width(layer))
+        slowest = max(slowest, folding.cycles(layer, pe))
         pe = folding.pe
     estimates["shell"] = {"LUT": Cost.SHELL + between, "RAMB36": 0.0, "DSP48": 0.0}
     foldings = {layer.name: folding for layer, folding in zip(layers, chain, strict=True)}
-    return Choice(cycles, foldings, estimates)
+    return Choice(cycles, foldings, estimates, slowest)
+
+
+def _cannot_meet(cycles: int, layer: LayerShape, least: int) -> BuildError:
+    return BuildError(
+        f"{cycles} cycles per frame cannot be met: layer {layer.name} takes at least {least}"
+    )
 
 
 def _candidates(layer: LayerShape, cycles: int) -> list[Folding]:
@@ -383,10 +416,7 @@ def _candidates(layer: LayerShape, cycles: int) -> list[Folding]:
     ]
     meeting = [folding for folding in foldings if folding.cycles(layer) <= cycles]
     if not meeting:
-        least = min((folding.cycles(layer) for folding in foldings), default=0)
-        raise BuildError(
-            f"{cycles} cycles per frame cannot be met: layer {layer.name} takes at least {least}"
-        )
+        raise _cannot_meet(cycles, layer, min((f.cycles(layer) for f in foldings), default=0))
     if not layer.buffered:
         return meeting
     return [_with_draws(layer, folding, cycles) for folding in meeting]

