@@ -421,7 +421,8 @@ class Selftest:
                     f"found, {expected[image, element]} expected"
                 )
         _raise_if(wrong)
-        return f"{len(found)} boundaries, {count} images: {', '.join(found)}"
+        elements = sum(values.size for values in found.values())
+        return f"{len(found)} boundaries of {count} images, {elements} elements"
 
     def _frames(self) -> str:
         self._exact()
@@ -573,7 +574,7 @@ class Selftest:
         seen = self._device.snapshot()
         wrong = self._unlike_frames(seen, count)
         rate = rates.rate(rates.threshold(_RATE_OF_ALL))
-        shown = []
+        total = Counts()
         for memory in self._buffers:
             found = seen.memories[memory.name]
             written = count * self._bundle.elements(memory)
@@ -587,9 +588,12 @@ class Selftest:
                     f"{memory.name}: {found.errors} errors in {trials} bits at rate "
                     f"{_RATE_OF_ALL:g}, {low} to {high} expected (all but {OUTSIDE:g} of chance)"
                 )
-            shown.append(f"{found.errors} in {low} to {high}")
+            total += found
         _raise_if(wrong)
-        return f"{count} images, errors {'; '.join(shown)} (binomial, all but {OUTSIDE:g})"
+        return (
+            f"{count} images, {_shown(total)}, in each of {len(self._buffers)} buffers as many as "
+            f"chance allows (binomial, all but {OUTSIDE:g})"
+        )
 
     def _labels_again(self) -> str:
         self._exact()
