@@ -121,7 +121,7 @@ def describe(description: Mapping[str, Any], whole: Result, plain: Result) -> di
         },
         "work": _work(description, total.LUT),
         "run": {
-            "seconds": round(whole.seconds + plain.seconds, 1),
+            "cpu_seconds": round(whole.cpu_seconds + plain.cpu_seconds, 1),
             "peak_bytes": max(whole.peak_bytes, plain.peak_bytes),
         },
     }

@@ -14,7 +14,6 @@ import re
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -43,7 +42,7 @@ class Result(NamedTuple):
 
     netlist: Netlist
     estimated_lcs: int  # yosys's own estimate of logic cells, without LUT RAM
-    seconds: float
+    cpu_seconds: float
     peak_bytes: int  # of the child process or of one that it started, whichever was larger
 
 
@@ -112,7 +111,6 @@ def synthesise(
                 f"write_json {out}",
             ],
         }
-        started = time.monotonic()
         with open(work / "log", "w") as text:
             child = subprocess.Popen(
                 ["nice", sys.executable, "-m", "hw.synth.child", json.dumps(job)],
@@ -122,7 +120,6 @@ def synthesise(
             )
             _, status, usage = os.wait4(child.pid, 0)
             child.returncode = os.waitstatus_to_exitcode(status)
-        seconds = time.monotonic() - started
         said = (work / "log").read_text(errors="replace")
         if log is not None:
             log.parent.mkdir(parents=True, exist_ok=True)
@@ -134,7 +131,7 @@ def synthesise(
         return Result(
             netlist=read_netlist(out, work / "modules", top),
             estimated_lcs=int(estimate[-1]) if estimate else 0,
-            seconds=seconds,
+            cpu_seconds=usage.ru_utime + usage.ru_stime,
             peak_bytes=1024 * usage.ru_maxrss,
         )
 
