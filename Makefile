@@ -129,7 +129,7 @@ physics: setup ## every table and curve of the device models, to out/mtj
 	@$(BUILD) -m model.mtj all
 
 synth: build/$(NETWORK)/.bundle ## size and depth of NETWORK's accelerator by yosys, to out/synth
-	@$(BUILD) -m hw.synth build/$(NETWORK)
+	@nice $(BUILD) -m hw.synth build/$(NETWORK)
 
 bench: setup data $(NETWORKS:%=build/%/.simulator) ## speeds, figures to out/bench/bench.json
 	@$(BUILD) -m tests.bench

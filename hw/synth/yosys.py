@@ -1,6 +1,6 @@
 """Runs yosys over SystemVerilog sources for Xilinx 7 series and reads the netlist back.
 
-yosys runs in a child process of low priority, so that a crash, its log and its memory stay there.
+yosys runs in a child process, so that a crash, its log and its memory stay there.
 The design is flattened before it is optimised; registers, carry chains and memories carry the name
 of the instance that they come from, by which `netlist` counts the result block by block.
 """
@@ -113,7 +113,7 @@ def synthesise(
         }
         with open(work / "log", "w") as text:
             child = subprocess.Popen(
-                ["nice", sys.executable, "-m", "hw.synth.child", json.dumps(job)],
+                [sys.executable, "-m", "hw.synth.child", json.dumps(job)],
                 stdout=text,
                 stderr=subprocess.STDOUT,
                 cwd=REPOSITORY,
