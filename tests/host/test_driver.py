@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -213,6 +214,18 @@ WRONG: list[tuple[Callable[[Accelerator], Any], type[Exception], str]] = [
         "bits beyond the 16 of a word",
     ),
 ]
+
+
+def test_maps_are_taken_with_channels_last(bundle: Bundle, golden: Any) -> None:
+    # As of a convolutional network: the accelerator sees the same bytes.
+    images, labels = golden[0][:4], golden[1][:4].tolist()
+    with Accelerator(replace(bundle, input_shape=(28, 14, 2))) as accelerator:
+        accelerator.write_weights()
+        assert accelerator.run(images).tolist() == labels
+        assert accelerator.run(images.reshape(4, 28, 14, 2)).tolist() == labels
+        line = "must have shape (n, 28, 14, 2) or (n, 784), not (4, 2, 28, 14)"
+        with pytest.raises(InputError, match=re.escape(line)):
+            accelerator.run(images.reshape(4, 2, 28, 14))
 
 
 @pytest.fixture(scope="module")
