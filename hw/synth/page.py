@@ -1,0 +1,87 @@
+"""Writes docs/size.md from the synthesis reports in docs/results/synth.
+
+`python -m hw.synth.page` makes the page anew; `python -m hw.synth.page out/synth/*.json` takes new
+reports over first.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from hw.synth import tables
+from hw.synth.yosys import REPOSITORY
+
+PAGE = REPOSITORY / "docs/size.md"
+REPORTS = REPOSITORY / "docs/results/synth"
+
+ABOUT = """\
+# Size of the accelerators
+
+`make synth NETWORK=…` synthesises a bundle's whole accelerator with yosys and prints these tables;
+the report is `out/synth/<network>.json`, and `python -m hw.synth.page out/synth/*.json` takes
+reports over into this page.
+
+**These are yosys's figures, not Vivado's**, for {part} before placement, by {tool}.
+
+- *LUT* counts cells: LUT1 to LUT6, inverters, LUT RAM (a RAM64M is four) and shift registers.
+  Vivado puts two small LUTs into one where their inputs allow it; yosys's own estimate with sharing
+  stands beside. *RAMB36* counts an 18-kbit block as a half.
+- The design is flattened, then optimised. Registers, carry chains and memories are counted to the
+  block that they come from; a LUT goes to the block of most of its neighbours. The blocks add up to
+  the total exactly, the border between two of them is a matter of judgement.
+- *Wrappers* are what the write errors cost: with `WithErrors = 0` the same top has memories without
+  error makers, counters and error registers. The difference is shown part by part.
+- A level of logic is a LUT, a carry cell, a wide multiplexer or a read of LUT RAM between two
+  registers. The delay in ns is a yardstick between designs, from rounded cell delays and a guess
+  for each wire.
+- The board's shell (AXI DMA, interconnect, reset) is not in. Cycles a frame are the folding's
+  bound.
+- An XNOR is a product of a weight and a bit, or, in a first layer on pixels, of a weight and a
+  pixel.
+
+"""
+PUBLISHED_NOTE = """\
+
+The last two rows are as published, without fault injection.
+
+"""
+
+
+def page(reports: Sequence[dict[str, Any]]) -> str:
+    """The page as Markdown: one table for all networks, then one section each."""
+    tools = sorted({report["tool"] for report in reports})
+    parts = sorted({report["part"] for report in reports})
+    text = ABOUT.format(tool=" and ".join(tools), part=" and ".join(parts))
+    text += tables.comparison(reports) + PUBLISHED_NOTE
+    return text + "\n".join(f"## {report['network']}\n\n{tables.one(report)}" for report in reports)
+
+
+def reports() -> list[dict[str, Any]]:
+    """The reports that the page is made of, by name."""
+    return [json.loads(path.read_text()) for path in sorted(REPORTS.glob("*.json"))]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Take reports over and write the page; returns the exit status."""
+    try:
+        for given in sys.argv[1:] if arguments is None else arguments:
+            report = json.loads(Path(given).read_text())
+            REPORTS.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(given, REPORTS / f"{report['network']}.json")
+        made = reports()
+        if not made:
+            raise FileNotFoundError(f"there is no report in {REPORTS}: run make synth")
+        PAGE.write_text(page(made))
+    except (OSError, json.JSONDecodeError, KeyError) as error:
+        print(f"hw.synth.page: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
