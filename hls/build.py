@@ -279,12 +279,12 @@ def read_folding(path: Path) -> dict[str, dict[str, int]]:
 def summary(accel: dict[str, Any]) -> str:
     """Return what a build made, for people: the folding, its estimate, the depths."""
     chosen = accel["folding"]
-    lines = [f"{'layer':<8}{'PE':>5}{'SIMD':>6}{'window':>10}{'LUT':>8}{'RAMB36':>8}"]
+    lines = [f"{'layer':<8}{'PE':>5}{'SIMD':>6}{'window':>13}{'LUT':>8}{'RAMB36':>8}"]
     for name, layer in chosen["layers"].items():
-        window = f"{layer['window_simd'] or ''}{' at once' if layer['parallel'] else ''}"
+        window = f"{layer['window_simd'] or ''}{' x all' if layer['parallel'] else ''}"
         estimate = layer["estimate"]
         lines.append(
-            f"{name:<8}{layer['pe']:>5}{layer['simd']:>6}{window:>10}"
+            f"{name:<8}{layer['pe']:>5}{layer['simd']:>6}{window:>13}"
             f"{estimate['LUT']:>8}{estimate['RAMB36']:>8}"
         )
     total = ", ".join(f"{count} {resource}" for resource, count in chosen["estimate"].items())

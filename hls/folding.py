@@ -8,7 +8,7 @@ how fast a buffer's error maker draws.
 
 from __future__ import annotations
 
-import itertools
+import functools
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
@@ -37,7 +37,7 @@ DEFAULT_CYCLES = {
     "mlp-mnist": 512,
     "tfc-mnist": 256,
     "lfc-mnist": 512,
-    "lenet-mnist": 1_664,
+    "lenet-mnist": 1_600,
     "cnv-cifar10": 16_384,
 }
 
@@ -164,7 +164,8 @@ class Folding:
         """Return the cycles that a frame takes in this layer.
 
         finn-rtllib's sliding window takes the first pixel of a frame after it has given the last
-        window of the one before; the unit has one or two windows to work on meanwhile.
+        window of the one before; the unit has one or two windows to work on meanwhile. A window
+        that slides at once waits at the end of each row for the pixels that begin the next.
 
         Args:
             layer: the layer.
@@ -186,7 +187,11 @@ class Folding:
         # The elements of the first window leave while it fills up.
         slid += 1 - given
         ahead = per_window if layer.mw == self.simd else 2 * per_window
-        return max(math.ceil(slid), unit + max(0, fill + 1 - ahead))
+        waiting = max(0, fill + 1 - ahead)
+        if self.parallel:
+            turn = math.ceil(window.kernel_columns * per_pixel)
+            waiting += (window.out_rows - 1) * max(0, turn - ahead)
+        return max(math.ceil(slid), unit + waiting)
 
     def in_width(self, layer: LayerShape) -> int:
         """Return the bits of a word that the layer takes."""
@@ -207,11 +212,17 @@ class Folding:
             row = layer.window.out_columns if layer.window else 1
             lut += Cost.POOL + lut_ram(self.pe, row // layer.pool * (layer.mh // self.pe))
         if layer.buffered:
-            pipes = math.ceil(self.lanes / 2)
-            rounds = Cost.ROUNDS // self.interval
-            lut += Cost.BUFFER + Cost.MEMORY + Cost.LANE * self.lanes
-            lut += Cost.ROUND * rounds * pipes + lut_ram(2 * self.pe, self.run_ahead)
+            lut += Cost.BUFFER + Cost.MEMORY + self.draws_lut()
         return {"LUT": lut, "RAMB36": weights["RAMB36"], "DSP48": 0.0}
+
+    def draws_lut(self) -> float:
+        """Return the estimated LUTs of the buffer's error maker."""
+        rounds = Cost.ROUNDS // self.interval
+        return (
+            Cost.LANE * self.lanes
+            + Cost.ROUND * rounds * math.ceil(self.lanes / 2)
+            + lut_ram(2 * self.pe, self.run_ahead)
+        )
 
     def _window_lut(self, layer: LayerShape, window: Window) -> float:
         word = self.window_simd * layer.in_bits
@@ -332,8 +343,12 @@ def choose(
     # What was asked for by hand is taken as it is.
     limits = {name: math.inf if name in (given or {}) else cycles for name in candidates}
     best: Choice | None = None
+    estimated = {
+        layer.name: [(folding, folding.estimate(layer)) for folding in candidates[layer.name]]
+        for layer in layers
+    }
     for rate in EXCHANGE_RATES:
-        choice = _search(layers, candidates, cycles, limits, rate)
+        choice = _search(layers, estimated, cycles, limits, rate)
         if resources is None or _excess(choice, resources) <= 1:
             return choice
         if best is None or _excess(choice, resources) < _excess(best, resources):
@@ -355,7 +370,7 @@ def _excess(choice: Choice, resources: Mapping[str, int]) -> float:
 
 def _search(
     layers: list[LayerShape],
-    candidates: Mapping[str, list[Folding]],
+    candidates: Mapping[str, list[tuple[Folding, dict[str, float]]]],
     cycles: int,
     limits: Mapping[str, float],
     rate: float,
@@ -368,16 +383,16 @@ def _search(
     # By the PE of the last layer so far: the least cost and the foldings that have it.
     chains: dict[int, tuple[float, tuple[Folding, ...]]] = {0: (0.0, ())}
     for layer in layers:
-        options = [(worth(folding.estimate(layer)), folding) for folding in candidates[layer.name]]
-        first = layer is layers[0]
+        options = [(worth(estimate), folding) for folding, estimate in candidates[layer.name]]
         extended: dict[int, tuple[float, tuple[Folding, ...]]] = {}
-        for (pe, (cost, chain)), (own, folding) in itertools.product(chains.items(), options):
-            before = (BEAT_BITS if layer.in_bits > 1 else INPUT_PE) if first else pe
-            if folding.cycles(layer, before) > limits[layer.name]:
-                continue
-            total = cost + own + converter(before, folding.in_width(layer))
-            if folding.pe not in extended or total < extended[folding.pe][0]:
-                extended[folding.pe] = (total, (*chain, folding))
+        for pe, (cost, chain) in chains.items():
+            before = pe or (BEAT_BITS if layer.in_bits > 1 else INPUT_PE)
+            for own, folding in options:
+                total = cost + own + converter(before, folding.in_width(layer))
+                if folding.pe in extended and total >= extended[folding.pe][0]:
+                    continue
+                if folding.cycles(layer, before) <= limits[layer.name]:
+                    extended[folding.pe] = (total, (*chain, folding))
         if not extended:
             least = min(
                 folding.cycles(layer, pe or BEAT_BITS) for pe in chains for _, folding in options
@@ -473,15 +488,26 @@ def _bufferable(layer: LayerShape, pe: int) -> bool:
 
 def _with_draws(layer: LayerShape, folding: Folding, cycles: int) -> Folding:
     """Return a folding with the least error maker that holds no frame up beyond the target."""
+    for draws in _error_makers(folding.pe):
+        option = replace(
+            folding, lanes=draws.lanes, interval=draws.interval, run_ahead=draws.run_ahead
+        )
+        if _draws_keep_up(layer, option, cycles):
+            return option
+    raise _cannot_meet(cycles, layer, folding.cycles(layer) + 1)
+
+
+@functools.cache
+def _error_makers(pe: int) -> list[Folding]:
+    """Return the error makers for words of ``pe`` bits, the smallest first."""
     options = [
-        replace(folding, lanes=lanes, interval=interval, run_ahead=run_ahead)
-        for lanes in _divisors(folding.pe)
+        Folding(pe, 1, lanes, interval, run_ahead)
+        for lanes in _divisors(pe)
         if lanes == 1 or lanes % 2 == 0
         for interval in INTERVALS
         for run_ahead in RUN_AHEADS
     ]
-    enough = [option for option in options if _draws_keep_up(layer, option, cycles)]
-    return min(enough, key=lambda option: (option.estimate(layer)["LUT"], option.run_ahead))
+    return sorted(options, key=lambda option: (option.draws_lut(), option.run_ahead))
 
 
 def _draws_keep_up(layer: LayerShape, folding: Folding, cycles: int) -> bool:
@@ -504,5 +530,6 @@ def _draws_keep_up(layer: LayerShape, folding: Folding, cycles: int) -> bool:
     return row * (layer.pool - 1) + (words - folding.run_ahead) * cycles_per_draw <= band
 
 
+@functools.cache
 def _divisors(number: int) -> list[int]:
     return [divisor for divisor in range(1, number + 1) if number % divisor == 0]

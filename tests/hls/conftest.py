@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from hls.build import build
-from tests.hls.networks import perceptron
+from tests.hls.networks import padded_convolutions, perceptron
 
 
 class Bundle(NamedTuple):
@@ -27,8 +27,19 @@ class Bundle(NamedTuple):
 def bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
     """A folded network of every kind of boundary: widths that need converters, PE above 1."""
     source = perceptron(48, 24, 16, 5).save(tmp_path_factory.mktemp("networks") / "tiny")
-    folder = tmp_path_factory.mktemp("bundles") / "tiny"
-    build(source, 16, folder)
+    return make(source, 16, tmp_path_factory.mktemp("bundles") / "tiny")
+
+
+@pytest.fixture(scope="session")
+def convolutions(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+    """A convolutional network with padding of pixels and bits, a max-pool and a 1 x 1 kernel."""
+    source = padded_convolutions().save(tmp_path_factory.mktemp("networks") / "padded")
+    return make(source, 700, tmp_path_factory.mktemp("bundles") / "padded")
+
+
+def make(source: Path, cycles: int, folder: Path) -> Bundle:
+    """Build a network and read what was built."""
+    build(source, cycles, folder)
     accel = json.loads((folder / "accel.json").read_text())
     return Bundle(
         source,

@@ -72,11 +72,11 @@ class Network:
             self.shape[2 + axis] = room // strides[axis] + 1
         return self
 
-    def pad(self, value: float, *pads: int) -> Network:
-        """Append constant padding: top, left, bottom, right."""
+    def pad(self, value: float, *pads: int, mode: str = "constant") -> Network:
+        """Append padding: top, left, bottom, right."""
         top, left, bottom, right = pads
         amounts = self.constant(np.array([0, 0, top, left, 0, 0, bottom, right]), np.int64)
-        self.node("Pad", amounts, np.array(value), mode="constant")
+        self.node("Pad", amounts, np.array(value), mode=mode)
         self.shape[2] += top + bottom
         self.shape[3] += left + right
         return self
@@ -173,3 +173,17 @@ def convolutional(
     for width in widths[:-1]:
         network.matrix(width).normalize().binarize()
     return network.matrix(widths[-1]).scale()
+
+
+def padded_convolutions() -> Network:
+    """Return a network of every kind of convolution and padding, small.
+
+    Pixels 8 x 8 x 2 -> 8 x 8 x 8 (padded all round) -> 8 x 8 x 8 (padded at the top and the right),
+    pooled to 4 x 4 -> 4 x 4 x 16 (kernel 1 x 1) -> 2 x 2 x 12 -> 4 classes.
+    """
+    network = Network(2, 8, 8, seed=3)
+    network.pad(0, 1, 1, 1, 1).convolution(8, 3).normalize(150).binarize()
+    network.pad(-1, 2, 0, 0, 2).convolution(8, 3).normalize().binarize().max_pool()
+    network.convolution(16, 1).normalize().binarize()
+    network.convolution(12, 3).normalize().binarize()
+    return network.flatten().matrix(4).scale()

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from hls import design, flow, hwh
-from hls.build import build
+from hls.build import build, read_folding
 from hls.common import REPO, BuildError
 from tests.hls.networks import Network, perceptron
 
@@ -25,6 +25,29 @@ def unmapped_network():
     return network
 
 
+def pooled_sums():
+    network = Network(1, 4, 4).convolution(4, 3).max_pool().normalize(100).binarize()
+    return network.flatten().matrix(2).scale()
+
+
+def convolution(**attributes):
+    """The second of two convolutions has these attributes."""
+    network = Network(1, 8, 8).convolution(4, 3).normalize(100).binarize()
+    network.convolution(4, 3, **attributes).normalize().binarize()
+    return network.flatten().matrix(2).scale()
+
+
+def padded(value, mode="constant"):
+    network = Network(1, 8, 8).convolution(4, 3).normalize(100).binarize()
+    network.pad(value, 1, 1, 1, 1, mode=mode).convolution(4, 3).normalize().binarize()
+    return network.flatten().matrix(2).scale()
+
+
+def pooled(size, stride):
+    network = Network(1, 8, 8).convolution(4, 3).normalize(100).binarize().max_pool(size, stride)
+    return network.flatten().matrix(2).scale()
+
+
 NETWORKS = {
     "an operator that FINN does not map": (unmapped_network, r"operator Elu after layer fc1"),
     "a hidden layer without threshold": (relu_network, r"operator MatMul after layer fc0"),
@@ -37,6 +60,41 @@ NETWORKS = {
         r"layer fc0 ends in a threshold",
     ),
     "no input threshold": (lambda: Network(16).matrix(4).scale(), r"layer fc0 is not binary"),
+    "a convolution that pads bits with 0": (
+        lambda: convolution(pads=[1, 1, 1, 1]),
+        r"layer conv1 pads bits with 0; .* pad with -1",
+    ),
+    "bits padded with 1": (lambda: padded(1), r"layer conv1 pads with 1; bits are padded with -1"),
+    "reflected padding": (
+        lambda: padded(-1, "reflect"),
+        r"layer conv1 has padding that is not constant",
+    ),
+    "dilation": (lambda: convolution(dilations=[2, 2]), r"layer conv1 has groups or dilation"),
+    "windows of a max-pool that overlap": (
+        lambda: pooled(3, 1),
+        r"max-pool after layer conv0: windows must be square, side by side",
+    ),
+    "a max-pool that does not fill the map": (
+        lambda: pooled(4, 4),
+        r"max-pool after layer conv0: .* fill the 6 x 6 map",
+    ),
+    "a max-pool of sums": (
+        pooled_sums,
+        r"max-pool after layer conv0: only maps of bits are pooled",
+    ),
+    "a threshold before a convolution": (
+        lambda: (
+            Network(1, 4, 4)
+            .threshold_pixels()
+            .convolution(4, 3)
+            .normalize()
+            .binarize()
+            .flatten()
+            .matrix(2)
+            .scale()
+        ),
+        r"a convolutional network takes its pixels without a threshold",
+    ),
     "no matrix": (lambda: Network(16).threshold_pixels(), r"FINN's step_convert_to_hw failed"),
 }
 
@@ -55,9 +113,38 @@ def test_more_memories_than_the_control_block_or_the_board_holds(bundle, tmp_pat
     board = hwh.read_board()["board"]
     folded = flow.run(bundle.source / "model.onnx", tmp_path, board, 16).dataflow
     with pytest.raises(BuildError, match=r"weight windows end at .*, the board"):
-        design.plan(folded, control_bytes=8192, range_bytes=0x10000, max_memories=64)
+        design.plan(folded, 16, control_bytes=8192, range_bytes=0x10000, max_memories=64)
     with pytest.raises(BuildError, match="5 memories, the control block holds 4"):
-        design.plan(folded, control_bytes=8192, range_bytes=1 << 22, max_memories=4)
+        design.plan(folded, 16, control_bytes=8192, range_bytes=1 << 22, max_memories=4)
+
+
+def test_a_design_larger_than_the_part(bundle, tmp_path):
+    board = hwh.read_board()["board"]
+    small = {"LUT": 4000, "RAMB36": 140, "DSP48": 220}
+    with pytest.raises(BuildError, match=r"16 cycles per frame needs about \d+ LUT of 4000"):
+        flow.run(bundle.source / "model.onnx", tmp_path, board, 16, resources=small)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (None, "cannot be read"),
+        ("{", "cannot be read"),
+        ("[1]", "must be of the form"),
+        ('{"fc0": {"PE": 5, "SIMD": 8}}', "PE 5 of layer fc0 does not divide its 24 outputs"),
+        ('{"fc0": {"PE": 4, "SIMD": 7}}', "SIMD 7 of layer fc0 does not divide its 48 inputs"),
+        ('{"fc0": {"PE": 3, "SIMD": 8}}', "PE 3 of layer fc0 makes no buffer"),
+        ('{"fc0": {"PE": 4}}', "layer fc0 must give PE and SIMD"),
+        ('{"conv9": {"PE": 4, "SIMD": 8}}', "names layer conv9, the network has fc0, fc1, fc2"),
+    ],
+)
+def test_a_folding_that_does_not_fit(bundle, tmp_path, content, message):
+    path = tmp_path / "folding.json"
+    if content is not None:
+        path.write_text(content)
+    with pytest.raises(BuildError, match=message):
+        build(bundle.source, 16, tmp_path / "out", read_folding(path))
+    assert not (tmp_path / "out" / "accel.json").exists()
 
 
 @pytest.mark.parametrize(

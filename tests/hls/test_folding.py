@@ -8,7 +8,9 @@ import re
 import pytest
 
 from hls.common import BuildError
-from hls.folding import Folding, LayerShape, choose
+from hls.folding import Folding, LayerShape, Window, choose
+
+PART = {"LUT": 53_200, "RAMB36": 140, "DSP48": 220}
 
 
 def layers_of(*widths: int) -> list[LayerShape]:
@@ -19,37 +21,101 @@ def layers_of(*widths: int) -> list[LayerShape]:
     ]
 
 
-def test_mlp_at_512_cycles():
-    assert choose(layers_of(784, 1024, 1024, 10), 784, 512) == [
-        Folding(pe=2, simd=784, lanes=2),
-        Folding(pe=2, simd=1024, lanes=2),
-        Folding(pe=1, simd=32, lanes=0),
+def cnv() -> list[LayerShape]:
+    return [
+        LayerShape("conv0", 27, 64, True, Window(32, 32, 3, 3, 3), in_bits=8),
+        LayerShape("conv1", 576, 64, True, Window(30, 30, 64, 3, 3), pool=2),
+        LayerShape("conv2", 576, 128, True, Window(14, 14, 64, 3, 3)),
+        LayerShape("conv3", 1152, 128, True, Window(12, 12, 128, 3, 3), pool=2),
+        LayerShape("conv4", 1152, 256, True, Window(5, 5, 128, 3, 3)),
+        LayerShape("conv5", 2304, 256, True, Window(3, 3, 256, 3, 3)),
+        *layers_of(256, 512, 512, 10),
     ]
 
 
-def test_tfc_at_256_cycles():
-    assert choose(layers_of(784, 64, 64, 64, 10), 784, 256) == [
-        Folding(pe=1, simd=196, lanes=1),
-        Folding(pe=1, simd=16, lanes=1),
-        Folding(pe=1, simd=16, lanes=1),
-        Folding(pe=1, simd=4, lanes=0),
-    ]
+@pytest.mark.parametrize(
+    ("widths", "cycles"), [((784, 1024, 1024, 10), 512), ((784, 1024, 1024, 10), 256)]
+)
+def test_a_perceptron_takes_what_its_target_says(widths, cycles):
+    choice = choose(layers_of(*widths), widths[0], cycles, PART)
+    assert choice.cycles_per_frame == cycles
+    for layer in layers_of(*widths):
+        folding = choice.layers[layer.name]
+        assert folding.pe * folding.simd * cycles >= layer.mw * layer.mh
 
 
 @pytest.mark.parametrize("cycles", [12, 16, 64, 100, 1000, 1 << 20])
 def test_meets_the_target_and_the_rules(cycles):
     layers = layers_of(48, 60, 36, 10)
-    for layer, folding in zip(layers, choose(layers, 48, cycles), strict=True):
+    check(layers, choose(layers, 48, cycles).layers, cycles)
+
+
+@pytest.mark.parametrize("cycles", [4_096, 8_192, 16_384, 100_000])
+def test_convolutions_meet_the_target_and_the_rules(cycles):
+    choice = choose(cnv(), 3072, cycles)
+    check(cnv(), choice.layers, cycles)
+    assert choice.cycles_per_frame <= cycles
+
+
+def check(layers, chosen, cycles):
+    for layer in layers:
+        folding = chosen[layer.name]
         assert layer.mw % folding.simd == 0 and layer.mh % folding.pe == 0
         assert folding.cycles(layer) <= cycles
-        if layer.buffered:
-            assert folding.pe == 1 or folding.pe % 2 == 0
-            assert folding.pe % folding.lanes == 0
-            assert folding.lanes == 1 or folding.lanes % 2 == 0
-            # Draws of one word are done before the next word comes.
-            assert folding.lanes * (layer.mw // folding.simd) >= folding.pe
-        else:
+        if layer.window is not None:
+            assert layer.window.channels % folding.window_simd == 0
+            assert not folding.parallel or folding.window_simd == layer.window.channels
+        if not layer.buffered:
             assert folding.lanes == 0
+            continue
+        assert folding.pe == 1 or folding.pe % 2 == 0
+        assert folding.pe % folding.lanes == 0
+        assert folding.lanes == 1 or folding.lanes % 2 == 0
+        # The draws of a frame take no longer than the frame may.
+        draws = layer.kept * layer.mh
+        assert draws / folding.lanes * folding.interval <= cycles
+
+
+def test_slower_is_smaller():
+    sizes = [choose(cnv(), 3072, cycles).total["LUT"] for cycles in (8_192, 16_384, 65_536)]
+    assert sizes == sorted(sizes, reverse=True) and len(set(sizes)) == 3
+
+
+def test_a_window_slides_at_once_where_its_elements_take_too_long():
+    layer = LayerShape("conv0", 25, 32, True, Window(28, 28, 1, 5, 5), in_bits=8)
+    fast, slow = (choose([layer], 784, cycles).layers["conv0"] for cycles in (1_500, 15_000))
+    assert fast.parallel and fast.simd == 25
+    # 576 windows of 25 elements, one a cycle.
+    assert Folding(32, 1, window_simd=1).cycles(layer) == 576 * 25 + 4 * 28 + 5 - 25 + 1
+    assert slow.cycles(layer) <= 15_000
+    # As simulated: 117 pixels until the first window, 5 to begin a row, 2 cycles a window.
+    assert Folding(16, 25, window_simd=1, parallel=True).cycles(layer) == 1337
+
+
+def test_what_is_given_is_taken():
+    given = {"conv1": {"PE": 32, "SIMD": 64}}
+    choice = choose(cnv(), 3072, 16_384, given=given)
+    assert (choice.layers["conv1"].pe, choice.layers["conv1"].simd) == (32, 64)
+    slow = choose(layers_of(48, 24, 10), 48, 16, given={"fc0": {"PE": 1, "SIMD": 1}})
+    assert slow.cycles_per_frame == 48 * 24
+
+
+def test_too_large_for_the_part_names_each_resource_and_by_how_much():
+    part = {"LUT": 10_000, "RAMB36": 5, "DSP48": 0}
+    with pytest.raises(BuildError) as caught:
+        choose(cnv(), 3072, 8_192, part)
+    message = str(caught.value)
+    found = re.findall(r"(\d+) (LUT|RAMB36) of (\d+) \((\d+) too many\)", message)
+    assert {name for _, name, _, _ in found} == {"LUT", "RAMB36"}
+    for needed, name, had, over in found:
+        assert int(had) == part[name] and int(needed) - int(had) == int(over) > 0
+
+
+def test_block_ram_gives_way_to_luts_where_it_runs_out():
+    plenty = choose(cnv(), 3072, 16_384, PART)
+    scarce = choose(cnv(), 3072, 16_384, PART | {"RAMB36": plenty.total["RAMB36"] - 1})
+    assert scarce.total["RAMB36"] < plenty.total["RAMB36"]
+    assert scarce.total["LUT"] > plenty.total["LUT"]
 
 
 @pytest.mark.parametrize(
@@ -66,3 +132,8 @@ def test_meets_the_target_and_the_rules(cycles):
 def test_refuses(pixels, cycles, message):
     with pytest.raises(BuildError, match=re.escape(message)):
         choose(layers_of(pixels, 8, 4), pixels, cycles)
+
+
+def test_a_convolution_that_cannot_be_so_fast_is_named():
+    with pytest.raises(BuildError, match=r"800 cycles .* layer conv0 takes at least 10\d\d"):
+        choose(cnv(), 3072, 800)
