@@ -295,9 +295,9 @@ class Choice:
         }
 
 
-EXCHANGE_RATES = (380.0, 1_000.0, 150.0, 3_000.0, 50.0)
-"""LUTs that a RAMB36 is held worth, in the order in which the search tries them. The first is the
-part's own ratio; the others are for designs that run out of one of the two."""
+EXCHANGE_RATES = (150.0, 30.0, 380.0, 1_000.0, 3_000.0)
+"""LUTs that a RAMB36 is held worth in the search: the choice is that of which the part's scarcest
+resource is taken the least."""
 
 
 def choose(
@@ -342,18 +342,18 @@ def choose(
         )
     # What was asked for by hand is taken as it is.
     limits = {name: math.inf if name in (given or {}) else cycles for name in candidates}
-    best: Choice | None = None
     estimated = {
         layer.name: [(folding, folding.estimate(layer)) for folding in candidates[layer.name]]
         for layer in layers
     }
-    for rate in EXCHANGE_RATES:
-        choice = _search(layers, estimated, cycles, limits, rate)
-        if resources is None or _excess(choice, resources) <= 1:
-            return choice
-        if best is None or _excess(choice, resources) < _excess(best, resources):
-            best = choice
-    assert best is not None and resources is not None
+    if resources is None:
+        return _search(layers, estimated, cycles, limits, EXCHANGE_RATES[0])
+    best = min(
+        (_search(layers, estimated, cycles, limits, rate) for rate in EXCHANGE_RATES),
+        key=lambda choice: _share(choice, resources),
+    )
+    if _share(best, resources) <= 1:
+        return best
     over = [
         f"{best.total[resource]} {resource} of {resources[resource]} "
         f"({best.total[resource] - resources[resource]} too many)"
@@ -363,7 +363,7 @@ def choose(
     raise BuildError(f"a design of {cycles} cycles per frame needs about {' and '.join(over)}")
 
 
-def _excess(choice: Choice, resources: Mapping[str, int]) -> float:
+def _share(choice: Choice, resources: Mapping[str, int]) -> float:
     """Return the largest share of a resource of the part that a choice takes."""
     return max(choice.total[name] / max(1, resources[name]) for name in RESOURCES)
 
