@@ -28,8 +28,11 @@ MAX_BUFFER_WIDTH = 255
 INTERVALS = (1, 2, 4, 8)
 """Cycles from one block of draws to the next that a buffer's error maker may take."""
 
-RUN_AHEADS = (16, 32, 64)
+RUN_AHEADS = (16, 32, 64, 128)
 """Words for which a buffer's error maker may draw ahead."""
+
+SPARE = 2
+"""Words drawn ahead that are not counted upon: the error maker starts on a word a little late."""
 
 RUN_AHEAD = RUN_AHEADS[0]
 
@@ -434,7 +437,7 @@ def _candidates(layer: LayerShape, cycles: int) -> list[Folding]:
         raise _cannot_meet(cycles, layer, min((f.cycles(layer) for f in foldings), default=0))
     if not layer.buffered:
         return meeting
-    return [_with_draws(layer, folding, cycles) for folding in meeting]
+    return [_with_draws(layer, folding) for folding in meeting]
 
 
 def _given(layer: LayerShape, wanted: Mapping[str, int], cycles: int) -> list[Folding]:
@@ -457,7 +460,7 @@ def _given(layer: LayerShape, wanted: Mapping[str, int], cycles: int) -> list[Fo
     least = min(option.cycles(layer) for option in options)
     limit = max(cycles, least)
     options = [option for option in options if option.cycles(layer) <= limit]
-    return [_with_draws(layer, option, limit) for option in options] if layer.buffered else options
+    return [_with_draws(layer, option) for option in options] if layer.buffered else options
 
 
 def _windows(layer: LayerShape, folding: Folding) -> list[Folding]:
@@ -486,15 +489,15 @@ def _bufferable(layer: LayerShape, pe: int) -> bool:
     return (pe == 1 or pe % 2 == 0) and pe <= _most_pe(layer)
 
 
-def _with_draws(layer: LayerShape, folding: Folding, cycles: int) -> Folding:
-    """Return a folding with the least error maker that holds no frame up beyond the target."""
+def _with_draws(layer: LayerShape, folding: Folding) -> Folding:
+    """Return a folding with the least error maker that no word waits for."""
     for draws in _error_makers(folding.pe):
         option = replace(
             folding, lanes=draws.lanes, interval=draws.interval, run_ahead=draws.run_ahead
         )
-        if _draws_keep_up(layer, option, cycles):
+        if _draws_keep_up(layer, option):
             return option
-    raise _cannot_meet(cycles, layer, folding.cycles(layer) + 1)
+    raise AssertionError("as many lanes as bits draw a word a cycle")
 
 
 @functools.cache
@@ -510,24 +513,22 @@ def _error_makers(pe: int) -> list[Folding]:
     return sorted(options, key=lambda option: (option.draws_lut(), option.run_ahead))
 
 
-def _draws_keep_up(layer: LayerShape, folding: Folding, cycles: int) -> bool:
-    """Whether a frame stays within the target although its words wait for draws.
+def _draws_keep_up(layer: LayerShape, folding: Folding) -> bool:
+    """Whether no word ever waits for its draws, however fast the unit gives words.
 
-    After a max-pool the words of a row come while the last of the rows that it joins is computed;
-    what was drawn ahead helps then.
+    It gives one every ``pace`` cycles at most. After a max-pool the words of a pixel come together,
+    in the last of the rows that are joined; what was drawn ahead in the quiet time then helps.
     """
-    per_word = layer.mh // folding.pe
-    cycles_per_draw = folding.pe / folding.lanes * folding.interval  # cycles a word's draws take
+    pace = layer.mw // folding.simd
+    draws = folding.pe / folding.lanes * folding.interval  # cycles that a word's draws take
     if layer.pool == 1:
-        return layer.kept * per_word * cycles_per_draw <= cycles
+        return draws <= pace
     assert layer.window is not None
-    bands = layer.window.out_rows // layer.pool
-    words = layer.kept // bands * per_word
-    band = cycles / bands
-    row = folding.unit_cycles(layer) / layer.window.out_rows
-    if words * cycles_per_draw > band:
-        return False
-    return row * (layer.pool - 1) + (words - folding.run_ahead) * cycles_per_draw <= band
+    pixel = layer.mh // folding.pe  # words
+    row = layer.window.out_columns // layer.pool * pixel
+    busy = (layer.pool * row - (layer.pool - 1) * pixel) * pace  # first to last word of a row
+    late = max(pixel - pixel * pace / draws, row - busy / draws)
+    return late <= folding.run_ahead - SPARE and draws <= layer.pool**2 * pace
 
 
 @functools.cache
