@@ -26,8 +26,10 @@ RTL = REPOSITORY / "hw/rtl"
 
 # Inside the fabric of a bigger design: no pads, and the clock comes from elsewhere.
 SYNTHESIS = "synth_xilinx -family xc7 -flatten -noiopad -noclkbuf"
+# A wide memory is written bit by bit in a loop that is longer than slang expects.
 READ = (
-    "read_slang --ignore-assertions --allow-use-before-declare --best-effort-hierarchy -D SYNTHESIS"
+    "read_slang --ignore-assertions --allow-use-before-declare --best-effort-hierarchy "
+    "--unroll-limit 1000000 -D SYNTHESIS"
 )
 RE_LINES = re.MULTILINE | re.DOTALL
 DEFAULT_NETTYPE = re.compile(r"^\s*`default_nettype\b.*$", re.MULTILINE)
