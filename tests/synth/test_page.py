@@ -1,0 +1,89 @@
+"""The page of sizes: what it says of a report, and that it is made from the reports beside it."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hw.synth import page, tables
+
+AREA = {"LUT": 1234, "FF": 2000, "RAMB36": 1.5, "DSP48": 0}
+ROUTE = {
+    "levels": 3,
+    "delay_estimate_ns": 4.5,
+    "from": "u_a.x_q (FDRE.Q)",
+    "to": "u_b.y_q (FDRE.D)",
+    "through": ["LUT2", "CARRY4", "CARRY4"],
+}
+REPORT: dict[str, Any] = {
+    "network": "some-net",
+    "part": "xc7z020clg400-1",
+    "tool": "yosys",
+    "total": AREA,
+    "cells": {"LUT_memory": 34, "RAMB18": 1, "CARRY4": 2, "MUXF": 0, "LC_estimate": 1000},
+    "fit": {name: {"available": 2 * used + 1, "left": used + 1} for name, used in AREA.items()},
+    "blocks": [
+        {"name": "shell", "module": "accel_shell", "level": 1, **AREA},
+        {"name": "shell.u.counter_bank", "module": "counter_bank", "level": 2, **AREA},
+    ],
+    "without_wrappers": AREA,
+    "wrappers": {**AREA, "percent_of_design": AREA, "percent_added": AREA, "items": {"x": AREA}},
+    "logic": {"deepest": ROUTE, "slowest": ROUTE},
+    "work": {
+        "xnor_per_frame": 1000,
+        "pixel_macs_per_frame": 0,
+        "cycles_per_frame": 256,
+        "clock_mhz": 100.0,
+        "frames_per_s": 390625.0,
+        "macs_per_s": 3.90625e8,
+        "macs_per_s_per_LUT": 316552.0,
+    },
+}
+
+
+def test_a_report_becomes_a_section_and_a_row() -> None:
+    made = page.page([REPORT])
+    assert "## some-net\n" in made
+    assert "1 LUT2, 2 CARRY4" in made
+    rows = [line.split("|")[1:4] for line in made.split("\n") if line.startswith("| some-net")]
+    assert [[cell.strip() for cell in row] for row in rows] == [
+        ["some-net", "1,234", "1.5"],
+        ["some-net", "1,234", "2,000"],
+    ]
+
+
+def test_published_rates_follow_from_published_cycles() -> None:
+    lines = tables.comparison([REPORT]).split("\n")
+    lfc = next(line for line in lines if "LFC-W1A1" in line)
+    assert [cell.strip() for cell in lfc.split("|")[2:7]] == [
+        "28,360",
+        "110",
+        "512",
+        "195,312",
+        "568",
+    ]
+
+
+def test_reports_are_taken_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(page, "REPORTS", tmp_path / "reports")
+    monkeypatch.setattr(page, "PAGE", tmp_path / "size.md")
+    given = tmp_path / "given.json"
+    given.write_text(json.dumps(REPORT))
+    assert page.main([str(given)]) == 0
+    assert (tmp_path / "size.md").read_text() == page.page([REPORT])
+    assert json.loads((tmp_path / "reports/some-net.json").read_text()) == REPORT
+
+
+@pytest.mark.parametrize("given", ["missing.json", "broken.json"])
+def test_what_is_no_report_is_one_line(
+    given: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(page, "REPORTS", tmp_path / "reports")
+    monkeypatch.setattr(page, "PAGE", tmp_path / "size.md")
+    (tmp_path / "broken.json").write_text("{")
+    assert page.main([str(tmp_path / given)]) == 1
+    said = capsys.readouterr().err
+    assert said.startswith("hw.synth.page: ")
+    assert said.count("\n") == 1
+    assert not (tmp_path / "size.md").exists()
