@@ -322,24 +322,35 @@ def _check_layers(model: ModelWrapper, _: DataflowBuildConfig) -> ModelWrapper:
     nodes = list(model.graph.node)
     layers = weight_layers(model)
     matrices = iter(layers.items())
-    before = "before the first layer"
+    places = []
+    place = "before the first layer"
     for node in nodes:
-        if node.domain != hls.ops.ABSTRACT_DOMAIN or node.op_type not in MAPPED:
-            raise BuildError(f"operator {node.op_type} {before} cannot be mapped to hardware")
+        places.append(place)
+        if node.op_type == "MVAU":
+            place = f"after layer {next(matrices)[0]}"
+    # What FINN itself could not map says more than what it made of its neighbours.
+    foreign = [node.domain != hls.ops.ABSTRACT_DOMAIN for node in nodes]
+    unmapped = [node.op_type not in MAPPED for node in nodes]
+    for refused in (foreign, unmapped):
+        if any(refused):
+            first = refused.index(True)
+            raise BuildError(
+                f"operator {nodes[first].op_type} {places[first]} cannot be mapped to hardware"
+            )
+    matrices = iter(layers.items())
+    for node, place in zip(nodes, places, strict=True):
         if node.op_type == "MVAU":
             name, op = next(matrices)
             _check_matrix(model, node, name, op, list(layers))
-            before = f"after layer {name}"
         elif node.op_type == "Thresholding" and node is not nodes[0]:
-            raise BuildError(f"a threshold {before} stands alone: it must follow its matrix")
+            raise BuildError(f"a threshold {place} stands alone: it must follow its matrix")
     kinds = [node.op_type for node in nodes]
-    first = "Thresholding" if layers and next(iter(layers)).startswith("fc") else None
-    if not layers or kinds[-1] != "LabelSelect" or (first and kinds[0] != first):
+    if not layers or kinds[-1] != "LabelSelect":
         raise BuildError(f"the network is not a binary classifier; FINN's layers are {kinds}")
     if kinds[0] == "Thresholding":
         if len(np.unique(model.get_initializer(nodes[0].input[1]))) != 1:
             raise BuildError("the input needs one threshold for all its pixels")
-        if not first:
+        if "conv0" in layers:
             raise BuildError("a convolutional network takes its pixels without a threshold")
     return model
 
