@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 # LUTs that a cell takes. An inverter that is left over becomes a LUT.
-LOGIC = {**{f"LUT{n}": 1 for n in range(1, 7)}, "INV": 1}
+LOGIC = {**{f"LUT{n}": 1 for n in range(1, 7)}, "LUT6_2": 1, "INV": 1}
 # (UG474, "Distributed RAM Configuration"; a shift register fills a LUT)
 LUT_RAM = {
     "RAM32X1S": 1,

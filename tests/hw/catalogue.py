@@ -149,6 +149,7 @@ CASES = [
         for bits, ratio in [(3, 5), (8, 4), (24, 2)]
     ),
     *(Case("xnor_popcount", {"Width": width}) for width in [1, 49, 64, 200]),
+    *(Case("popcount_tree", {"Width": width}) for width in [1, 3, 22, 36, 49, 64, 200, 1024]),
     mvu(16, 4, 1, 4, threshold=True),
     mvu(24, 6, 2, 8, threshold=True),
     mvu(16, 8, 2, 16, threshold=True),  # Sf = 1

@@ -55,6 +55,7 @@ POPCOUNTS = "binary_mvu-Mw16-Mh10-Pe1-Simd8-InBits1-HasThreshold0-OutBits5"
 LONG = "binary_mvu-Mw24-Mh20-Pe2-Simd8-InBits1-HasThreshold1-OutBits1"
 PIXELS = "binary_mvu-Mw27-Mh8-Pe4-Simd3-InBits8-HasThreshold1-OutBits1"
 WIDE_PIXELS = "binary_mvu-Mw27-Mh6-Pe3-Simd27-InBits8-HasThreshold1-OutBits1"
+TREE = "popcount_tree-Width64"
 POOL = "bin_maxpool-Rows5-Columns7-Folds3-Pe3-Size2"
 LABEL = "label_select-Labels10-Pe5-InBits11"
 COUNTERS = "counter_bank-NumMems5-MaxIncrement32"
@@ -125,8 +126,14 @@ MUTANTS = [
     Mutant("write data taken again while it waits", "axil_slave.sv",
            "if (wvalid_i && wready_o) begin", "if (wvalid_i) begin", SLAVE),
     Mutant("AND for XNOR", "xnor_popcount.sv",
-           "~(a_i[g*Group+:Bits] ^ b_i[g*Group+:Bits])",
-           "(a_i[g*Group+:Bits] & b_i[g*Group+:Bits])", "xnor_popcount-Width49"),
+           "$countones(~(a_i ^ b_i))", "$countones(a_i & b_i)", "xnor_popcount-Width49"),
+    Mutant("six bits count as three too few", "popcount_tree.sv",
+           "Init (ones(2))", "Init (ones(3))", TREE),
+    Mutant("a fifth bit where there are four", "popcount_tree.sv",
+           "(Last - 5 * g) % 2 == 0 ? {b_i[Last], a_i[Last]} : 2'b10",
+           "{b_i[Last], a_i[Last]}", TREE),
+    Mutant("the third row of the tree is dropped", "popcount_tree.sv",
+           "two_rows + row[2]", "two_rows", TREE),
     Mutant("threshold off by one", "binary_mvu.sv",
            "= !total[p][AccBits-1];", "= !total[p][AccBits-1] && total[p] != '0;", MVU),
     Mutant("thresholds do not follow the outputs", "binary_mvu.sv",

@@ -12,9 +12,8 @@ from tests.hw.benches.base import Bench, parameter
 LATENCY = 2
 
 
-@cocotb.test()
-async def test_random_words(dut: Any) -> None:
-    """The enables follow a word through the stages as binary_mvu drives them."""
+async def check_random_words(dut: Any) -> None:
+    """Random and nearly equal words; the enables follow them as binary_mvu drives them."""
     bench = Bench(dut, reset=None)
     width = parameter("Width")
     ones = (1 << width) - 1
@@ -23,6 +22,8 @@ async def test_random_words(dut: Any) -> None:
     for _ in range(600):
         a = bench.rng.getrandbits(width)
         flips = bench.rng.choice([0, ones, 1 << bench.rng.randrange(width), None])
+        if bench.rng.random() < 0.2:
+            flips = ones >> bench.rng.randrange(width)  # a run of bits, for long carries
         b = bench.rng.getrandbits(width) if flips is None else a ^ flips
         valid = bench.rng.random() < 0.7
         await bench.cycle(a_i=a, b_i=b, en1_i=int(valid), en2_i=enabled)
@@ -31,3 +32,9 @@ async def test_random_words(dut: Any) -> None:
         if expected is not None:
             assert int(dut.count_o.value) == expected
         pipe.append(width - (a ^ b).bit_count() if valid else None)
+
+
+@cocotb.test()
+async def test_random_words(dut: Any) -> None:
+    """Random words with pauses."""
+    await check_random_words(dut)
