@@ -37,9 +37,6 @@ from hls import folding
 from hls.common import BuildError
 from hls.finn_env import working_in
 
-MOST_JOINED_BITS = 4096
-"""Widest word through which a width is converted; FINN's converter takes over beyond."""
-
 Step = Callable[[ModelWrapper, DataflowBuildConfig], ModelWrapper]
 
 
@@ -536,7 +533,7 @@ def _split_broken_ratios(model: ModelWrapper) -> ModelWrapper:
         op = getCustomOp(node)
         in_bits, out_bits = op.get_nodeattr("inWidth"), op.get_nodeattr("outWidth")
         both = math.lcm(in_bits, out_bits)
-        if both in (in_bits, out_bits) or both > MOST_JOINED_BITS:
+        if both in (in_bits, out_bits) or both > folding.MOST_JOINED_BITS:
             continue
         sink, joined = node.output[0], f"{node.output[0]}_joined"
         shape = model.get_tensor_shape(sink)

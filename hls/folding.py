@@ -25,6 +25,9 @@ BEAT_BITS = 32
 MAX_BUFFER_WIDTH = 255
 """A buffer counts at most this many bits a write (spinflow_pkg::MaxCountedWidth)."""
 
+MOST_JOINED_BITS = 4096
+"""Widest word through which one width becomes another; FINN's converter takes over beyond."""
+
 INTERVALS = (1, 2, 4, 8)
 """Cycles from one block of draws to the next that a buffer's error maker may take."""
 
@@ -48,20 +51,22 @@ DEFAULT_CYCLES = {
 class Cost:
     """What things cost in LUT after yosys; the one place of these figures."""
 
-    XNOR = 1.3  # one bit of a product with its share of the compressor tree
-    PIXEL = 9.5  # one pixel times +1 or -1, with its share of the adder tree
+    XNOR = 1.1  # one bit of a product with its share of the compressor tree
+    PIXEL = 7.7  # one pixel times +1 or -1: a third of a choice of four sums, and of an addition
+    PIXEL_SUMS = 20.0  # its share of the four sums, once for all outputs
     ROW = 32.0  # accumulator, comparison and threshold of one output
-    UNIT = 120.0  # control and output FIFO of a matrix-vector unit
-    STREAM_BIT = 1.2  # one bit of the wider side of a width converter
-    BROKEN_RATIO = 4.0  # the same, where neither width divides the other
+    UNIT = 70.0  # control and output FIFO of a matrix-vector unit
+    NARROW_BIT = 0.8  # one bit of a word that is given in parts; to collect a word costs none
+    CONVERTER = 12.0
+    BROKEN_RATIO = 8.0  # one bit of the wider side of FINN's converter
     LUT_RAM_BIT = 1 / 48  # one bit of LUT RAM with one read port, from 32 words on
     WINDOW = 260.0  # control of a sliding window
     POOL = 40.0
     ROUND = 66.0  # one round of the random permutation, 32 + 32 bits
     LANE = 34.0  # both comparisons of one draw
     BUFFER = 190.0  # control, run-ahead control, counting, without draws
-    SHELL = 2_400.0  # registers, weight port, counters
-    MEMORY = 60.0  # registers of one memory
+    SHELL = 2_700.0  # registers, weight port, counters
+    MEMORY = 110.0  # registers and counters of one memory
     ROUNDS = 8
     SHALLOW_WORDS = 64  # a weight memory up to this deep is LUT RAM
     RAMB18_SHAPES = ((36, 512), (18, 1024), (9, 2048), (4, 4096), (2, 8192), (1, 16384))
@@ -202,9 +207,12 @@ class Folding:
 
     def estimate(self, layer: LayerShape) -> dict[str, float]:
         """Return the estimated LUT, RAMB36 and DSP48 of the layer with its memories."""
-        product = Cost.XNOR if layer.in_bits == 1 else Cost.PIXEL
         sf = layer.mw // self.simd
-        lut = Cost.UNIT + product * self.pe * self.simd + Cost.ROW * self.pe
+        lut = Cost.UNIT + Cost.ROW * self.pe
+        if layer.in_bits == 1:
+            lut += Cost.XNOR * self.pe * self.simd
+        else:
+            lut += Cost.PIXEL * self.pe * self.simd + Cost.PIXEL_SUMS * self.simd
         if sf > 1:
             lut += lut_ram(self.simd * layer.in_bits, 2 * sf)
         weights = memory(self.pe * self.simd, sf * (layer.mh // self.pe))
@@ -255,10 +263,12 @@ def memory(width: int, depth: int) -> dict[str, float]:
 
 def converter(in_width: int, out_width: int) -> float:
     """Return the LUTs of a width converter; 0 where none is needed."""
-    wide, narrow = max(in_width, out_width), min(in_width, out_width)
-    if wide == narrow:
-        return 0.0
-    return (Cost.STREAM_BIT if wide % narrow == 0 else Cost.BROKEN_RATIO) * wide
+    both = math.lcm(in_width, out_width)
+    if both > MOST_JOINED_BITS:
+        return Cost.CONVERTER + Cost.BROKEN_RATIO * max(in_width, out_width)
+    widening = Cost.CONVERTER if both != in_width else 0.0
+    narrowing = Cost.CONVERTER + Cost.NARROW_BIT * both if both != out_width else 0.0
+    return widening + narrowing
 
 
 @dataclass(frozen=True)
@@ -299,8 +309,9 @@ class Choice:
 
 
 EXCHANGE_RATES = (150.0, 30.0, 380.0, 1_000.0, 3_000.0)
-"""LUTs that a RAMB36 is held worth in the search: the choice is that of which the part's scarcest
-resource is taken the least."""
+"""LUTs that a RAMB36 is held worth in the search, in the order in which they are tried. The first
+is less than the part's ratio: logic also has to be routed. The others are for designs that run out
+of something."""
 
 
 def choose(
@@ -351,12 +362,12 @@ def choose(
     }
     if resources is None:
         return _search(layers, estimated, cycles, limits, EXCHANGE_RATES[0])
-    best = min(
-        (_search(layers, estimated, cycles, limits, rate) for rate in EXCHANGE_RATES),
-        key=lambda choice: _share(choice, resources),
-    )
-    if _share(best, resources) <= 1:
-        return best
+    choices = []
+    for rate in EXCHANGE_RATES:
+        choices.append(_search(layers, estimated, cycles, limits, rate))
+        if _share(choices[-1], resources) <= 1:
+            return choices[-1]
+    best = min(choices, key=lambda choice: _share(choice, resources))
     over = [
         f"{best.total[resource]} {resource} of {resources[resource]} "
         f"({best.total[resource] - resources[resource]} too many)"
