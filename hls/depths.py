@@ -44,7 +44,7 @@ def fingerprint(choice: Choice) -> dict[str, str]:
     }
 
 
-def known(network: str, choice: Choice, table: Path = TABLE) -> Depths | None:
+def known(network: str, choice: Choice, table: Path | None = None) -> Depths | None:
     """Return the depths of a folding, or None if nobody has looked for them.
 
     Raises:
@@ -57,8 +57,9 @@ def known(network: str, choice: Choice, table: Path = TABLE) -> Depths | None:
     return None
 
 
-def read(table: Path = TABLE) -> dict[str, list[dict[str, Any]]]:
+def read(table: Path | None = None) -> dict[str, list[dict[str, Any]]]:
     """Return the table: for each network a list of foldings with words and cycles_per_frame."""
+    table = table or TABLE
     try:
         content: dict[str, list[dict[str, Any]]] = json.loads(table.read_text())
     except FileNotFoundError:
