@@ -44,6 +44,8 @@ ITEMS: dict[str, Callable[[set[str]], bool]] = {
     "registers": lambda kinds: bool({"memory_regs", "spinflow_regs"} & kinds),
     "elsewhere": lambda kinds: True,
 }
+# Modules of this folder that a report depends on.
+MAKERS = "report", "yosys", "child", "netlist"
 # Modules of which the parts are listed too.
 OPENED = {"accel_shell", "buffer_mem", "error_maker"}
 
@@ -239,7 +241,7 @@ def _digest(description: Mapping[str, Any], sources: list[str]) -> str:
     facts = {name: description[name] for name in ("network", "build_id", "part", "layers")}
     facts |= {name: description[name] for name in ("cycles_per_frame", "clock_mhz")}
     digest = hashlib.sha256(json.dumps([version(), facts], sort_keys=True).encode())
-    ours = sorted(Path(__file__).parent.glob("*.py"))
+    ours = [Path(__file__).with_name(f"{name}.py") for name in MAKERS]
     for path in [BOARD, *ours, *(Path(source) for source in sources if Path(source).is_file())]:
         digest.update(path.name.encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()
