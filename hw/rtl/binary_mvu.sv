@@ -67,7 +67,7 @@ module binary_mvu #(
   // Issue: one fold a cycle, as long as its result will find a place.
   logic [SfWidth-1:0]     sf_q;
   logic [NfWidth-1:0]     nf_q;
-  logic [AddrWidth-1:0]   addr_q;
+  logic [AddrWidth-1:0]   addr;
   logic [CreditWidth-1:0] credit_q;
   logic issue, sf_first, sf_last, nf_first, nf_last, room, have_word, pop;
 
@@ -82,16 +82,27 @@ module binary_mvu #(
     if (!rst_ni) begin
       sf_q     <= '0;
       nf_q     <= '0;
-      addr_q   <= '0;
       credit_q <= CreditWidth'(FifoDepth);
     end else begin
       if (issue) begin
         sf_q <= sf_last ? '0 : sf_q + 1'b1;
         if (sf_last) nf_q <= nf_last ? '0 : nf_q + 1'b1;
-        addr_q <= sf_last && nf_last ? '0 : addr_q + 1'b1;
       end
       credit_q <= credit_q - CreditWidth'(issue && sf_last) + CreditWidth'(pop);
     end
+  end
+
+  if (Nf == 1) begin : gen_sf_addr
+    assign addr = sf_q;
+  end else if (Sf == 1) begin : gen_nf_addr
+    assign addr = nf_q;
+  end else begin : gen_addr
+    logic [AddrWidth-1:0] addr_q;
+    always_ff @(posedge clk_i) begin
+      if (!rst_ni)    addr_q <= '0;
+      else if (issue) addr_q <= sf_last && nf_last ? '0 : addr_q + 1'b1;
+    end
+    assign addr = addr_q;
   end
 
   // The input word of this fold.
@@ -133,21 +144,32 @@ module binary_mvu #(
   // Validity and place of the fold in each stage of the pipeline.
   logic [Done:1] valid_q, first_q, last_q;
   always_ff @(posedge clk_i) begin
-    if (!rst_ni) valid_q <= '0;
-    else         valid_q <= {valid_q[Done-1:1], issue};
-    first_q <= {first_q[Done-1:1], sf_first};
-    last_q  <= {last_q[Done-1:1], sf_last};
+    if (!rst_ni) begin
+      // A reset for all of them, so that none becomes a slow shift register.
+      valid_q <= '0;
+      first_q <= '0;
+      last_q  <= '0;
+    end else begin
+      valid_q <= {valid_q[Done-1:1], issue};
+      first_q <= {first_q[Done-1:1], sf_first};
+      last_q  <= {last_q[Done-1:1], sf_last};
+    end
   end
 
   logic [AccBits-1:0] start [Pe];   // where the accumulators start: minus the threshold
-  logic [AccBits-1:0] base [Pe], total [Pe];
+  logic [AccBits-1:0] part [Pe], total [Pe];
+  logic [Pe-1:0] carry;             // the sum of a fold is part + carry
   logic first, result;
   assign first  = Sf == 1 || first_q[Done];
   assign result = valid_q[Done] && last_q[Done];
 
   for (genvar p = 0; p < int'(Pe); p++) begin : gen_acc
-    logic [AccBits-1:0] acc_q;
-    assign base[p] = first ? start[p] : acc_q;
+    logic [AccBits-1:0] acc_q, base;
+    logic unused_low;
+    assign base = first ? start[p] : acc_q;
+    // part + carry + base as a difference, in which `part` feeds the carry chain and all else goes
+    // into one LUT a bit; the operands of a sum are as likely to be exchanged by yosys.
+    assign {total[p], unused_low} = {part[p], carry[p]} - {~base, 1'b1};
     always_ff @(posedge clk_i) begin
       if (valid_q[Done]) acc_q <= total[p];
     end
@@ -155,7 +177,7 @@ module binary_mvu #(
 
   if (InBits == 1) begin : gen_bits
     assign mem_en_o   = issue;
-    assign mem_addr_o = addr_q;
+    assign mem_addr_o = addr;
 
     for (genvar p = 0; p < int'(Pe); p++) begin : gen_pe
       logic [$clog2(Simd+1)-1:0] count;
@@ -169,18 +191,18 @@ module binary_mvu #(
         .b_i     (x_q),
         .count_o (count)
       );
-      assign total[p] = AccBits'(count) + base[p];
+      assign part[p]  = AccBits'(count);
+      assign carry[p] = 1'b0;
     end
   end else begin : gen_pixels
     localparam int unsigned DotBits = 11 + $clog2(Groups);
     logic [Pe-1:0][DotBits-1:0] sum;
-    logic [Pe-1:0] carry;
 
     // Weights join one cycle after the pixels.
     always_ff @(posedge clk_i) begin
       if (!rst_ni) mem_en_o <= 1'b0;
       else         mem_en_o <= issue;
-      mem_addr_o <= addr_q;
+      mem_addr_o <= addr;
     end
 
     pixel_dot #(
@@ -196,9 +218,7 @@ module binary_mvu #(
     );
 
     for (genvar p = 0; p < int'(Pe); p++) begin : gen_pe
-      logic unused_carry;
-      assign {total[p], unused_carry} =
-          {AccBits'(signed'(sum[p])), carry[p]} + {base[p], carry[p]};
+      assign part[p] = AccBits'(signed'(sum[p]));
     end
   end
 

@@ -41,11 +41,11 @@ module pixel_dot #(
     end
   end
 
-  // A tree that adds neighbours, level 0 being the groups; a register behind every second level.
-  // Nodes of level l have 11 + l bits, their upper ones are copies of the sign.
+  // A tree that adds neighbours, level 0 being the groups. Even levels end in registers, and so does
+  // the last; even and odd ones are in arrays of their own, which keeps logic out of its own inputs.
+  // A node of level l is a sum of 11 + l bits, extended, and above it whether it is to be subtracted.
   for (genvar p = 0; p < int'(Pe); p++) begin : gen_pe
-    logic [Width-1:0]  sum [Levels+1][Groups];
-    logic [Groups-1:0] neg [Levels+1];
+    logic [Width:0] even [Levels+1][Groups], odd [Levels+1][Groups];
 
     for (genvar l = 0; l <= int'(Levels); l++) begin : gen_level
       localparam int unsigned Nodes = (Groups + 2 ** l - 1) / 2 ** l;
@@ -54,48 +54,50 @@ module pixel_dot #(
       localparam int unsigned Bits  = 11 + l;
 
       for (genvar n = 0; n < int'(Groups); n++) begin : gen_node
-        logic [Bits-1:0] sum_d;
-        logic            neg_d;
+        logic [Bits-1:0] sum;
+        logic            neg;
 
         if (n >= int'(Nodes)) begin : gen_none
-          assign sum_d = '0;
-          assign neg_d = 1'b0;
+          assign sum = '0;
+          assign neg = 1'b0;
         end else if (l == 0) begin : gen_group
           localparam int unsigned Pixels = Simd - 3 * n < 3 ? Simd - 3 * n : 3;
           logic [2:0] w;
           // A missing pixel is 0, so its weight may be any.
-          assign w     = 3'(w_i[p][3*n+:Pixels]);
-          assign sum_d = choice_q[n][(w[2:1] ^ {2{w[0]}}) & 2'((1 << (Pixels - 1)) - 1)];
-          assign neg_d = !w[0];
-        end else if (2 * n + 1 < int'(Under)) begin : gen_add
-          logic [Bits-1:0] a, b;
-          logic differ;
-          assign a      = Bits'(signed'(sum[l-1][2*n][Bits-2:0]));
-          assign b      = Bits'(signed'(sum[l-1][2*n+1][Bits-2:0]));
-          assign differ = neg[l-1][2*n] ^ neg[l-1][2*n+1];
-          assign sum_d  = a + (b ^ {Bits{differ}}) + Bits'(differ);
-          assign neg_d  = neg[l-1][2*n];
-        end else begin : gen_alone
-          assign sum_d = Bits'(signed'(sum[l-1][2*n][Bits-2:0]));
-          assign neg_d = neg[l-1][2*n];
+          assign w   = 3'(w_i[p][3*n+:Pixels]);
+          assign sum = choice_q[n][(w[2:1] ^ {2{w[0]}}) & 2'((1 << (Pixels - 1)) - 1)];
+          assign neg = !w[0];
+        end else begin : gen_inner
+          logic [Width:0] left;
+          assign left = l % 2 == 1 ? even[l-1][2*n] : odd[l-1][2*n];
+          assign neg  = left[Width];
+          if (2 * n + 1 < int'(Under)) begin : gen_add
+            logic [Width:0] right;
+            logic differ;
+            assign right  = l % 2 == 1 ? even[l-1][2*n+1] : odd[l-1][2*n+1];
+            assign differ = left[Width] ^ right[Width];
+            assign sum    = left[Bits-1:0] + (right[Bits-1:0] ^ {Bits{differ}}) + Bits'(differ);
+          end else begin : gen_alone
+            assign sum = left[Bits-1:0];
+          end
         end
 
+        logic [Width:0] node;
         if (l % 2 == 0 || l == int'(Levels)) begin : gen_register
           always_ff @(posedge clk_i) begin
-            if (en_i[1+(l+1)/2]) begin
-              sum[l][n] <= Width'(signed'(sum_d));
-              neg[l][n] <= neg_d;
-            end
+            if (en_i[1+(l+1)/2]) node <= {neg, Width'(signed'(sum))};
           end
         end else begin : gen_wire
-          assign sum[l][n] = Width'(signed'(sum_d));
-          assign neg[l][n] = neg_d;
+          assign node = {neg, Width'(signed'(sum))};
         end
+        assign even[l][n] = l % 2 == 0 ? node : '0;
+        assign odd[l][n]  = l % 2 == 1 ? node : '0;
       end
     end
 
-    assign carry_o[p] = neg[Levels][0];
-    assign sum_o[p]   = sum[Levels][0] ^ {Width{carry_o[p]}};
+    logic [Width-1:0] sum;
+    assign {carry_o[p], sum} = Levels % 2 == 0 ? even[Levels][0] : odd[Levels][0];
+    assign sum_o[p] = sum ^ {Width{carry_o[p]}};
   end
 
 endmodule
