@@ -8,19 +8,19 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from model.data import mnist
-from model.networks import NETWORKS, predict
+from model.data import dataset
+from model.networks import NETWORKS, network, predict
 from model.store import ZOO, load_recipe, load_trained
 
 
 def evaluate(name: str, folder: Path = ZOO, data_dir: Path | None = None) -> tuple[int, int]:
-    """Return (correct, images) of a trained network on the 10,000 test images.
+    """Return (correct, images) of a trained network on the full test set.
 
     Raises:
         ValueError: files are missing or wrong, or the count is not the recorded one.
     """
     recipe = load_recipe(name, folder)
-    data = mnist(data_dir)
+    data = dataset(network(name).dataset, data_dir)
     correct = int((predict(load_trained(name, folder), data.test_images) == data.test_labels).sum())
     images = len(data.test_labels)
     if (correct, images) != (recipe["test_correct"], recipe["test_images"]):

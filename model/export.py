@@ -1,9 +1,13 @@
-"""Export of a trained network as QONNX, the form in which FINN takes it.
+"""Export of a network as QONNX, the form in which FINN takes it.
 
     python -m model.export tfc-mnist --out build/tfc-mnist/model.onnx
+    python -m model.export cnv-cifar10 --untrained 1 --out out/untrained/model.onnx
 
-The graph takes pixels 0 to 255, (1, 784), datatype UINT8, and gives the logits, (1, 10). Beside it
-``model.json`` names the network, its software accuracy and the SHA-256 of graph and weights.
+The graph takes pixels 0 to 255, datatype UINT8, and gives the logits, (1, classes). Pixels are
+(1, pixels) for an MLP and (1, channels, rows, columns) for a convolutional network. Beside it
+``model.json`` names the network, the shape of its images in the order in which pixels are streamed
+to the hardware, its software accuracy and the SHA-256 of graph and weights. Of a network with
+random weights the accuracy and what belongs to it are null.
 """
 
 from __future__ import annotations
@@ -22,7 +26,7 @@ from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.util.cleanup import cleanup_model
 
 from model.files import write_bytes, write_json
-from model.networks import NETWORKS, BinaryMLP
+from model.networks import NETWORKS, BinaryNetwork, NetworkSpec, network, to_input, untrained
 from model.store import ZOO, load_recipe, load_trained
 
 with warnings.catch_warnings():
@@ -31,9 +35,9 @@ with warnings.catch_warnings():
     from brevitas.export import export_qonnx
 
 
-def to_qonnx(model: BinaryMLP) -> ModelWrapper:
+def to_qonnx(model: BinaryNetwork) -> ModelWrapper:
     """Return the cleaned QONNX graph of a network, its input annotated as UINT8."""
-    pixels = torch.zeros(1, model.spec.widths[0])
+    pixels = to_input(model.spec, torch.zeros(1, model.spec.pixels))
     # Below an error torch.onnx only tells of packages that these networks do not use.
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
     with tempfile.TemporaryDirectory() as scratch, warnings.catch_warnings():
@@ -46,31 +50,40 @@ def to_qonnx(model: BinaryMLP) -> ModelWrapper:
     return graph
 
 
-def export(name: str, out: Path, folder: Path = ZOO) -> dict[str, Any]:
-    """Write the QONNX graph of a trained network, and ``model.json`` beside it.
+def export(
+    name: str, out: Path, folder: Path = ZOO, untrained_seed: int | None = None
+) -> dict[str, Any]:
+    """Write the QONNX graph of a network, and ``model.json`` beside it.
 
     Args:
         name: a network of ``model.networks.NETWORKS``.
         out: path of the graph to write.
         folder: where the trained files lie.
+        untrained_seed: export random weights of this seed instead, as
+            ``model.networks.untrained`` makes them; ``folder`` is not read then.
 
     Returns:
         What ``model.json`` holds.
 
     Raises:
-        ValueError: as ``model.store.load_recipe`` and ``load_trained``.
+        ValueError: as ``model.store.load_recipe``, ``load_trained`` and ``untrained``.
     """
-    recipe = load_recipe(name, folder)
-    model = load_trained(name, folder)
+    spec = network(name)
+    recipe: dict[str, Any] = {}
+    if untrained_seed is None:
+        recipe = load_recipe(name, folder)
+        model = load_trained(name, folder)
+    else:
+        model = untrained(spec, untrained_seed)
     content = to_qonnx(model).model.SerializeToString()
-    facts = {
-        "network": name,
-        "widths": list(model.spec.widths),
-        "input_threshold": model.spec.input_threshold,
-        "accuracy": recipe["test_accuracy"],
-        "correct": recipe["test_correct"],
-        "images": recipe["test_images"],
-        "weights_sha256": recipe["weights_sha256"],
+    facts: dict[str, Any] = {"network": name, "shape": list(spec.shape)}
+    if isinstance(spec, NetworkSpec):
+        facts |= {"widths": list(spec.widths), "input_threshold": spec.input_threshold}
+    facts |= {
+        "accuracy": recipe.get("test_accuracy"),
+        "correct": recipe.get("test_correct"),
+        "images": recipe.get("test_images"),
+        "weights_sha256": recipe.get("weights_sha256"),
         "onnx_sha256": hashlib.sha256(content).hexdigest(),
     }
     write_bytes(out, content)
@@ -81,18 +94,21 @@ def export(name: str, out: Path, folder: Path = ZOO) -> dict[str, Any]:
 def main(arguments: list[str] | None = None) -> None:
     """Command line of the export."""
     parser = argparse.ArgumentParser(
-        prog="python -m model.export", description="Export a trained network as QONNX."
+        prog="python -m model.export", description="Export a network as QONNX."
     )
     parser.add_argument("network", choices=list(NETWORKS))
     parser.add_argument("--out", type=Path, required=True, help="path of the .onnx file to write")
     parser.add_argument("--folder", type=Path, default=ZOO, help="where the trained files lie")
+    parser.add_argument("--untrained", type=int, metavar="SEED", help="export random weights")
     options = parser.parse_args(arguments)
     try:
-        facts = export(options.network, options.out, options.folder)
+        facts = export(options.network, options.out, options.folder, options.untrained)
     except (ValueError, OSError) as error:
         raise SystemExit(f"error: {error}") from None
-    accuracy = f"accuracy {facts['accuracy']:.4f} on {facts['images']} test images"
-    print(f"{options.out}: {options.network}, {accuracy}")
+    words = f"random weights of seed {options.untrained}"
+    if options.untrained is None:
+        words = f"accuracy {facts['accuracy']:.4f} on {facts['images']} test images"
+    print(f"{options.out}: {options.network}, {words}")
 
 
 if __name__ == "__main__":

@@ -1,31 +1,98 @@
 """Binary (W1A1) networks in Brevitas, each described by a small spec.
 
-What FINN and the hardware need is built in: the input is made binary by one exact threshold, every
-hidden layer is a binary matrix, a batch norm and a sign, and the last layer is a binary matrix
-times one power of two, so that a label is the argmax of exact integers on every machine.
+What FINN and the hardware need is built in. Every matrix and every convolution has weights of +1
+and -1 alone; a hidden one is followed by a batch norm and a sign, convolutions have no padding, and
+pools take the largest bit. The last matrix gives sums times one power of two, so that a label is
+the argmax of exact integers on every machine. Images are uint8 (n, pixels), a pixel after the other
+in the order (row, column, channel). The first layer of an MLP takes them made binary by one exact
+threshold, that of a convolutional network takes them as they are.
+
+`spec.layers` says which layers a network has, in order and with their shapes; for the i-th of its
+`spec.weighted` layers, `model.bits()[i]` gives the weights and `model.thresholds()[i]` the integers
+that its sums are compared with.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
-from typing import cast
+from typing import Any, Literal, cast
 
 import numpy as np
 import torch
-from brevitas.nn import QuantIdentity, QuantLinear
+from brevitas.nn import QuantConv2d, QuantIdentity, QuantLinear
 from brevitas.quant import SignedBinaryActPerTensorConst, SignedBinaryWeightPerTensorConst
 from numpy.typing import NDArray
 from torch import Tensor, nn
+from torch.nn import functional
 
-EVALUATION_BATCH = 2000
+EVALUATION_BATCH = 500
 
 GAMMA_MIN = 1e-2
 """Least batch-norm gain: a gain that stays positive keeps each threshold a plain `>=`."""
 
+PIXEL_MAX = 255
+
+NORM_MOMENTUM = 0.1
+"""Share of a batch's statistics in the running ones, torch's default."""
+
+Shape = tuple[int, int, int]
+"""Rows, columns, channels of a map; a vector is (1, 1, n)."""
+
 
 @dataclass(frozen=True)
-class NetworkSpec:
+class Layer:
+    """One layer of a network, as plain data.
+
+    Attributes:
+        name: what taps and memories are called after: input, conv0, pool1, fc0.
+        op: "threshold" makes pixels binary; "conv" and "linear" have weights; "pool" takes the
+            largest bit of each kernel x kernel square, what is left over is cut off.
+        source: shape of the map that it takes. "linear" takes it as one vector.
+        result: shape of the map that it gives.
+        kernel: rows (and columns) of a convolution's or a pool's window, 1 for the others.
+        sign: whether batch norm and sign follow; of the layers with weights, all but the last.
+        pixels: whether it takes UINT8 pixels, not bits.
+    """
+
+    name: str
+    op: Literal["threshold", "conv", "pool", "linear"]
+    source: Shape
+    result: Shape
+    kernel: int = 1
+    sign: bool = False
+    pixels: bool = False
+
+    @property
+    def fan_in(self) -> int:
+        """Terms of one sum of a layer with weights."""
+        rows, columns, channels = self.source
+        return self.kernel**2 * channels if self.op == "conv" else rows * columns * channels
+
+    @property
+    def weight_shape(self) -> tuple[int, ...]:
+        """Shape of the weights: (MH, rows, columns, channels) of a convolution, else (MH, MW)."""
+        inputs = (self.kernel, self.kernel, self.source[2]) if self.op == "conv" else (self.fan_in,)
+        return (self.result[2], *inputs)
+
+
+class _Layered:
+    """A description that has layers."""
+
+    @cached_property
+    def layers(self) -> tuple[Layer, ...]:
+        """The layers in order."""
+        raise NotImplementedError
+
+    @property
+    def weighted(self) -> tuple[Layer, ...]:
+        """The layers that have weights, in order."""
+        return tuple(layer for layer in self.layers if layer.op in ("conv", "linear"))
+
+
+@dataclass(frozen=True)
+class NetworkSpec(_Layered):
     """A fully connected binary network.
 
     Attributes:
@@ -33,26 +100,115 @@ class NetworkSpec:
         widths: pixels, hidden widths and classes, e.g. (784, 1024, 1024, 10).
         input_threshold: a pixel (0 to 255) is +1 from this value on, -1 below.
         logit_scale: factor from the last layer's integers to logits; a power of two, so exact.
+        dataset: what it is trained on, a name of ``model.data.DATASETS``.
     """
 
     name: str
     widths: tuple[int, ...]
     input_threshold: int
     logit_scale: float
+    dataset: str = "mnist"
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of an image: (pixels,)."""
+        return self.widths[:1]
+
+    @property
+    def pixels(self) -> int:
+        """Values of an image."""
+        return self.widths[0]
+
+    @cached_property
+    def layers(self) -> tuple[Layer, ...]:
+        """The layers in order, first the one that makes pixels binary."""
+        image = (1, 1, self.pixels)
+        layers = [Layer("input", "threshold", image, image, pixels=True)]
+        for i, (fan_in, outputs) in enumerate(pairwise(self.widths)):
+            sign = i < len(self.widths) - 2
+            layers.append(Layer(f"fc{i}", "linear", (1, 1, fan_in), (1, 1, outputs), sign=sign))
+        return tuple(layers)
 
 
-NETWORKS = {
+@dataclass(frozen=True)
+class ConvSpec(_Layered):
+    """A convolutional binary network whose first layer takes the pixels as they are.
+
+    Attributes:
+        name: what commands and files call it.
+        shape: rows, columns and channels of an image.
+        kernel: rows (and columns) of every convolution; there is no padding, the stride is 1.
+        channels: outputs of each convolution.
+        pools: numbers of the convolutions that a 2 x 2 max-pool follows.
+        widths: outputs of the fully connected layers, the classes last.
+        logit_scale: factor from the last layer's integers to logits; a power of two, so exact.
+        dataset: what it is trained on, a name of ``model.data.DATASETS``.
+    """
+
+    name: str
+    shape: Shape
+    kernel: int
+    channels: tuple[int, ...]
+    pools: tuple[int, ...]
+    widths: tuple[int, ...]
+    logit_scale: float
+    dataset: str
+
+    @property
+    def pixels(self) -> int:
+        """Values of an image."""
+        return self.shape[0] * self.shape[1] * self.shape[2]
+
+    @cached_property
+    def layers(self) -> tuple[Layer, ...]:
+        """The layers in order."""
+        layers: list[Layer] = []
+        shape = self.shape
+        for i, outputs in enumerate(self.channels):
+            result = (shape[0] - self.kernel + 1, shape[1] - self.kernel + 1, outputs)
+            layers.append(
+                Layer(f"conv{i}", "conv", shape, result, self.kernel, sign=True, pixels=i == 0)
+            )
+            shape = result
+            if i in self.pools:
+                result = (shape[0] // 2, shape[1] // 2, outputs)
+                layers.append(Layer(f"pool{i}", "pool", shape, result, 2))
+                shape = result
+        for i, outputs in enumerate(self.widths):
+            sign = i < len(self.widths) - 1
+            layers.append(Layer(f"fc{i}", "linear", shape, (1, 1, outputs), sign=sign))
+            shape = (1, 1, outputs)
+        return tuple(layers)
+
+
+Spec = NetworkSpec | ConvSpec
+
+NETWORKS: dict[str, Spec] = {
     spec.name: spec
     for spec in (
         # Hirtzlin et al. 2019, fig. 2: the MNIST network.
         NetworkSpec("mlp-mnist", (784, 1024, 1024, 10), 64, 2.0**-5),
-        # The TFC of Brevitas' bnn_pynq and of BNN-PYNQ.
+        # The TFC and the LFC of Brevitas' bnn_pynq and of BNN-PYNQ.
         NetworkSpec("tfc-mnist", (784, 64, 64, 64, 10), 64, 2.0**-3),
+        NetworkSpec("lfc-mnist", (784, 1024, 1024, 1024, 10), 64, 2.0**-5),
+        # After LeNet-4 (LeCun et al. 1998): two convolutions with pools, two matrices.
+        ConvSpec("lenet-mnist", (28, 28, 1), 5, (32, 64), (0, 1), (512, 10), 2.0**-4, "mnist"),
+        # The CNV of Umuroglu et al. 2017 ("FINN") and of BNN-PYNQ.
+        ConvSpec(
+            "cnv-cifar10",
+            (32, 32, 3),
+            3,
+            (64, 64, 128, 128, 256, 256),
+            (1, 3),
+            (512, 512, 10),
+            2.0**-4,
+            "cifar10",
+        ),
     )
 }
 
 
-def network(name: str) -> NetworkSpec:
+def network(name: str) -> Spec:
     """Return the spec of a network; ValueError lists the known names."""
     if name not in NETWORKS:
         raise ValueError(f"unknown network {name!r}; known: {', '.join(NETWORKS)}")
@@ -65,8 +221,125 @@ class BinaryWeight(SignedBinaryWeightPerTensorConst):
     scaling_const = 1.0
 
 
-class BinaryMLP(nn.Module):
-    """The Brevitas network of a spec.
+def _sign() -> QuantIdentity:
+    return QuantIdentity(act_quant=SignedBinaryActPerTensorConst)
+
+
+class BinaryNetwork(nn.Module):
+    """What the Brevitas networks of both kinds of spec have in common.
+
+    Attributes:
+        spec: the description.
+        matrices(): the modules with weights, first layer first; the latent weights of a
+            convolution are (MH, channels, rows, columns), those of a matrix (MH, MW).
+        batch_norms(): the batch norms of the hidden layers, first layer first.
+    """
+
+    spec: Any
+    linears: nn.ModuleList
+    norms: nn.ModuleList
+    signs: nn.ModuleList
+
+    def matrices(self) -> list[Any]:
+        """Return the modules with weights, first layer first."""
+        return list(self.linears)
+
+    def batch_norms(self) -> list[Any]:
+        """Return the batch norms of the hidden layers, first layer first."""
+        return list(self.norms)
+
+    def training_logits(self, pixels: Tensor, bfloat16: bool) -> Tensor:
+        """Return the logits (n, classes) of a batch in train mode.
+
+        Args:
+            pixels: float, shape (n, pixels).
+            bfloat16: whether matrix products are computed in bfloat16.
+        """
+        with torch.autocast("cpu", torch.bfloat16, enabled=bfloat16):
+            logits: Tensor = self(pixels)
+        return logits.float()
+
+    @torch.no_grad()
+    def constrain(self) -> None:
+        """Put the trained parameters back into their range; call after each optimizer step."""
+        for matrix in self.matrices():
+            matrix.weight.clamp_(-1.0, 1.0)
+        for norm in self.batch_norms():
+            norm.weight.clamp_(min=GAMMA_MIN)
+
+    def bits(self) -> list[NDArray[np.uint8]]:
+        """Return the weights of the weighted layers, 1 for +1 and 0 for -1.
+
+        Returns:
+            uint8 of shape ``layer.weight_shape``. The inputs of a matrix that takes a map, and
+            those of a convolution, are in the order (row, column, channel).
+        """
+        bits = []
+        for layer, matrix in zip(self.spec.weighted, self.matrices(), strict=True):
+            # As Brevitas binarises: a latent weight of 0 is +1.
+            value = (matrix.weight.detach().numpy() >= 0).astype(np.uint8)
+            rows, columns, channels = layer.source
+            if layer.op == "linear":
+                value = value.reshape(-1, channels, rows, columns)
+            value = value.transpose(0, 2, 3, 1).reshape(layer.weight_shape)
+            bits.append(np.ascontiguousarray(value))
+        return bits
+
+    @torch.no_grad()
+    def set_bits(self, bits: list[NDArray[np.uint8]]) -> None:
+        """Take weights as :meth:`bits` gives them."""
+        for layer, matrix, value in zip(self.spec.weighted, self.matrices(), bits, strict=True):
+            rows, columns, channels = layer.source
+            signs = value.astype(np.float32) * 2 - 1
+            if layer.op == "linear":
+                signs = signs.reshape(-1, rows, columns, channels)
+            signs = signs.transpose(0, 3, 1, 2)
+            matrix.weight.copy_(torch.from_numpy(signs.reshape(tuple(matrix.weight.shape))))
+
+    def thresholds(self) -> list[NDArray[np.int64]]:
+        """Return the integers of the hidden layers: an output is +1 from them on.
+
+        Returns:
+            int64, shape (MH,), for each weighted layer with a sign. What is compared is the number
+            of agreeing bits (0 to MW), or on pixels the signed sum (-255 MW to 255 MW); one more
+            than the greatest is never reached.
+        """
+        return [
+            _threshold(layer, norm)
+            for layer, norm in zip(self.spec.weighted, self.batch_norms(), strict=False)
+        ]
+
+    @torch.no_grad()
+    def centre_thresholds(self) -> None:
+        """Move each batch-norm offset so that its threshold lies midway between two integers.
+
+        A hidden sum of MW terms of +1 and -1 takes every second integer, a sum of pixels every
+        integer. Midway between two of them the sign cannot depend on rounding, so float32, float64
+        and the integer comparison `sum >= threshold` of the hardware agree. No decision changes.
+        """
+        for layer, norm in zip(self.spec.weighted, self.batch_norms(), strict=False):
+            threshold = torch.from_numpy(_threshold(layer, norm)).double()
+            middle = threshold - 0.5 if layer.pixels else 2 * threshold - 1 - layer.fan_in
+            norm.bias.copy_((norm.running_mean.double() - middle) * _gain(norm))
+
+
+def _gain(norm: Any) -> Tensor:
+    gain: Tensor = norm.weight.double() / torch.sqrt(norm.running_var.double() + norm.eps)
+    return gain.detach()
+
+
+def _threshold(layer: Layer, norm: Any) -> NDArray[np.int64]:
+    edge = norm.running_mean.double() - norm.bias.detach().double() / _gain(norm)
+    if layer.pixels:
+        top = PIXEL_MAX * layer.fan_in
+        threshold = torch.ceil(edge).clamp(-top, top + 1)
+    else:
+        threshold = torch.ceil((edge + layer.fan_in) / 2).clamp(0, layer.fan_in + 1)
+    return threshold.numpy().astype(np.int64)
+
+
+class BinaryMLP(BinaryNetwork):
+    """The Brevitas network of a fully connected spec.
 
     Input: float tensor (n, widths[0]) of pixel values 0 to 255. Output: logits (n, classes), the
     last layer's sums of +1 and -1 times ``spec.logit_scale``.
@@ -74,28 +347,18 @@ class BinaryMLP(nn.Module):
 
     def __init__(self, spec: NetworkSpec) -> None:
         super().__init__()
-        self.spec = spec
+        self.spec: NetworkSpec = spec
         # Between two pixel values, so that the comparison has no tie and no rounding.
         self.input_offset = spec.input_threshold - 0.5
-        self.binarize = QuantIdentity(act_quant=SignedBinaryActPerTensorConst)
+        self.binarize = _sign()
         self.linears = nn.ModuleList(
             QuantLinear(fan_in, fan_out, bias=False, weight_quant=BinaryWeight)
             for fan_in, fan_out in pairwise(spec.widths)
         )
         self.norms = nn.ModuleList(nn.BatchNorm1d(width) for width in spec.widths[1:-1])
-        self.signs = nn.ModuleList(
-            QuantIdentity(act_quant=SignedBinaryActPerTensorConst) for _ in spec.widths[1:-1]
-        )
+        self.signs = nn.ModuleList(_sign() for _ in spec.widths[1:-1])
         for linear in self.matrices():
             nn.init.uniform_(linear.weight, -1.0, 1.0)
-
-    def matrices(self) -> list[nn.Linear]:
-        """Return the binary matrices, first layer first; latent weights (MH, MW)."""
-        return [cast(nn.Linear, layer) for layer in self.linears]
-
-    def batch_norms(self) -> list[nn.BatchNorm1d]:
-        """Return the batch norms of the hidden layers, first layer first."""
-        return [cast(nn.BatchNorm1d, layer) for layer in self.norms]
 
     def forward(self, pixels: Tensor) -> Tensor:
         """Return the logits (n, classes) of pixels (n, widths[0]); see the class."""
@@ -105,53 +368,202 @@ class BinaryMLP(nn.Module):
         logits: Tensor = self.linears[-1](x) * self.spec.logit_scale
         return logits
 
-    @torch.no_grad()
-    def constrain(self) -> None:
-        """Put the trained parameters back into their range; call after each optimizer step."""
-        for linear in self.matrices():
-            linear.weight.clamp_(-1.0, 1.0)
-        for norm in self.batch_norms():
-            norm.weight.clamp_(min=GAMMA_MIN)
 
-    @torch.no_grad()
-    def centre_thresholds(self) -> None:
-        """Move each batch-norm offset so that its threshold lies midway between two integers.
+class _BinaryWeights(torch.autograd.Function):
+    """+1 and -1 of latent weights, with their gradient as it is (they stay within [-1, 1])."""
 
-        A hidden sum of MW terms of +1 and -1 takes every second integer. Midway between two of
-        them the sign cannot depend on rounding, so float32, float64 and the integer comparison
-        `popcount >= threshold` of the hardware agree. No decision changes.
+    @staticmethod
+    def forward(_: Any, weight: Tensor, dtype: torch.dtype) -> Tensor:
+        return (weight >= 0).to(dtype).mul_(2).sub_(1)
+
+    @staticmethod
+    def backward(_: Any, *gradients: Tensor) -> tuple[Tensor, None]:
+        return gradients[0].float(), None
+
+
+class _Sign(torch.autograd.Function):
+    """+1 and -1 of batch-norm outputs, with the gradient of a clip to [-1, 1]."""
+
+    @staticmethod
+    def forward(context: Any, x: Tensor) -> Tensor:
+        context.save_for_backward(x)
+        return (x >= 0).to(x.dtype).mul_(2).sub_(1)
+
+    @staticmethod
+    def backward(context: Any, *gradients: Tensor) -> Tensor:
+        (x,) = context.saved_tensors
+        passed: Tensor = torch.ops.aten.hardtanh_backward(gradients[0], x, -1.0, 1.0)
+        return passed
+
+
+class BinaryConvNet(BinaryNetwork):
+    """The Brevitas network of a convolutional spec.
+
+    Input: float tensor (n, channels, rows, columns) of pixel values 0 to 255. Output: logits
+    (n, classes), the last layer's sums of +1 and -1 times ``spec.logit_scale``.
+    """
+
+    def __init__(self, spec: ConvSpec) -> None:
+        super().__init__()
+        self.spec: ConvSpec = spec
+        matrices: list[nn.Module] = []
+        norms: list[nn.Module] = []
+        for layer in spec.weighted:
+            outputs = layer.result[2]
+            if layer.op == "conv":
+                matrices.append(
+                    QuantConv2d(
+                        layer.source[2],
+                        outputs,
+                        layer.kernel,
+                        bias=False,
+                        weight_quant=BinaryWeight,
+                    )
+                )
+            else:
+                matrices.append(
+                    QuantLinear(layer.fan_in, outputs, bias=False, weight_quant=BinaryWeight)
+                )
+            if layer.sign:
+                kind = nn.BatchNorm2d if layer.op == "conv" else nn.BatchNorm1d
+                norms.append(kind(outputs))
+        self.linears = nn.ModuleList(matrices)
+        self.norms = nn.ModuleList(norms)
+        self.signs = nn.ModuleList(_sign() for _ in norms)
+        for matrix in self.matrices():
+            nn.init.uniform_(matrix.weight, -1.0, 1.0)
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        """Return the logits (n, classes) of pixels (n, channels, rows, columns)."""
+        x, number = pixels, 0
+        for layer in self.spec.layers:
+            if layer.op == "pool":
+                x = functional.max_pool2d(x, layer.kernel)
+                continue
+            if layer.op == "linear" and x.ndim == 4:
+                x = torch.flatten(x, 1)
+            x = self.linears[number](x)
+            if layer.sign:
+                x = self.signs[number](self.norms[number](x))
+            number += 1
+        return x * self.spec.logit_scale
+
+    def training_logits(self, pixels: Tensor, bfloat16: bool) -> Tensor:
+        """Return the logits of a batch in train mode; the same function, made for speed.
+
+        A pool comes before the batch norm: with positive gains the largest bit is the bit of the
+        largest sum, and the maps to be normed are four times smaller.
+
+        Args:
+            pixels: float or uint8, shape (n, channels, rows, columns), channels last in memory.
+            bfloat16: whether maps and matrix products are in bfloat16.
         """
-        for fan_in, norm in zip(self.spec.widths, self.batch_norms(), strict=False):
-            mean, variance = norm.running_mean, norm.running_var
-            assert mean is not None and variance is not None  # They are tracked by default.
-            gain = norm.weight.double() / torch.sqrt(variance.double() + norm.eps)
-            threshold = mean.double() - norm.bias.double() / gain
-            popcount = torch.ceil((threshold + fan_in) / 2).clamp(0, fan_in + 1)
-            middle = 2 * popcount - 1 - fan_in
-            norm.bias.copy_((mean.double() - middle) * gain)
+        dtype = torch.bfloat16 if bfloat16 else torch.float32
+        x, number = pixels.to(dtype), 0
+        layers = self.spec.layers
+        for i, layer in enumerate(layers):
+            if layer.op == "pool":
+                continue
+            weight = _BinaryWeights.apply(self.matrices()[number].weight, dtype)
+            if layer.op == "conv":
+                x = functional.conv2d(x, weight)
+            else:
+                x = functional.linear(torch.flatten(x, 1), weight)
+            if i + 1 < len(layers) and layers[i + 1].op == "pool":
+                x = functional.max_pool2d(x, layers[i + 1].kernel)
+            if layer.sign:
+                norm = cast(Any, self.norms[number])
+                x = functional.batch_norm(
+                    x,
+                    norm.running_mean,
+                    norm.running_var,
+                    norm.weight,
+                    norm.bias,
+                    True,
+                    norm.momentum,
+                    norm.eps,
+                )
+                x = _Sign.apply(x)
+            number += 1
+        return x.float() * self.spec.logit_scale
+
+
+def build(spec: Spec) -> BinaryNetwork:
+    """Return the Brevitas network of a spec with random latent weights, from torch's generator."""
+    return BinaryMLP(spec) if isinstance(spec, NetworkSpec) else BinaryConvNet(spec)
+
+
+def untrained(spec: Spec, seed: int) -> BinaryNetwork:
+    """Return a network with random weights whose bits are balanced, in eval mode.
+
+    The statistics of the batch norms are those of random images, the gains and offsets are random,
+    the thresholds are centred. For trying out what does not depend on the accuracy.
+
+    Args:
+        spec: of the network.
+        seed: 0 to 2**32 - 1; same seed, same network. torch's generator is left as it was.
+
+    Raises:
+        ValueError: the seed is out of range.
+    """
+    if not 0 <= seed < 2**32:
+        raise ValueError(f"seed is {seed}, valid: 0 to {2**32 - 1}")
+    with torch.random.fork_rng(devices=[]), torch.no_grad():
+        torch.manual_seed(seed)
+        model = build(spec)
+        for norm in model.batch_norms():
+            norm.weight.uniform_(0.5, 1.5)
+            norm.bias.normal_(0.0, 0.3)
+            norm.momentum = 1.0
+        # Brightness that differs between images, and noise.
+        images = torch.rand(256, spec.pixels) * 128 + torch.rand(256, 1) * 128
+        model.train()(to_input(spec, images.floor()))
+        for norm in model.batch_norms():
+            norm.momentum = NORM_MOMENTUM
+        model.centre_thresholds()
+    return model.eval()
+
+
+def to_input(spec: Spec, images: NDArray[np.uint8] | Tensor) -> Tensor:
+    """Return images as a network's ``forward`` takes them.
+
+    Args:
+        spec: of the network.
+        images: shape (n, pixels), in the order (row, column, channel).
+
+    Returns:
+        float32, (n, pixels) for an MLP, (n, channels, rows, columns) for a convolutional network.
+    """
+    if isinstance(images, np.ndarray):
+        images = torch.from_numpy(images.astype(np.float32))
+    pixels = images.to(torch.float32)
+    if isinstance(spec, NetworkSpec):
+        return pixels
+    return pixels.view(-1, *spec.shape).permute(0, 3, 1, 2)
 
 
 @torch.no_grad()
-def predict(model: BinaryMLP, images: NDArray[np.uint8]) -> NDArray[np.int64]:
+def predict(model: BinaryNetwork, images: NDArray[np.uint8]) -> NDArray[np.int64]:
     """Return the labels of images, ties to the lowest label.
 
     Args:
         model: the network; it is put into eval mode.
-        images: uint8, shape (n, widths[0]).
+        images: uint8, shape (n, pixels), in the order (row, column, channel).
 
     Returns:
         int64, shape (n,).
     """
     model.eval()
-    if images.ndim != 2 or images.shape[1] != model.spec.widths[0] or images.dtype != np.uint8:
+    pixels = model.spec.pixels
+    if images.ndim != 2 or images.shape[1] != pixels or images.dtype != np.uint8:
         raise ValueError(
             f"images are {images.dtype} of shape {images.shape}, "
-            f"expected uint8 of shape (n, {model.spec.widths[0]})"
+            f"expected uint8 of shape (n, {pixels})"
         )
     labels = np.empty(len(images), np.int64)
     for start in range(0, len(images), EVALUATION_BATCH):
         part = slice(start, start + EVALUATION_BATCH)
-        logits = model(torch.from_numpy(images[part].astype(np.float32)))
+        logits = model(to_input(model.spec, images[part]))
         # numpy's argmax takes the first of equals; torch leaves that open.
         labels[part] = logits.numpy().argmax(axis=1)
     return labels

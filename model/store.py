@@ -1,9 +1,11 @@
 """Trained networks in files: one bit a weight, floats for the batch norms, a recipe beside them.
 
-``NAME.safetensors`` holds, for layer i, ``layers.i.weight_bits`` (uint8, (MH, ceil(MW / 8)); bit j
-of a row, little-endian, is the weight from input j, 1 for +1 and 0 for -1) and for hidden layers
-``layers.i.norm_{weight,bias,mean,variance}`` (float32, (MH,)). ``NAME.json`` names the weights'
-SHA-256, the recipe, the versions and the accuracy on the full test set. ``model/zoo`` holds ours.
+``NAME.safetensors`` holds, for the i-th layer with weights, ``layers.i.weight_bits`` (uint8,
+(MH, ceil(MW / 8)); bit j of a row, little-endian, is the weight from input j, 1 for +1 and 0 for
+-1) and for hidden layers ``layers.i.norm_{weight,bias,mean,variance}`` (float32, (MH,)). The inputs
+of a convolution's sum, and those of a matrix that takes a map, are in the order (row, column,
+channel). ``NAME.json`` names the weights' SHA-256, the recipe, the versions and the accuracy on the
+full test set. ``model/zoo`` holds ours.
 """
 
 from __future__ import annotations
@@ -12,7 +14,6 @@ import hashlib
 import json
 import platform
 from importlib.metadata import version
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
 from model.files import write_bytes, write_json
-from model.networks import BinaryMLP, NetworkSpec, network, predict
+from model.networks import BinaryNetwork, NetworkSpec, Spec, build, network, predict
 
 FORMAT = 1
 ZOO = Path(__file__).parent / "zoo"
@@ -35,22 +36,24 @@ NORM_PARTS = {
 }
 
 
-def _identity(spec: NetworkSpec) -> dict[str, Any]:
-    return {
-        "format": FORMAT,
-        "network": spec.name,
-        "widths": list(spec.widths),
-        "input_threshold": spec.input_threshold,
+def _identity(spec: Spec) -> dict[str, Any]:
+    common: dict[str, Any] = {"format": FORMAT, "network": spec.name}
+    if isinstance(spec, NetworkSpec):
+        return common | {"widths": list(spec.widths), "input_threshold": spec.input_threshold}
+    return common | {
+        "shape": list(spec.shape),
+        "layers": [
+            [layer.name, *layer.weight_shape] if layer.op != "pool" else [layer.name, layer.kernel]
+            for layer in spec.layers
+        ],
     }
 
 
-def pack(model: BinaryMLP) -> bytes:
+def pack(model: BinaryNetwork) -> bytes:
     """Return the contents of ``NAME.safetensors`` for a network."""
     tensors = {}
-    for i, linear in enumerate(model.matrices()):
-        # As Brevitas binarises: a latent weight of 0 is +1.
-        bits = (linear.weight.detach().numpy() >= 0).astype(np.uint8)
-        packed = np.packbits(bits, axis=1, bitorder="little")
+    for i, bits in enumerate(model.bits()):
+        packed = np.packbits(bits.reshape(len(bits), -1), axis=1, bitorder="little")
         tensors[f"layers.{i}.weight_bits"] = torch.from_numpy(packed)
     for i, norm in enumerate(model.batch_norms()):
         for part, attribute in NORM_PARTS.items():
@@ -58,7 +61,7 @@ def pack(model: BinaryMLP) -> bytes:
     return save(tensors, {"spinflow": json.dumps(_identity(model.spec))})
 
 
-def unpack(path: Path, spec: NetworkSpec) -> BinaryMLP:
+def unpack(path: Path, spec: Spec) -> BinaryNetwork:
     """Read ``NAME.safetensors`` into a Brevitas network in eval mode.
 
     Raises:
@@ -79,22 +82,30 @@ def unpack(path: Path, spec: NetworkSpec) -> BinaryMLP:
             raise ValueError(
                 f"{path}: {key} is {found.get(key)!r}, expected {expected!r} for {spec.name}"
             )
-    model = BinaryMLP(spec)
+    model = build(spec)
     shapes: dict[str, tuple[int, ...]] = {}
-    for i, (fan_in, fan_out) in enumerate(pairwise(spec.widths)):
-        shapes[f"layers.{i}.weight_bits"] = (fan_out, -(-fan_in // 8))
-    for i, width in enumerate(spec.widths[1:-1]):
-        shapes |= {f"layers.{i}.norm_{part}": (width,) for part in NORM_PARTS}
+    for i, layer in enumerate(spec.weighted):
+        outputs = layer.result[2]
+        shapes[f"layers.{i}.weight_bits"] = (outputs, -(-layer.fan_in // 8))
+        if layer.sign:
+            shapes |= {f"layers.{i}.norm_{part}": (outputs,) for part in NORM_PARTS}
     for name, shape in shapes.items():
         dtype = torch.uint8 if name.endswith("weight_bits") else torch.float32
         tensor = tensors.get(name)
         if tensor is None or tuple(tensor.shape) != shape or tensor.dtype != dtype:
             raise ValueError(f"{path}: tensor {name} is missing, or not {dtype} of shape {shape}")
+    model.set_bits(
+        [
+            np.unpackbits(
+                tensors[f"layers.{i}.weight_bits"].numpy(),
+                axis=1,
+                count=layer.fan_in,
+                bitorder="little",
+            ).reshape(layer.weight_shape)
+            for i, layer in enumerate(spec.weighted)
+        ]
+    )
     with torch.no_grad():
-        for i, linear in enumerate(model.matrices()):
-            packed = tensors[f"layers.{i}.weight_bits"].numpy()
-            bits = np.unpackbits(packed, axis=1, count=spec.widths[i], bitorder="little")
-            linear.weight.copy_(torch.from_numpy(bits.astype(np.float32) * 2 - 1))
         for i, norm in enumerate(model.batch_norms()):
             for part, attribute in NORM_PARTS.items():
                 getattr(norm, attribute).copy_(tensors[f"layers.{i}.norm_{part}"])
@@ -102,7 +113,7 @@ def unpack(path: Path, spec: NetworkSpec) -> BinaryMLP:
 
 
 def save_trained(
-    model: BinaryMLP,
+    model: BinaryNetwork,
     images: NDArray[np.uint8],
     labels: NDArray[np.uint8],
     facts: dict[str, Any],
@@ -164,7 +175,7 @@ def load_recipe(name: str, folder: Path = ZOO) -> dict[str, Any]:
     return facts
 
 
-def load_trained(name: str, folder: Path = ZOO) -> BinaryMLP:
+def load_trained(name: str, folder: Path = ZOO) -> BinaryNetwork:
     """Return a trained network in eval mode.
 
     Args:

@@ -12,11 +12,13 @@ was interrupted and resumed equals one that was not.
 from __future__ import annotations
 
 import argparse
+import copy
 import dataclasses
 import hashlib
 import json
 import math
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,9 +32,9 @@ from torch.nn import functional
 from tqdm import tqdm
 
 from model import store
-from model.data import Dataset, mnist
+from model.data import Dataset, dataset
 from model.files import write_bytes
-from model.networks import BinaryMLP, network, predict
+from model.networks import ConvSpec, Spec, build, network, predict, to_input
 
 CHECKPOINT = "checkpoint.safetensors"
 
@@ -46,14 +48,21 @@ class Recipe:
         seed: of the weights, the order of the images and the distortions.
         epochs: passes over the training images.
         batch: images a step.
-        lr: Adam's first learning rate; it falls to 0 along a half cosine.
+        lr: Adam's first learning rate; after the hold it falls to 0 along a half cosine.
+        hold: epochs at the first learning rate. As long as they last, a run can be resumed with
+            another hold and another number of epochs.
+        norm_lr: the same of the batch norms, as a multiple of lr.
         shift: largest shift of an image, in pixels, each axis.
         rotate: largest rotation, in degrees.
         zoom: largest relative change of size, each axis.
+        crop: largest shift of an image in whole pixels, each axis; its border is repeated.
+        flip: whether half of the images are mirrored, left to right.
         label_smoothing: of the cross-entropy.
         validation: how many of the last training images choose the epoch.
         bfloat16: matrix products in bfloat16 while training; evaluation is always float32.
-        threads: of torch; sums of gradients depend on it.
+        parts: equal parts of a batch, each with batch-norm statistics of its own, computed at the
+            same time; the mean of their gradients and of their statistics counts.
+        threads: of torch, for each part; sums of gradients depend on it.
     """
 
     network: str
@@ -61,16 +70,21 @@ class Recipe:
     epochs: int = 60
     batch: int = 256
     lr: float = 0.03
+    hold: int = 0
+    norm_lr: float = 1.0
     shift: float = 0.0
     rotate: float = 0.0
     zoom: float = 0.0
+    crop: int = 0
+    flip: bool = False
     label_smoothing: float = 0.0
     validation: int = 5000
     bfloat16: bool = True
+    parts: int = 1
     threads: int = 1
 
     def __post_init__(self) -> None:
-        for name in ("epochs", "batch", "validation", "threads"):
+        for name in ("epochs", "batch", "validation", "parts", "threads"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} is {getattr(self, name)}, valid: 1 or more")
         for name, top in (("shift", 28.0), ("rotate", 180.0), ("zoom", 0.9)):
@@ -78,8 +92,15 @@ class Recipe:
                 raise ValueError(f"{name} is {getattr(self, name)}, valid: 0 to {top}")
         if not 0.0 <= self.label_smoothing < 1.0:
             raise ValueError(f"label_smoothing is {self.label_smoothing}, valid: 0 to below 1")
-        if not (self.lr > 0.0 and math.isfinite(self.lr)):
-            raise ValueError(f"lr is {self.lr}, valid: above 0")
+        if not 0 <= self.hold < self.epochs:
+            raise ValueError(f"hold is {self.hold}, valid: 0 to {self.epochs - 1}")
+        if self.batch % self.parts:
+            raise ValueError(f"parts is {self.parts}, valid: a divisor of the batch, {self.batch}")
+        if not 0 <= self.crop <= 28:
+            raise ValueError(f"crop is {self.crop}, valid: 0 to 28")
+        for name in ("lr", "norm_lr"):
+            if not (getattr(self, name) > 0.0 and math.isfinite(getattr(self, name))):
+                raise ValueError(f"{name} is {getattr(self, name)}, valid: above 0")
         if not 0 <= self.seed < 2**32:
             raise ValueError(f"seed is {self.seed}, valid: 0 to {2**32 - 1}")
 
@@ -98,33 +119,67 @@ class Recipe:
 RECIPES = {
     "mlp-mnist": Recipe("mlp-mnist", epochs=60, lr=0.05, shift=1.5, rotate=10.0, zoom=0.1),
     "tfc-mnist": Recipe("tfc-mnist", epochs=150, lr=0.03),
+    "lfc-mnist": Recipe("lfc-mnist", epochs=40, lr=0.05, shift=1.5, rotate=10.0, zoom=0.1),
+    "lenet-mnist": Recipe(
+        "lenet-mnist", epochs=20, batch=128, lr=0.02, norm_lr=0.1, shift=1.5, rotate=10.0, zoom=0.1
+    ),
+    "cnv-cifar10": Recipe(
+        "cnv-cifar10",
+        epochs=20,
+        hold=8,
+        batch=128,
+        lr=0.02,
+        norm_lr=0.1,
+        crop=2,
+        flip=True,
+        parts=2,
+    ),
 }
 
 
 def distort(images: Tensor, recipe: Recipe, generator: torch.Generator) -> Tensor:
-    """Shift, turn and zoom each image of a batch at random, by bilinear sampling.
+    """Move each image of a batch at random: shift, turn and zoom it, or crop and mirror it.
 
     Args:
-        images: float, shape (n, 784), pixels 0 to 255.
-        recipe: gives the largest distortions; all 0 returns the images as they are.
+        images: float or uint8, shape (n, rows, columns, channels), pixels 0 to 255.
+        recipe: gives the largest distortions; where all are 0 the images are returned as they are.
         generator: source of the random numbers.
 
     Returns:
-        float, shape (n, 784), pixels 0 to 255.
+        Of the same shape, pixels 0 to 255. Shift, turn and zoom sample bilinearly and give floats.
     """
+    n, rows, columns, _ = images.shape
+    if recipe.crop or recipe.flip:
+        reach = 2 * recipe.crop + 1
+        down, right = (torch.randint(0, reach, (n, 1), generator=generator) for _ in range(2))
+        mirrored = torch.rand(n, 1, generator=generator) < 0.5
+        row, column = torch.arange(rows), torch.arange(columns)
+        row = (row + down - recipe.crop).clamp(0, rows - 1)
+        if recipe.flip:
+            column = torch.where(mirrored, columns - 1 - column, column)
+        column = (column + right - recipe.crop).clamp(0, columns - 1)
+        images = images[torch.arange(n)[:, None, None], row[:, :, None], column[:, None, :]]
     if recipe.shift == recipe.rotate == recipe.zoom == 0.0:
         return images
-    n = len(images)
     u = 2.0 * torch.rand(5, n, generator=generator) - 1.0
     angle = u[0] * math.radians(recipe.rotate)
     wide, high = 1.0 + recipe.zoom * u[1], 1.0 + recipe.zoom * u[2]
-    # Affine maps in grid_sample's coordinates, where the 28 pixels span [-1, 1].
-    dx, dy = u[3] * recipe.shift * 2.0 / 28.0, u[4] * recipe.shift * 2.0 / 28.0
+    # Affine maps in grid_sample's coordinates, where the image spans [-1, 1].
+    dx, dy = u[3] * recipe.shift * 2.0 / columns, u[4] * recipe.shift * 2.0 / rows
     cos, sin = torch.cos(angle), torch.sin(angle)
-    rows = torch.stack([wide * cos, -high * sin, dx, wide * sin, high * cos, dy], dim=1)
-    grid = functional.affine_grid(rows.view(n, 2, 3), [n, 1, 28, 28], align_corners=False)
-    sampled = functional.grid_sample(images.view(n, 1, 28, 28), grid, align_corners=False)
-    return sampled.view(n, 784)
+    affine = torch.stack([wide * cos, -high * sin, dx, wide * sin, high * cos, dy], dim=1)
+    planes = images.permute(0, 3, 1, 2).float()
+    grid = functional.affine_grid(affine.view(n, 2, 3), list(planes.shape), align_corners=False)
+    sampled = functional.grid_sample(planes, grid, align_corners=False)
+    return sampled.permute(0, 2, 3, 1)
+
+
+def image_shape(spec: Spec) -> tuple[int, int, int]:
+    """Return rows, columns and channels of a network's images; plain pixels form a square."""
+    if isinstance(spec, ConvSpec):
+        return spec.shape
+    side = math.isqrt(spec.pixels)
+    return (side, side, 1) if side**2 == spec.pixels else (1, spec.pixels, 1)
 
 
 class Trainer:
@@ -133,17 +188,35 @@ class Trainer:
     def __init__(self, recipe: Recipe, data: Dataset) -> None:
         torch.set_num_threads(recipe.threads)
         torch.use_deterministic_algorithms(True)
+        # Nothing here reads memory before it is written.
+        torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
         torch.manual_seed(recipe.seed)
         self.recipe = recipe
-        self.model = BinaryMLP(network(recipe.network))
-        self.optimizer = torch.optim.Adam(self.model.parameters(), lr=recipe.lr)
+        self.spec = network(recipe.network)
+        self.model = build(self.spec)
+        weights, norms = (
+            [value for part in parts for value in part.parameters()]
+            for parts in (self.model.matrices(), self.model.batch_norms())
+        )
+        self.parameters = weights + norms
+        # The replicas share the parameters; each has statistics of its own.
+        shared = {id(value): value for value in self.parameters}
+        self.replicas = [self.model] + [
+            copy.deepcopy(self.model, dict(shared)) for _ in range(recipe.parts - 1)
+        ]
+        self.optimizer = torch.optim.Adam(
+            [{"params": weights, "factor": 1.0}, {"params": norms, "factor": recipe.norm_lr}],
+            lr=recipe.lr,
+        )
         split = len(data.train_images) - recipe.validation
         if split < recipe.batch:
             raise ValueError(
                 f"validation is {recipe.validation} images: of {len(data.train_images)} that "
                 f"leaves {max(split, 0)} to train on, less than a batch of {recipe.batch}"
             )
-        self.images = torch.from_numpy(data.train_images[:split].astype(np.float32))
+        # A copy: what was read from a file is read-only, which torch does not know.
+        images = torch.from_numpy(data.train_images[:split].copy())
+        self.images = images.view(split, *image_shape(self.spec))
         self.labels = torch.from_numpy(data.train_labels[:split].astype(np.int64))
         self.held_out = data.train_images[split:], data.train_labels[split:]
         self.steps_an_epoch = len(self.images) // recipe.batch
@@ -153,29 +226,59 @@ class Trainer:
         self.best: dict[str, Tensor] = {}
 
     def _learning_rate(self, step: int) -> float:
-        total = self.recipe.epochs * self.steps_an_epoch
-        return self.recipe.lr * 0.5 * (1.0 + math.cos(math.pi * step / total))
+        held = self.recipe.hold * self.steps_an_epoch
+        total = self.recipe.epochs * self.steps_an_epoch - held
+        return self.recipe.lr * 0.5 * (1.0 + math.cos(math.pi * max(step - held, 0) / total))
+
+    def _gradients(self, part: int, pixels: Tensor, labels: Tensor) -> tuple[Tensor, ...]:
+        torch.set_num_threads(self.recipe.threads)
+        logits = self.replicas[part].training_logits(pixels, self.recipe.bfloat16)
+        loss = functional.cross_entropy(logits, labels, label_smoothing=self.recipe.label_smoothing)
+        return torch.autograd.grad(loss / self.recipe.parts, self.parameters)
+
+    @torch.no_grad()
+    def _average_statistics(self) -> None:
+        for norms in zip(*(replica.batch_norms() for replica in self.replicas), strict=True):
+            for name in ("running_mean", "running_var"):
+                values = [getattr(norm, name) for norm in norms]
+                mean = sum(values[1:], values[0]) / len(values)
+                for value in values:
+                    value.copy_(mean)
+
+    def _step(self, pixels: Tensor, labels: Tensor, pool: ThreadPoolExecutor) -> None:
+        parts = range(self.recipe.parts)
+        size = len(labels) // self.recipe.parts
+        slices = [slice(part * size, (part + 1) * size) for part in parts]
+        if len(parts) == 1:
+            gradients = [self._gradients(0, pixels, labels)]
+        else:
+            jobs = [
+                (part, pixels[cut], labels[cut]) for part, cut in zip(parts, slices, strict=True)
+            ]
+            gradients = list(pool.map(lambda job: self._gradients(*job), jobs))
+        for values in zip(self.parameters, *gradients, strict=True):
+            values[0].grad = sum(values[2:], values[1])
+        self.optimizer.step()
+        self.model.constrain()
+        if len(parts) > 1:
+            self._average_statistics()
 
     def run_epoch(self, bar: tqdm[Any]) -> None:
         """Train one epoch, validate, and keep the weights if none before were better."""
         generator = torch.Generator().manual_seed(self.recipe.seed * 1_000_003 + self.epoch)
         order = torch.randperm(len(self.images), generator=generator)
-        self.model.train()
-        for i in range(self.steps_an_epoch):
-            chosen = order[i * self.recipe.batch : (i + 1) * self.recipe.batch]
-            pixels = distort(self.images[chosen], self.recipe, generator)
-            with torch.autocast("cpu", torch.bfloat16, enabled=self.recipe.bfloat16):
-                logits = self.model(pixels)
-            loss = functional.cross_entropy(
-                logits.float(), self.labels[chosen], label_smoothing=self.recipe.label_smoothing
-            )
-            for group in self.optimizer.param_groups:
-                group["lr"] = self._learning_rate(self.epoch * self.steps_an_epoch + i)
-            self.optimizer.zero_grad()
-            loss.backward()
-            self.optimizer.step()
-            self.model.constrain()
-            bar.update()
+        for replica in self.replicas:
+            replica.train()
+        with ThreadPoolExecutor(self.recipe.parts) as pool:
+            for i in range(self.steps_an_epoch):
+                chosen = order[i * self.recipe.batch : (i + 1) * self.recipe.batch]
+                pixels = distort(self.images[chosen], self.recipe, generator)
+                pixels = to_input(self.spec, pixels.reshape(self.recipe.batch, -1))
+                rate = self._learning_rate(self.epoch * self.steps_an_epoch + i)
+                for group in self.optimizer.param_groups:
+                    group["lr"] = rate * group["factor"]
+                self._step(pixels, self.labels[chosen], pool)
+                bar.update()
         self.epoch += 1
         images, labels = self.held_out
         correct = int((predict(self.model, images) == labels).sum())
@@ -218,7 +321,10 @@ class Trainer:
         except (SafetensorError, KeyError, json.JSONDecodeError):
             raise ValueError(f"{path}: not a checkpoint of model.train") from None
         mine = dataclasses.asdict(self.recipe)
+        held = state["epoch"] <= min(recipe.get("hold", 0), mine["hold"])
         for key in mine:
+            if held and key in ("epochs", "hold"):
+                continue
             if mine[key] != recipe.get(key):
                 raise ValueError(
                     f"{path}: was begun with {key} = {recipe.get(key)}, not {mine[key]}; "
@@ -229,6 +335,8 @@ class Trainer:
             return {k[len(prefix) :]: v for k, v in tensors.items() if k.startswith(prefix)}
 
         self.model.load_state_dict(part("model."))
+        for replica in self.replicas[1:]:
+            replica.load_state_dict(part("model."))
         self.best = part("best.")
         moments: dict[int, dict[str, Tensor]] = {}
         for key, value in part("adam.").items():
@@ -299,7 +407,8 @@ def main(arguments: list[str] | None = None) -> None:
     }
     try:
         recipe = dataclasses.replace(RECIPES[options["network"]], **chosen)
-        weights, _ = train(recipe, mnist(options["data_dir"]), options["out"], options["resume"])
+        data = dataset(network(recipe.network).dataset, options["data_dir"])
+        weights, _ = train(recipe, data, options["out"], options["resume"])
     except (ValueError, OSError) as error:
         raise SystemExit(f"error: {error}") from None
     digest = hashlib.sha256(weights.read_bytes()).hexdigest()

@@ -1,4 +1,4 @@
-"""What these tests share: MNIST itself, and a network small enough to train in a test."""
+"""What these tests share: MNIST itself, and networks small enough to train in a test."""
 
 from __future__ import annotations
 
@@ -8,9 +8,13 @@ import pytest
 
 from model import data, networks
 from model.data import Dataset
-from model.networks import NetworkSpec
+from model.networks import ConvSpec, NetworkSpec, Spec
 
 TINY = NetworkSpec("tiny", (784, 24, 16, 10), 64, 2.0**-2)
+
+TINY_CONV = ConvSpec("tiny-conv", (28, 28, 1), 5, (4, 8), (0, 1), (24, 10), 2.0**-2, "mnist")
+# No side, channel or map like another one; its first matrix takes a map of more than one place.
+COLOUR = ConvSpec("colour", (14, 11, 3), 3, (5, 6, 7), (1,), (16, 10), 2.0**-2, "cifar10")
 
 
 @pytest.fixture(scope="session")
@@ -20,9 +24,17 @@ def mnist() -> Dataset:
 
 @pytest.fixture
 def tiny(monkeypatch: pytest.MonkeyPatch) -> Iterator[NetworkSpec]:
-    """Make the tiny network known by name while a test runs."""
-    monkeypatch.setitem(networks.NETWORKS, TINY.name, TINY)
+    """Make the tiny networks known by name while a test runs; gives the fully connected one."""
+    for spec in (TINY, TINY_CONV):
+        monkeypatch.setitem(networks.NETWORKS, spec.name, spec)
     yield TINY
+
+
+@pytest.fixture(params=[TINY, TINY_CONV], ids=lambda spec: spec.name)
+def tiny_spec(tiny: NetworkSpec, request: pytest.FixtureRequest) -> Spec:
+    """Either tiny network."""
+    spec: Spec = request.param
+    return spec
 
 
 @pytest.fixture(scope="session")

@@ -12,10 +12,11 @@ from qonnx.core.datatype import DataType
 from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.core.onnx_exec import execute_onnx
 
-from model import export
+from model import export, networks
 from model.data import Dataset
-from model.networks import predict
+from model.networks import Spec, predict, to_input, untrained
 from model.store import ZOO, load_recipe, load_trained
+from tests.model.conftest import COLOUR, TINY
 
 
 @pytest.mark.slow
@@ -39,6 +40,28 @@ def test_labels_of_the_graph(mnist: Dataset, tmp_path: Path) -> None:
     assert facts["weights_sha256"] == hashlib.sha256(weights).hexdigest()
     assert facts["accuracy"] == load_recipe("tfc-mnist")["test_accuracy"]
     assert sorted(path.name for path in out.parent.iterdir()) == ["model.json", "model.onnx"]
+
+
+@pytest.mark.parametrize("spec", [TINY, COLOUR], ids=lambda spec: spec.name)
+def test_untrained_networks(
+    spec: Spec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Random weights, in a graph that computes the labels of the same network in Brevitas."""
+    monkeypatch.setitem(networks.NETWORKS, spec.name, spec)
+    monkeypatch.setattr(export, "NETWORKS", networks.NETWORKS)
+    out = tmp_path / "model.onnx"
+    export.main([spec.name, "--untrained", "5", "--out", str(out)])
+    assert capsys.readouterr().out.endswith("random weights of seed 5\n")
+    facts = json.loads((tmp_path / "model.json").read_text())
+    assert facts["shape"] == list(spec.shape) and facts["accuracy"] is None
+    graph = ModelWrapper(str(out))
+    source, sink = graph.graph.input[0].name, graph.graph.output[0].name
+    images = np.random.default_rng(2).integers(0, 256, (20, spec.pixels), dtype=np.uint8)
+    pixels = to_input(spec, images).numpy()
+    assert graph.get_tensor_shape(source) == [1, *pixels.shape[1:]]
+    assert graph.get_tensor_datatype(source) == DataType["UINT8"]
+    labels = [int(execute_onnx(graph, {source: image[None]})[sink].argmax()) for image in pixels]
+    np.testing.assert_array_equal(labels, predict(untrained(spec, 5), images))
 
 
 def test_missing_weights_leave_nothing(tmp_path: Path) -> None:

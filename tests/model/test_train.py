@@ -5,39 +5,52 @@ from __future__ import annotations
 import dataclasses
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
 from model import train
 from model.data import Dataset
-from model.networks import NetworkSpec
+from model.networks import NetworkSpec, build, to_input, untrained
 from model.train import RECIPES, Recipe, Trainer
+from tests.model.conftest import TINY_CONV
 
 RECIPE = Recipe(
     "tiny", seed=3, epochs=4, batch=64, shift=1.0, rotate=10.0, zoom=0.1, validation=256
 )
 
 
+CONV_RECIPE = dataclasses.replace(
+    RECIPE, network="tiny-conv", norm_lr=0.1, crop=2, flip=True, parts=2, hold=2
+)
+
+
+@pytest.fixture(params=[RECIPE, CONV_RECIPE], ids=["mlp", "conv"])
+def recipe(tiny: NetworkSpec, request: pytest.FixtureRequest) -> Recipe:
+    chosen: Recipe = request.param
+    return chosen
+
+
 class InterruptedRunError(Exception):
     """Stands for the signal that ends a run."""
 
 
-def test_same_seed_same_file(tiny: NetworkSpec, small: Dataset, tmp_path: Path) -> None:
-    first, again = (train.train(RECIPE, small, tmp_path / name) for name in ("a", "b"))
+def test_same_seed_same_file(recipe: Recipe, small: Dataset, tmp_path: Path) -> None:
+    first, again = (train.train(recipe, small, tmp_path / name) for name in ("a", "b"))
     assert [path.read_bytes() for path in first] == [path.read_bytes() for path in again]
-    other = train.train(dataclasses.replace(RECIPE, seed=4), small, tmp_path / "c")
+    other = train.train(dataclasses.replace(recipe, seed=4), small, tmp_path / "c")
     assert other[0].read_bytes() != first[0].read_bytes()
 
 
 @pytest.mark.parametrize("after", [1, 3, 4])
 def test_resumed_equals_uninterrupted(
-    tiny: NetworkSpec,
+    recipe: Recipe,
     small: Dataset,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     after: int,
 ) -> None:
-    whole = train.train(RECIPE, small, tmp_path / "whole")
+    whole = train.train(recipe, small, tmp_path / "whole")
     save = Trainer.save
 
     def save_then_stop(self: Trainer, path: Path) -> None:
@@ -48,16 +61,62 @@ def test_resumed_equals_uninterrupted(
     with monkeypatch.context() as patch:
         patch.setattr(Trainer, "save", save_then_stop)
         with pytest.raises(InterruptedRunError):
-            train.train(RECIPE, small, tmp_path / "parts")
+            train.train(recipe, small, tmp_path / "parts")
     torch.manual_seed(999)
-    resumed = train.train(RECIPE, small, tmp_path / "parts", resume=True)
+    resumed = train.train(recipe, small, tmp_path / "parts", resume=True)
     assert [path.read_bytes() for path in resumed] == [path.read_bytes() for path in whole]
 
 
-def test_learns(tiny: NetworkSpec, small: Dataset, tmp_path: Path) -> None:
-    trainer = Trainer(dataclasses.replace(RECIPE, epochs=6), small)
+def test_hold_may_change_while_it_lasts(tiny: NetworkSpec, small: Dataset, tmp_path: Path) -> None:
+    long = dataclasses.replace(CONV_RECIPE, epochs=5, hold=4)
+    short = dataclasses.replace(CONV_RECIPE, epochs=3, hold=1)
+    whole = train.train(short, small, tmp_path / "whole")
+    trainer = Trainer(long, small)
     with train.tqdm(disable=True) as bar:
-        while trainer.epoch < 6:
+        trainer.run_epoch(bar)
+        trainer.save(tmp_path / "parts" / train.CHECKPOINT)
+        resumed = train.train(short, small, tmp_path / "parts", resume=True)
+        assert [path.read_bytes() for path in resumed] == [path.read_bytes() for path in whole]
+        trainer.run_epoch(bar)
+    trainer.save(tmp_path / "late" / train.CHECKPOINT)
+    with pytest.raises(ValueError, match="begun with epochs = 5, not 3"):
+        train.train(short, small, tmp_path / "late", resume=True)
+
+
+def test_training_logits_are_those_of_brevitas(small: Dataset) -> None:
+    """Logits and gradients, where no pool changes what the statistics are taken over."""
+    spec = dataclasses.replace(TINY_CONV, kernel=9, pools=())
+    torch.manual_seed(2)
+    model = build(spec)
+    with torch.no_grad():
+        for matrix in model.matrices():
+            # Away from 0, where two ways of rounding could disagree.
+            matrix.weight[matrix.weight.abs() < 0.1] = 0.5
+    pixels = to_input(spec, small.train_images[:16])
+    seen = []
+    for logits in (model(pixels), model.training_logits(pixels, bfloat16=False)):
+        (logits**2).mean().backward()
+        seen.append((logits.detach(), [matrix.weight.grad for matrix in model.matrices()]))
+        model.zero_grad()
+    assert torch.equal(seen[0][0], seen[1][0])
+    for brevitas, ours in zip(seen[0][1], seen[1][1], strict=True):
+        torch.testing.assert_close(ours, brevitas, rtol=1e-3, atol=1e-5)
+
+
+def test_a_pool_may_come_before_the_norm(small: Dataset) -> None:
+    """With gains above 0 the largest bit is the bit of the largest sum."""
+    model = untrained(TINY_CONV, 1)
+    with torch.no_grad():
+        sums = model.linears[0](to_input(TINY_CONV, small.test_images))
+        norm, sign, pool = model.norms[0], model.signs[0], torch.nn.MaxPool2d(2)
+        assert torch.equal(pool(sign(norm(sums))), sign(norm(pool(sums))))
+
+
+@pytest.mark.parametrize("epochs", [6])
+def test_learns(recipe: Recipe, small: Dataset, epochs: int) -> None:
+    trainer = Trainer(dataclasses.replace(recipe, epochs=epochs), small)
+    with train.tqdm(disable=True) as bar:
+        while trainer.epoch < epochs:
             trainer.run_epoch(bar)
     assert trainer.best_correct / RECIPE.validation > 0.5
 
@@ -83,7 +142,17 @@ def test_damaged_checkpoint(tiny: NetworkSpec, small: Dataset, tmp_path: Path) -
 
 @pytest.mark.parametrize(
     "bad",
-    [{"epochs": 0}, {"lr": float("nan")}, {"shift": -1.0}, {"seed": -1}, {"label_smoothing": 1.0}],
+    [
+        {"epochs": 0},
+        {"lr": float("nan")},
+        {"norm_lr": 0.0},
+        {"shift": -1.0},
+        {"crop": 29},
+        {"parts": 3},
+        {"hold": 4},
+        {"seed": -1},
+        {"label_smoothing": 1.0},
+    ],
 )
 def test_recipe_refuses(bad: dict[str, float]) -> None:
     with pytest.raises(ValueError, match=rf"{next(iter(bad))} is .*, valid: "):
@@ -110,9 +179,38 @@ def test_command_repeats_the_recipe(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_distortions_keep_size_and_range(small: Dataset) -> None:
-    images = torch.from_numpy(small.train_images[:100]).float()
+    images = torch.from_numpy(small.train_images[:100]).view(100, 28, 28, 1)
     moved = train.distort(images, RECIPE, torch.Generator().manual_seed(1))
     assert moved.shape == images.shape
     assert float(moved.min()) >= 0.0 and float(moved.max()) <= 255.001
     still = dataclasses.replace(RECIPE, shift=0.0, rotate=0.0, zoom=0.0)
     assert train.distort(images, still, torch.Generator()) is images
+
+
+def test_crops_and_mirrors_are_whole_pixels() -> None:
+    """Each image is one of the 5 x 5 shifts with repeated border, mirrored or not."""
+    generator = torch.Generator().manual_seed(4)
+    images = torch.randint(0, 256, (64, 6, 7, 3), generator=generator, dtype=torch.uint8)
+    recipe = Recipe("tiny", crop=2, flip=True)
+    moved = train.distort(images, recipe, generator)
+    assert moved.dtype == torch.uint8 and moved.shape == images.shape
+    found = set()
+    for before, after in zip(images.numpy(), moved.numpy(), strict=True):
+        framed = np.pad(before, ((2, 2), (2, 2), (0, 0)), mode="edge")
+        shifts = {
+            (down, right, mirrored)
+            for down in range(5)
+            for right in range(5)
+            for mirrored in (False, True)
+            if np.array_equal(
+                np.pad(before[:, ::-1], ((2, 2), (2, 2), (0, 0)), mode="edge")[
+                    down : down + 6, right : right + 7
+                ]
+                if mirrored
+                else framed[down : down + 6, right : right + 7],
+                after,
+            )
+        }
+        assert len(shifts) == 1
+        found |= shifts
+    assert len(found) > 20
