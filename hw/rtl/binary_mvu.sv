@@ -8,8 +8,9 @@
 // Weights come from a weight_mem at address nf*Sf + sf, one cycle after mem_en_o. With HasThreshold an
 // output is one bit, sum >= threshold; without, it is the sum itself.
 //
-// A result is started only if the output FIFO has room for it, so the wide datapath never stalls.
-// Latency from the first input word to the first output: Sf + 5 cycles, one more with the buffer, with
+// A fold is started only if the output FIFO has room for all that may be under way, so the wide
+// datapath never stalls.
+// Latency from the first input word to the first output: Sf + 4 cycles, one more with the buffer, with
 // pixels more by the stages of pixel_dot beyond two.
 // Throughput: (Mw/Simd)*(Mh/Pe) cycles a frame, no bubble between frames.
 
@@ -42,13 +43,14 @@ module binary_mvu #(
   input  logic                 out_ready_i
 );
 
-  // The accumulator starts at minus the threshold, so that its sign is the result.
+  // With a threshold the accumulator starts so far below half its range that its upper bit is the
+  // result.
   localparam int unsigned SumBits = InBits == 1 ? $clog2(Mw + 1) : $clog2(255 * Mw + 1) + 1;
   localparam int unsigned AccBits = SumBits + 32'(HasThreshold);
   localparam int unsigned SfWidth = Sf > 1 ? $clog2(Sf) : 1;
   localparam int unsigned NfWidth = Nf > 1 ? $clog2(Nf) : 1;
   localparam int unsigned FifoDepth = 16;
-  localparam int unsigned CreditWidth = $clog2(FifoDepth + 1);
+  localparam int unsigned LevelWidth = $clog2(FifoDepth + 1);
   // The cycle after a fold's issue in which its sum is there.
   localparam int unsigned Groups = (Simd + 2) / 3;   // of pixel_dot
   localparam int unsigned Done = InBits == 1 ? 3 : 3 + ($clog2(Groups) + 1) / 2;
@@ -64,31 +66,32 @@ module binary_mvu #(
     $error("binary_mvu: OutBits %0d must be 1 with thresholds", OutBits);
   end
 
-  // Issue: one fold a cycle, as long as its result will find a place.
+  if (FifoDepth / 2 < Done + 1) begin : gen_bad_depth
+    $error("binary_mvu: Simd %0d makes the pipeline too long for its FIFO", Simd);
+  end
+
+  // Issue: one fold a cycle, as long as its result will find a place: half the FIFO is for results that
+  // are still in the pipeline.
   logic [SfWidth-1:0]     sf_q;
   logic [NfWidth-1:0]     nf_q;
   logic [AddrWidth-1:0]   addr;
-  logic [CreditWidth-1:0] credit_q;
+  logic [LevelWidth-1:0]  level;
   logic issue, sf_first, sf_last, nf_first, nf_last, room, have_word, pop;
 
   assign sf_first = sf_q == '0;
   assign sf_last  = sf_q == SfWidth'(Sf - 1);
   assign nf_first = nf_q == '0;
   assign nf_last  = nf_q == NfWidth'(Nf - 1);
-  assign room     = credit_q != '0 && rst_ni;
+  assign room     = level < LevelWidth'(FifoDepth / 2) && rst_ni;
   assign issue    = room && (!nf_first || have_word);
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni) begin
-      sf_q     <= '0;
-      nf_q     <= '0;
-      credit_q <= CreditWidth'(FifoDepth);
-    end else begin
-      if (issue) begin
-        sf_q <= sf_last ? '0 : sf_q + 1'b1;
-        if (sf_last) nf_q <= nf_last ? '0 : nf_q + 1'b1;
-      end
-      credit_q <= credit_q - CreditWidth'(issue && sf_last) + CreditWidth'(pop);
+      sf_q <= '0;
+      nf_q <= '0;
+    end else if (issue) begin
+      sf_q <= sf_last ? '0 : sf_q + 1'b1;
+      if (sf_last) nf_q <= nf_last ? '0 : nf_q + 1'b1;
     end
   end
 
@@ -115,29 +118,34 @@ module binary_mvu #(
       if (issue && nf_first) x_q <= in_data_i[WordBits-1:0];
     end
   end else begin : gen_buffer
-    localparam int unsigned Words = 2 * Sf;
-    localparam int unsigned WordsWidth = $clog2(Words + 1);
-    (* ram_style = "distributed" *) logic [WordBits-1:0] kept [Words];
-    logic [WordsWidth-1:0] write_q, level_q;   // level: words kept, from this frame's first
-    logic second_q, take, frame_end;           // this frame is in the second half
+    // Two halves of a frame each. In the first pass over a frame its words may still be coming in.
+    (* ram_style = "distributed" *) logic [WordBits-1:0] kept [2**(SfWidth+1)];
+    logic [SfWidth-1:0] write_q;   // words in the half that is being written
+    logic write_half_q, read_half_q;
+    logic full_q;                  // both are
+    logic take, write_last, read_last;
 
-    assign have_word  = level_q > WordsWidth'(sf_q);
-    assign in_ready_o = level_q != WordsWidth'(Words) && rst_ni;
+    assign in_ready_o = !full_q && rst_ni;
     assign take       = in_valid_i && in_ready_o;
-    assign frame_end  = issue && sf_last && nf_last;
+    assign have_word  = full_q || write_half_q != read_half_q || write_q != sf_q;
+    assign write_last = take && write_q == SfWidth'(Sf - 1);
+    assign read_last  = issue && sf_last && nf_last;
 
     always_ff @(posedge clk_i) begin
       if (!rst_ni) begin
-        write_q  <= '0;
-        level_q  <= '0;
-        second_q <= 1'b0;
+        write_q      <= '0;
+        write_half_q <= 1'b0;
+        read_half_q  <= 1'b0;
+        full_q       <= 1'b0;
       end else begin
-        if (take) write_q <= write_q == WordsWidth'(Words - 1) ? '0 : write_q + 1'b1;
-        if (frame_end) second_q <= !second_q;
-        level_q <= level_q + WordsWidth'(take) - (frame_end ? WordsWidth'(Sf) : '0);
+        if (take) write_q <= write_last ? '0 : write_q + 1'b1;
+        if (write_last) write_half_q <= !write_half_q;
+        if (read_last) read_half_q <= !read_half_q;
+        if (read_last) full_q <= 1'b0;
+        else if (write_last) full_q <= write_half_q != read_half_q;
       end
-      if (take) kept[write_q[$clog2(Words)-1:0]] <= in_data_i[WordBits-1:0];
-      if (issue) x_q <= kept[(second_q ? ($clog2(Words))'(Sf) : '0) + ($clog2(Words))'(sf_q)];
+      if (take) kept[{write_half_q, write_q}] <= in_data_i[WordBits-1:0];
+      if (issue) x_q <= kept[{read_half_q, sf_q}];
     end
   end
 
@@ -156,7 +164,7 @@ module binary_mvu #(
     end
   end
 
-  logic [AccBits-1:0] start [Pe];   // where the accumulators start: minus the threshold
+  logic [AccBits-1:0] start [Pe];   // where the accumulators start
   logic [AccBits-1:0] part [Pe], total [Pe];
   logic [Pe-1:0] carry;             // the sum of a fold is part + carry
   logic first, result;
@@ -228,8 +236,8 @@ module binary_mvu #(
       for (int unsigned p = 0; p < Pe; p++) begin
         logic [ThrBits-1:0] threshold;
         threshold = Thresholds[(nf*Pe+p)*ThrBits+:ThrBits];
-        starts[p*AccBits+:AccBits] =
-            -(InBits == 1 ? AccBits'(threshold) : AccBits'(signed'(threshold)));
+        starts[p*AccBits+:AccBits] = AccBits'(1 << (AccBits - 1)) -
+            (InBits == 1 ? AccBits'(threshold) : AccBits'(signed'(threshold)));
       end
     endfunction
 
@@ -252,7 +260,7 @@ module binary_mvu #(
     end
     for (genvar p = 0; p < int'(Pe); p++) begin : gen_out
       assign start[p]       = row[p*AccBits+:AccBits];
-      assign result_word[p] = !total[p][AccBits-1];
+      assign result_word[p] = total[p][AccBits-1];
     end
   end else begin : gen_sum
     for (genvar p = 0; p < int'(Pe); p++) begin : gen_out
@@ -263,27 +271,18 @@ module binary_mvu #(
   end
 
   logic [Pe*OutBits-1:0] out_word;
-  logic [CreditWidth-1:0] unused_level;
-  logic result_q;
-  logic [Pe*OutBits-1:0] result_word_q;
-  always_ff @(posedge clk_i) begin
-    if (!rst_ni) result_q <= 1'b0;
-    else         result_q <= result;
-    if (result) result_word_q <= result_word;
-  end
-
   stream_fifo #(
     .Width (Pe * OutBits),
     .Depth (FifoDepth)
   ) u_out_fifo (
     .clk_i,
     .rst_ni,
-    .push_i  (result_q),
-    .data_i  (result_word_q),
+    .push_i  (result),
+    .data_i  (result_word),
     .data_o  (out_word),
     .valid_o (out_valid_o),
     .pop_i   (pop),
-    .level_o (unused_level)
+    .level_o (level)
   );
 
   assign pop        = out_valid_o && out_ready_i;

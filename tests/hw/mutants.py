@@ -52,6 +52,7 @@ PLAIN_BUFFER = "buffer_mem-Width5-Depth11-Lanes1-Interval1-RunAhead16-WithErrors
 PORT = "weight_port-AddrWidth16-NumWeights2"
 MVU = "binary_mvu-Mw24-Mh6-Pe2-Simd8-InBits1-HasThreshold1-OutBits1"
 POPCOUNTS = "binary_mvu-Mw16-Mh10-Pe1-Simd8-InBits1-HasThreshold0-OutBits5"
+ONE_FOLD = "binary_mvu-Mw16-Mh8-Pe2-Simd16-InBits1-HasThreshold1-OutBits1"
 LONG = "binary_mvu-Mw24-Mh20-Pe2-Simd8-InBits1-HasThreshold1-OutBits1"
 PIXELS = "binary_mvu-Mw27-Mh8-Pe4-Simd3-InBits8-HasThreshold1-OutBits1"
 WIDE_PIXELS = "binary_mvu-Mw27-Mh6-Pe3-Simd27-InBits8-HasThreshold1-OutBits1"
@@ -135,7 +136,7 @@ MUTANTS = [
     Mutant("the third row of the tree is dropped", "popcount_tree.sv",
            "two_rows + row[2]", "two_rows", TREE),
     Mutant("threshold off by one", "binary_mvu.sv",
-           "= !total[p][AccBits-1];", "= !total[p][AccBits-1] && total[p] != '0;", MVU),
+           "= total[p][AccBits-1];", "= total[p] > AccBits'(1 << (AccBits - 1));", MVU),
     Mutant("thresholds do not follow the outputs", "binary_mvu.sv",
            "row <= rom[row_d];", "row <= rom[row_q];", LONG),
     Mutant("accumulator not started anew", "binary_mvu.sv",
@@ -159,9 +160,12 @@ MUTANTS = [
            "addr_q - AddrWidth'(Folds - 1)", "addr_q", POOL),
     Mutant("a full output is overwritten", "bin_maxpool.sv",
            " && !(window_last && out_valid_o && !out_ready_i)", "", POOL),
-    Mutant("one result more than its FIFO holds", "binary_mvu.sv",
-           "credit_q <= CreditWidth'(FifoDepth);", "credit_q <= CreditWidth'(FifoDepth + 1);",
-           POPCOUNTS),
+    Mutant("results in the pipeline have no place kept for them", "binary_mvu.sv",
+           "level < LevelWidth'(FifoDepth / 2)", "level < LevelWidth'(FifoDepth)", ONE_FOLD),
+    Mutant("the second frame's end is not seen", "binary_mvu.sv",
+           "else if (write_last) full_q <= write_half_q != read_half_q;", "", MVU),
+    Mutant("a word is read before it is there", "binary_mvu.sv",
+           " || write_q != sf_q;", " || write_q >= sf_q;", MVU),
     Mutant("input threshold off by one", "bin_threshold.sv",
            ">= Threshold;", "> Threshold;", "bin_threshold-Pe4-InBits8"),
     Mutant("the last label wins a tie", "label_select.sv",
@@ -172,6 +176,9 @@ MUTANTS = [
     Mutant("words in the wrong order", "stream_widen.sv",
            "{in_data_i[InBits-1:0], word_q[InBits*Ratio-1:InBits]}",
            "{word_q[InBits*(Ratio-1)-1:0], in_data_i[InBits-1:0]}", "stream_widen-InBits3-Ratio5"),
+    Mutant("padding before its map is there", "stream_pad.sv",
+           "!in_map && begun_q", "!in_map",
+           "stream_pad-Rows4-Columns3-Folds1-Bits8-Top1-Left1-Bottom1-Right1"),
     Mutant("a word taken over the last part but one", "stream_narrow.sv",
            "left_q == CountWidth'(1)", "left_q <= CountWidth'(2)", "stream_narrow-OutBits3-Ratio5"),
     Mutant("a narrow counter too short by a bit", "counter_bank.sv",

@@ -126,7 +126,7 @@ async def test_full_throughput(dut: Any) -> None:
     sf = bench.mw // bench.simd
     steps = len(bench.memory)
     # Both ends counted.
-    latency = sf + 5
+    latency = sf + 4
     if sf > 1 and bench.mh > bench.pe:
         latency += 1  # of the buffer
     if bench.in_bits == 8:
