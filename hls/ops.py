@@ -410,16 +410,42 @@ class ConvolutionInputGenerator_rtl(rtl_ops.ConvolutionInputGenerator_rtl):
         return finn_instance(self, place)
 
 
-class FMPadding_rtl(rtl_ops.FMPadding_rtl):
-    """FINN's padding in hardware: its module, our instance. Bits are padded with 0, which is -1."""
+class FMPadding_rtl(rtl_ops.FMPadding_rtl, SpinflowRTL):
+    """Padding of a map: the module `stream_pad`. Bits are padded with 0, which is -1.
+
+    FINN's own module gives the padding of the next frame before that has come. A layer would begin
+    to work on it with weights that the host may be about to change.
+    """
+
+    rtl_module = "stream_pad"
 
     def execute_node(self, context: dict[str, Any], graph: Any) -> None:
         """Compute in Python, as FINN does before a layer is specialised."""
         FMPadding.execute_node(self, context, graph)
 
+    def generate_hdl(self, model: ModelWrapper, fpgapart: str, clk: float) -> None:
+        """Generate nothing."""
+        SpinflowRTL.generate_hdl(self, model, fpgapart, clk)
+
+    def get_rtl_file_list(self, abspath: bool = False) -> list[str]:
+        """Return the module's file."""
+        return SpinflowRTL.get_rtl_file_list(self, abspath)
+
     def instance(self, model: ModelWrapper, place: Place) -> str:
-        """Return the generated module's instance."""
-        return finn_instance(self, place)
+        """Return the padding."""
+        rows, columns = self.get_nodeattr("ImgDim")
+        top, left, bottom, right = self.get_nodeattr("Padding")
+        parameters = {
+            "Rows": rows,
+            "Columns": columns,
+            "Folds": self.get_nodeattr("NumChannels") // self.get_nodeattr("SIMD"),
+            "Bits": self.get_instream_width(),
+            "Top": top,
+            "Left": left,
+            "Bottom": bottom,
+            "Right": right,
+        }
+        return sv_instance(self.rtl_module, place.name, parameters, stream_ports(place))
 
 
 class BinaryMaxPool(HWCustomOp):
