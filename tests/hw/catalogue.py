@@ -93,6 +93,15 @@ def pool(rows: int, columns: int, *, folds: int, pe: int, size: int = 2) -> Case
     })  # fmt: skip
 
 
+def padding(rows: int, columns: int, folds: int, sides: list[int]) -> Case:
+    """The padding of a map: top, left, bottom, right."""
+    top, left, bottom, right = sides
+    return Case("stream_pad", {
+        "Rows": rows, "Columns": columns, "Folds": folds, "Bits": 8,
+        "Top": top, "Left": left, "Bottom": bottom, "Right": right,
+    })  # fmt: skip
+
+
 def words(values: list[int]) -> str:
     """A packed array of 32-bit numbers, the first one lowest."""
     return f"{32 * len(values)}'h{sum(v << 32 * i for i, v in enumerate(values)):x}"
@@ -144,6 +153,9 @@ CASES = [
         Case("stream_widen", {"InBits": bits, "Ratio": ratio})
         for bits, ratio in [(1, 2), (3, 5), (8, 4), (2, 64)]
     ),
+    padding(4, 3, 1, [1, 1, 1, 1]),
+    padding(3, 4, 2, [2, 0, 0, 3]),
+    padding(1, 1, 1, [0, 1, 0, 0]),
     *(
         Case("stream_narrow", {"OutBits": bits, "Ratio": ratio})
         for bits, ratio in [(3, 5), (8, 4), (24, 2)]
