@@ -130,6 +130,15 @@ def search(timing: Timing) -> Found:
     return Found(dict(zip(timing.buffers, words, strict=True)), measured, timing.bound)
 
 
+def slower(timing: Timing, words: Mapping[str, int]) -> str | None:
+    """What these depths cost: a line for people, or None if they add no cycle."""
+    free = timing.cycles([ENDLESS] * len(timing.buffers), CHECKED)
+    held = timing.cycles([words[name] for name in timing.buffers], CHECKED)
+    if held <= free:
+        return None
+    return f"{held:g} cycles per frame with the bundle's buffers, {free:g} with endless ones"
+
+
 def _least(enough: Any) -> int:
     """The least depth that is enough; every larger one is."""
     high = LEAST
@@ -249,12 +258,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--table", type=Path, default=TABLE, help="where to write the depths (hls/depths.json)"
     )
+    parser.add_argument(
+        "--check", action="store_true", help="only tell whether the bundle's depths are enough"
+    )
     options = parser.parse_args(arguments)
     try:
         description = read_description(options.bundle)
         with tempfile.TemporaryDirectory(prefix=".depths-", dir=options.bundle) as folder:
             timing = build_timing(options.bundle, Path(folder))
             try:
+                if options.check:
+                    depths = {m["name"]: m["depth"] for m in description["memories"]}
+                    loss = slower(timing, depths)
+                    print(f"{description['network']}: {loss or 'the buffers add no cycle'}")
+                    return 1 if loss else 0
                 found = search(timing)
             finally:
                 timing.close()

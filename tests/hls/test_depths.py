@@ -59,6 +59,7 @@ def test_search_finds_the_least_words_and_the_build_takes_them(convolutions, tmp
             fewer = [*words[:number], depth - 1, *words[number + 1 :]]
             assert timing.cycles(fewer) > found.cycles_per_frame
 
+    assert search.slower(timing, found.words) is None
     # A buffer that takes nothing stops everything, and is named.
     with pytest.raises(
         search.DeadlockError, match=r"a word of pool1 is not taken.*pool1.buffer is"
