@@ -60,7 +60,8 @@ class Cost:
     CONVERTER = 12.0
     BROKEN_RATIO = 8.0  # one bit of the wider side of FINN's converter
     LUT_RAM_BIT = 1 / 48  # one bit of LUT RAM with one read port, from 32 words on
-    WINDOW = 260.0  # control of a sliding window
+    WINDOW = 150.0  # control of a sliding window
+    WEIGHT_BIT = 0.05  # one bit of a weight word: the host's way in and out, by columns
     POOL = 40.0
     ROUND = 66.0  # one round of the random permutation, 32 + 32 bits
     LANE = 34.0  # both comparisons of one draw
@@ -252,13 +253,14 @@ def lut_ram(width: int, depth: int, ports: int = 1) -> float:
 
 def memory(width: int, depth: int) -> dict[str, float]:
     """Return LUT and RAMB36 of a weight memory."""
+    host = Cost.WEIGHT_BIT * width
     if depth <= Cost.SHALLOW_WORDS:
-        return {"LUT": lut_ram(width, depth), "RAMB36": 0.0}
+        return {"LUT": host + lut_ram(width, depth), "RAMB36": 0.0}
     halves = min(
         math.ceil(width / columns) * math.ceil(depth / words)
         for columns, words in Cost.RAMB18_SHAPES
     )
-    return {"LUT": 0.0, "RAMB36": halves / 2}
+    return {"LUT": host, "RAMB36": halves / 2}
 
 
 def converter(in_width: int, out_width: int) -> float:
