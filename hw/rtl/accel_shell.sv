@@ -17,10 +17,10 @@ module accel_shell
   parameter bit          WithErrors = 1'b1,
   localparam int unsigned NumMems = NumWeights + NumBuffers,
   parameter logic [NumMems-1:0][31:0] Layer = '0,
-  parameter logic [NumMems-1:0][31:0] Width = '0,
-  parameter logic [NumMems-1:0][31:0] Depth = '0,
+  parameter logic [NumMems-1:0][31:0] Width = {NumMems{32'd1}},
+  parameter logic [NumMems-1:0][31:0] Depth = {NumMems{32'd2}},
   parameter logic [NumWeights-1:0][31:0] Base   = '0,
-  parameter logic [NumWeights-1:0][31:0] Stride = '0
+  parameter logic [NumWeights-1:0][31:0] Stride = {NumWeights{32'd4}}
 ) (
   input  logic                 aclk,
   input  logic                 aresetn,
@@ -84,13 +84,6 @@ module accel_shell
   localparam int unsigned CounterAddrWidth = $clog2(4 * NumMems);
   localparam int unsigned RegsAddrWidth = spinflow_regs_pkg::SPINFLOW_REGS_MIN_ADDR_WIDTH;
   localparam logic [31:0] RegsSize = spinflow_regs_pkg::SPINFLOW_REGS_SIZE;
-
-  function automatic int unsigned max_increment();
-    max_increment = 32;   // a weight segment
-    for (int unsigned m = NumWeights; m < NumMems; m++) begin
-      if (Width[m] > max_increment) max_increment = Width[m];
-    end
-  endfunction
 
   // AXI-Lite side
   logic req, we, ack, err, to_regs;
@@ -162,9 +155,12 @@ module accel_shell
   );
 
   // Weight port
-  error_cfg_t [NumMems-1:0] cfg;
+  localparam int unsigned IndexWidth = NumWeights > 1 ? $clog2(NumWeights) : 1;
+  error_cfg_t weight_cfg;
   logic [NumMems-1:0] restart;
-  count_t [NumWeights-1:0] weight_count;
+  logic [IndexWidth-1:0] weight_index;
+  count_t weight_count;
+  logic weight_count_valid, weight_count_ready;
   logic weight_ack, weight_err, weight_busy, idle, under_way;
   logic [31:0] weight_rdata;
   logic soft_reset;
@@ -194,9 +190,12 @@ module accel_shell
     .weight_en_o    (weight_en_o),
     .weight_req_o   (weight_req_o),
     .weight_rdata_i (weight_rdata_i),
-    .cfg_i          (cfg[NumWeights-1:0]),
+    .index_o        (weight_index),
+    .cfg_i          (weight_cfg),
     .restart_i      (restart[NumWeights-1:0]),
-    .count_o        (weight_count)
+    .count_o        (weight_count),
+    .count_valid_o  (weight_count_valid),
+    .count_ready_i  (weight_count_ready)
   );
 
   assign ack   = regs_rd_ack || regs_wr_ack || weight_ack;
@@ -230,13 +229,14 @@ module accel_shell
     .wr_ack_o       (memories_wr_ack),
     .rdata_o        (memories_rdata),
     .refused_o      (refused),
-    .cfg_o          (cfg),
+    .index_i        (weight_index),
+    .weight_cfg_o   (weight_cfg),
+    .buffer_cfg_o   (buffer_cfg_o),
     .restart_o      (restart),
     .counter_addr_o (counter_addr),
     .counter_data_i (counter_data)
   );
 
-  assign buffer_cfg_o     = cfg[NumMems-1:NumWeights];
   assign buffer_restart_o = restart[NumMems-1:NumWeights];
 
   // Soft reset: the layers are held in reset for a while, the AXI-Lite side goes on.
@@ -259,21 +259,27 @@ module accel_shell
 
   if (WithErrors) begin : gen_counters
     counter_bank #(
-      .NumMems      (NumMems),
-      .MaxIncrement (max_increment())
+      .NumWeights  (NumWeights),
+      .NumBuffers  (NumBuffers),
+      .BufferWidth (Width[NumMems-1:NumWeights])
     ) u_counter_bank (
-      .clk_i       (aclk),
-      .rst_ni      (aresetn),
-      .count_i     ({buffer_count_i, weight_count}),
-      .clear_i     (clear),
-      .snapshot_i  (snapshot),
-      .busy_o      (counters_busy),
-      .read_addr_i (counter_addr),
-      .read_data_o (counter_data)
+      .clk_i          (aclk),
+      .rst_ni         (aresetn),
+      .weight_index_i (weight_index),
+      .weight_count_i (weight_count),
+      .weight_valid_i (weight_count_valid),
+      .weight_ready_o (weight_count_ready),
+      .buffer_count_i (buffer_count_i),
+      .clear_i        (clear),
+      .snapshot_i     (snapshot),
+      .busy_o         (counters_busy),
+      .read_addr_i    (counter_addr),
+      .read_data_o    (counter_data)
     );
   end else begin : gen_no_counters
-    assign counters_busy = 1'b0;
-    assign counter_data  = '0;
+    assign counters_busy      = 1'b0;
+    assign counter_data       = '0;
+    assign weight_count_ready = 1'b1;
   end
 
   logic [31:0] frames_q, frames_shown_q;

@@ -1,39 +1,88 @@
-// 64-bit totals of all memories' counters in LUT RAM. Each memory has four narrow counters; they are
-// visited in turn and drained into the totals, so a memory costs flip-flops only for the narrow ones.
+// 64-bit totals of all memories' counters in LUT RAM, four a memory.
+//
+// A buffer may write in any cycle, so it has narrow counters beside it, which are visited in turn and
+// drained into the totals; written bits are counted in words there. Weight memories are written one at a
+// time and seldom: what such a write counted waits in one place and is added next, before another one is
+// taken (`weight_ready_o`). Buffers do not write while weights are written.
 //
 // A snapshot copies every total to the RAM that is read; a clear zeroes the totals, the narrow counters
 // and what is read. Either takes one pass of 4*NumMems cycles, in which `busy_o` is high and counting
-// goes on. If both are asked for, the snapshot comes first. Reads are combinational.
+// goes on, but no weight is written. If both are asked for, the snapshot comes first. Reads are
+// combinational.
 
 module counter_bank
   import spinflow_pkg::*;
 #(
-  parameter int unsigned NumMems = 5,
-  parameter int unsigned MaxIncrement = 32,   // the most that one cycle adds to one counter
+  parameter int unsigned NumWeights = 3,
+  parameter int unsigned NumBuffers = 2,
+  parameter logic [NumBuffers-1:0][31:0] BufferWidth = {NumBuffers{32'd1}},   // bits of a word
+  localparam int unsigned NumMems = NumWeights + NumBuffers,
+  localparam int unsigned IndexWidth = NumWeights > 1 ? $clog2(NumWeights) : 1,
   localparam int unsigned AddrWidth = $clog2(4 * NumMems)
 ) (
-  input  logic                 clk_i,
-  input  logic                 rst_ni,
-  input  count_t [NumMems-1:0] count_i,
-  input  logic                 clear_i,
-  input  logic                 snapshot_i,
-  output logic                 busy_o,
-  input  logic [AddrWidth-1:0] read_addr_i,   // 4*memory + {0 written, 1 switched, 2 err1, 3 err0}
-  output logic [63:0]          read_data_o
+  input  logic                    clk_i,
+  input  logic                    rst_ni,
+  input  logic [IndexWidth-1:0]   weight_index_i,
+  input  count_t                  weight_count_i,
+  input  logic                    weight_valid_i,
+  output logic                    weight_ready_o,
+  input  count_t [NumBuffers-1:0] buffer_count_i,
+  input  logic                    clear_i,
+  input  logic                    snapshot_i,
+  output logic                    busy_o,
+  // 4*memory + {0 written, 1 switched, 2 err1, 3 err0}
+  input  logic [AddrWidth-1:0]    read_addr_i,
+  output logic [63:0]             read_data_o
 );
 
-  // A counter waits at most two passes for its visit: a command restarts the pass.
-  localparam int unsigned NarrowWidth = $clog2(2 * 4 * NumMems * MaxIncrement + 1);
+  // In a pass all totals are visited, while draining only those of the buffers and, between two of
+  // these, the four of a weight memory. A narrow counter waits at most two passes, since a command
+  // restarts the pass.
+  localparam int unsigned LongestWait = 2 * 4 * NumMems;
+  localparam logic [AddrWidth-1:0] First = AddrWidth'(4 * NumWeights);
   localparam logic [AddrWidth-1:0] Last = AddrWidth'(4 * NumMems - 1);
+
+  function automatic int unsigned value_width();
+    value_width = 8;   // of a weight memory's increment
+    for (int unsigned b = 0; b < NumBuffers; b++) begin
+      automatic int unsigned width = $clog2(LongestWait * BufferWidth[b] + 1);
+      if (width > value_width) value_width = width;
+    end
+  endfunction
+  localparam int unsigned ValueWidth = value_width();
 
   typedef enum logic [1:0] {PassDrain, PassSnapshot, PassClear} pass_e;
   pass_e pass_q;
-  logic snapshot_wanted_q, clear_wanted_q, start_snapshot, start_clear, pass_end, zero;
-  logic [AddrWidth-1:0] addr_q;
+  logic snapshot_wanted_q, clear_wanted_q, start_snapshot, start_clear, may_start, pass_end, zero;
+  logic [AddrWidth-1:0] addr_q, addr;
+
+  // A weight memory's counts, of which weight_step_q is added next.
+  logic [IndexWidth-1:0] weight_index_q;
+  logic [3:0][7:0]       weight_count_q;
+  logic [1:0]            weight_step_q;
+  logic                  weight_waits_q, weight_taken;
+
+  assign weight_ready_o = !weight_waits_q && !busy_o;
+  assign weight_taken   = weight_valid_i && weight_ready_o;
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni)                    weight_waits_q <= 1'b0;
+    else if (weight_taken)          weight_waits_q <= 1'b1;
+    else if (weight_step_q == 2'd3) weight_waits_q <= 1'b0;
+    if (weight_taken) begin
+      weight_index_q <= weight_index_i;
+      weight_count_q <= {weight_count_i.err0, weight_count_i.err1, weight_count_i.switched,
+                         weight_count_i.written};
+      weight_step_q  <= '0;
+    end else if (weight_waits_q) begin
+      weight_count_q <= weight_count_q >> 8;
+      weight_step_q  <= weight_step_q + 1'b1;
+    end
+  end
 
   assign pass_end       = addr_q == Last;
-  assign start_snapshot = snapshot_wanted_q && (pass_q == PassDrain || pass_end);
-  assign start_clear    = clear_wanted_q && !snapshot_wanted_q && (pass_q == PassDrain || pass_end);
+  assign may_start      = pass_q == PassDrain || (pass_end && !weight_waits_q);
+  assign start_snapshot = snapshot_wanted_q && may_start;
+  assign start_clear    = clear_wanted_q && !snapshot_wanted_q && may_start;
   assign zero           = start_clear;
   assign busy_o = snapshot_wanted_q || clear_wanted_q || pass_q != PassDrain;
 
@@ -43,7 +92,7 @@ module counter_bank
       pass_q            <= PassDrain;
       clear_wanted_q    <= 1'b1;
       snapshot_wanted_q <= 1'b0;
-      addr_q            <= '0;
+      addr_q            <= First;
     end else begin
       if (snapshot_i) snapshot_wanted_q <= 1'b1;
       else if (start_snapshot) snapshot_wanted_q <= 1'b0;
@@ -56,40 +105,49 @@ module counter_bank
       end else if (start_clear) begin
         pass_q <= PassClear;
         addr_q <= '0;
-      end else if (pass_end) begin
-        pass_q <= PassDrain;
-        addr_q <= '0;
-      end else begin
-        addr_q <= addr_q + 1'b1;
+      end else if (!weight_waits_q) begin
+        addr_q <= pass_end ? First : addr_q + 1'b1;
+        if (pass_end) pass_q <= PassDrain;
       end
     end
   end
 
-  logic [4*NumMems-1:0][NarrowWidth-1:0] narrow_q;
-  for (genvar m = 0; m < int'(NumMems); m++) begin : gen_mem
+  // What the buffers' narrow counters hold, in bits, by the address of their totals.
+  logic [4*NumBuffers-1:0][ValueWidth-1:0] narrow;
+  for (genvar b = 0; b < int'(NumBuffers); b++) begin : gen_buffer
     logic [3:0][7:0] increment;
-    assign increment = {count_i[m].err0, count_i[m].err1, count_i[m].switched, count_i[m].written};
+    assign increment = {buffer_count_i[b].err0, buffer_count_i[b].err1, buffer_count_i[b].switched,
+                        8'(buffer_count_i[b].written != '0)};
     for (genvar k = 0; k < 4; k++) begin : gen_counter
+      localparam int unsigned Most = LongestWait * (k == 0 ? 1 : BufferWidth[b]);
+      localparam int unsigned NarrowWidth = $clog2(Most + 1);
+      logic [NarrowWidth-1:0] narrow_q;
       logic visited;
-      assign visited = addr_q == AddrWidth'(4 * m + k);
+      assign visited = addr_q == AddrWidth'(4 * (NumWeights + b) + k) && !weight_waits_q;
       always_ff @(posedge clk_i) begin
-        if (!rst_ni || zero) narrow_q[4*m+k] <= '0;
-        else begin
-          narrow_q[4*m+k] <= (visited ? '0 : narrow_q[4*m+k]) + NarrowWidth'(increment[k]);
-        end
+        if (!rst_ni || zero) narrow_q <= '0;
+        else narrow_q <= (visited ? '0 : narrow_q) + NarrowWidth'(increment[k]);
       end
+      assign narrow[4*b+k] = ValueWidth'(narrow_q) * ValueWidth'(k == 0 ? BufferWidth[b] : 1);
     end
   end
 
   (* ram_style = "distributed" *) logic [63:0] total [4*NumMems];
   (* ram_style = "distributed" *) logic [63:0] shown [4*NumMems];
   logic [63:0] total_d;
-  assign total_d = pass_q == PassClear ? 64'(narrow_q[addr_q])
-                                       : total[addr_q] + 64'(narrow_q[addr_q]);
+  logic [ValueWidth-1:0] value;
+
+  always_comb begin
+    value = '0;
+    if (weight_waits_q)       value = ValueWidth'(weight_count_q[0]);
+    else if (addr_q >= First) value = narrow[addr_q-First];
+  end
+  assign addr    = weight_waits_q ? AddrWidth'({weight_index_q, weight_step_q}) : addr_q;
+  assign total_d = (pass_q == PassClear ? '0 : total[addr]) + 64'(value);
 
   always_ff @(posedge clk_i) begin
-    total[addr_q] <= total_d;
-    if (pass_q != PassDrain) shown[addr_q] <= total_d;
+    total[addr] <= total_d;
+    if (pass_q != PassDrain) shown[addr] <= total_d;
   end
 
   assign read_data_o = shown[read_addr_i];

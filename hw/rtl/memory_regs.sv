@@ -1,5 +1,6 @@
-// Registers of all memories: what each one is (constants), how its writes err (configuration, kept in
-// flip-flops beside its user and in a LUT RAM for reading back) and its counters.
+// Registers of all memories: what each one is (constants), how its writes err (configuration) and its
+// counters. Configuration is in LUT RAM; of the weight memories one at a time is wanted, `index_i`, and
+// that of the buffers is in flip-flops too.
 //
 // Configuration is taken only while idle and restarts the memory's random stream; otherwise it is
 // ignored and `refused_o` tells. Latency: one cycle. After reset all configuration is zero, mode off.
@@ -14,6 +15,7 @@ module memory_regs
   parameter int unsigned NumBuffers = 2,
   localparam int unsigned NumMems = NumWeights + NumBuffers,
   localparam int unsigned CounterAddrWidth = $clog2(4 * NumMems),
+  localparam int unsigned IndexWidth = NumWeights > 1 ? $clog2(NumWeights) : 1,
   parameter logic [NumMems-1:0][31:0] Layer = '0,
   parameter logic [NumMems-1:0][31:0] Width = '0,
   parameter logic [NumMems-1:0][31:0] Depth = '0
@@ -31,9 +33,11 @@ module memory_regs
   output logic        wr_ack_o,
   output logic [31:0] rdata_o,
   output logic        refused_o,
-  // to the memories
-  output error_cfg_t [NumMems-1:0] cfg_o,
-  output logic [NumMems-1:0]       restart_o,
+  // to the memories; the weight memory's configuration is not valid in a cycle of req_i
+  input  logic [IndexWidth-1:0]       index_i,
+  output error_cfg_t                  weight_cfg_o,
+  output error_cfg_t [NumBuffers-1:0] buffer_cfg_o,
+  output logic [NumMems-1:0]          restart_o,
   // from the counters
   output logic [CounterAddrWidth-1:0] counter_addr_o,
   input  logic [63:0]                 counter_data_i
@@ -57,34 +61,66 @@ module memory_regs
   assign is_counter = exists && offset >= MapMemWrittenLo;
   assign write_cfg  = WithErrors && req_i && we_i && is_cfg && idle_i;
 
-  // Four configuration words a memory, addressed by the low bits of their offset. A word that was not
-  // written since reset reads 0.
-  localparam int unsigned ShadowWidth = MemWidth + 2;
-  (* ram_style = "distributed" *) logic [31:0] shadow [2**ShadowWidth];
-  logic [2**ShadowWidth-1:0] written_q;
-  logic [ShadowWidth-1:0] shadow_addr;
-  logic [31:0] shadow_word, cfg_word;
+  // Four configuration words a memory, by the low bits of their offset. One that was not written since
+  // reset reads 0.
+  (* ram_style = "distributed" *) logic [1:0]  mode  [2**MemWidth];
+  (* ram_style = "distributed" *) logic [31:0] rate1 [2**MemWidth];
+  (* ram_style = "distributed" *) logic [31:0] rate0 [2**MemWidth];
+  (* ram_style = "distributed" *) logic [31:0] seed  [2**MemWidth];
+  logic [2**MemWidth-1:0][3:0] written_q;
+  logic [MemWidth-1:0] ram_addr;
+  logic [3:0]  written;
+  error_cfg_t  cfg;
+  logic [31:0] old_word, cfg_word;
 
-  assign shadow_addr = {mem, offset[3:2]};
-  assign shadow_word = written_q[shadow_addr] ? shadow[shadow_addr] : '0;
-  assign cfg_word    = (shadow_word & ~wmask_i) | (wdata_i & wmask_i);
+  assign ram_addr = req_i ? mem : MemWidth'(index_i);
+  assign written  = written_q[ram_addr];
+  assign cfg      = '{
+    mode:  written[0] ? mode[ram_addr] : '0,
+    rate1: written[1] ? rate1[ram_addr] : '0,
+    rate0: written[2] ? rate0[ram_addr] : '0,
+    seed:  written[3] ? seed[ram_addr] : '0
+  };
+  assign weight_cfg_o = cfg;
+
+  always_comb begin
+    unique case (offset)
+      MapMemMode:  old_word = 32'(cfg.mode);
+      MapMemRate1: old_word = cfg.rate1;
+      MapMemRate0: old_word = cfg.rate0;
+      default:     old_word = cfg.seed;
+    endcase
+  end
+  assign cfg_word = (old_word & ~wmask_i) | (wdata_i & wmask_i);
 
   always_ff @(posedge clk_i) begin
-    if (!rst_ni)        written_q <= '0;
-    else if (write_cfg) written_q[shadow_addr] <= 1'b1;
-    if (write_cfg) shadow[shadow_addr] <= cfg_word;
+    if (!rst_ni) written_q <= '0;
+    else if (write_cfg) begin
+      unique case (offset)
+        MapMemMode:  written_q[mem][0] <= 1'b1;
+        MapMemRate1: written_q[mem][1] <= 1'b1;
+        MapMemRate0: written_q[mem][2] <= 1'b1;
+        default:     written_q[mem][3] <= 1'b1;
+      endcase
+    end
+    if (write_cfg && offset == MapMemMode)  mode[ram_addr]  <= cfg_word[1:0];
+    if (write_cfg && offset == MapMemRate1) rate1[ram_addr] <= cfg_word;
+    if (write_cfg && offset == MapMemRate0) rate0[ram_addr] <= cfg_word;
+    if (write_cfg && offset == MapMemSeed)  seed[ram_addr]  <= cfg_word;
   end
 
   always_ff @(posedge clk_i) begin
     for (int unsigned m = 0; m < NumMems; m++) begin
       restart_o[m] <= rst_ni && write_cfg && 32'(mem) == m;
-      if (!rst_ni) cfg_o[m] <= '0;
-      else if (write_cfg && 32'(mem) == m) begin
+    end
+    for (int unsigned b = 0; b < NumBuffers; b++) begin
+      if (!rst_ni) buffer_cfg_o[b] <= '0;
+      else if (write_cfg && 32'(mem) == NumWeights + b) begin
         unique case (offset)
-          MapMemMode:  cfg_o[m].mode  <= cfg_word[1:0];
-          MapMemRate1: cfg_o[m].rate1 <= cfg_word;
-          MapMemRate0: cfg_o[m].rate0 <= cfg_word;
-          default:  cfg_o[m].seed  <= cfg_word;
+          MapMemMode:  buffer_cfg_o[b].mode  <= cfg_word[1:0];
+          MapMemRate1: buffer_cfg_o[b].rate1 <= cfg_word;
+          MapMemRate0: buffer_cfg_o[b].rate0 <= cfg_word;
+          default:     buffer_cfg_o[b].seed  <= cfg_word;
         endcase
       end
     end
@@ -95,7 +131,7 @@ module memory_regs
   logic [31:0] rdata_d;
   always_comb begin
     rdata_d = '0;
-    if (is_cfg) rdata_d = offset == MapMemMode ? 32'(shadow_word[1:0]) : shadow_word;
+    if (is_cfg) rdata_d = old_word;
     else if (is_counter) rdata_d = offset[2] ? counter_data_i[63:32] : counter_data_i[31:0];
     else if (exists) begin
       unique case (offset)

@@ -29,12 +29,16 @@ package spinflow_pkg;
   // The widest word of which every counter increment fits count_t.
   parameter int unsigned MaxCountedWidth = 255;
 
-  // One access to a 32-bit segment of a weight memory. Reads take one cycle.
+  // A weight memory is cut into columns as wide as a block RAM; the host's segments of 32 bits lie in
+  // them as the header of weight_mem says.
+  parameter int unsigned ColumnWidth = 72;
+
+  // One access to a column of a weight memory.
   typedef struct packed {
-    logic        we;
-    logic [15:0] addr;
-    logic [15:0] segment;
-    logic [31:0] wdata;
+    logic                   we;
+    logic [15:0]            addr;
+    logic [7:0]             column;
+    logic [ColumnWidth-1:0] wdata;
   } weight_req_t;
 
   // A draw errs below its threshold; the largest threshold means always.

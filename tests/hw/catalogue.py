@@ -184,13 +184,18 @@ CASES = [
     pool(4, 4, folds=4, pe=1, size=4),
     *(
         Case("weight_mem", {"Width": width, "Depth": depth}, noise=False)
-        for width, depth in [(5, 7), (40, 12), (64, 1), (100, 16)]
+        for width, depth in [(5, 7), (40, 12), (64, 1), (100, 70), (144, 65), (650, 3)]
     ),
     Case("weight_port", {"AddrWidth": 16, "NumWeights": 2, **windows([40, 5], [6, 9])}),
     Case("weight_port", {"AddrWidth": 16, "NumWeights": 3, **windows([96, 32, 1], [3, 4, 5])}),
+    Case(
+        "weight_port",
+        {"AddrWidth": 16, "NumWeights": 4, **windows([288, 144, 1, 203], [5, 3, 2, 8])},
+    ),
     Case("axil_slave", {"AddrWidth": 10}),
-    Case("counter_bank", {"NumMems": 5, "MaxIncrement": 32}),
-    Case("counter_bank", {"NumMems": 1, "MaxIncrement": 255}),
+    Case("counter_bank", {"NumWeights": 3, "NumBuffers": 2, "BufferWidth": words([32, 3])}),
+    Case("counter_bank", {"NumWeights": 1, "NumBuffers": 1, "BufferWidth": words([255])}),
+    Case("counter_bank", {"NumWeights": 5, "NumBuffers": 3, "BufferWidth": words([1, 8, 2])}),
     Case(
         "memory_regs",
         {

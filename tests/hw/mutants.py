@@ -50,6 +50,8 @@ MAKER_SHARED = "error_maker-Width6-Lanes6-Interval8-RunAhead16"
 BUFFER = "buffer_mem-Width8-Depth7-Lanes4-Interval1-RunAhead16-WithErrors1"
 PLAIN_BUFFER = "buffer_mem-Width5-Depth11-Lanes1-Interval1-RunAhead16-WithErrors0"
 PORT = "weight_port-AddrWidth16-NumWeights2"
+WIDE_PORT = "weight_port-AddrWidth16-NumWeights4"
+WIDE_MEM = "weight_mem-Width144-Depth65"
 MVU = "binary_mvu-Mw24-Mh6-Pe2-Simd8-InBits1-HasThreshold1-OutBits1"
 POPCOUNTS = "binary_mvu-Mw16-Mh10-Pe1-Simd8-InBits1-HasThreshold0-OutBits5"
 ONE_FOLD = "binary_mvu-Mw16-Mh8-Pe2-Simd16-InBits1-HasThreshold1-OutBits1"
@@ -59,7 +61,7 @@ WIDE_PIXELS = "binary_mvu-Mw27-Mh6-Pe3-Simd27-InBits8-HasThreshold1-OutBits1"
 TREE = "popcount_tree-Width64"
 POOL = "bin_maxpool-Rows5-Columns7-Folds3-Pe3-Size2"
 LABEL = "label_select-Labels10-Pe5-InBits11"
-COUNTERS = "counter_bank-NumMems5-MaxIncrement32"
+COUNTERS = "counter_bank-NumWeights3-NumBuffers2"
 REGS = "memory_regs-NumWeights3-NumBuffers2"
 FRAMES = "frame_io-InBeats5"
 SLAVE = "axil_slave-AddrWidth10"
@@ -107,21 +109,34 @@ MUTANTS = [
            "assign draws_ready = 1'b1;", "assign draws_ready = out_ready_i;", PLAIN_BUFFER),
     Mutant("a full buffer counts as stalled", "buffer_mem.sv",
            "in_valid_i && !full && !draws_ready", "in_valid_i && !in_ready_o", BUFFER),
-    Mutant("segments all written to the first", "weight_mem.sv",
-           "mem[addr][32*s+:32]", "mem[addr][0+:32]",
-           "weight_mem-Width40-Depth12"),
+    Mutant("a write reaches its neighbour's column", "weight_mem.sv",
+           "fine[c%2**FineBits]", "fine[(c+1)%2**FineBits]", WIDE_MEM),
+    Mutant("the upper bits of the columns mixed up", "weight_mem.sv",
+           "rd_data_o[64*Columns+8*c+:High] = word_q[Low+:High]",
+           "rd_data_o[64*Columns+8*c+:High] = word_q[Low-1+:High]", WIDE_MEM),
+    Mutant("the middle of a column answered twice", "weight_mem.sv",
+           "host_rdata_o <= 32'(column[71:64]);", "host_rdata_o <= column[63:32];", WIDE_MEM),
     Mutant("padding takes draws", "weight_port.sv",
-           "pos_q[m] + PosWidth'(bits_q)", "pos_q[m] + PosWidth'(32)", PORT),
+           "commit ? PosWidth'(bits_q)", "commit ? PosWidth'(32)", PORT),
     Mutant("odd positions start at the even one", "weight_port.sv",
-           "pos[0] ? hit1_q[32:1] : hit1_q[31:0]", "hit1_q[31:0]", PORT),
+           "else if (!pos[0])                skip_q <= 1'b0;", "else skip_q <= 1'b0;", PORT),
+    Mutant("the rate of the bit before", "weight_port.sv",
+           "wdata_i[bit_q[4:0]] ? cfg_i.rate1", "target_q ? cfg_i.rate1", PORT),
+    Mutant("a spread segment overwrites its columns", "weight_port.sv",
+           "!spread_q && !upper_half_q ? stored : low_q", "!upper_half_q ? stored : low_q",
+           WIDE_PORT),
+    Mutant("a spread segment put back in its first column only", "weight_port.sv",
+           "spread_q ? pass_q : column_q[1:0]", "column_q[1:0]", WIDE_PORT),
+    Mutant("a commit does not wait for its counts to be taken", "weight_port.sv",
+           "if (count_ready_i) state_d = last_pass", "state_d = last_pass", PORT),
     Mutant("a configured memory's stream goes on", "weight_port.sv",
-           "soft_reset_i || restart_i[m]", "soft_reset_i", PORT),
+           "if (restart_i[m]) started_q", "if (1'b0) started_q", PORT),
     Mutant("soft reset leaves the streams", "weight_port.sv",
-           "|| soft_reset_i || restart_i[m]", "|| restart_i[m]", PORT),
+           "!rst_ni || soft_reset_i", "!rst_ni", PORT),
     Mutant("write strobes ignored", "weight_port.sv",
            " && (!we_i || wstrb_i == 4'hF)", "", PORT),
     Mutant("acknowledge with the commit", "weight_port.sv",
-           "state_q == StAck;", "state_q == (we_q && !err_o ? StWrite : StAck);", PORT),
+           "state_q == StAck;", "state_q == (we_i && !err_o ? StWrite : StAck);", PORT),
     Mutant("B before the acknowledge", "axil_slave.sv",
            "ack_i && (start || active_q);", "we_o ? start : ack_i && (start || active_q);", SLAVE),
     Mutant("write data taken again while it waits", "axil_slave.sv",
@@ -141,15 +156,14 @@ MUTANTS = [
            "row <= rom[row_d];", "row <= rom[row_q];", LONG),
     Mutant("accumulator not started anew", "binary_mvu.sv",
            "first ? start[p] : acc_q", "acc_q", POPCOUNTS),
-    Mutant("a pixel's weights one cycle early", "binary_mvu.sv",
-           "else         mem_en_o <= issue;\n      mem_addr_o <= addr;",
-           "end\n    always_comb begin mem_en_o = issue;\n      mem_addr_o = addr;", PIXELS),
+    Mutant("enables of the pixels' stages one cycle late", "binary_mvu.sv",
+           "(valid_q[Done-1:1])", "(valid_q[Done:2])", PIXELS),
     Mutant("the third pixel never subtracted", "pixel_dot.sv",
            "11'(x[0]) + 11'(x[1]) - 11'(x[2])", "11'(x[0]) + 11'(x[1]) + 11'(x[2])", PIXELS),
     Mutant("no carry for a subtracted group", "pixel_dot.sv",
            " + Bits'(differ);", ";", WIDE_PIXELS),
     Mutant("sign of a group lost", "pixel_dot.sv",
-           "assign neg_d[n] = !w[0];", "assign neg_d[n] = 1'b0;", PIXELS),
+           "assign neg = !w[0];", "assign neg = 1'b0;", PIXELS),
     Mutant("a left over column is pooled", "bin_maxpool.sv",
            "column_last || x_last ? '0", "x_last ? '0", POOL),
     Mutant("a left over row is pooled", "bin_maxpool.sv",
@@ -182,10 +196,14 @@ MUTANTS = [
     Mutant("a word taken over the last part but one", "stream_narrow.sv",
            "left_q == CountWidth'(1)", "left_q <= CountWidth'(2)", "stream_narrow-OutBits3-Ratio5"),
     Mutant("a narrow counter too short by a bit", "counter_bank.sv",
-           "$clog2(2 * 4 * NumMems", "$clog2(4 * NumMems", COUNTERS),
+           "NarrowWidth = $clog2(Most + 1)", "NarrowWidth = $clog2(Most + 1) - 1", COUNTERS),
+    Mutant("written bits counted as words", "counter_bank.sv",
+           "k == 0 ? BufferWidth[b] : 1)", "1)", COUNTERS),
+    Mutant("weights written while a pass runs", "counter_bank.sv",
+           "!weight_waits_q && !busy_o", "!weight_waits_q", COUNTERS),
     Mutant("an increment lost at each visit", "counter_bank.sv",
-           "(visited ? '0 : narrow_q[4*m+k]) + NarrowWidth'(increment[k])",
-           "visited ? '0 : narrow_q[4*m+k] + NarrowWidth'(increment[k])", COUNTERS),
+           "(visited ? '0 : narrow_q) + NarrowWidth'(increment[k])",
+           "visited ? '0 : narrow_q + NarrowWidth'(increment[k])", COUNTERS),
     Mutant("a clear keeps the narrow counters", "counter_bank.sv",
            "!rst_ni || zero", "!rst_ni", COUNTERS),
     Mutant("TLAST one frame late", "frame_io.sv",
@@ -199,8 +217,8 @@ MUTANTS = [
            "{mem, offset[4:3]}", "{mem, offset[3:2]}", REGS),
     Mutant("refused weight accesses answered with OKAY", "accel_shell.sv",
            "weight_ack && weight_err", "1'b0", SHELL),
-    Mutant("counts of two kinds of memories swapped", "accel_shell.sv",
-           "{buffer_count_i, weight_count}", "{weight_count, buffer_count_i}", SHELL),
+    Mutant("counts of two weight memories swapped", "accel_shell.sv",
+           ".weight_index_i (weight_index)", ".weight_index_i (~weight_index)", SHELL),
 ]  # fmt: skip
 
 

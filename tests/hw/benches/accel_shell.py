@@ -35,7 +35,7 @@ class ShellBench(Bench):
             Weights(w, d) for w, d in zip(self.widths, self.depths, strict=True)
         ][: self.weights]  # fmt: skip
         self.storage = WeightMemories(
-            self, self.depths[: self.weights], [model.segments for model in self.models]
+            self, self.widths[: self.weights], self.depths[: self.weights]
         )
         self.source = Source(self, dut.s_axis_tdata, dut.s_axis_tvalid, dut.s_axis_tready)
         self.core_in = Sink(self, dut.in_data_o, dut.in_valid_o, dut.in_ready_i)
@@ -73,8 +73,9 @@ class ShellBench(Bench):
         packed = stall = 0
         if self.buffer_traffic:
             for index in range(self.weights, self.memories):
-                numbers = [self.rng.randint(0, self.widths[index]) for _ in range(4)]
-                counts = Counts(*numbers)
+                # A buffer writes whole words.
+                width = self.rng.choice([0, self.widths[index]])
+                counts = Counts(width, *(self.rng.randint(0, width) for _ in range(3)))
                 self.counts[index].add(counts)
                 packed |= counts.packed() << 32 * (index - self.weights)
             stall = self.rng.getrandbits(self.memories - self.weights)

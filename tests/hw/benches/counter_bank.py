@@ -7,31 +7,73 @@ from typing import Any
 import cocotb
 
 from tests.hw.benches.base import Bench, parameter
+from tests.hw.benches.memories import fields
 
 
 class CounterBench(Bench):
-    """The bank with random increments; `totals[c]` is what came in before cycle c."""
+    """The bank with random increments; `totals[c]` is what came in before cycle c.
+
+    Buffers count in any cycle, or else weight memories as often as the bank takes it.
+    """
 
     def __init__(self, dut: Any) -> None:
         super().__init__(dut)
-        self.counters = 4 * parameter("NumMems")
-        self.most = parameter("MaxIncrement")
+        self.weights = parameter("NumWeights")
+        self.widths = fields(parameter("BufferWidth"), parameter("NumBuffers"))
+        self.counters = 4 * (self.weights + len(self.widths))
         self.density = 1.0
+        self.weight_density = 0.0
         self.totals: list[list[int]] = [[0] * self.counters]
-        dut.clear_i.value = dut.snapshot_i.value = 0
-        dut.count_i.value = 0
+        self.weight_writes = 0
+        self.largest = False  # increments of buffers
+        dut.clear_i.value = dut.snapshot_i.value = dut.weight_valid_i.value = 0
+        dut.buffer_count_i.value = 0
+        self.agents.append(self)
+
+    def increments(self, width: int, density: float) -> list[int]:
+        """What the write of a word, if any, adds to its memory's four counters."""
+        if self.rng.random() >= density:
+            return [0] * 4
+        return [width, *(self.rng.choice([width, self.rng.randint(0, width)]) for _ in range(3))]
+
+    def drive(self) -> None:
+        """Increments, of which a good part are the largest that are allowed."""
+        added = [0] * (4 * self.weights)
+        valid = self.rng.random() < self.weight_density
+        index = self.rng.randrange(self.weights)
+        counts = self.increments(32, 1.0)
+        self.dut.weight_valid_i.value = int(valid)
+        self.dut.weight_index_i.value = index
+        self.dut.weight_count_i.value = packed(counts)
+        if valid and int(self.dut.weight_ready_o.value):
+            added[4 * index : 4 * index + 4] = counts
+            self.weight_writes += 1
+        buffers = 0
+        for number, width in enumerate(self.widths):
+            counts = [width] * 4 if self.largest else self.increments(width, self.density)
+            added += counts
+            buffers |= packed(counts) << 32 * number
+        self.dut.buffer_count_i.value = buffers
+        self.totals.append([a + b for a, b in zip(self.totals[-1], added, strict=True)])
+
+    def sample(self) -> None:
+        """Increments are noted when they are driven."""
+
+    def withdraw(self) -> None:
+        """Nothing is under way between two cycles."""
 
     async def cycle(self, **inputs: int) -> None:
-        """One cycle with increments of which a good part are the largest that are allowed."""
-        increments = [
-            self.rng.choice([0, self.most, self.rng.randint(0, self.most)])
-            if self.rng.random() < self.density else 0
-            for _ in range(self.counters)
-        ]  # fmt: skip
-        # In count_t the first counter is the highest byte.
-        packed = sum(n << 32 * (i // 4) + 8 * (3 - i % 4) for i, n in enumerate(increments))
-        await super().cycle(**{"clear_i": 0, "snapshot_i": 0, "count_i": packed, **inputs})
-        self.totals.append([a + b for a, b in zip(self.totals[-1], increments, strict=True)])
+        """One cycle, without a command unless there is one."""
+        await super().cycle(**{"clear_i": 0, "snapshot_i": 0, **inputs})
+
+    def traffic(self, *, weights: bool) -> None:
+        """Lets buffers count or, as often as they are taken, weight memories."""
+        self.density = 0.0 if weights else self.rng.choice([1.0, 0.3])
+        self.weight_density = self.rng.choice([1.0, 0.1]) if weights else 0.0
+
+    def silence(self) -> None:
+        """Lets nobody count."""
+        self.density = self.weight_density = 0.0
 
     async def command(self, **inputs: int) -> range:
         """Gives a command and waits for it; the cycles in which it may have taken effect."""
@@ -39,7 +81,7 @@ class CounterBench(Bench):
         await self.cycle(**inputs)
         await self.cycle()
         passes = 2 if len(inputs) > 1 else 1
-        limit = (passes + 1) * self.counters + 4
+        limit = (passes + 1) * self.counters + 8  # the counts of a weight memory go first
         await self.until(lambda: not int(self.dut.busy_o.value), "the pass to end", limit)
         return range(first, len(self.totals))
 
@@ -55,11 +97,16 @@ class CounterBench(Bench):
         """Reset, which clears too."""
         await self.reset()
         self.totals = [[0] * self.counters]
-        density, self.density = self.density, 0.0
+        self.silence()
         await self.cycle()
         await self.until(lambda: not int(self.dut.busy_o.value), "the clear to end", 500)
         assert await self.read() == [0] * self.counters
-        self.density = density
+        self.traffic(weights=False)
+
+
+def packed(counts: list[int]) -> int:
+    """Four increments as count_t, of which the first one is the highest byte."""
+    return sum(count << 8 * (3 - place) for place, count in enumerate(counts))
 
 
 def moments(bench: CounterBench, counter: int, value: int, window: range) -> set[int]:
@@ -72,8 +119,8 @@ async def test_snapshots(dut: Any) -> None:
     """Each counter is shown as it stood at one moment of its snapshot."""
     bench = CounterBench(dut)
     await bench.start()
-    for _ in range(12):
-        bench.density = bench.rng.choice([1.0, 0.3])
+    for turn in range(14):
+        bench.traffic(weights=turn % 2 == 1)
         await bench.cycles(bench.rng.randrange(3 * bench.counters))
         before = len(bench.totals)
         window = await bench.command(snapshot_i=1)
@@ -81,9 +128,10 @@ async def test_snapshots(dut: Any) -> None:
         shown = await bench.read()
         for counter, value in enumerate(shown):
             assert moments(bench, counter, value, window), f"counter {counter} shows {value}"
-    bench.density = 0.0
+    bench.silence()
     await bench.command(snapshot_i=1)
     assert await bench.read() == bench.totals[-1], "the final totals"
+    assert bench.weight_writes > 5
 
 
 @cocotb.test()
@@ -91,8 +139,8 @@ async def test_clears(dut: Any) -> None:
     """All counters restart at one moment of the clear, and lose nothing that comes after it."""
     bench = CounterBench(dut)
     await bench.start()
-    for _ in range(12):
-        bench.density = 1.0
+    for turn in range(14):
+        bench.traffic(weights=turn % 2 == 1)
         await bench.cycles(bench.rng.randrange(2 * bench.counters))
         if bench.rng.random() < 0.5:
             # A snapshot under way is finished first.
@@ -100,7 +148,7 @@ async def test_clears(dut: Any) -> None:
             await bench.cycles(bench.rng.randrange(bench.counters))
         window = await bench.command(clear_i=1)
         await bench.cycles(bench.rng.randrange(2 * bench.counters))
-        bench.density = 0.0
+        bench.silence()
         await bench.command(snapshot_i=1)
         shown = await bench.read()
         restart = set(window)
@@ -115,7 +163,7 @@ async def test_clear_with_snapshot(dut: Any) -> None:
     bench = CounterBench(dut)
     await bench.start()
     await bench.cycles(70)
-    bench.density = 0.0
+    bench.silence()
     await bench.cycles(3)
     await bench.command(clear_i=1, snapshot_i=1)
     assert await bench.read() == [0] * bench.counters
@@ -126,17 +174,19 @@ async def test_no_overflow(dut: Any) -> None:
     """Counters that wait longest, nearly two passes, still hold the largest increments."""
     bench = CounterBench(dut)
     await bench.start()
-    largest = sum(bench.most << 8 * i for i in range(bench.counters))
+    bench.silence()
     # A snapshot that interrupts a pass right before its end makes the last counter wait for another
     # whole one; where in the pass the bench stands is not visible, so all delays are tried.
     for delay in range(bench.counters):
-        bench.density = 0.0
         await bench.command(clear_i=1)
+        before = bench.totals[-1]
+        bench.largest = True
         for cycle in range(delay + 3 * bench.counters):
-            await bench.cycle(count_i=largest, snapshot_i=int(cycle == delay))
+            await bench.cycle(snapshot_i=int(cycle == delay))
+        bench.largest = False
         await bench.command(snapshot_i=1)
-        total = (delay + 3 * bench.counters) * bench.most
-        assert await bench.read() == [total] * bench.counters, f"snapshot after {delay} cycles"
+        expected = [a - b for a, b in zip(bench.totals[-1], before, strict=True)]
+        assert await bench.read() == expected, f"snapshot after {delay} cycles"
 
 
 @cocotb.test()

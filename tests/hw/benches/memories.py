@@ -1,46 +1,74 @@
-"""The weight memories beside weight_port: lists that answer a cycle later, as weight_mem does."""
+"""The weight memories beside weight_port: lists of columns that answer as weight_mem does."""
 
 from __future__ import annotations
+
+from collections import deque
 
 from tests.hw.benches.base import Bench
 from tests.hw.models import MASK32
 
+COLUMN_WIDTH = 72
+
 
 class WeightMemories:
-    """Storage of all weight memories, by memory, word and segment."""
+    """Storage of all weight memories, by memory, word and column."""
 
-    def __init__(self, bench: Bench, depths: list[int], segments: list[int]) -> None:
+    def __init__(self, bench: Bench, widths: list[int], depths: list[int]) -> None:
         dut = bench.dut
         self.enable, self.request, self.rdata = (
             dut.weight_en_o, dut.weight_req_o, dut.weight_rdata_i)  # fmt: skip
+        self.bits = [column_bits(width) for width in widths]
         self.stored = [
-            [[0] * n for _ in range(depth)] for depth, n in zip(depths, segments, strict=True)
+            [[0] * len(bits) for _ in range(depth)]
+            for bits, depth in zip(self.bits, depths, strict=True)
         ]
-        self.answers: list[int] = [0] * len(depths)
+        # Of each memory what it answers in the cycles to come.
+        self.answers: list[deque[int]] = [deque() for _ in depths]
         self.writes = 0
         bench.agents.append(self)
 
     def drive(self) -> None:
-        """What was read last stays."""
-        self.rdata.value = sum(word << 32 * i for i, word in enumerate(self.answers))
+        """An answer is there for a cycle."""
+        words = [answers.popleft() if answers else 0 for answers in self.answers]
+        self.rdata.value = sum(word << 32 * i for i, word in enumerate(words))
 
     def sample(self) -> None:
-        """A read gives what was there before a write in the same cycle."""
+        """A read is answered in three parts, the first one two cycles later."""
         enable = int(self.enable.value)
         if not enable:
             return
         assert enable.bit_count() == 1, "two memories at once"
         memory = enable.bit_length() - 1
         request = int(self.request.value)
-        address, segment = request >> 48 & 0xFFFF, request >> 32 & 0xFFFF
-        word = self.stored[memory][address]
-        self.answers[memory] = word[segment]
-        if request >> 64:
-            word[segment] = request & MASK32
+        column, address = request >> COLUMN_WIDTH & 0xFF, request >> COLUMN_WIDTH + 8 & 0xFFFF
+        columns = self.stored[memory][address]
+        assert column < len(columns), f"memory {memory} has no column {column}"
+        if request >> COLUMN_WIDTH + 24:
+            columns[column] = request & self.bits[memory][column]
             self.writes += 1
+        else:
+            word = columns[column]
+            self.answers[memory] = deque([0, word & MASK32, word >> 32 & MASK32, word >> 64])
 
     def withdraw(self) -> None:
         """Memories have no reset."""
+
+
+def column_bits(width: int) -> list[int]:
+    """Which bits the columns of a word have."""
+    columns = -(-width // COLUMN_WIDTH)
+    bits = [0] * columns
+    for bit in range(width):
+        column, place = column_place(width, bit)
+        bits[column] |= 1 << place
+    return bits
+
+
+def column_place(width: int, bit: int) -> tuple[int, int]:
+    """The column that a bit of a word lies in, and its place there."""
+    columns = -(-width // COLUMN_WIDTH)
+    left_over = bit - 64 * columns
+    return (bit // 64, bit % 64) if left_over < 0 else (left_over // 8, 64 + left_over % 8)
 
 
 def fields(packed: int, count: int) -> list[int]:

@@ -1,52 +1,67 @@
-"""weight_mem: segments written by the host, read by both sides, against a list of words."""
+"""weight_mem: columns written by the host, read by both sides, against a list of words."""
 
 from __future__ import annotations
 
+from collections import deque
 from typing import Any
 
 import cocotb
 
 from tests.hw.benches.base import Bench, parameter
+from tests.hw.benches.memories import COLUMN_WIDTH, column_bits, column_place
 from tests.hw.models import MASK32
 
 
 @cocotb.test()
 async def test_random_accesses(dut: Any) -> None:
-    """One access a cycle, either side's; a read shows what was there before, and stays."""
+    """One access a cycle, either side's; the unit's words stay, the host's come in three parts."""
     bench = Bench(dut, reset=None)
     dut.rd_en_i.value = dut.host_en_i.value = 0
     rng = bench.rng
     width, depth = parameter("Width"), parameter("Depth")
-    segments = -(-width // 32)
-    words = [0] * depth
-    wide: int | None = None  # what each side should show, if it read last
-    narrow: int | None = None
-    for number in range(900):
-        side = rng.choice(["unit", "host read", "host write", "none"])
+    exist = column_bits(width)
+    words = [[0] * len(exist) for _ in range(depth)]
+
+    def whole(columns: list[int]) -> int:
+        places = [column_place(width, bit) for bit in range(width)]
+        return sum(
+            (columns[column] >> place & 1) << bit for bit, (column, place) in enumerate(places)
+        )
+
+    wide: int | None = None  # what the unit should see, if it read last
+    # What the host should see in the next cycles; None where the unit's read is in the way.
+    parts: deque[int | None] = deque()
+    await bench.cycles(4)
+    for number in range(1200):
+        # A column is accessed at most every three cycles.
+        side = rng.choice(["unit", "none"] if len(parts) > 2 else ["unit", "read", "write", "none"])
         address = number % depth if number < depth else rng.randrange(depth)
-        segment = rng.randrange(segments)
-        exist = (1 << min(32, width - 32 * segment)) - 1
-        data = rng.getrandbits(32) & exist
-        # The address is 16 bits for any memory; the upper ones are the port's to check.
-        request = address << 48 | segment << 32 | data
-        if side == "host write":
-            request |= 1 << 64
+        column = rng.randrange(len(exist))
+        data = rng.getrandbits(COLUMN_WIDTH)
+        request = address << COLUMN_WIDTH + 8 | column << COLUMN_WIDTH | data
+        if side == "write":
+            request |= 1 << COLUMN_WIDTH + 24
         await bench.cycle(
             rd_en_i=int(side == "unit"), rd_addr_i=address if side == "unit" else 0,
-            host_en_i=int(side.startswith("host")), host_i=request,
+            host_en_i=int(side in ("read", "write")), host_i=request,
         )  # fmt: skip
         if wide is not None:
             assert int(dut.rd_data_o.value) == wide
-        if narrow is not None:
-            assert int(dut.host_rdata_o.value) == narrow
+        expected = parts.popleft() if parts else 0
+        if expected is not None:
+            assert int(dut.host_rdata_o.value) == expected, f"part in cycle {number}"
+        last = parts[0] if parts else 0
         if side == "unit":
-            wide, narrow = words[address], None
-        elif side != "none":
-            wide, narrow = words[address], words[address] >> 32 * segment & MASK32
-        if side == "host write":
-            words[address] &= ~(MASK32 << 32 * segment)
-            words[address] |= data << 32 * segment
-    for address, word in enumerate(words):
+            wide = whole(words[address])
+            parts = deque([last, *[None] * (len(parts) - 1)])
+        elif side == "read":
+            word = words[address][column]
+            parts = deque([last, word & MASK32, word >> 32 & MASK32, word >> 64])
+            wide = None
+        elif side == "write":
+            words[address][column] = data & exist[column]
+            wide = None
+    for address, columns in enumerate(words):
         await bench.cycle(rd_en_i=1, rd_addr_i=address, host_en_i=0)
         await bench.cycle(rd_en_i=0)
-        assert int(dut.rd_data_o.value) == word, f"word {address}"
+        assert int(dut.rd_data_o.value) == whole(columns), f"word {address}"
