@@ -8,8 +8,10 @@ import json
 import os
 import platform
 import subprocess
+import shutil
 import sys
 import tempfile
+import time
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +21,7 @@ from tests.hw import runner
 ROOT = Path(__file__).resolve().parents[1]
 OUT = ROOT / "out/bench/bench.json"
 HOST_PYTHON = ROOT / ".venv/host/bin/python"
-NETWORKS = ("tfc-mnist", "mlp-mnist")
+NETWORKS = ("tfc-mnist", "mlp-mnist", "lfc-mnist", "lenet-mnist", "cnv-cifar10")
 
 
 def measured(python: str | Path, *arguments: str) -> dict[str, Any]:
@@ -42,6 +44,25 @@ def through_cocotb(bundle: Path) -> dict[str, Any]:
     return figures
 
 
+def build_times(bundle: Path) -> dict[str, float]:
+    """Seconds that a bundle takes from the trained network: FINN with the RTL, and Verilator."""
+    with tempfile.TemporaryDirectory() as scratch:
+        source = Path(scratch) / bundle.name
+        source.mkdir()
+        for name in ("model.onnx", "model.json"):
+            shutil.copyfile(bundle / name, source / name)
+        seconds = {}
+        for what, module, *rest in (
+            ("bundle_s", "hls.build", str(source)),
+            ("simulator_s", "sim.build", str(source)),
+        ):
+            start = time.perf_counter()
+            command = [sys.executable, "-m", module, *rest]
+            subprocess.run(command, cwd=ROOT, stdout=subprocess.DEVNULL, check=True)
+            seconds[what] = time.perf_counter() - start
+    return seconds
+
+
 def main() -> None:
     """Measure everything, print a table and write the file."""
     bench: dict[str, Any] = {"machine": {"processor": platform.machine(), "cores": os.cpu_count()}}
@@ -50,12 +71,19 @@ def main() -> None:
         driver = measured(HOST_PYTHON, "tests.bench_driver", str(bundle))
         cocotb = through_cocotb(bundle)
         ratio = driver["images_per_s"] / cocotb["images_per_s"]
-        bench[network] = {"driver": driver, "cocotb": cocotb, "driver_over_cocotb": ratio}
+        built = build_times(bundle)
+        bench[network] = {
+            "driver": driver,
+            "cocotb": cocotb,
+            "driver_over_cocotb": ratio,
+            "build": built,
+        }
         print(
             f"{network}: {driver['images_per_s']:.0f} images/s through the driver on the virtual "
             f"board, {cocotb['images_per_s']:.2f} through cocotb, ratio {ratio:.0f}; "
             f"{driver['frames_per_s_at_100_mhz_simulated_cycles']:.0f} frames/s at 100 MHz "
-            f"({driver['cycles_per_frame']:.1f} simulated cycles a frame)"
+            f"({driver['cycles_per_frame']:.1f} simulated cycles a frame); "
+            f"built in {built['bundle_s']:.0f} s, simulator in {built['simulator_s']:.0f} s"
         )
     bench["mtj"] = measured(sys.executable, "model.mtj", "bench")
     print(f"mtj: Monte Carlo takes {bench['mtj']['ratio']:.0f} times as long as quadrature")

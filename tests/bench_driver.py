@@ -12,16 +12,19 @@ from pathlib import Path
 
 from host import bundle
 from host.driver import Accelerator
-from host.images import mnist_test
+from host.images import images_for
 
-IMAGES = 2_000
+IMAGES = {"lenet-mnist": 200, "cnv-cifar10": 20}
+DEFAULT_IMAGES = 2_000
 REPEATS = 5
 
 
 def main() -> None:
     """Measure one bundle."""
-    tests = mnist_test(IMAGES)
-    with Accelerator(bundle.load(Path(sys.argv[1]))) as accel:
+    loaded = bundle.load(Path(sys.argv[1]))
+    count = IMAGES.get(loaded.network, DEFAULT_IMAGES)
+    tests = images_for(loaded, count)
+    with Accelerator(loaded) as accel:
         start = time.perf_counter()
         accel.write_weights()
         load_s = time.perf_counter() - start
@@ -30,10 +33,11 @@ def main() -> None:
         for _ in range(REPEATS):
             start = time.perf_counter()
             labels = accel.run(tests.images)
-            speeds.append(IMAGES / (time.perf_counter() - start))
+            speeds.append(count / (time.perf_counter() - start))
         snapshot = accel.snapshot()
     cycles = snapshot.cycles / snapshot.frames
     figures = {
+        "images": count,
         "accuracy": float((labels == tests.labels).mean()),
         "images_per_s": statistics.median(speeds),
         "images_per_s_min": min(speeds),

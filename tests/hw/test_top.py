@@ -1,7 +1,8 @@
-"""The generated accelerator of build/tfc-mnist through its ports: registers, pixels, labels."""
+"""Generated accelerators through their ports: registers, pixels, labels."""
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -11,14 +12,28 @@ from tests.hw import runner
 
 pytestmark = pytest.mark.slow
 
-BUNDLE = runner.REPOSITORY / "build" / "tfc-mnist"
+BUNDLES = runner.REPOSITORY / "build"
+SEEDS = 20 if os.environ.get("SPINFLOW_FULL") == "1" else 3
+# A whole network under cocotb is slow enough to pay for optimised code.
+FAST = ("--assert", "-Wno-fatal", "-Wno-lint", "-O3")
 
 
 def test_accelerator() -> None:
     """Golden labels, the emulator's errors and counters, resets, and errors that cost no cycle."""
-    files = [Path(source) for source in source_files(BUNDLE)]
+    bundle = BUNDLES / "tfc-mnist"
+    files = [Path(source) for source in source_files(bundle)]
     folder = runner.build("accel", "accel", {}, files)
     passed = runner.run(folder, "accel", "tests.hw.benches.accel", noise=False,
-                        extra_env={"BENCH_BUNDLE": str(BUNDLE)})  # fmt: skip
+                        extra_env={"BENCH_BUNDLE": str(bundle)})  # fmt: skip
     written = (Path(__file__).parent / "benches" / "accel.py").read_text(encoding="utf-8")
     assert passed == written.count("@cocotb.test("), "cocotb did not find every test of the bench"
+
+
+@pytest.mark.parametrize("network", ["lenet-mnist", "cnv-cifar10"])
+def test_pauses(network: str) -> None:
+    """Random pauses at both ends of a convolutional network: same labels, no deadlock."""
+    bundle = BUNDLES / network
+    files = [Path(source) for source in source_files(bundle)]
+    folder = runner.build(network, "accel", {}, files, FAST)
+    runner.run(folder, "accel", "tests.hw.benches.pauses", noise=False,
+               extra_env={"BENCH_BUNDLE": str(bundle), "BENCH_SEEDS": str(SEEDS)})  # fmt: skip

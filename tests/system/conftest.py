@@ -1,15 +1,18 @@
 """The bundles under test, their images and how much of them to use."""
 
 import os
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from model import data
+from model.networks import network as spec_of
 
 ROOT = Path(__file__).resolve().parents[2]
-NETWORKS = ("tfc-mnist", "mlp-mnist")
+CONVOLUTIONAL = ("lenet-mnist", "cnv-cifar10")
+NETWORKS = ("tfc-mnist", "mlp-mnist", "lfc-mnist", *CONVOLUTIONAL)
 # `make test` takes the sizes that fit its 20 minutes; `make acceptance` the ones it promises.
 FULL = os.environ.get("SPINFLOW_FULL") == "1"
 
@@ -26,8 +29,13 @@ def bundle(network: str) -> Path:
     return folder
 
 
-@pytest.fixture(scope="session")
-def test_set() -> tuple[np.ndarray, np.ndarray]:
-    """The 10,000 test images (n, 784) and their labels, uint8."""
-    mnist = data.mnist()
-    return mnist.test_images.reshape(len(mnist.test_images), -1), mnist.test_labels
+@pytest.fixture
+def test_set(network: str) -> tuple[np.ndarray, np.ndarray]:
+    """The 10,000 test images (n, pixels) and their labels, uint8, of the network's data set."""
+    return _test_set(spec_of(network).dataset)
+
+
+@cache
+def _test_set(name: str) -> tuple[np.ndarray, np.ndarray]:
+    found = data.dataset(name)
+    return found.test_images.reshape(len(found.test_images), -1), found.test_labels

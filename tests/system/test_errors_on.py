@@ -10,11 +10,18 @@ from hls.golden import golden_edges
 from host.rates import memory_seed, threshold
 from sim.accelerator import Accelerator
 from sim.emulator import Emulator
-from tests.system.conftest import FULL
+from tests.system.conftest import CONVOLUTIONAL, FULL, NETWORKS
 from tests.system.test_errors_off import PAUSE, Images, load_weights
 
 BASE_SEED = 2026
-IMAGES = {"tfc-mnist": 200, "mlp-mnist": 50}
+# Images of a case, which runs them three times.
+IMAGES = {
+    "tfc-mnist": 200,
+    "mlp-mnist": 50,
+    "lfc-mnist": 20,
+    "lenet-mnist": 34 if FULL else 4,
+    "cnv-cifar10": 34 if FULL else 4,
+}
 
 
 class Case(NamedTuple):
@@ -40,7 +47,16 @@ ALL_CASES = [
 ]
 # A sample that has every kind, mode, rate pair and background at least once.
 SAMPLE = [ALL_CASES[i] for i in (0, 7, 9, 14, 19, 22)]
-CASES = ALL_CASES if FULL else SAMPLE
+# A convolutional network takes its time: errors in everything, in both modes; in full the sample.
+CASES = [
+    (network, case)
+    for network in NETWORKS
+    for case in (
+        (SAMPLE if FULL else SAMPLE[4:])
+        if network in CONVOLUTIONAL
+        else (ALL_CASES if FULL else SAMPLE)
+    )
+]
 
 
 def background_segments(rtl: Accelerator, memory: int, background: int) -> np.ndarray:
@@ -84,7 +100,12 @@ def run_case(
     return seen
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda c: f"{c.kind}-{c.mode}-{c.rate1}-{c.rate0}")
+@pytest.mark.parametrize(
+    ("network", "case"),
+    CASES,
+    ids=[f"{n}-{c.kind}-{c.mode}-{c.rate1}-{c.rate0}" for n, c in CASES],
+    indirect=["network"],
+)
 def test_rtl_is_the_emulator(bundle: Path, test_set: Images, case: Case) -> None:
     images = test_set[0][: IMAGES[bundle.name]]
     rtl, emulator = Accelerator(bundle), Emulator(bundle)
@@ -97,7 +118,7 @@ def test_rtl_is_the_emulator(bundle: Path, test_set: Images, case: Case) -> None
 
 
 def test_finn_with_the_weights_read_back(bundle: Path, test_set: Images) -> None:
-    images = test_set[0][:50]
+    images = test_set[0][: 5 if bundle.name in CONVOLUTIONAL else 50]
     rtl = Accelerator(bundle)
     weights = [m["index"] for m in rtl.description["memories"] if m["kind"] == "weights"]
     for index in weights:
@@ -110,5 +131,6 @@ def test_finn_with_the_weights_read_back(bundle: Path, test_set: Images) -> None
     for name in edges:
         np.testing.assert_array_equal(edges[name], expected[name], err_msg=name)
     exact = golden_edges(bundle, images)
-    assert np.any(exact["fc0"] != expected["fc0"]), "the errors changed nothing: no test at all"
+    first = rtl.description["memories"][weights[0]]["name"].removesuffix(".weights")
+    assert np.any(exact[first] != expected[first]), "the errors changed nothing: no test at all"
     np.testing.assert_array_equal(labels, expected["label"][:, 0])

@@ -51,9 +51,10 @@ class TB:
             end.clear_pause_generator()
             end.pause = False
             if rate:
-                end.set_pause_generator(self._pauses(rate))
+                end.set_pause_generator(self.pauses(rate))
 
-    def _pauses(self, rate: float) -> Iterator[bool]:
+    def pauses(self, rate: float) -> Iterator[bool]:
+        """An endless row of decisions, true in this part of the cycles."""
         rng = random.Random(self.rng.getrandbits(32))
         while True:
             yield rng.random() < rate
