@@ -7,8 +7,8 @@ fails by a time.
 import json
 import os
 import platform
-import subprocess
 import shutil
+import subprocess
 import sys
 import tempfile
 import time

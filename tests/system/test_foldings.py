@@ -27,9 +27,7 @@ IMAGES = {"cnv-cifar10": 10}
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "network", OTHERS if FULL else ["tfc-mnist"], indirect=True, ids=lambda name: str(name)
-)
+@pytest.mark.parametrize("network", OTHERS if FULL else ["tfc-mnist"], indirect=True, ids=str)
 def test_labels_of_three_foldings(
     bundle: Path,
     test_set: Images,
