@@ -28,6 +28,13 @@ def test_nothing_is_built_twice(bundle_folder: Path, tmp_path: Path) -> None:
     assert json.loads((bundle / "accel.json").read_text())["simulator"] == section
 
 
+def test_no_logic_is_simulated_until_it_settles(bundle_folder: Path) -> None:
+    """Logic in which Verilator sees a loop has triggers of its own, and is several times slower."""
+    model = [path.read_text() for path in (bundle_folder / "obj_fast").glob("*___024root*.cpp")]
+    assert any("___nba_sequent" in text for text in model)
+    assert not any("___act_sequent" in text or "___act_comb" in text for text in model)
+
+
 def test_a_failed_build_says_why_in_one_line(
     bundle_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
