@@ -187,15 +187,19 @@ class Folding:
         pixel_bits = window.channels * layer.in_bits
         words = window.channels // self.window_simd
         per_pixel = max(words, pixel_bits / before if before else 0)
-        fill = math.ceil(window.fill * per_pixel)
+        fill = math.ceil((window.fill - 1) * per_pixel) + 1  # the first pixel stands ready
         if self.parallel:
             slid, given = window.rows * window.columns * per_pixel, 1
         else:
             row = max(window.out_columns * window.pixels, window.stride_rows * window.columns)
             slid, given = fill + window.out_rows * row * words, window.pixels * words
         # The elements of the first window leave while it fills up.
-        slid += 1 - given
-        ahead = per_window if layer.mw == self.simd else 2 * per_window
+        slid += 2 - given
+        if layer.mw == self.simd:
+            ahead = per_window
+        else:  # one window worked on and one kept in the unit; one in the converter before it
+            ahead = (3 if self.parallel else 2) * per_window
+            ahead -= layer.mw // self.simd + 1 if self.parallel else 0
         waiting = max(0, fill + 1 - ahead)
         if self.parallel:
             turn = math.ceil(window.kernel_columns * per_pixel)

@@ -17,7 +17,7 @@ import re
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -109,25 +109,37 @@ class Timing:
 
 def search(timing: Timing) -> Found:
     """Find the least depths that add no cycle. Raises DeadlockError if the design stands still."""
-    frames = WARM_UP + 1 + MEASURED
-    words = [ENDLESS] * len(timing.buffers)
-    free = timing.labels(words, frames)
-    aim = free[-1] - free[WARM_UP]
-
-    def enough(trial: Sequence[int]) -> bool:
-        # A run that needs more than this has lost its rate, and is not worth its end.
-        limit = int(free[-1] + 2 * timing.bound + 1000)
-        times = timing.labels(trial, frames, limit)
-        return len(times) == frames and bool(times[-1] - times[WARM_UP] <= aim)
-
-    for number in range(len(words)):
-        words[number] = _least(lambda depth, n=number: enough([*words[:n], depth, *words[n + 1 :]]))
-    # The rate may be lost late; depths that hold it for long are what counts.
-    goal = timing.cycles([ENDLESS] * len(words), CHECKED)
-    while timing.cycles(words, CHECKED) > goal:
-        words = [depth + -(-depth // 8) for depth in words]
+    words = [LEAST] * len(timing.buffers)
+    endless = [ENDLESS] * len(words)
+    goal = timing.cycles(endless, CHECKED)
+    # Words may begin to lack late; then longer runs look on from what the shorter ones found. The
+    # longest sees as much as the check does.
+    warm_up = WARM_UP
+    words = _shrink(timing, words, warm_up)
+    while timing.cycles(words, CHECKED) > goal and warm_up < CHECKED:
+        warm_up = min(2 * warm_up, CHECKED)
+        words = _shrink(timing, words, warm_up)
     measured = timing.cycles(words, CHECKED)
     return Found(dict(zip(timing.buffers, words, strict=True)), measured, timing.bound)
+
+
+def _shrink(timing: Timing, least: Sequence[int], warm_up: int) -> list[int]:
+    """The fewest words of each buffer, at least these, that add no cycle to frames after some."""
+    frames = warm_up + 1 + MEASURED
+    words = [ENDLESS] * len(least)
+    free = timing.labels(words, frames)
+    aim = free[-1] - free[warm_up]
+    # A run that needs more than this has lost its rate, and is not worth its end.
+    limit = int(free[-1] + 2 * timing.bound + 1000)
+    for number, start in enumerate(least):
+
+        def enough(depth: int, number: int = number) -> bool:
+            trial = [*words[:number], depth, *words[number + 1 :]]
+            times = timing.labels(trial, frames, limit)
+            return len(times) == frames and bool(times[-1] - times[warm_up] <= aim)
+
+        words[number] = _least(enough, start)
+    return words
 
 
 def slower(timing: Timing, words: Mapping[str, int]) -> str | None:
@@ -139,12 +151,11 @@ def slower(timing: Timing, words: Mapping[str, int]) -> str | None:
     return f"{held:g} cycles per frame with the bundle's buffers, {free:g} with endless ones"
 
 
-def _least(enough: Any) -> int:
-    """The least depth that is enough; every larger one is."""
-    high = LEAST
+def _least(enough: Callable[[int], bool], start: int) -> int:
+    """The least depth, from `start` on, that is enough; every larger one is."""
+    low, high = start - 1, start
     while not enough(high):
-        high *= 2
-    low = max(LEAST - 1, high // 2)  # is too little
+        low, high = high, high + max(1, high // 2)
     while high - low > 1:
         middle = (low + high) // 2
         low, high = (low, middle) if enough(middle) else (middle, high)
