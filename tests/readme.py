@@ -1,20 +1,49 @@
-"""Writes the measured table of README.md from docs/results/mlp-mnist.json, a `host sweep` summary.
+"""Writes the tables of README.md: the networks of the zoo, and a measured sweep.
 
-`python -m tests.readme` puts the table between the two markers; the document test compares.
+The first is made from the zoo's recipes, the second from docs/results/mlp-mnist.json, a summary of
+`host sweep`. `python -m tests.readme` puts each between its markers; the document test compares.
 """
 
 import json
 from pathlib import Path
 from typing import Any
 
+from model.networks import network
+
 ROOT = Path(__file__).resolve().parents[1]
 README = ROOT / "README.md"
 SUMMARY = ROOT / "docs/results/mlp-mnist.json"
-BEGIN, END = "<!-- measured: begin -->\n", "<!-- measured: end -->"
+ZOO = ROOT / "model/zoo"
+DATASETS = {"mnist": "MNIST", "cifar10": "CIFAR-10"}
+MARKERS = "<!-- {}: begin -->\n", "<!-- {}: end -->"
 
 
-def table() -> str:
-    """The table as Markdown: one row a rate, weights and buffers side by side."""
+def networks() -> str:
+    """The networks of the zoo as Markdown, with what each reaches on its whole test set."""
+    lines = ["| network | layers | test set | accuracy |", "|---|---|---|---|"]
+    for path in sorted(ZOO.glob("*.json")):
+        recipe = json.loads(path.read_text())
+        spec = network(recipe["network"])
+        words = []
+        for layer in spec.layers:
+            if layer.op == "conv":
+                words.append(f"{layer.kernel}x{layer.kernel} conv {layer.result[2]}")
+            elif layer.op == "pool":
+                words.append("pool")
+            elif layer.op == "linear":
+                words.append(str(layer.result[2]))
+        first = "x".join(map(str, spec.shape))
+        epochs = recipe["recipe"]["epochs"]
+        lines.append(
+            f"| `{spec.name}` | {first}, {', '.join(words)} | {DATASETS[spec.dataset]}, "
+            f"{recipe['test_images']:,} images | {100 * recipe['test_accuracy']:.2f} % "
+            f"after {epochs} epochs |"
+        )
+    return "\n".join(lines) + "\n"
+
+
+def measured() -> str:
+    """The sweep as Markdown: one row a rate, weights and buffers side by side."""
     points: list[dict[str, Any]] = json.loads(SUMMARY.read_text())["points"]
     images, repeats = points[0]["images"], points[0]["repeats"]
     by_rate: dict[float, dict[str, dict[str, Any]]] = {}
@@ -40,11 +69,14 @@ def table() -> str:
     return "\n".join(lines) + "\n"
 
 
-def with_table(text: str) -> str:
-    """The text of README.md with the table in its place."""
-    before, rest = text.split(BEGIN)
-    return before + BEGIN + table() + END + rest.split(END)[1]
+def with_tables(text: str) -> str:
+    """The text of README.md with the tables in their places."""
+    for name, table in (("networks", networks()), ("measured", measured())):
+        begin, end = (marker.format(name) for marker in MARKERS)
+        before, rest = text.split(begin)
+        text = before + begin + table + end + rest.split(end)[1]
+    return text
 
 
 if __name__ == "__main__":
-    README.write_text(with_table(README.read_text()))
+    README.write_text(with_tables(README.read_text()))

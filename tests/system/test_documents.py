@@ -35,6 +35,6 @@ def test_the_guide_names_what_the_driver_has() -> None:
     assert load(ROOT / "build/tfc-mnist").memory("fc0.weights").is_weights
 
 
-def test_the_measured_table_is_that_of_the_results() -> None:
+def test_the_tables_are_those_of_the_zoo_and_the_results() -> None:
     text = readme.README.read_text()
-    assert readme.with_table(text) == text, "run python -m tests.readme"
+    assert readme.with_tables(text) == text, "run python -m tests.readme"
