@@ -124,7 +124,10 @@ def test_evaluator_is_the_rtl(
         assert_same(trial(evaluator, emulator, part, case), expected, case)
 
 
-@pytest.mark.parametrize("network", NETWORKS)
+@pytest.mark.parametrize(
+    "network",
+    [*NETWORKS, *(pytest.param(name, marks=SLOW) for name in ("lfc-mnist", "lenet-mnist"))],
+)
 def test_labels_of_brevitas(network: str, images: np.ndarray) -> None:
     """Every one of the 10,000 labels: the thresholds are such that no rounding can decide."""
     model = load_trained(network)

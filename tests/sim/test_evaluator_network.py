@@ -7,6 +7,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from model.networks import build, network, predict
 from sim.evaluator import (
     Conv,
     Evaluator,
@@ -19,6 +20,7 @@ from sim.evaluator import (
     cnv,
     fold_batch_norm,
 )
+from sim.evaluator.network import of_model
 from sim.random_stream import draw_range, errs
 
 Taps = dict[str, np.ndarray]
@@ -191,6 +193,27 @@ def test_cnv() -> None:
         np.testing.assert_array_equal(taps[f"{name}.buffer"], taps[name] ^ hit)
     for number in range(6):
         assert 0.2 < taps[f"conv{number}"].mean() < 0.8
+
+
+@pytest.mark.parametrize("name", ["lenet-mnist", "cnv-cifar10", "tfc-mnist"])
+def test_networks_of_brevitas(name: str) -> None:
+    """Untrained, with batch norms that give maps of both bits."""
+    torch.manual_seed(3)
+    model = build(network(name)).eval()
+    with torch.no_grad():
+        for layer, norm in zip(model.spec.weighted, model.batch_norms(), strict=False):
+            norm.bias.normal_()
+            norm.running_var.fill_(layer.fan_in * (20_000 if layer.pixels else 1))
+    model.centre_thresholds()
+    generator = np.random.default_rng(1)
+    images = generator.integers(0, 256, (24, model.spec.pixels), dtype=np.uint8)
+    labels, taps = loaded(of_model(model)).run(images)
+    np.testing.assert_array_equal(labels, predict(model, images))
+    pooled = {layer.name for layer in model.spec.layers if layer.op == "pool"}
+    hidden = {layer.name for layer in model.spec.weighted if layer.sign}
+    stored = {name.removesuffix(".buffer") for name in taps if name.endswith(".buffer")}
+    assert stored == hidden - {name.replace("pool", "conv") for name in pooled} | pooled
+    assert all(0.05 < taps[name].mean() < 0.95 for name in hidden)
 
 
 def test_batch_norm_of_either_sign() -> None:
