@@ -17,6 +17,7 @@ import hls.ops  # noqa: F401  # sets FINN up
 import numpy as np
 import numpy.typing as npt
 from finn.core.onnx_exec import execute_onnx
+from qonnx.core.datatype import DataType
 from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.custom_op.registry import getCustomOp
 
@@ -65,6 +66,8 @@ def golden_edges(
         layer = layers[number]
         matrix = unpack_weights(segments, layer["mw"], layer["mh"], layer["pe"], layer["simd"])
         edge = accel["memories"][layer["weights"]]["edge"]
+        if model.get_tensor_datatype(edge) == DataType["BIPOLAR"]:
+            matrix = 2.0 * matrix - 1.0  # of a layer on pixels; the others count agreeing bits
         model.set_initializer(edge, matrix.astype(np.float32))
     edges = {tap["name"]: tap["edge"] for tap in accel["taps"]}
     return execute(model, edges, images)

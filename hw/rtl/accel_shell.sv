@@ -20,7 +20,7 @@ module accel_shell
   parameter logic [NumMems-1:0][31:0] Width = {NumMems{32'd1}},
   parameter logic [NumMems-1:0][31:0] Depth = {NumMems{32'd2}},
   parameter logic [NumWeights-1:0][31:0] Base   = '0,
-  parameter logic [NumWeights-1:0][31:0] Stride = {NumWeights{32'd4}}
+  parameter logic [NumWeights-1:0][31:0] Stride = {(NumWeights > 0 ? NumWeights : 1){32'd4}}
 ) (
   input  logic                 aclk,
   input  logic                 aresetn,
