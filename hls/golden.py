@@ -66,9 +66,10 @@ def golden_edges(
         layer = layers[number]
         matrix = unpack_weights(segments, layer["mw"], layer["mh"], layer["pe"], layer["simd"])
         edge = accel["memories"][layer["weights"]]["edge"]
+        values = matrix.astype(np.float32)
         if model.get_tensor_datatype(edge) == DataType["BIPOLAR"]:
-            matrix = 2.0 * matrix - 1.0  # of a layer on pixels; the others count agreeing bits
-        model.set_initializer(edge, matrix.astype(np.float32))
+            values = 2 * values - 1  # of a layer on pixels; the others count agreeing bits
+        model.set_initializer(edge, values)
     edges = {tap["name"]: tap["edge"] for tap in accel["taps"]}
     return execute(model, edges, images)
 
