@@ -17,7 +17,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
-from typing import Any, Literal, cast
+from typing import Any, Literal, Protocol, cast
 
 import numpy as np
 import torch
@@ -225,6 +225,16 @@ def _sign() -> QuantIdentity:
     return QuantIdentity(act_quant=SignedBinaryActPerTensorConst)
 
 
+class Memories(Protocol):
+    """What weights and hidden maps are read back from while a network is trained."""
+
+    def weights(self, name: str, written: Tensor) -> Tensor:
+        """Return what is read of the +1 and -1 of a layer's weights, of the same shape."""
+
+    def hidden_map(self, name: str, written: Tensor) -> Tensor:
+        """Return what is read of the +1 and -1 that a layer or pool gives, the batch first."""
+
+
 class BinaryNetwork(nn.Module):
     """What the Brevitas networks of both kinds of spec have in common.
 
@@ -248,16 +258,17 @@ class BinaryNetwork(nn.Module):
         """Return the batch norms of the hidden layers, first layer first."""
         return list(self.norms)
 
-    def training_logits(self, pixels: Tensor, bfloat16: bool) -> Tensor:
+    def training_logits(
+        self, pixels: Tensor, bfloat16: bool, memories: Memories | None = None
+    ) -> Tensor:
         """Return the logits (n, classes) of a batch in train mode.
 
         Args:
-            pixels: float, shape (n, pixels).
+            pixels: float, shape as ``forward`` takes it.
             bfloat16: whether matrix products are computed in bfloat16.
+            memories: what weights and hidden maps pass through; None is memory without errors.
         """
-        with torch.autocast("cpu", torch.bfloat16, enabled=bfloat16):
-            logits: Tensor = self(pixels)
-        return logits.float()
+        raise NotImplementedError
 
     @torch.no_grad()
     def constrain(self) -> None:
@@ -368,6 +379,23 @@ class BinaryMLP(BinaryNetwork):
         logits: Tensor = self.linears[-1](x) * self.spec.logit_scale
         return logits
 
+    def training_logits(
+        self, pixels: Tensor, bfloat16: bool, memories: Memories | None = None
+    ) -> Tensor:
+        """Return the logits (n, classes) of a batch in train mode; see ``BinaryNetwork``."""
+        with torch.autocast(pixels.device.type, torch.bfloat16, enabled=bfloat16):
+            if memories is None:
+                logits: Tensor = self(pixels)
+                return logits.float()
+            x = self.binarize(pixels - self.input_offset)
+            for number, layer in enumerate(self.spec.weighted):
+                weight = self.matrices()[number].quant_weight().value
+                x = functional.linear(x, memories.weights(layer.name, weight))
+                if layer.sign:
+                    x = self.signs[number](self.norms[number](x))
+                    x = memories.hidden_map(layer.name, x)
+        return x.float() * self.spec.logit_scale
+
 
 class _BinaryWeights(torch.autograd.Function):
     """+1 and -1 of latent weights, with their gradient as it is (they stay within [-1, 1])."""
@@ -448,7 +476,9 @@ class BinaryConvNet(BinaryNetwork):
             number += 1
         return x * self.spec.logit_scale
 
-    def training_logits(self, pixels: Tensor, bfloat16: bool) -> Tensor:
+    def training_logits(
+        self, pixels: Tensor, bfloat16: bool, memories: Memories | None = None
+    ) -> Tensor:
         """Return the logits of a batch in train mode; the same function, made for speed.
 
         A pool comes before the batch norm: with positive gains the largest bit is the bit of the
@@ -457,6 +487,7 @@ class BinaryConvNet(BinaryNetwork):
         Args:
             pixels: float or uint8, shape (n, channels, rows, columns), channels last in memory.
             bfloat16: whether maps and matrix products are in bfloat16.
+            memories: what weights and hidden maps pass through; None is memory without errors.
         """
         dtype = torch.bfloat16 if bfloat16 else torch.float32
         x, number = pixels.to(dtype), 0
@@ -465,12 +496,16 @@ class BinaryConvNet(BinaryNetwork):
             if layer.op == "pool":
                 continue
             weight = _BinaryWeights.apply(self.matrices()[number].weight, dtype)
+            if memories is not None:
+                weight = memories.weights(layer.name, weight)
             if layer.op == "conv":
                 x = functional.conv2d(x, weight)
             else:
                 x = functional.linear(torch.flatten(x, 1), weight)
+            stored = layer
             if i + 1 < len(layers) and layers[i + 1].op == "pool":
-                x = functional.max_pool2d(x, layers[i + 1].kernel)
+                stored = layers[i + 1]
+                x = functional.max_pool2d(x, stored.kernel)
             if layer.sign:
                 norm = cast(Any, self.norms[number])
                 x = functional.batch_norm(
@@ -484,6 +519,8 @@ class BinaryConvNet(BinaryNetwork):
                     norm.eps,
                 )
                 x = _Sign.apply(x)
+                if memories is not None:
+                    x = memories.hidden_map(stored.name, x)
             number += 1
         return x.float() * self.spec.logit_scale
 
@@ -560,10 +597,11 @@ def predict(model: BinaryNetwork, images: NDArray[np.uint8]) -> NDArray[np.int64
             f"images are {images.dtype} of shape {images.shape}, "
             f"expected uint8 of shape (n, {pixels})"
         )
+    device = next(model.parameters()).device
     labels = np.empty(len(images), np.int64)
     for start in range(0, len(images), EVALUATION_BATCH):
         part = slice(start, start + EVALUATION_BATCH)
-        logits = model(to_input(model.spec, images[part]))
+        logits = model(to_input(model.spec, images[part]).to(device))
         # numpy's argmax takes the first of equals; torch leaves that open.
-        labels[part] = logits.numpy().argmax(axis=1)
+        labels[part] = logits.cpu().numpy().argmax(axis=1)
     return labels
