@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
+import tomllib
 from pynq.buffer import PynqBuffer
 from pynq.metadata.runtime_metadata_parser import RuntimeMetadataParser
 from pynq.pl_server.device import Device
@@ -30,6 +31,7 @@ from pynqmetadata.frontends import Metadata
 
 from sim.library import ACCESS_LIMIT, Library
 
+BOARD = Path(__file__).resolve().parents[1] / "hw" / "pynq-z2" / "board.toml"
 HANDOVER = "accel.hwh"
 STALL_LIMIT = 1_000_000  # cycles without a single word moved, while a transfer is waited for
 WHILE_ELSEWHERE = 1_000  # cycles that a transfer goes on for while another register is accessed
@@ -40,6 +42,8 @@ PAGE = 4096
 
 SLCR_BASE = 0xF800_0000
 SLCR_SIZE = 0x200
+
+NOTHING = np.zeros(0, dtype=np.uint32)  # words of a stream on which nothing moves
 
 
 class Slave(Protocol):
@@ -248,7 +252,7 @@ class Channel:
         self.status = self.HALTED
         self.address = 0
         self.length = 0
-        self.words = np.zeros(0, dtype=np.uint32)  # of the transfer under way
+        self.words = NOTHING  # of the transfer under way
         self.moved = 0  # of these words
         self.busy = False
 
@@ -339,21 +343,24 @@ class Dma:
         """As of Slave."""
         for i, value in enumerate(values):
             channel, register = self._channel(offset + stride * i)
+            was_sending = self.mm2s.busy
             if register == Channel.CONTROL and value & Channel.RESET:
                 self.mm2s.reset()  # the reset of either channel resets the whole DMA
                 self.s2mm.reset()
             else:
                 channel.write(register, int(value))
+            if was_sending and not self.mm2s.busy:
+                # The word that the accelerator has not taken goes with its transfer.
+                self._library.transfer(NOTHING, NOTHING, 0)
 
     def advance(self, cycles: int) -> bool:
         """Lets the transfers under way go on for so many cycles; returns whether a word moved."""
         mm2s, s2mm = self.mm2s, self.s2mm
         if not mm2s.busy and not s2mm.busy:
             return False
-        nothing = np.zeros(0, dtype=np.uint32)
         progress = self._library.transfer(
-            mm2s.rest if mm2s.busy else nothing,
-            s2mm.rest if s2mm.busy else nothing,
+            mm2s.rest if mm2s.busy else NOTHING,
+            s2mm.rest if s2mm.busy else NOTHING,
             cycles,
             until_tlast=True,
         )
@@ -414,7 +421,10 @@ class AcceleratorSlave:
 
 
 class VirtualBoard(Device):
-    """The pynq device. `accelerator.access_limit` and `dma.stall_limit` are in clock cycles."""
+    """The pynq device. `accelerator.access_limit` and `dma.stall_limit` are in clock cycles.
+
+    `board` is what a PYNQ image of the board calls it, as Pynq-Z2.
+    """
 
     _probe_priority_ = 10  # before the real board's 50
 
@@ -429,7 +439,8 @@ class VirtualBoard(Device):
         super().__init__("spinflow_virtual_board")
         self.name = "Spinflow's virtual PYNQ-Z2"
         self.arch = "armv7l"
-        self.capabilities = {"MEMORY_MAPPED": True}
+        self.board = _board_name()
+        self.capabilities = {"MEMORY_MAPPED": True, "BUS_ERRORS": True}
         self.library: Library | None = None
         self._memory = DmaMemory()
         self._clocks = clock_registers()
@@ -502,6 +513,11 @@ class VirtualBoard(Device):
             for name, slave in ("accel", self.accelerator), ("dma", self.dma):
                 slaves.append((address_map[name]["base"], address_map[name]["range"], slave))
         return slaves
+
+
+def _board_name() -> str:
+    name: str = tomllib.loads(BOARD.read_text(encoding="utf-8"))["board"]["name"]
+    return name
 
 
 def _bytes_at(pointer: int, size: int) -> np.ndarray:

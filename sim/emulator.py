@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from host.words import bits_of, words_of
 from sim.bundle import check_files, read_description
 from sim.memories import Cells, MemoryOperations, check_images
 from sim.random_stream import draw_range, errs
@@ -101,11 +102,11 @@ class Emulator(MemoryOperations[Memory]):
         shape. Bits beyond the word's width are ignored.
         """
         cells = self._weight_memory(memory, segments)
-        cells.write(unpack_words(segments, cells.width))
+        cells.write(bits_of(segments, cells.width))
 
     def read_weights(self, memory: int) -> np.ndarray:
         """What a weight memory holds: uint32 (depth, segments)."""
-        return pack_words(self._weight_memory(memory).bits)
+        return words_of(self._weight_memory(memory).bits)
 
     def run(self, images: np.ndarray, taps: bool = True) -> tuple[np.ndarray, Taps]:
         """Runs images (n, pixels), uint8, maps flat in the order (row, column, channel).
@@ -237,18 +238,3 @@ def last_written(before: np.ndarray, target: np.ndarray, written: np.ndarray) ->
 def signs(bits: np.ndarray) -> np.ndarray:
     """Bits as the numbers that they stand for, float32: 1 is +1, 0 is -1."""
     return bits.astype(np.float32) * 2 - 1
-
-
-def unpack_words(segments: np.ndarray, width: int) -> np.ndarray:
-    """The bits (words, width), uint8, of words in 32-bit segments (words, segments)."""
-    little = np.ascontiguousarray(segments, dtype="<u4").view(np.uint8)
-    return np.unpackbits(little, axis=1, bitorder="little")[:, :width]
-
-
-def pack_words(bits: np.ndarray) -> np.ndarray:
-    """Words in 32-bit segments (words, segments), uint32, of bits (words, width)."""
-    words, width = bits.shape
-    padded = np.zeros((words, -(-width // 32) * 32), dtype=np.uint8)
-    padded[:, :width] = bits
-    packed = np.packbits(padded, axis=1, bitorder="little").view("<u4")
-    return packed.astype(np.uint32)

@@ -336,8 +336,6 @@ def test_refused_accesses_are_tried_only_where_the_bus_reports_them(
 ) -> None:
     from sim.board import AcceleratorSlave
 
-    Accelerator(bundle).close()
-    monkeypatch.setitem(board().capabilities, "BUS_ERRORS", True)
     results = check(bundle)
     assert not failed(results)
     assert results["refused bus accesses"].detail.startswith("10 accesses answered with an error")

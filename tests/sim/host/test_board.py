@@ -196,6 +196,32 @@ def test_a_reset_in_the_middle(board: Board, golden: Golden) -> None:
     )
 
 
+@pytest.mark.parametrize("command", ["reset", "stop"])
+def test_a_word_that_nobody_takes_goes_with_its_transfer(
+    board: Board, golden: Golden, command: str
+) -> None:
+    board.load_weights()
+    board.device.dma.stall_limit = 20_000
+    board.dma.sendchannel.transfer(pynq.allocate((200, 784), np.uint8))  # nobody takes the labels
+    with pytest.raises(TimeoutError, match="MM2S never completes"):
+        board.dma.sendchannel.wait()
+    if command == "reset":
+        board.dma.mmio.write(MM2S, 0x4)
+    else:
+        board.dma.sendchannel.stop()
+    board.accel.write(board.offset("CONTROL"), 1)
+    fields = board.registers["STATUS"]["fields"]
+    idle, busy = 1 << fields["idle"]["lsb"], 1 << fields["busy"]["lsb"]
+    while board.accel.read(board.offset("STATUS")) & busy:
+        pass
+    assert board.accel.read(board.offset("STATUS")) & idle
+    board.dma.sendchannel.start()
+    board.dma.recvchannel.start()
+    np.testing.assert_array_equal(
+        board.classify(golden["images"][:5]), golden["labels"].reshape(-1)[:5]
+    )
+
+
 def test_a_stopped_channel_begins_nothing(board: Board) -> None:
     board.dma.sendchannel.stop()
     with pytest.raises(RuntimeError, match="not started"):
