@@ -16,6 +16,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from tests.bench import NETWORKS
+
 ROOT = Path(__file__).resolve().parents[1]
 OUT = ROOT / "out/acceptance.json"
 BUILD = ROOT / ".venv/build/bin/python"
@@ -76,6 +78,20 @@ def bench() -> Figures:
     _command([str(BUILD), "-m", "tests.bench"])
     result: Figures = json.loads((ROOT / "out/bench/bench.json").read_text())
     return result
+
+
+def self_test() -> Figures:
+    """The on-board check, in full, on the virtual board; its figures are the checks that passed."""
+    passed = {}
+    with tempfile.TemporaryDirectory() as scratch:
+        for network in NETWORKS:
+            out = Path(scratch) / f"{network}.json"
+            _command(
+                [str(HOST), "-m", "host", "selftest", f"build/{network}", "--full"]
+                + ["--json", str(out)]
+            )
+            passed[network] = len(json.loads(out.read_text())["checks"])
+    return {"checks": passed}
 
 
 def fresh_clone() -> Figures:
@@ -149,6 +165,17 @@ LINES = [
         "the driver on the virtual board, with every bad input",
         pytest(HOST, "tests/host", "tests/sim/host"),
     ),
+    Line(
+        "foldings",
+        "three foldings of each network give the same labels",
+        pytest(BUILD, "tests/system/test_foldings.py"),
+    ),
+    Line(
+        "board",
+        "the PYNQ-Z2 shell under tclsh, deployment, synthesis reports and their page",
+        pytest(BUILD, "tests/board", "tests/synth", processes=2),
+    ),
+    Line("self-test", "the full self-test of every bundle on the virtual board", self_test),
     Line("6b", "mutated RTL fails its bench, every variant", mutants),
     Line(
         "physics",
