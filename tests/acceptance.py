@@ -86,10 +86,8 @@ def self_test() -> Figures:
     with tempfile.TemporaryDirectory() as scratch:
         for network in NETWORKS:
             out = Path(scratch) / f"{network}.json"
-            _command(
-                [str(HOST), "-m", "host", "selftest", f"build/{network}", "--full"]
-                + ["--json", str(out)]
-            )
+            options = ["--full", "--json", str(out)]
+            _command([str(HOST), "-m", "host", "selftest", f"build/{network}", *options])
             passed[network] = len(json.loads(out.read_text())["checks"])
     return {"checks": passed}
 
