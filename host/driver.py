@@ -34,6 +34,7 @@ import numpy.typing as npt
 from host import rates
 from host.bundle import MAP_VERSION, Bundle, Memory, Words, check_words
 from host.errors import DeviceError, InputError, RateError
+from host.on_board import PYNQ_VERSIONS, knows_pynq
 
 MODES = ("off", "flip", "switch")
 """Error modes; the place of each is its code in the MODE register."""
@@ -41,10 +42,6 @@ MODES = ("off", "flip", "switch")
 FRAMES_A_TRANSFER = 1000
 """Images that one DMA transfer carries at most, unless its length register allows fewer."""
 
-PYNQ_VERSIONS = "3.0.1 and 3.1"
-"""The versions of pynq that this driver stands on, in words."""
-
-_PYNQ_VERSION = re.compile(r"3\.(0\.1|1(\.[0-9]+)?)\b")
 _BACKGROUND = re.compile(r"(zeros|ones|previous|random:[0-9]{1,10})\Z")
 _ZYNQ_FPGA_MANAGER = Path("/sys/class/fpga_manager/fpga0")
 _BOARD_NAME = Path("/proc/device-tree/chosen/pynq_board")  # of every PYNQ image
@@ -209,7 +206,7 @@ def _import_device() -> None:
 
 def check_pynq(version: str) -> None:
     """Raise DeviceError unless this version of pynq is one that the driver stands on."""
-    if not _PYNQ_VERSION.match(version):
+    if not knows_pynq(version):
         raise DeviceError(
             f"pynq {version} is installed here: this driver works with {PYNQ_VERSIONS}"
         )

@@ -6,8 +6,8 @@ All goes to `spinflow/` in the user's home on the board:
     build/<network>/        the bundle's folder for the board: accel.bit, accel.hwh, weights, golden
     build/<network>/data/   the test images, where the driver finds them
 
-Then on_board.py checks the board's Python and pynq and installs what is missing. `--dry-run` prints
-the commands and runs none.
+First of all host/on_board.py checks the board's Python and pynq and installs what is missing.
+`--dry-run` prints the commands and runs none.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ import sys
 from pathlib import Path
 
 import common
-from common import FOLDER, REPO, BoardError
+from common import REPO, BoardError
 from install import BOARD, read_board_bundle
 
 FOLDER_THERE = "spinflow"
@@ -73,7 +73,7 @@ def commands(login: str, bundle: Path, data_dir: Path | None) -> list[list[str]]
     rsync = ["rsync", "-rtz", "--delete", "--exclude", "__pycache__"]
     return [
         ["ssh", login, f"mkdir -p {there}/data"],
-        ["rsync", "-tz", str(FOLDER / "on_board.py"), f"{login}:{script}"],
+        ["rsync", "-tz", str(REPO / "host" / "on_board.py"), f"{login}:{script}"],
         ["ssh", "-t", login, as_root(ready)],
         [
             *[*rsync, "--relative", "--delay-updates"],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import shlex
 import shutil
@@ -12,10 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import deploy
-import on_board
 import pytest
 from common import BoardError
 
+from hls.common import REPO
+from host import on_board
 from tests.board.conftest import BOARD, BUNDLES, change, copy_bundle
 from tests.board.test_bitstream import HOST_PYTHON, make, program
 
@@ -279,7 +281,7 @@ def package(folder: Path, name: str, version: str) -> None:
     (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n")
 
 
-@pytest.mark.parametrize("version", ["2.7.0", "3.2.0", "4.0.0", "4.0.1"])
+@pytest.mark.parametrize("version", ["2.7.0", "3.0.0", "3.2.0", "4.0.1"])
 def test_another_pynq_is_refused(
     version: str, made: Path, board: PlayedBoard, tmp_path: Path
 ) -> None:
@@ -305,7 +307,7 @@ def ready(python: Path = HOST_PYTHON, **variables: str) -> subprocess.CompletedP
     """Run on_board.py."""
     environment: dict[str, Any] = {**os.environ, **variables}
     return subprocess.run(
-        [python, BOARD / "on_board.py", "--board", "Pynq-Z2"],
+        [python, REPO / "host" / "on_board.py", "--board", "Pynq-Z2"],
         env=environment,
         capture_output=True,
         text=True,
@@ -336,7 +338,7 @@ def test_missing_packages_are_installed_and_numpy_stays(
         return subprocess.CompletedProcess(command, len(commands) - 1)
 
     monkeypatch.setattr(on_board, "NEEDED", ("json", "not_there_a", "not_there_b"))
-    monkeypatch.setattr(on_board.metadata, "version", lambda name: {"numpy": "1.21.5"}[name])
+    monkeypatch.setattr(on_board, "version", lambda name: {"numpy": "1.21.5"}[name])
     monkeypatch.setattr(on_board.subprocess, "run", run)
     assert on_board.install() == ["not_there_a", "not_there_b"]
     assert commands[0][1:4] == ["-m", "pip", "install"]
@@ -345,7 +347,21 @@ def test_missing_packages_are_installed_and_numpy_stays(
         on_board.install()
 
 
-def test_old_python_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(on_board, "OLDEST_PYTHON", (99, 0))
-    with pytest.raises(on_board.BoardError, match="is too old"):
-        on_board.check("Pynq-Z2")
+def test_a_python_that_lacks_what_newer_ones_have_is_told() -> None:
+    script = (
+        "import runpy, sys; sys.modules['importlib.metadata'] = None; sys.version_info = 3, 6, 9; "
+        "del sys.argv[0]; runpy.run_path(sys.argv[0], run_name='__main__')"
+    )
+    path = REPO / "host" / "on_board.py"
+    ast.parse(path.read_text(), feature_version=(3, 6))
+    done = subprocess.run(
+        [HOST_PYTHON, "-c", script, path, "--board", "Pynq-Z2"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert done.stderr == (
+        "spinflow: Python 3.6 is too old, 3.10 or newer is needed: use a PYNQ image of version "
+        "3.0.1 or 3.1\n"
+    )

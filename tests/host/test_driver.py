@@ -278,7 +278,7 @@ def test_another_pynq_is_refused_with_those_that_work(
     import pynq
 
     monkeypatch.setattr(pynq, "__version__", version)
-    with pytest.raises(DeviceError, match=rf"pynq {version} is .* works with 3\.0\.1 and 3\.1$"):
+    with pytest.raises(DeviceError, match=rf"pynq {version} is .* works with 3\.0\.1 or 3\.1$"):
         Accelerator(bundle)
 
 
@@ -301,7 +301,7 @@ def test_a_bundle_for_another_board_is_refused(
 
 def test_the_virtual_board_says_what_board_it_is(changed_bundle: Callable[..., Path]) -> None:
     other = load(changed_bundle(lambda described: described.update(board="ZCU104")))
-    with pytest.raises(DeviceError, match=r"bundle is made for .*ZCU104 \(.*, this is Pynq-Z2: load"):
+    with pytest.raises(DeviceError, match=r"made for .*ZCU104 \(.*, this is Pynq-Z2: load"):
         Accelerator(other)
 
 

@@ -1,18 +1,19 @@
 """Readies a board's Python for Spinflow; run there as root, in pynq's environment, by deploy.py.
 
 Checks Python, pynq and the kind of board, and installs what is missing of NEEDED with pip. What
-pynq brought is never replaced. Any Python 3 must be able to read this file.
+pynq brought is never replaced. It comes to the board before the rest of this package: it must work
+alone, and every Python since 3.6 must be able to read it.
 """
 
 import argparse
 import importlib.util
 import os
+import re
 import subprocess
 import sys
-from importlib import metadata
 
 OLDEST_PYTHON = (3, 10)
-PYNQ = ("3.0", "3.1")
+PYNQ_VERSIONS = "3.0.1 or 3.1"
 NEEDED = ("scipy", "tqdm", "matplotlib")
 
 
@@ -20,9 +21,9 @@ class BoardError(Exception):
     """Something about this board that the user can act on; the message is one line."""
 
 
-def release(version):
-    """Return the first two numbers of a version, as 3.0 of 3.0.1."""
-    return ".".join(version.split(".")[:2])
+def knows_pynq(version):
+    """Return whether a version of pynq is one of PYNQ_VERSIONS, which the driver stands on."""
+    return re.match(r"3\.(0\.1|1(\.[0-9]+)?)\b", version) is not None
 
 
 def check(board):
@@ -30,21 +31,19 @@ def check(board):
     if sys.version_info[:2] < OLDEST_PYTHON:
         raise BoardError(
             f"Python {python()} is too old, 3.10 or newer is needed: use a PYNQ image of version "
-            "3.0.1 or 3.1"
+            + PYNQ_VERSIONS
         )
     found = os.environ.get("BOARD", board)
     if found.lower() != board.lower():
         raise BoardError(f"this is a {found}, the bundle is for a {board}")
-    try:
-        pynq = metadata.version("pynq")
-    except metadata.PackageNotFoundError:
+    pynq = version("pynq")
+    if pynq is None:
         raise BoardError(
             f"{sys.executable} has no pynq: run this in pynq's environment, on a PYNQ image"
-        ) from None
-    if release(pynq) not in PYNQ:
+        )
+    if not knows_pynq(pynq):
         raise BoardError(
-            f"pynq {pynq} is not known to the driver: use a PYNQ image with pynq "
-            + " or ".join(PYNQ)
+            f"pynq {pynq} is not known to the driver: use a PYNQ image with pynq {PYNQ_VERSIONS}"
         )
 
 
@@ -53,13 +52,23 @@ def python():
     return ".".join(map(str, sys.version_info[:2]))
 
 
+def version(package):
+    """Return the version of an installed package, None if it is not installed."""
+    from importlib import metadata  # Pythons that are too old do not have it
+
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
+
+
 def install():
     """Install what is missing; return its names."""
     missing = [name for name in NEEDED if importlib.util.find_spec(name) is None]
     if not missing:
         return missing
     # The numpy that pynq was built with stays. A board is no place to compile scipy.
-    numpy = "numpy==" + metadata.version("numpy")
+    numpy = f"numpy=={version('numpy')}"
     command = [sys.executable, "-m", "pip", "install", "--quiet", "--only-binary", ":all:"]
     if subprocess.run([*command, numpy, *missing], check=False).returncode:
         packages = " ".join("python3-" + name for name in missing)
@@ -81,7 +90,7 @@ def main():
         print(f"spinflow: {error}", file=sys.stderr)
         return 1
     print(
-        f"board: Python {python()}, pynq {metadata.version('pynq')}, "
+        f"board: Python {python()}, pynq {version('pynq')}, "
         f"installed: {', '.join(installed) or 'nothing'}"
     )
     return 0
