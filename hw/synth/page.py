@@ -29,8 +29,8 @@ reports over into this page.
 **These are yosys's figures, not Vivado's**, for {part} before placement, by {tool}.
 
 - *LUT* counts cells: LUT1 to LUT6, inverters, LUT RAM (a RAM64M is four) and shift registers.
-  Vivado puts two small LUTs into one where their inputs allow it; yosys's own estimate with sharing
-  stands beside. *RAMB36* counts an 18-kbit block as a half.
+  Vivado puts two small LUTs into one where their inputs allow it; *shared* is yosys's own estimate
+  with that. *RAMB36* counts an 18-kbit block as a half.
 - The design is flattened, then optimised. Registers, carry chains and memories are counted to the
   block that they come from; a LUT goes to the block of most of its neighbours. The blocks add up to
   the total exactly, the border between two of them is a matter of judgement.
@@ -47,23 +47,27 @@ reports over into this page.
 """
 PUBLISHED_NOTE = """\
 
-The last two rows are as published, without fault injection.
+The last two rows are as published: Vivado's LUTs after placement, where two small ones share a LUT,
+without fault injection.
 
 """
 
 
 def page(reports: Sequence[dict[str, Any]]) -> str:
-    """The page as Markdown: one table for all networks, then one section each."""
+    """The page as Markdown: one table for all designs, then one section each."""
     tools = sorted({report["tool"] for report in reports})
     parts = sorted({report["part"] for report in reports})
     text = ABOUT.format(tool=" and ".join(tools), part=" and ".join(parts))
     text += tables.comparison(reports) + PUBLISHED_NOTE
-    return text + "\n".join(f"## {report['network']}\n\n{tables.one(report)}" for report in reports)
+    return text + "\n".join(
+        f"## {tables.title(report)}\n\n{tables.one(report)}" for report in reports
+    )
 
 
 def reports() -> list[dict[str, Any]]:
-    """The reports that the page is made of, by name."""
-    return [json.loads(path.read_text()) for path in sorted(REPORTS.glob("*.json"))]
+    """The reports that the page is made of, by network, the fastest first."""
+    found = [json.loads(path.read_text()) for path in REPORTS.glob("*.json")]
+    return sorted(found, key=lambda it: (it["network"], it["work"]["cycles_per_frame"]))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -72,7 +76,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for given in sys.argv[1:] if arguments is None else arguments:
             report = json.loads(Path(given).read_text())
             REPORTS.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(given, REPORTS / f"{report['network']}.json")
+            cycles = report["work"]["cycles_per_frame"]
+            shutil.copyfile(given, REPORTS / f"{report['network']}-{cycles}.json")
         made = reports()
         if not made:
             raise FileNotFoundError(f"there is no report in {REPORTS}: run make synth")

@@ -25,8 +25,13 @@ def rows(head: Sequence[str], body: Sequence[Sequence[str]]) -> str:
     return "\n".join([line(head), f"|{rule}|", *map(line, body)])
 
 
+def title(report: dict[str, Any]) -> str:
+    """What tells a design from another of the same network."""
+    return f"{report['network']}, {report['work']['cycles_per_frame']:,} cycles a frame"
+
+
 def one(report: dict[str, Any]) -> str:
-    """The tables of one network as Markdown."""
+    """The tables of one design as Markdown."""
     fit, wrappers, total = report["fit"], report["wrappers"], report["total"]
     share = {name: 100 * total[name] / fit[name]["available"] for name in total}
     sums = [
@@ -84,8 +89,8 @@ def _indented(block: dict[str, Any]) -> str:
 
 
 def comparison(reports: Sequence[dict[str, Any]]) -> str:
-    """One row a network, and the published ones, as Markdown."""
-    head = ["design", *RESOURCES[:1], "RAMB36", "cycles a frame", "frames/s", "G XNOR/s"]
+    """One row a design, and the published ones, as Markdown."""
+    head = ["design", "LUT", "shared", "RAMB36", "cycles a frame", "frames/s", "G XNOR/s"]
     head += ["M XNOR/s a LUT", "wrappers, % of LUTs"]
     body = []
     for report in reports:
@@ -94,6 +99,7 @@ def comparison(reports: Sequence[dict[str, Any]]) -> str:
             [
                 report["network"],
                 f"{report['total']['LUT']:,}",
+                f"{report['cells']['LC_estimate']:,}",
                 f"{report['total']['RAMB36']:g}",
                 *_rates(work["cycles_per_frame"], work),
                 f"{report['wrappers']['percent_of_design']['LUT']:.1f}",
@@ -103,7 +109,7 @@ def comparison(reports: Sequence[dict[str, Any]]) -> str:
         cycles = facts["cycles_per_frame"]
         made = rates(facts["macs"], cycles, PUBLISHED_CLOCK_MHZ, facts["LUT"])
         body.append(
-            [name, f"{facts['LUT']:,}", str(facts["RAMB36"]), *_rates(cycles, made), "none"]
+            [name, "", f"{facts['LUT']:,}", str(facts["RAMB36"]), *_rates(cycles, made), "none"]
         )
     return rows(head, body) + "\n"
 

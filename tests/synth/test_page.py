@@ -44,19 +44,20 @@ REPORT: dict[str, Any] = {
 
 def test_a_report_becomes_a_section_and_a_row() -> None:
     made = page.page([REPORT])
-    assert "## some-net\n" in made
+    assert "## some-net, 256 cycles a frame\n" in made
     assert "1 LUT2, 2 CARRY4" in made
-    rows = [line.split("|")[1:4] for line in made.split("\n") if line.startswith("| some-net")]
+    rows = [line.split("|")[1:5] for line in made.split("\n") if line.startswith("| some-net")]
     assert [[cell.strip() for cell in row] for row in rows] == [
-        ["some-net", "1,234", "1.5"],
-        ["some-net", "1,234", "2,000"],
+        ["some-net", "1,234", "1,000", "1.5"],
+        ["some-net", "1,234", "2,000", "1.5"],
     ]
 
 
 def test_published_rates_follow_from_published_cycles() -> None:
     lines = tables.comparison([REPORT]).split("\n")
     lfc = next(line for line in lines if "LFC-W1A1" in line)
-    assert [cell.strip() for cell in lfc.split("|")[2:7]] == [
+    assert [cell.strip() for cell in lfc.split("|")[2:8]] == [
+        "",
         "28,360",
         "110",
         "512",
@@ -72,7 +73,7 @@ def test_reports_are_taken_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     given.write_text(json.dumps(REPORT))
     assert page.main([str(given)]) == 0
     assert (tmp_path / "size.md").read_text() == page.page([REPORT])
-    assert json.loads((tmp_path / "reports/some-net.json").read_text()) == REPORT
+    assert json.loads((tmp_path / "reports/some-net-256.json").read_text()) == REPORT
 
 
 @pytest.mark.parametrize("given", ["missing.json", "broken.json"])
