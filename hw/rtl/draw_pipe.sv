@@ -35,7 +35,7 @@ module draw_pipe #(
   end
 
   logic load;
-  assign load = phase_i == '0;
+  assign load = Interval == 1 || phase_i == '0;
 
   // What stage s has made of its block: sum[s] is x without the key of the round, turned[s] the other
   // half before x is added to it. A key is a constant, so that it costs nothing where x is used.

@@ -3,8 +3,9 @@
 // that of the buffers is in flip-flops too.
 //
 // Configuration is taken only while idle and restarts the memory's random stream; otherwise it is
-// ignored and `refused_o` tells. Latency: one cycle. After reset all configuration is zero, mode off.
-// Without `WithErrors` it stays so.
+// ignored and `refused_o` tells. Latency: one cycle, but after a reset an access waits until the LUT RAM
+// is cleared, for at most 2^ceil(log2(NumMems)) cycles: all configuration is zero then, mode off. Without
+// `WithErrors` it stays so.
 
 module memory_regs
   import spinflow_pkg::*;
@@ -23,7 +24,8 @@ module memory_regs
   input  logic        clk_i,
   input  logic        rst_ni,
   input  logic        idle_i,
-  // external region of the register block: offset within it
+  // external region of the register block: req_i for a cycle, the others, of which addr_i is the offset
+  // in the region, held until the acknowledge
   input  logic        req_i,
   input  logic        we_i,
   input  logic [11:0] addr_i,
@@ -33,7 +35,7 @@ module memory_regs
   output logic        wr_ack_o,
   output logic [31:0] rdata_o,
   output logic        refused_o,
-  // to the memories; the weight memory's configuration is not valid in a cycle of req_i
+  // to the memories; the weight memory's configuration is not valid during an access
   input  logic [IndexWidth-1:0]       index_i,
   output error_cfg_t                  weight_cfg_o,
   output error_cfg_t [NumBuffers-1:0] buffer_cfg_o,
@@ -59,29 +61,43 @@ module memory_regs
   assign exists     = 32'(mem_index) < NumMems;
   assign is_cfg     = exists && offset >= MapMemMode && offset <= MapMemSeed;
   assign is_counter = exists && offset >= MapMemWrittenLo;
-  assign write_cfg  = WithErrors && req_i && we_i && is_cfg && idle_i;
 
-  // Four configuration words a memory, by the low bits of their offset. One that was not written since
-  // reset reads 0.
+  logic clearing, waits_q, access;
+  logic [MemWidth:0] clear_q;   // the memory to clear; its highest bit says that all are
+  assign clearing = WithErrors && !clear_q[MemWidth];
+  assign access   = (req_i || waits_q) && !clearing;
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni) begin
+      clear_q <= '0;
+      waits_q <= 1'b0;
+    end else begin
+      if (clearing) clear_q <= clear_q + 1'b1;
+      waits_q <= clearing && (req_i || waits_q);
+    end
+  end
+  assign write_cfg = WithErrors && access && we_i && is_cfg && idle_i;
+
+  // Four configuration words a memory.
   (* ram_style = "distributed" *) logic [1:0]  mode  [2**MemWidth];
   (* ram_style = "distributed" *) logic [31:0] rate1 [2**MemWidth];
   (* ram_style = "distributed" *) logic [31:0] rate0 [2**MemWidth];
   (* ram_style = "distributed" *) logic [31:0] seed  [2**MemWidth];
-  logic [2**MemWidth-1:0][3:0] written_q;
   logic [MemWidth-1:0] ram_addr;
-  logic [3:0]  written;
   error_cfg_t  cfg;
   logic [31:0] old_word, cfg_word;
 
-  assign ram_addr = req_i ? mem : MemWidth'(index_i);
-  assign written  = written_q[ram_addr];
-  assign cfg      = '{
-    mode:  written[0] ? mode[ram_addr] : '0,
-    rate1: written[1] ? rate1[ram_addr] : '0,
-    rate0: written[2] ? rate0[ram_addr] : '0,
-    seed:  written[3] ? seed[ram_addr] : '0
+  always_comb begin
+    if (clearing)    ram_addr = clear_q[MemWidth-1:0];
+    else if (access) ram_addr = mem;
+    else             ram_addr = MemWidth'(index_i);
+  end
+  assign cfg = '{
+    mode:  mode[ram_addr],
+    rate1: rate1[ram_addr],
+    rate0: rate0[ram_addr],
+    seed:  seed[ram_addr]
   };
-  assign weight_cfg_o = cfg;
+  assign weight_cfg_o = WithErrors ? cfg : '0;
 
   always_comb begin
     unique case (offset)
@@ -91,22 +107,13 @@ module memory_regs
       default:     old_word = cfg.seed;
     endcase
   end
-  assign cfg_word = (old_word & ~wmask_i) | (wdata_i & wmask_i);
+  assign cfg_word = clearing ? '0 : (old_word & ~wmask_i) | (wdata_i & wmask_i);
 
   always_ff @(posedge clk_i) begin
-    if (!rst_ni) written_q <= '0;
-    else if (write_cfg) begin
-      unique case (offset)
-        MapMemMode:  written_q[mem][0] <= 1'b1;
-        MapMemRate1: written_q[mem][1] <= 1'b1;
-        MapMemRate0: written_q[mem][2] <= 1'b1;
-        default:     written_q[mem][3] <= 1'b1;
-      endcase
-    end
-    if (write_cfg && offset == MapMemMode)  mode[ram_addr]  <= cfg_word[1:0];
-    if (write_cfg && offset == MapMemRate1) rate1[ram_addr] <= cfg_word;
-    if (write_cfg && offset == MapMemRate0) rate0[ram_addr] <= cfg_word;
-    if (write_cfg && offset == MapMemSeed)  seed[ram_addr]  <= cfg_word;
+    if (clearing || (write_cfg && offset == MapMemMode))  mode[ram_addr]  <= cfg_word[1:0];
+    if (clearing || (write_cfg && offset == MapMemRate1)) rate1[ram_addr] <= cfg_word;
+    if (clearing || (write_cfg && offset == MapMemRate0)) rate0[ram_addr] <= cfg_word;
+    if (clearing || (write_cfg && offset == MapMemSeed))  seed[ram_addr]  <= cfg_word;
   end
 
   always_ff @(posedge clk_i) begin
@@ -131,7 +138,7 @@ module memory_regs
   logic [31:0] rdata_d;
   always_comb begin
     rdata_d = '0;
-    if (is_cfg) rdata_d = old_word;
+    if (is_cfg) rdata_d = WithErrors ? old_word : '0;
     else if (is_counter) rdata_d = offset[2] ? counter_data_i[63:32] : counter_data_i[31:0];
     else if (exists) begin
       unique case (offset)
@@ -144,10 +151,10 @@ module memory_regs
   end
 
   always_ff @(posedge clk_i) begin
-    rd_ack_o  <= rst_ni && req_i && !we_i;
-    wr_ack_o  <= rst_ni && req_i && we_i;
-    refused_o <= rst_ni && req_i && we_i && is_cfg && !idle_i;
-    if (req_i) rdata_o <= rdata_d;
+    rd_ack_o  <= rst_ni && access && !we_i;
+    wr_ack_o  <= rst_ni && access && we_i;
+    refused_o <= rst_ni && access && we_i && is_cfg && !idle_i;
+    if (access) rdata_o <= rdata_d;
   end
 
 endmodule

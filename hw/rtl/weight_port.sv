@@ -7,10 +7,11 @@
 // read, changed and written back. The draws are made and compared one after the other: a bit's target is
 // known, so one comparison with its rate is enough.
 //
-// From request to acknowledge, for a segment in one column: a write 8 cycles with mode off and 75 with
-// errors (79 from an odd position of the stream), a read 5, or 6 in the column's upper half. In four
-// columns: a write 44 cycles, or 37 more than in one where that is longer; a read 25. An access that is
-// not allowed (not idle, outside every window, a partial write strobe) ends with `err_o` after one.
+// Cycles from request to acknowledge: in one column a read takes 5, or 6 in the column's upper half, a
+// write 8 with mode off and 77 with errors, 79 from an odd position of the stream. In four columns, which
+// a ninth of the segments of a wide memory lie in, a read takes 22, a write 46 or 23 more than in one. An
+// access that is not allowed (not idle, outside every window, a partial write strobe) ends with `err_o`
+// after one.
 
 module weight_port
   import spinflow_pkg::*;
@@ -169,7 +170,7 @@ module weight_port
     (* ram_style = "distributed" *) logic [PosWidth-1:0] place [NumWeights];
     logic [4:0] issued_q;
     assign pos      = started_q[index_o] ? place[index_o] : '0;
-    assign pos_plus = pos + (commit ? PosWidth'(bits_q) : PosWidth'({issued_q, 1'b0}));
+    assign pos_plus = pos + (state_q == StWrite ? PosWidth'(bits_q) : PosWidth'({issued_q, 1'b0}));
 
     always_ff @(posedge clk_i) begin
       if (commit && with_errors) place[index_o] <= pos_plus;
@@ -190,6 +191,7 @@ module weight_port
     logic        working, issue, draw_valid, skip_q, compare, hit, may_err, bit_error;
     logic        target_q, old_bit_q;
     logic [5:0]  err1_q, err0_q;
+    logic [7:0]  switched_q;
     logic [31:0] error_q;
 
     assign working = with_errors && we_i &&
@@ -247,9 +249,12 @@ module weight_port
       end
     end
 
+    // The old value is there at least a cycle before the commit.
+    always_ff @(posedge clk_i) switched_q <= 8'($countones((wdata_i ^ old_q) & mask));
+
     assign error            = error_q;
     assign count_o.written  = 8'(bits_q);
-    assign count_o.switched = 8'($countones((wdata_i ^ old_q) & mask));
+    assign count_o.switched = switched_q;
     assign count_o.err1     = 8'(err1_q);
     assign count_o.err0     = 8'(err0_q);
     assign count_valid_o    = state_q == StWrite && last_pass;

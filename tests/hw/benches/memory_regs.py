@@ -36,6 +36,7 @@ class RegsBench(Bench):
         self.config = [dict.fromkeys(CONFIG, 0) for _ in range(self.memories)]
         self.idle = 1
         self.restarts = [0] * self.memories
+        self.fresh = True  # since a reset nothing was accessed
         dut.req_i.value = 0
         self.agents.append(self)
 
@@ -51,7 +52,8 @@ class RegsBench(Bench):
             self.restarts[memory] += restart >> memory & 1
 
     def withdraw(self) -> None:
-        """Nothing is under way between two accesses."""
+        """A reset: nothing is under way between two accesses."""
+        self.fresh = True
 
     async def access(self, address: int, data: int | None = None, mask: int = MASK32) -> int:
         """A read or, with data, a write, as the register block does it; the read data."""
@@ -60,6 +62,10 @@ class RegsBench(Bench):
         await self.cycle(req_i=0, addr_i=address)
         await self.cycle(req_i=1, we_i=int(write), addr_i=address, wdata_i=data or 0, wmask_i=mask)
         await self.cycle(req_i=0)
+        if self.fresh:
+            # The RAM is being cleared.
+            await self.until(self.acknowledged, "the first acknowledge", 2 * self.memories)
+            self.fresh = False
         assert bool(int(self.dut.wr_ack_o.value)) == write
         assert bool(int(self.dut.rd_ack_o.value)) != write
         self.refused = bool(int(self.dut.refused_o.value))
@@ -67,6 +73,10 @@ class RegsBench(Bench):
         await self.cycle()
         assert not int(self.dut.wr_ack_o.value) and not int(self.dut.rd_ack_o.value)
         return value
+
+    def acknowledged(self) -> bool:
+        """Whether there is an acknowledge."""
+        return bool(int(self.dut.wr_ack_o.value)) or bool(int(self.dut.rd_ack_o.value))
 
     def expected(self, memory: int, name: str) -> int:
         """What a register of an existing memory reads."""
