@@ -1,11 +1,15 @@
 """Binary (W1A1) networks in Brevitas, each described by a small spec.
 
 What FINN and the hardware need is built in. Every matrix and every convolution has weights of +1
-and -1 alone; a hidden one is followed by a batch norm and a sign, convolutions have no padding, and
-pools take the largest bit. The last matrix gives sums times one power of two, so that a label is
-the argmax of exact integers on every machine. Images are uint8 (n, pixels), a pixel after the other
-in the order (row, column, channel). The first layer of an MLP takes them made binary by one exact
-threshold, that of a convolutional network takes them as they are.
+and -1 alone; a hidden one is followed by a batch norm and a sign, convolutions have a stride of 1,
+and pools take the largest bit. A padded convolution takes -1 beyond the edge of a map of bits, and
+pixel 0 beyond that of an image, as the hardware does; BinaryNet (Courbariaux et al. 2016) and the
+papers that follow it pad maps with 0, which is no value of a bit.
+
+The last matrix gives sums times one power of two, so that a label is the argmax of exact integers
+on every machine. Images are uint8 (n, pixels), a pixel after the other in the order (row, column,
+channel). The first layer of an MLP takes them made binary by one exact threshold, that of a
+convolutional network takes them as they are.
 
 `spec.layers` says which layers a network has, in order and with their shapes; for the i-th of its
 `spec.weighted` layers, `model.bits()[i]` gives the weights and `model.thresholds()[i]` the integers
@@ -52,6 +56,7 @@ class Layer:
         source: shape of the map that it takes. "linear" takes it as one vector.
         result: shape of the map that it gives.
         kernel: rows (and columns) of a convolution's or a pool's window, 1 for the others.
+        padding: rows and columns that a convolution takes beyond each edge of the map.
         sign: whether batch norm and sign follow; of the layers with weights, all but the last.
         pixels: whether it takes UINT8 pixels, not bits.
     """
@@ -61,6 +66,7 @@ class Layer:
     source: Shape
     result: Shape
     kernel: int = 1
+    padding: int = 0
     sign: bool = False
     pixels: bool = False
 
@@ -69,6 +75,11 @@ class Layer:
         """Terms of one sum of a layer with weights."""
         rows, columns, channels = self.source
         return self.kernel**2 * channels if self.op == "conv" else rows * columns * channels
+
+    @property
+    def padding_value(self) -> float:
+        """What lies beyond the edges: pixel 0, or the bit -1."""
+        return 0.0 if self.pixels else -1.0
 
     @property
     def weight_shape(self) -> tuple[int, ...]:
@@ -137,12 +148,14 @@ class ConvSpec(_Layered):
     Attributes:
         name: what commands and files call it.
         shape: rows, columns and channels of an image.
-        kernel: rows (and columns) of every convolution; there is no padding, the stride is 1.
+        kernel: rows (and columns) of every convolution; the stride is 1.
         channels: outputs of each convolution.
         pools: numbers of the convolutions that a 2 x 2 max-pool follows.
         widths: outputs of the fully connected layers, the classes last.
         logit_scale: factor from the last layer's integers to logits; a power of two, so exact.
         dataset: what it is trained on, a name of ``model.data.DATASETS``.
+        padding: rows and columns that every convolution takes beyond each edge of its map, 0 or 1;
+            they are -1, of an image 0.
     """
 
     name: str
@@ -153,6 +166,11 @@ class ConvSpec(_Layered):
     widths: tuple[int, ...]
     logit_scale: float
     dataset: str
+    padding: int = 0
+
+    def __post_init__(self) -> None:
+        if self.padding not in (0, 1):
+            raise ValueError(f"{self.name}: padding is {self.padding}, valid: 0 or 1")
 
     @property
     def pixels(self) -> int:
@@ -165,9 +183,19 @@ class ConvSpec(_Layered):
         layers: list[Layer] = []
         shape = self.shape
         for i, outputs in enumerate(self.channels):
-            result = (shape[0] - self.kernel + 1, shape[1] - self.kernel + 1, outputs)
+            less = self.kernel - 1 - 2 * self.padding
+            result = (shape[0] - less, shape[1] - less, outputs)
             layers.append(
-                Layer(f"conv{i}", "conv", shape, result, self.kernel, sign=True, pixels=i == 0)
+                Layer(
+                    f"conv{i}",
+                    "conv",
+                    shape,
+                    result,
+                    self.kernel,
+                    self.padding,
+                    sign=True,
+                    pixels=i == 0,
+                )
             )
             shape = result
             if i in self.pools:
@@ -183,6 +211,14 @@ class ConvSpec(_Layered):
 
 Spec = NetworkSpec | ConvSpec
 
+BINARYNET_POOLS = (1, 3, 5)
+"""BinaryNet's CIFAR-10 network pools after every second of its six convolutions of 3 x 3, whose
+padding keeps the size of the map. Hirtzlin 2019 and Asano 2024, who name its learning algorithm
+and six convolutions of 3 x 3 too, say nothing of pools and padding; so these are taken."""
+
+COLOUR = (32, 32, 3)
+"""Shape of the images of CIFAR-10, CIFAR-100 and SVHN."""
+
 NETWORKS: dict[str, Spec] = {
     spec.name: spec
     for spec in (
@@ -193,10 +229,21 @@ NETWORKS: dict[str, Spec] = {
         NetworkSpec("lfc-mnist", (784, 1024, 1024, 1024, 10), 64, 2.0**-5),
         # After LeNet-4 (LeCun et al. 1998): two convolutions with pools, two matrices.
         ConvSpec("lenet-mnist", (28, 28, 1), 5, (32, 64), (0, 1), (512, 10), 2.0**-4, "mnist"),
+        NetworkSpec("mlp-fashion-mnist", (784, 1024, 1024, 10), 64, 2.0**-5, "fashion-mnist"),
+        ConvSpec(
+            "lenet-fashion-mnist",
+            (28, 28, 1),
+            5,
+            (32, 64),
+            (0, 1),
+            (512, 10),
+            2.0**-4,
+            "fashion-mnist",
+        ),
         # The CNV of Umuroglu et al. 2017 ("FINN") and of BNN-PYNQ.
         ConvSpec(
             "cnv-cifar10",
-            (32, 32, 3),
+            COLOUR,
             3,
             (64, 64, 128, 128, 256, 256),
             (1, 3),
@@ -204,15 +251,52 @@ NETWORKS: dict[str, Spec] = {
             2.0**-4,
             "cifar10",
         ),
+        # Hirtzlin et al. 2019, fig. 2: the CIFAR-10 network.
+        ConvSpec(
+            "cnn-cifar10",
+            COLOUR,
+            3,
+            (384, 384, 384, 768, 768, 1536),
+            BINARYNET_POOLS,
+            (1024, 1024, 10),
+            2.0**-5,
+            "cifar10",
+            padding=1,
+        ),
+        # Asano et al. 2024, table 1: Binary, and Binary_x3, whose convolutions are three times as
+        # wide.
+        ConvSpec(
+            "vgg-cifar10",
+            COLOUR,
+            3,
+            (128, 128, 256, 256, 512, 512),
+            BINARYNET_POOLS,
+            (1024, 1024, 10),
+            2.0**-5,
+            "cifar10",
+            padding=1,
+        ),
+        ConvSpec(
+            "vgg3-cifar10",
+            COLOUR,
+            3,
+            (384, 384, 768, 768, 1536, 1536),
+            BINARYNET_POOLS,
+            (1024, 1024, 10),
+            2.0**-5,
+            "cifar10",
+            padding=1,
+        ),
     )
 }
 
 
 def network(name: str) -> Spec:
-    """Return the spec of a network; ValueError lists the known names."""
-    if name not in NETWORKS:
-        raise ValueError(f"unknown network {name!r}; known: {', '.join(NETWORKS)}")
-    return NETWORKS[name]
+    """Return the spec of a network or of its variant NAME+LABEL; ValueError lists the names."""
+    base = name.partition("+")[0]
+    if base not in NETWORKS:
+        raise ValueError(f"unknown network {base!r}; known: {', '.join(NETWORKS)}")
+    return NETWORKS[base]
 
 
 class BinaryWeight(SignedBinaryWeightPerTensorConst):
@@ -424,6 +508,12 @@ class _Sign(torch.autograd.Function):
         return passed
 
 
+def _padded(x: Tensor, layer: Layer) -> Tensor:
+    if not layer.padding:
+        return x
+    return functional.pad(x, (layer.padding,) * 4, value=layer.padding_value)
+
+
 class BinaryConvNet(BinaryNetwork):
     """The Brevitas network of a convolutional spec.
 
@@ -470,7 +560,7 @@ class BinaryConvNet(BinaryNetwork):
                 continue
             if layer.op == "linear" and x.ndim == 4:
                 x = torch.flatten(x, 1)
-            x = self.linears[number](x)
+            x = self.linears[number](_padded(x, layer))
             if layer.sign:
                 x = self.signs[number](self.norms[number](x))
             number += 1
@@ -499,7 +589,7 @@ class BinaryConvNet(BinaryNetwork):
             if memories is not None:
                 weight = memories.weights(layer.name, weight)
             if layer.op == "conv":
-                x = functional.conv2d(x, weight)
+                x = functional.conv2d(_padded(x, layer), weight)
             else:
                 x = functional.linear(torch.flatten(x, 1), weight)
             stored = layer

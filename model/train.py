@@ -134,6 +134,14 @@ RECIPES = {
         flip=True,
         parts=2,
     ),
+    "mlp-fashion-mnist": Recipe("mlp-fashion-mnist", epochs=60, lr=0.05, shift=1.0, zoom=0.05),
+    "lenet-fashion-mnist": Recipe(
+        "lenet-fashion-mnist", epochs=20, batch=128, lr=0.02, norm_lr=0.1, shift=1.0, zoom=0.05
+    ),
+    **{
+        name: Recipe(name, epochs=150, batch=128, lr=0.02, norm_lr=0.1, crop=4, flip=True)
+        for name in ("cnn-cifar10", "vgg-cifar10", "vgg3-cifar10")
+    },
 }
 
 

@@ -322,10 +322,14 @@ def of_model(model: Any) -> Network:
         elif entry.op == "pool":
             layers.append(MaxPool(entry.name, entry.kernel, buffer=True))
         else:
-            kind = Conv if entry.op == "conv" else Linear
             limits = next(thresholds) if entry.sign else None
             buffer = entry.sign and following.op != "pool"
-            layers.append(kind(entry.name, next(bits), limits, buffer=buffer))
+            if entry.op == "conv":
+                layers.append(
+                    Conv(entry.name, next(bits), limits, padding=entry.padding, buffer=buffer)
+                )
+            else:
+                layers.append(Linear(entry.name, next(bits), limits, buffer=buffer))
     return Network(spec.name, tuple(spec.shape), (*layers, Label()))
 
 

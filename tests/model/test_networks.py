@@ -1,0 +1,159 @@
+"""Every network: its shapes, a step of training, and the evaluator's labels."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from qonnx.core.onnx_exec import execute_onnx
+from torch.nn import functional
+
+from model.data import Dataset
+from model.export import to_qonnx
+from model.networks import (
+    NETWORKS,
+    BinaryNetwork,
+    ConvSpec,
+    Spec,
+    build,
+    network,
+    predict,
+    to_input,
+    untrained,
+)
+from model.train import RECIPES, Trainer, tqdm
+from sim.evaluator import Evaluator
+
+# Of several pools and paddings, no two sizes alike, small.
+PADDED = ConvSpec("padded", (10, 7, 3), 3, (6, 5, 8), (1,), (12, 10), 2.0**-2, "cifar10", padding=1)
+LARGE = {"cnn-cifar10", "vgg3-cifar10"}
+SHAPES = {
+    "mlp-fashion-mnist": ["input 784", "fc0 1024", "fc1 1024", "fc2 10"],
+    "lenet-fashion-mnist": [
+        "conv0 24 24 32", "pool0 12 12 32", "conv1 8 8 64", "pool1 4 4 64", "fc0 512", "fc1 10",
+    ],
+    "cnn-cifar10": [
+        "conv0 32 32 384", "conv1 32 32 384", "pool1 16 16 384", "conv2 16 16 384",
+        "conv3 16 16 768", "pool3 8 8 768", "conv4 8 8 768", "conv5 8 8 1536", "pool5 4 4 1536",
+        "fc0 1024", "fc1 1024", "fc2 10",
+    ],
+    "vgg-cifar10": [
+        "conv0 32 32 128", "conv1 32 32 128", "pool1 16 16 128", "conv2 16 16 256",
+        "conv3 16 16 256", "pool3 8 8 256", "conv4 8 8 512", "conv5 8 8 512", "pool5 4 4 512",
+        "fc0 1024", "fc1 1024", "fc2 10",
+    ],
+    "vgg3-cifar10": [
+        "conv0 32 32 384", "conv1 32 32 384", "pool1 16 16 384", "conv2 16 16 768",
+        "conv3 16 16 768", "pool3 8 8 768", "conv4 8 8 1536", "conv5 8 8 1536", "pool5 4 4 1536",
+        "fc0 1024", "fc1 1024", "fc2 10",
+    ],
+}  # fmt: skip
+
+
+def large_are_slow(names: Iterable[str]) -> list[Any]:
+    return [pytest.param(name, marks=pytest.mark.slow) if name in LARGE else name for name in names]
+
+
+def random_images(spec: Spec, count: int) -> np.ndarray:
+    generator = np.random.default_rng(4)
+    top = generator.integers(100, 256, (count, 1))
+    return generator.integers(0, top + 1, (count, spec.pixels)).astype(np.uint8)
+
+
+def spread(spec: Spec) -> BinaryNetwork:
+    """Return an untrained network whose maps have bits of both kinds, without a run of images."""
+    torch.manual_seed(3)
+    model = build(spec).eval()
+    with torch.no_grad():
+        for layer, norm in zip(spec.weighted, model.batch_norms(), strict=False):
+            norm.bias.normal_()
+            norm.running_var.fill_(layer.fan_in * (20_000 if layer.pixels else 1))
+    model.centre_thresholds()
+    return model
+
+
+def labels_and_taps(
+    model: BinaryNetwork, images: np.ndarray
+) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    evaluator = Evaluator.from_network(model)
+    for number, memory in enumerate(m for m in evaluator.memories if m.kind == "weights"):
+        evaluator.write_weights(memory.index, evaluator.weights(number))
+    labels, taps = evaluator.run(images)
+    return labels, taps
+
+
+@pytest.mark.parametrize("name", SHAPES)
+def test_shapes(name: str) -> None:
+    shapes = [
+        " ".join(map(str, [layer.name, *layer.result[0 if layer.result[0] > 1 else 2 :]]))
+        for layer in network(name).layers
+    ]
+    assert shapes == SHAPES[name]
+
+
+@pytest.mark.parametrize("name", large_are_slow(NETWORKS))
+def test_recipe_trains_a_step(name: str) -> None:
+    spec, recipe = network(name), RECIPES[name]
+    assert recipe.network == name
+    images = random_images(spec, 6)
+    labels = np.arange(6, dtype=np.uint8)
+    small = dataclasses.replace(recipe, batch=4, validation=2, epochs=1, hold=0, parts=1)
+    trainer = Trainer(small, Dataset(images, labels, images, labels))
+    before = [matrix.weight.detach()[:1].clone() for matrix in trainer.model.matrices()]
+    with tqdm(disable=True) as bar:
+        trainer.run_epoch(bar)
+    for old, matrix in zip(before, trainer.model.matrices(), strict=True):
+        assert matrix.weight.isfinite().all()
+        assert not torch.equal(matrix.weight[:1], old)
+
+
+@pytest.mark.parametrize("name", large_are_slow(SHAPES))
+def test_evaluator_gives_the_labels_of_brevitas(name: str) -> None:
+    model = spread(network(name))
+    images = random_images(model.spec, 4)
+    labels, taps = labels_and_taps(model, images)
+    np.testing.assert_array_equal(labels, predict(model, images))
+    hidden = [layer.name for layer in model.spec.weighted if layer.sign]
+    assert all(0.05 < taps[name].mean() < 0.95 for name in hidden)
+
+
+def test_padding_is_minus_one_and_pixel_zero() -> None:
+    """Every map of the evaluator, and the graph's labels, are those of Brevitas."""
+    model = untrained(PADDED, 2)
+    images = random_images(PADDED, 20)
+    labels, taps = labels_and_taps(model, images)
+    x = to_input(PADDED, images)
+    with torch.no_grad():
+        first = model.matrices()[0].quant_weight().value
+        sums = functional.conv2d(x, first, padding=1)
+        bits = model.signs[0](model.norms[0](sums))
+        by_torch = bits.permute(0, 2, 3, 1).reshape(20, -1).numpy() > 0
+        np.testing.assert_array_equal(taps["conv0"], by_torch)
+        framed = torch.full((20, 6, 12, 9), -1.0)
+        framed[:, :, 1:-1, 1:-1] = bits
+        sums = functional.conv2d(framed, model.matrices()[1].quant_weight().value)
+        bits = model.signs[1](model.norms[1](sums))
+        by_torch = bits.permute(0, 2, 3, 1).reshape(20, -1).numpy() > 0
+        np.testing.assert_array_equal(taps["conv1"], by_torch)
+    np.testing.assert_array_equal(labels, predict(model, images))
+    graph = to_qonnx(model)
+    source, sink = graph.graph.input[0].name, graph.graph.output[0].name
+    seen = [int(execute_onnx(graph, {source: image[None]})[sink].argmax()) for image in x.numpy()]
+    np.testing.assert_array_equal(seen, labels)
+
+
+def test_training_pads_as_brevitas_does() -> None:
+    spec = dataclasses.replace(PADDED, pools=())
+    torch.manual_seed(2)
+    model = build(spec)
+    pixels = to_input(spec, random_images(spec, 8))
+    assert torch.equal(model(pixels), model.training_logits(pixels, bfloat16=False))
+
+
+def test_padding_is_checked() -> None:
+    with pytest.raises(ValueError, match="padded: padding is 2, valid: 0 or 1"):
+        dataclasses.replace(PADDED, padding=2)
