@@ -5,7 +5,8 @@
 -1) and for hidden layers ``layers.i.norm_{weight,bias,mean,variance}`` (float32, (MH,)). The inputs
 of a convolution's sum, and those of a matrix that takes a map, are in the order (row, column,
 channel). ``NAME.json`` names the weights' SHA-256, the recipe, the versions and the accuracy on the
-full test set. ``model/zoo`` holds ours.
+full test set. ``model/zoo`` holds ours. A network trained in another way is a variant with a label,
+in ``NETWORK+LABEL.safetensors``, for example ``mlp-mnist+weights-1e-2``.
 """
 
 from __future__ import annotations
@@ -118,6 +119,8 @@ def save_trained(
     labels: NDArray[np.uint8],
     facts: dict[str, Any],
     folder: Path,
+    *,
+    label: str = "",
 ) -> tuple[Path, Path]:
     """Write a trained network and its recipe, with the accuracy measured from the written file.
 
@@ -127,11 +130,13 @@ def save_trained(
         labels: its labels, uint8, shape (n,).
         facts: recipe and other facts for the JSON file.
         folder: where to write ``NAME.safetensors`` and ``NAME.json``.
+        label: of a variant; without one NAME is the network's.
 
     Returns:
         The two paths.
     """
-    weights, recipe = (folder / f"{model.spec.name}.{end}" for end in ("safetensors", "json"))
+    name = f"{model.spec.name}+{label}" if label else model.spec.name
+    weights, recipe = _paths(name, folder)
     write_bytes(weights, pack(model))
     correct = int((predict(unpack(weights, model.spec), images) == labels).sum())
     write_json(
@@ -152,17 +157,32 @@ def save_trained(
     return weights, recipe
 
 
+def _paths(name: str, folder: Path) -> tuple[Path, Path]:
+    """Weights and recipe of a network or variant; ValueError for an unknown network."""
+    network(name)
+    return folder / f"{name}.safetensors", folder / f"{name}.json"
+
+
+def _expect_file(path: Path, name: str) -> None:
+    if not path.is_file():
+        base, plus, label = name.partition("+")
+        command = f"python -m model.train {base}" + (f" --label {label}" if plus else "")
+        raise ValueError(f"{path}: no such file; {command} makes it")
+
+
 def load_recipe(name: str, folder: Path = ZOO) -> dict[str, Any]:
     """Return the JSON beside the weights of a network, checked against the weights' SHA-256.
 
+    Args:
+        name: a network of ``model.networks.NETWORKS``, or a variant of one.
+        folder: where the files lie.
+
     Raises:
-        ValueError: a file is missing, or the two do not belong together.
+        ValueError: unknown network, a file is missing, or the two do not belong together.
     """
-    spec = network(name)
-    weights, recipe = (folder / f"{spec.name}.{end}" for end in ("safetensors", "json"))
+    weights, recipe = _paths(name, folder)
     for path in (weights, recipe):
-        if not path.is_file():
-            raise ValueError(f"{path}: no such file; python -m model.train {name} makes it")
+        _expect_file(path, name)
     try:
         facts: dict[str, Any] = json.loads(recipe.read_text())
     except ValueError as error:
@@ -179,14 +199,12 @@ def load_trained(name: str, folder: Path = ZOO) -> BinaryNetwork:
     """Return a trained network in eval mode.
 
     Args:
-        name: a network of ``model.networks.NETWORKS``.
+        name: a network of ``model.networks.NETWORKS``, or a variant of one.
         folder: where ``NAME.safetensors`` lies.
 
     Raises:
         ValueError: unknown name, missing file, or one of those of :func:`unpack`.
     """
-    spec = network(name)
-    weights = folder / f"{spec.name}.safetensors"
-    if not weights.is_file():
-        raise ValueError(f"{weights}: no such file; python -m model.train {name} makes it")
-    return unpack(weights, spec)
+    weights, _ = _paths(name, folder)
+    _expect_file(weights, name)
+    return unpack(weights, network(name))

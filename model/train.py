@@ -5,8 +5,17 @@
 Adam on latent weights clipped to [-1, 1] with straight-through gradients (Courbariaux et al. 2016,
 "Binarized Neural Networks", algorithm 1), a cosine learning rate, cross-entropy, and small random
 affine distortions of the images. The epoch is chosen on the last 5,000 training images; the test
-set is measured once, at the end. Every random number is a function of (seed, epoch), so a run that
-was interrupted and resumed equals one that was not.
+set is measured once, at the end. Every random number is a function of (seed, epoch) or of (seed,
+step), so a run that was interrupted and resumed equals one that was not.
+
+Memories with write errors (``model.errors``) or a loss that makes margins wide (``model.losses``)
+train a network that is to be used with errors:
+
+    python -m model.train mlp-mnist --weight-errors 1e-2 --label weights-1e-2 --out out/weights
+    python -m model.train lenet-mnist --activation-errors pool1=1e-3:1e-1 --error-mode switch ...
+    python -m model.train mlp-mnist --loss margin --margin 128 --label margin --out out/margin
+
+Epochs are chosen, and the test set is measured, without errors; ``sim.sweep`` measures with them.
 """
 
 from __future__ import annotations
@@ -17,6 +26,7 @@ import dataclasses
 import hashlib
 import json
 import math
+import re
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -33,7 +43,9 @@ from tqdm import tqdm
 
 from model import store
 from model.data import Dataset, dataset
+from model.errors import MODES, ErrorProneMemories, map_names, parse_rates, weight_names
 from model.files import write_bytes
+from model.losses import LOSSES, margin_loss
 from model.networks import ConvSpec, Spec, build, network, predict, to_input
 
 CHECKPOINT = "checkpoint.safetensors"
@@ -63,6 +75,13 @@ class Recipe:
         parts: equal parts of a batch, each with batch-norm statistics of its own, computed at the
             same time; the mean of their gradients and of their statistics counts.
         threads: of torch, for each part; sums of gradients depend on it.
+        weight_errors: rates at which written weights err, in the form of ``model.errors``.
+        activation_errors: the same of the hidden maps, as the buffers store them.
+        error_mode: of both, "flip" or "switch"; see ``model.errors.ErrorProneMemories``.
+        loss: "cross-entropy" or "margin", ``model.losses.margin_loss``.
+        margin: of the margin loss, in agreeing less disagreeing bits of the last layer.
+        device: "cpu" or "cuda". Only on the CPU does the same recipe give the same file.
+        label: of a variant, whose files are called NETWORK+LABEL.
     """
 
     network: str
@@ -82,6 +101,13 @@ class Recipe:
     bfloat16: bool = True
     parts: int = 1
     threads: int = 1
+    weight_errors: str = "0"
+    activation_errors: str = "0"
+    error_mode: str = MODES[0]
+    loss: str = LOSSES[0]
+    margin: float = 128.0
+    device: str = "cpu"
+    label: str = ""
 
     def __post_init__(self) -> None:
         for name in ("epochs", "batch", "validation", "parts", "threads"):
@@ -98,11 +124,20 @@ class Recipe:
             raise ValueError(f"parts is {self.parts}, valid: a divisor of the batch, {self.batch}")
         if not 0 <= self.crop <= 28:
             raise ValueError(f"crop is {self.crop}, valid: 0 to 28")
-        for name in ("lr", "norm_lr"):
+        for name in ("lr", "norm_lr", "margin"):
             if not (getattr(self, name) > 0.0 and math.isfinite(getattr(self, name))):
                 raise ValueError(f"{name} is {getattr(self, name)}, valid: above 0")
         if not 0 <= self.seed < 2**32:
             raise ValueError(f"seed is {self.seed}, valid: 0 to {2**32 - 1}")
+        for name, known in (("error_mode", MODES), ("loss", LOSSES), ("device", ("cpu", "cuda"))):
+            if getattr(self, name) not in known:
+                raise ValueError(f"{name} is {getattr(self, name)}, valid: {', '.join(known)}")
+        if self.label_smoothing and self.loss == "margin":
+            raise ValueError(
+                f"label_smoothing is {self.label_smoothing}, valid: 0 with the margin loss"
+            )
+        if not re.fullmatch(r"[\w.-]*", self.label, re.ASCII):
+            raise ValueError(f"label is {self.label!r}, valid: letters, digits, '.', '-' and '_'")
 
     def command(self) -> str:
         """Return the command that repeats this recipe, every option written out."""
@@ -111,7 +146,7 @@ class Recipe:
             option, value = field.name.replace("_", "-"), getattr(self, field.name)
             if isinstance(value, bool):
                 words.append(f"--{option}" if value else f"--no-{option}")
-            else:
+            elif value != "":
                 words.append(f"--{option} {value}")
         return " ".join([*words, "--out FOLDER"])
 
@@ -156,20 +191,24 @@ def distort(images: Tensor, recipe: Recipe, generator: torch.Generator) -> Tenso
     Returns:
         Of the same shape, pixels 0 to 255. Shift, turn and zoom sample bilinearly and give floats.
     """
-    n, rows, columns, _ = images.shape
+    (n, rows, columns, _), device = images.shape, images.device
     if recipe.crop or recipe.flip:
         reach = 2 * recipe.crop + 1
-        down, right = (torch.randint(0, reach, (n, 1), generator=generator) for _ in range(2))
-        mirrored = torch.rand(n, 1, generator=generator) < 0.5
-        row, column = torch.arange(rows), torch.arange(columns)
+        # Drawn on the CPU, so that the images are the same on every device.
+        down, right = (
+            torch.randint(0, reach, (n, 1), generator=generator).to(device) for _ in range(2)
+        )
+        mirrored = (torch.rand(n, 1, generator=generator) < 0.5).to(device)
+        row, column = torch.arange(rows, device=device), torch.arange(columns, device=device)
         row = (row + down - recipe.crop).clamp(0, rows - 1)
         if recipe.flip:
             column = torch.where(mirrored, columns - 1 - column, column)
         column = (column + right - recipe.crop).clamp(0, columns - 1)
-        images = images[torch.arange(n)[:, None, None], row[:, :, None], column[:, None, :]]
+        each = torch.arange(n, device=device)
+        images = images[each[:, None, None], row[:, :, None], column[:, None, :]]
     if recipe.shift == recipe.rotate == recipe.zoom == 0.0:
         return images
-    u = 2.0 * torch.rand(5, n, generator=generator) - 1.0
+    u = (2.0 * torch.rand(5, n, generator=generator) - 1.0).to(device)
     angle = u[0] * math.radians(recipe.rotate)
     wide, high = 1.0 + recipe.zoom * u[1], 1.0 + recipe.zoom * u[2]
     # Affine maps in grid_sample's coordinates, where the image spans [-1, 1].
@@ -194,14 +233,18 @@ class Trainer:
     """The state of one training run: network, optimizer, epoch, and the best epoch so far."""
 
     def __init__(self, recipe: Recipe, data: Dataset) -> None:
+        if recipe.device == "cuda" and not torch.cuda.is_available():
+            raise ValueError("device is cuda, which torch does not see here, valid: cpu")
+        self.device = torch.device(recipe.device)
         torch.set_num_threads(recipe.threads)
-        torch.use_deterministic_algorithms(True)
+        torch.use_deterministic_algorithms(recipe.device == "cpu")
         # Nothing here reads memory before it is written.
         torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
         torch.manual_seed(recipe.seed)
         self.recipe = recipe
         self.spec = network(recipe.network)
-        self.model = build(self.spec)
+        self.model = build(self.spec).to(self.device)
+        self.memories = self._error_prone_memories()
         weights, norms = (
             [value for part in parts for value in part.parameters()]
             for parts in (self.model.matrices(), self.model.batch_norms())
@@ -224,14 +267,36 @@ class Trainer:
             )
         # A copy: what was read from a file is read-only, which torch does not know.
         images = torch.from_numpy(data.train_images[:split].copy())
-        self.images = images.view(split, *image_shape(self.spec))
-        self.labels = torch.from_numpy(data.train_labels[:split].astype(np.int64))
+        self.images = images.view(split, *image_shape(self.spec)).to(self.device)
+        self.labels = torch.from_numpy(data.train_labels[:split].astype(np.int64)).to(self.device)
         self.held_out = data.train_images[split:], data.train_labels[split:]
         self.steps_an_epoch = len(self.images) // recipe.batch
         self.epoch = 0
         self.best_epoch = 0
         self.best_correct = -1
         self.best: dict[str, Tensor] = {}
+
+    def _error_prone_memories(self) -> list[ErrorProneMemories] | None:
+        """The memories of each part of a batch, or None if none of them errs."""
+        recipe, rates = self.recipe, {}
+        for option, names in (("weight_errors", weight_names), ("activation_errors", map_names)):
+            text = getattr(recipe, option)
+            try:
+                rates[option] = parse_rates(text, names(self.spec))
+            except ValueError as error:
+                raise ValueError(f"{option} is {text}: {error}") from None
+        if not any(rates.values()):
+            return None
+        weights, maps = rates["weight_errors"], rates["activation_errors"]
+        return [
+            ErrorProneMemories(weights, maps, recipe.error_mode, recipe.seed, part)
+            for part in range(recipe.parts)
+        ]
+
+    def _loss(self, logits: Tensor, labels: Tensor) -> Tensor:
+        if self.recipe.loss == "margin":
+            return margin_loss(logits / self.spec.logit_scale, labels, self.recipe.margin)
+        return functional.cross_entropy(logits, labels, label_smoothing=self.recipe.label_smoothing)
 
     def _learning_rate(self, step: int) -> float:
         held = self.recipe.hold * self.steps_an_epoch
@@ -240,8 +305,9 @@ class Trainer:
 
     def _gradients(self, part: int, pixels: Tensor, labels: Tensor) -> tuple[Tensor, ...]:
         torch.set_num_threads(self.recipe.threads)
-        logits = self.replicas[part].training_logits(pixels, self.recipe.bfloat16)
-        loss = functional.cross_entropy(logits, labels, label_smoothing=self.recipe.label_smoothing)
+        memories = self.memories[part] if self.memories else None
+        logits = self.replicas[part].training_logits(pixels, self.recipe.bfloat16, memories)
+        loss = self._loss(logits, labels)
         return torch.autograd.grad(loss / self.recipe.parts, self.parameters)
 
     @torch.no_grad()
@@ -280,9 +346,13 @@ class Trainer:
         with ThreadPoolExecutor(self.recipe.parts) as pool:
             for i in range(self.steps_an_epoch):
                 chosen = order[i * self.recipe.batch : (i + 1) * self.recipe.batch]
+                chosen = chosen.to(self.device)
+                step = self.epoch * self.steps_an_epoch + i
+                for memories in self.memories or []:
+                    memories.begin(step)
                 pixels = distort(self.images[chosen], self.recipe, generator)
                 pixels = to_input(self.spec, pixels.reshape(self.recipe.batch, -1))
-                rate = self._learning_rate(self.epoch * self.steps_an_epoch + i)
+                rate = self._learning_rate(step)
                 for group in self.optimizer.param_groups:
                     group["lr"] = rate * group["factor"]
                 self._step(pixels, self.labels[chosen], pool)
@@ -319,23 +389,30 @@ class Trainer:
         """Take up the state of a checkpoint.
 
         Raises:
-            ValueError: the file is not a checkpoint, or belongs to another recipe.
+            ValueError: the file is not a checkpoint (a pickled one, say), is damaged, or belongs to
+                another recipe or network.
         """
+        mine = dataclasses.asdict(self.recipe)
         try:
             with safe_open(path, "pt") as file:
                 state = json.loads((file.metadata() or {})["spinflow"])
                 tensors = {key: file.get_tensor(key) for key in list(file.keys())}
-            recipe = state["recipe"]
-        except (SafetensorError, KeyError, json.JSONDecodeError):
-            raise ValueError(f"{path}: not a checkpoint of model.train") from None
-        mine = dataclasses.asdict(self.recipe)
-        held = state["epoch"] <= min(recipe.get("hold", 0), mine["hold"])
+            # A checkpoint may be older than some of the options.
+            options = {field.name: field.default for field in dataclasses.fields(Recipe)}
+            recipe = options | state["recipe"]
+            held = state["epoch"] <= min(recipe["hold"], mine["hold"])
+            best_epoch, best_correct = state["best_epoch"], state["best_correct"]
+        except (SafetensorError, KeyError, TypeError, json.JSONDecodeError):
+            raise ValueError(
+                f"{path}: not a checkpoint of model.train, or damaged; "
+                "pickled checkpoints are refused, since reading one can run any code"
+            ) from None
         for key in mine:
             if held and key in ("epochs", "hold"):
                 continue
-            if mine[key] != recipe.get(key):
+            if mine[key] != recipe[key]:
                 raise ValueError(
-                    f"{path}: was begun with {key} = {recipe.get(key)}, not {mine[key]}; "
+                    f"{path}: was begun with {key} = {recipe[key]}, not {mine[key]}; "
                     "resume with the same options, or choose another --out"
                 )
 
@@ -352,7 +429,7 @@ class Trainer:
             moments.setdefault(int(index), {})[name] = value
         self.optimizer.load_state_dict(self.optimizer.state_dict() | {"state": moments})
         self.epoch = state["epoch"]
-        self.best_epoch, self.best_correct = state["best_epoch"], state["best_correct"]
+        self.best_epoch, self.best_correct = best_epoch, best_correct
 
 
 def train(recipe: Recipe, data: Dataset, out: Path, resume: bool = False) -> tuple[Path, Path]:
@@ -382,6 +459,7 @@ def train(recipe: Recipe, data: Dataset, out: Path, resume: bool = False) -> tup
             trainer.run_epoch(bar)
             trainer.save(checkpoint)
     trainer.model.load_state_dict(trainer.best)
+    trainer.model.cpu()
     trainer.model.centre_thresholds()
     facts = {
         "command": recipe.command(),
@@ -389,7 +467,8 @@ def train(recipe: Recipe, data: Dataset, out: Path, resume: bool = False) -> tup
         "best_epoch": trainer.best_epoch,
         "validation_accuracy": trainer.best_correct / recipe.validation,
     }
-    return store.save_trained(trainer.model, data.test_images, data.test_labels, facts, out)
+    test = data.test_images, data.test_labels
+    return store.save_trained(trainer.model, *test, facts, out, label=recipe.label)
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -408,6 +487,7 @@ def main(arguments: list[str] | None = None) -> None:
         else:
             parser.add_argument(option, type=kind, help=f"{kind.__name__}; see model.train.Recipe")
     options = vars(parser.parse_args(arguments))
+    options["device"] = options["device"] or ("cuda" if torch.cuda.is_available() else "cpu")
     chosen = {
         field.name: options[field.name]
         for field in dataclasses.fields(Recipe)[1:]

@@ -1,0 +1,26 @@
+"""Losses of training: cross-entropy, and one that makes the margins of the sums wide."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+LOSSES = ("cross-entropy", "margin")
+
+
+def margin_loss(sums: Tensor, labels: Tensor, margin: float) -> Tensor:
+    """Return the modified hinge loss (MHL) of Buschjaeger et al., DATE 2021, mean over all sums.
+
+    "Margin-Maximization in Binarized Neural Networks for Optimizing Bit Error Tolerance": with y
+    +1 for the right class and -1 for the others, max(0, b - y s) / b of each sum s. The division,
+    of the authors' program, makes losses of several margins comparable and changes no direction.
+    Where it is 0 the right sum leads by 2 b, of which a wrong bit among its weights takes 2.
+
+    Args:
+        sums: of the last layer, in agreeing less disagreeing bits, shape (n, classes).
+        labels: the right classes, int64, shape (n,).
+        margin: b, in the same unit, above 0.
+    """
+    signs = 2.0 * functional.one_hot(labels, sums.shape[1]) - 1.0
+    return torch.relu(margin - signs * sums).mean() / margin
