@@ -2,6 +2,9 @@
 # `make help` lists the targets. `make run` and `make test` set up all they need.
 
 NETWORK  ?= mlp-mnist
+# Most cycles a frame; empty is the network's default. Another target is another bundle.
+CYCLES   ?=
+BUNDLE    = build/$(NETWORK)$(if $(CYCLES),-$(CYCLES))
 # An image of a convolutional network is many thousand simulated cycles.
 IMAGES   ?= $(or $(IMAGES_$(NETWORK)),500)
 IMAGES_lenet-mnist := 200
@@ -39,7 +42,7 @@ SIM_DEPS  := $(wildcard sim/harness/*) sim/build.py
 help: ## list the targets
 	@grep -hE '^[a-z][a-zA-Z_-]*:.*## ' $(MAKEFILE_LIST) | \
 	  awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
-	@echo "  variables: NETWORK=$(NETWORK) IMAGES=$(IMAGES) REPEATS=$(REPEATS) DATA_DIR=<your own copy of the data>"
+	@echo "  variables: NETWORK=$(NETWORK) CYCLES=<a frame's target> IMAGES=$(IMAGES) REPEATS=$(REPEATS) DATA_DIR=<your own copy of the data>"
 
 # --- set-up ---------------------------------------------------------------------------------------
 
@@ -87,16 +90,22 @@ build/%/.bundle: build/%/model.onnx $(HLS_DEPS)
 	@$(BUILD) -m hls.build $* --out build/$*
 	@touch $@
 
+ifneq ($(CYCLES),)
+$(BUNDLE)/.bundle: build/$(NETWORK)/model.onnx $(HLS_DEPS)
+	@$(BUILD) -m hls.build $(NETWORK) --cycles $(CYCLES) --out $(BUNDLE)
+	@touch $@
+endif
+
 build/%/.simulator: build/%/.bundle $(SIM_DEPS)
 	@$(BUILD) -m sim.build build/$*
 	@touch $@
 
-bundle: build/$(NETWORK)/.simulator ## build the bundle of NETWORK with its simulator
+bundle: $(BUNDLE)/.simulator ## build the bundle of NETWORK with its simulator
 
 # --- the main job ---------------------------------------------------------------------------------
 
-run: setup data-$(DATASET) build/$(NETWORK)/.simulator ## sweep write errors of NETWORK's weights and buffers on the RTL
-	@$(HOST) -m host sweep --bundle build/$(NETWORK) --images $(IMAGES) --repeats $(REPEATS) \
+run: setup data-$(DATASET) $(BUNDLE)/.simulator ## sweep write errors of NETWORK's weights and buffers on the RTL
+	@$(HOST) -m host sweep --bundle $(BUNDLE) --images $(IMAGES) --repeats $(REPEATS) \
 	  --out out/run --set-aside $(DATA_OPTION)
 
 # --- the board ------------------------------------------------------------------------------------
@@ -105,11 +114,11 @@ run: setup data-$(DATASET) build/$(NETWORK)/.simulator ## sweep write errors of 
 
 bitstream: | preflight ## bitstream of NETWORK for the PYNQ-Z2 (needs Vivado 2022.2 or newer)
 	@$(PYTHON) hw/pynq-z2/bitstream.py --check
-	@$(MAKE) --no-print-directory build/$(NETWORK)/.bundle
-	@$(PYTHON) hw/pynq-z2/bitstream.py build/$(NETWORK)
+	@$(MAKE) --no-print-directory $(BUNDLE)/.bundle
+	@$(PYTHON) hw/pynq-z2/bitstream.py $(BUNDLE)
 
 deploy: ## copy NETWORK's bitstream and the driver to BOARD=user@host (DRY_RUN=1: only say how)
-	@$(PYTHON) hw/pynq-z2/deploy.py "$(BOARD)" build/$(NETWORK) $(DATA_OPTION) \
+	@$(PYTHON) hw/pynq-z2/deploy.py "$(BOARD)" $(BUNDLE) $(DATA_OPTION) \
 	  $(if $(DRY_RUN),--dry-run)
 
 # --- checks ---------------------------------------------------------------------------------------
@@ -135,8 +144,8 @@ acceptance: setup data $(NETWORKS:%=build/%/.simulator) ## every promise in full
 physics: setup ## every table and curve of the device models, to out/mtj
 	@$(BUILD) -m model.mtj all
 
-synth: build/$(NETWORK)/.bundle ## size and depth of NETWORK's accelerator by yosys, to out/synth
-	@nice $(BUILD) -m hw.synth build/$(NETWORK)
+synth: $(BUNDLE)/.bundle ## size and depth of NETWORK's accelerator by yosys, to out/synth
+	@nice $(BUILD) -m hw.synth $(BUNDLE)
 
 bench: setup data $(NETWORKS:%=build/%/.simulator) ## speeds, figures to out/bench/bench.json
 	@$(BUILD) -m tests.bench
