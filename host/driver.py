@@ -184,8 +184,13 @@ def _import_pynq() -> Any:
         # pynq's own use of setuptools: nothing that a user of this driver could act on.
         warnings.filterwarnings("ignore", message="pkg_resources is deprecated")
         _import_device()
-        pynq = importlib.import_module("pynq")
-        importlib.import_module("pynq.lib.dma")  # registers the DMA's driver with Overlay
+        try:
+            pynq = importlib.import_module("pynq")
+            importlib.import_module("pynq.lib.dma")  # registers the DMA's driver with Overlay
+        except ImportError as error:
+            raise DeviceError(
+                f"pynq cannot be imported: {error}: run this as root in pynq's environment"
+            ) from None
     return pynq
 
 
@@ -221,8 +226,12 @@ def check_board(bundle: Bundle, found: str | None) -> None:
         )
 
 
-def _board_name(device: Any) -> str | None:
+def _board_name(pynq: Any) -> str | None:
     """Return what a PYNQ image calls its board, or the device itself; None where neither does."""
+    try:
+        device = pynq.Device.active_device
+    except RuntimeError as error:
+        raise DeviceError(f"pynq finds no device to load an accelerator on: {error}") from None
     try:
         return _BOARD_NAME.read_text(encoding="ascii").strip("\0\n")
     except OSError:
@@ -250,7 +259,7 @@ class Accelerator:
 
     Raises:
         DeviceError: what was loaded is not the accelerator of this bundle, the bundle is for
-            another board, or pynq is of another version.
+            another board, or pynq is missing, of another version or without a device.
     """
 
     def __init__(self, bundle: Bundle, wait_s: float = 60.0, check: bool = True) -> None:
@@ -261,7 +270,7 @@ class Accelerator:
             raise DeviceError(f"{bundle.folder} was loaded without what runs it")
         self._pynq = _import_pynq()
         check_pynq(self.pynq_version)
-        check_board(bundle, _board_name(self._pynq.Device.active_device))
+        check_board(bundle, _board_name(self._pynq))
         with _named(f"loading {bundle.overlay}"):
             try:
                 self._overlay = self._pynq.Overlay(str(bundle.overlay.resolve()))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -285,6 +286,23 @@ def test_another_pynq_is_refused_with_those_that_work(
 @pytest.mark.parametrize("version", ["3.0.1", "3.1", "3.1.0", "3.1.2"])
 def test_the_pynq_of_both_images_is_taken(version: str) -> None:
     driver.check_pynq(version)
+
+
+def test_a_python_without_pynq_is_told(bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pynq", None)
+    with pytest.raises(DeviceError, match=r"^pynq cannot be imported: .*as root in pynq's env"):
+        Accelerator(bundle)
+
+
+def test_a_pynq_without_a_device_is_told(bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
+    def none(_: Any) -> Any:
+        raise RuntimeError("No Devices Found")
+
+    import pynq
+
+    monkeypatch.setattr(type(pynq.Device), "active_device", property(none))
+    with pytest.raises(DeviceError, match=r"^pynq finds no device .*: No Devices Found$"):
+        Accelerator(bundle)
 
 
 def test_a_bundle_for_another_board_is_refused(
