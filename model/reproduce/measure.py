@@ -1,0 +1,327 @@
+"""Accuracies under write errors, and how far the errors spread (RRMSE), from the zoo's networks.
+
+Everything runs in the evaluator, in process, with its fast random stream. Measured trials are kept
+in results files under the output folder, one for each network and kind of memory, so that figures
+share them and an interrupted run goes on where it was. All figures use the rates below and the
+same images, and repeat n has the same seeds at every rate.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from host import rates
+from host.errors import InputError
+from host.images import TestSet, images_of
+from host.points import point_of_rate
+from host.results import Row, set_aside
+from host.statistics import mean_interval
+from host.sweep import Trial, grid, identity, in_grid, key, sweep
+from model import store
+from model.metrics import degradation, rrmse
+from model.networks import NETWORKS, network
+from model.reproduce.base import ReproduceError, Role, Setting, SkippedError, Table, skipped_rows
+from sim.evaluator import Evaluator
+from sim.sweep import Job, bundle_of, in_this_process
+
+BACKEND = "evaluator-fast"
+BACKGROUND = "random:1"
+MODE = "flip"
+
+RATES = (
+    0.0, 1e-6, 1e-5, 1e-4, 1e-3, 2e-3, 5e-3, 1e-2, 2e-2, 3e-2, 5e-2, 7e-2, 1e-1, 1.5e-1, 2e-1,
+)  # fmt: skip
+"""Bit-error rates of all figures; 0 is measured once, the others at every repeat."""
+
+COLUMNS = (
+    "network", "memory", "rate", "repeat", "seed", "images", "image_set", "accuracy",
+    "bits_written", "errors",
+)  # fmt: skip
+ENDING = ("skipped", "command")
+
+
+def trained(name: str) -> Any:
+    """Return a trained network of the zoo.
+
+    Raises:
+        SkippedError: there are no weights for it.
+    """
+    base, _, variant = name.partition("+")
+    if base not in NETWORKS:
+        raise SkippedError(f"there is no network {base} in model.networks")
+    if not (store.ZOO / f"{name}.safetensors").is_file():
+        raise SkippedError(
+            f"no trained weights model/zoo/{name}.safetensors (python -m model.train {base}"
+            f"{', with the errors of its name' if variant else ''})"
+        )
+    return store.load_trained(name)
+
+
+def images(name: str, count: int) -> TestSet:
+    """Return the first test images of a network's data set.
+
+    Raises:
+        SkippedError: the data set is not there.
+        ReproduceError: it has fewer images.
+    """
+    dataset = network(name.partition("+")[0]).dataset
+    try:
+        images_of(dataset, 1)
+    except (InputError, KeyError):
+        raise SkippedError(
+            f"no test images of {dataset} (python -m model.data {dataset})"
+        ) from None
+    try:
+        return images_of(dataset, count)
+    except InputError as error:
+        raise ReproduceError(str(error)) from None
+
+
+@cache
+def _job(name: str, count: int) -> Job:
+    model = trained(name)
+    return Job({}, Evaluator.from_network(model).network, name, images(name, count), BACKEND)
+
+
+def accuracies(
+    name: str,
+    memory: str,
+    repeats: int,
+    setting: Setting,
+    error_rates: Sequence[float] = RATES,
+) -> list[Row]:
+    """Measure a network's accuracy with errors in one kind of memory.
+
+    Args:
+        name: network of the zoo.
+        memory: ``weights`` or ``buffers``.
+        repeats: of every rate above 0.
+        setting: images, seed and where measured rows are kept.
+        error_rates: RATES, or 0 alone.
+
+    Returns:
+        Rows in the order of rate and repeat.
+
+    Raises:
+        SkippedError: weights or images are not there.
+    """
+    job = _job(name, setting.images)
+    bundle = bundle_of(name, job.device(1)._engine)
+    of = identity(bundle, job.tests, BACKEND)
+    trials = [
+        trial
+        for trial in grid(
+            bundle,
+            selections=[memory],
+            modes=[MODE],
+            points=[point_of_rate(rate) for rate in error_rates],
+            backgrounds=[BACKGROUND],
+            repeats=repeats,
+            seed=setting.seed,
+        )
+        if trial.point.rate1 or not trial.repeat
+    ]
+    ending = memory if len(error_rates) > 1 else "exact"
+    path = setting.out / "measured" / f"{name}-{ending}.csv"
+    set_aside(path, of, in_grid(of, trials))
+    rows = {row.key: row for row in sweep(of, trials, path, in_this_process(job))}
+
+    def order(trial: Trial) -> tuple[float, int]:
+        return trial.point.rate1, trial.repeat
+
+    return [rows[key(of, trial)] for trial in sorted(trials, key=order)]
+
+
+def curves(
+    roles: Iterable[Role],
+    memories: Sequence[str],
+    repeats: int,
+    setting: Setting,
+    command: str,
+    *,
+    error_rates: Sequence[float] = RATES,
+) -> list[dict[str, object]]:
+    """Return CSV rows of the accuracies of several networks, those skipped last, with the reason.
+
+    Args:
+        roles: the networks.
+        memories: each ``weights`` or ``buffers``.
+        repeats: of every rate above 0, unless the setting has another number.
+        setting: how to measure.
+        command: that the rows carry.
+        error_rates: RATES, or 0 alone.
+    """
+    found: list[dict[str, object]] = []
+    reasons: dict[str, str] = {}
+    roles = list(roles)
+    for role in roles:
+        try:
+            rows = [
+                row
+                for memory in memories
+                for row in accuracies(
+                    role.network, memory, setting.repeats or repeats, setting, error_rates
+                )
+            ]
+        except SkippedError as reason:
+            reasons[role.network] = str(reason)
+            continue
+        found += [
+            {
+                # The nominal rate: the register's differs in the tenth digit.
+                **{name: getattr(row, name) for name in COLUMNS},
+                "rate": min(RATES, key=lambda rate, row=row: abs(rate - row.rate)),  # type: ignore[misc]
+                "command": command,
+            }
+            for row in rows
+        ]
+    return found + skipped_rows(roles, reasons, command)
+
+
+def half_width(values: Sequence[float]) -> float:
+    """Return half the width of the 95 % t-interval of a mean; values of any size, 0 for one."""
+    if len(values) < 2:
+        return 0.0
+    # host.statistics is of fractions: it keeps its intervals between 0 and 1.
+    scale = 100 * max(abs(value) for value in values) or 1.0
+    low, high, _ = mean_interval([0.5 + value / scale for value in values], 1)
+    return scale * (high - low) / 2
+
+
+@dataclass(frozen=True)
+class Point:
+    """The repeats of one network, memory and rate."""
+
+    network: str
+    memory: str
+    rate: float
+    values: tuple[float, ...]
+    images: int
+
+    @property
+    def mean(self) -> float:
+        """Mean over the repeats."""
+        return float(np.mean(self.values))
+
+    @property
+    def interval(self) -> tuple[float, float, str]:
+        """95 % interval of the mean and its kind in words; of one accuracy, over the images."""
+        if len(self.values) == 1:
+            return mean_interval(self.values, self.images)
+        half = half_width(self.values)
+        return self.mean - half, self.mean + half, f"t over {len(self.values)} repeats"
+
+
+def points(table: Table, column: str = "accuracy") -> dict[tuple[str, str], list[Point]]:
+    """Return the points of a table by network and memory, in order of the rate."""
+    grouped: dict[tuple[str, str, float], list[float]] = {}
+    count: dict[str, int] = {}
+    for row in table.rows:
+        if row["skipped"]:
+            continue
+        place = row["network"], row["memory"], float(row["rate"])
+        grouped.setdefault(place, []).append(float(row[column]))
+        count[row["network"]] = int(row["images"])
+    found: dict[tuple[str, str], list[Point]] = {}
+    for (name, memory, rate), values in sorted(grouped.items()):
+        point = Point(name, memory, rate, tuple(values), count[name])
+        found.setdefault((name, memory), []).append(point)
+    return found
+
+
+def exact(curve: Sequence[Point]) -> float:
+    """Return the accuracy of a curve without errors."""
+    return next(point.mean for point in curve if point.rate == 0.0)
+
+
+def at(curve: Sequence[Point], rate: float) -> Point:
+    """Return the point of a curve at a rate of RATES."""
+    return next(point for point in curve if point.rate == rate)
+
+
+def degradations(curve: Sequence[Point]) -> list[Point]:
+    """Return a curve of accuracies as degradation rates of each repeat (Asano 2024, figure 8)."""
+    first = exact(curve)
+    return [
+        replace(point, values=tuple(degradation(first, value) for value in point.values))
+        for point in curve
+    ]
+
+
+def acceptable(curve: Sequence[Point], accepted: float) -> tuple[float, ...]:
+    """Return for each repeat the rate at which its degradation passes an accepted one.
+
+    Between two measured rates the degradation is taken as a straight line; the first crossing
+    counts. A repeat that never passes it has the highest measured rate.
+
+    Args:
+        curve: accuracies, in order of the rate, 0 first.
+        accepted: degradation, a fraction.
+    """
+    parts = degradations(curve)
+    found = []
+    for repeat in range(max(len(point.values) for point in parts)):
+        passed = parts[-1].rate
+        before = (0.0, 0.0)
+        for point in parts[1:]:
+            here = (point.rate, point.values[repeat])
+            if here[1] > accepted:
+                share = (accepted - before[1]) / (here[1] - before[1])
+                passed = before[0] + share * (here[0] - before[0])
+                break
+            before = here
+        found.append(passed)
+    return tuple(found)
+
+
+def spread(
+    name: str, memory: str, error_rates: Sequence[float], repeats: int, setting: Setting
+) -> dict[tuple[float, int], float]:
+    """Measure how far errors spread through the layers of a network, as ``model.metrics.rrmse``.
+
+    The input of a layer is what is stored in the buffer that it reads, with errors in weights as
+    with errors in buffers. The first layer's input, the image, has none.
+
+    Args:
+        name: network of the zoo.
+        memory: ``weights`` or ``buffers``.
+        error_rates: bit-error rates.
+        repeats: of every rate.
+        setting: images and seed.
+
+    Returns:
+        RRMSE by rate and repeat.
+
+    Raises:
+        SkippedError: weights or images are not there.
+    """
+    job = _job(name, setting.images)
+    engine: Any = Evaluator.from_network(job.network, "fast")
+    kind = {"weights": "weights", "buffers": "buffer"}[memory]
+    stored = [m.name for m in engine.memories if m.kind == "buffer"]
+
+    def run(rate: float, repeat: int) -> dict[str, NDArray[Any]]:
+        limit = rates.threshold(rate)
+        for m in engine.memories:
+            mode = MODE if m.kind == kind and rate else "off"
+            seed = rates.memory_seed(setting.seed, repeat, m.index)
+            engine.set_errors(m.index, mode, limit, limit, seed)
+            if m.kind == "weights":
+                engine.write_weights(m.index, engine.weights(m.layer))
+        engine.soft_reset()
+        maps = engine.run(job.tests.images)[1]
+        return {place: maps[place] for place in stored}
+
+    clean = run(0.0, 0)
+    return {
+        (rate, repeat): rrmse(clean, run(rate, repeat))
+        for rate in tqdm(error_rates, desc=f"{name} {memory}, RRMSE")
+        for repeat in range(repeats)
+    }

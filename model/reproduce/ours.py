@@ -1,0 +1,180 @@
+"""Tables of ours: tolerance side by side, and what training with errors is worth."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from model.reproduce import asano, draw, hirtzlin, measure, words
+from model.reproduce.base import Item, Line, Role, Setting, Table
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+REPEATS = 5
+
+LEAST_LOSS_POINTS = 0.2
+"""What the MLP may lose at 1e-2 in weights, percentage points (Hirtzlin 2019, figure 2)."""
+
+_BINARY = (
+    Role("MLP, MNIST", "mlp-mnist"),
+    Role("LeNet, MNIST", "lenet-mnist"),
+    Role("CNV, CIFAR-10", "cnv-cifar10"),
+)
+_FIXED = tuple(role for role in asano.ROLES if role.label.startswith("Fxp"))
+_MEMORIES = ("weights", "buffers")
+
+
+def verdict(loss: tuple[float, float, float], most: float) -> str:
+    """Return whether a loss keeps within a limit, by its 95 % interval.
+
+    Args:
+        loss: mean and interval ends, percentage points.
+        most: the limit.
+    """
+    if loss[2] <= most:
+        return "holds"
+    return "does not hold" if loss[1] > most else "not decided by these repeats"
+
+
+def _tolerance(setting: Setting) -> Table:
+    command = setting.command("tolerance")
+    rows = measure.curves((*_BINARY, *_FIXED), _MEMORIES, REPEATS, setting, command)
+    return Table.of((*measure.COLUMNS, *measure.ENDING), rows)
+
+
+def _loss_line(what: str, published: str, curve: Sequence[measure.Point], rate: float) -> Line:
+    point = measure.at(curve, rate)
+    mean, low, high = words.loss(curve, point)
+    return Line(
+        what, published, f"loses {mean:.2f} points",
+        f"{low:.2f} to {high:.2f} ({point.interval[2]})", str(len(point.values)),
+        str(point.images),
+    )  # fmt: skip
+
+
+def _lines_tolerance(table: Table) -> list[Line]:
+    found = measure.points(table)
+    lines: list[Line] = []
+    for role in _BINARY:
+        lines += words.skipped(role, table, "see below")
+        weights = found.get((role.network, "weights"))
+        buffers = found.get((role.network, "buffers"))
+        if not weights or not buffers:
+            continue
+        if role.network == hirtzlin.MLP.network:
+            loss = words.loss(weights, measure.at(weights, 1e-2))
+            limit = f"at most {LEAST_LOSS_POINTS:g} points (98.3 % to 98.1 %)"
+            line = _loss_line(f"{role.label}, 1e-2 in weights", limit, weights, 1e-2)
+            lines.append(
+                Line(
+                    line.what, line.published,
+                    f"{line.ours}: {verdict(loss, LEAST_LOSS_POINTS)}", line.interval,
+                    line.repeats, line.images,
+                )
+            )  # fmt: skip
+        for rate in (1e-2, 3e-2, 1e-1):
+            inside = words.loss(weights, measure.at(weights, rate))
+            outside = words.loss(buffers, measure.at(buffers, rate))
+            if outside[2] < inside[1]:
+                said = "feature maps lose less"
+            elif inside[2] < outside[1]:
+                said = "feature maps lose more"
+            else:
+                said = "no difference that these repeats show"
+            point = measure.at(weights, rate)
+            lines.append(
+                Line(
+                    f"{role.label}, {rate:g}: loss with errors in weights, in feature maps",
+                    "feature maps tolerate more (Asano fig. 7)",
+                    f"{inside[0]:.2f} and {outside[0]:.2f} points: {said}",
+                    f"{inside[1]:.2f} to {inside[2]:.2f} and {outside[1]:.2f} to {outside[2]:.2f} "
+                    f"({point.interval[2]})",
+                    str(len(point.values)),
+                    str(point.images),
+                )
+            )
+    for role in _FIXED:
+        lines += words.skipped(role, table, "binary tolerates more at high rates (Asano fig. 8)")
+    return lines
+
+
+def _draw_tolerance(table: Table, panels: Sequence[Axes]) -> None:
+    found = measure.points(table)
+    (axes,) = panels
+    for number, role in enumerate((*_BINARY, *_FIXED)):
+        for memory in _MEMORIES:
+            curve = found.get((role.network, memory))
+            if curve:
+                where = "weights" if memory == "weights" else "feature maps"
+                draw.plot(
+                    axes, number, [p.rate for p in curve], measure.degradations(curve),
+                    f"{role.label}, {where}", dashed=memory == "buffers",
+                )  # fmt: skip
+    draw.rate_axis(axes, measure.RATES[1])
+    axes.set_ylabel("degradation of the accuracy [%]")
+    axes.set_yscale("symlog", linthresh=1.0)
+    axes.set_ylim(bottom=-0.5)
+    axes.legend(loc="upper left")
+
+
+_VARIANTS = (
+    ("plain", ""),
+    ("errors in weights at 1e-2", "+weights-1e-2"),
+    ("errors in weights at 3e-2", "+weights-3e-2"),
+    ("margin", "+margin"),
+)
+_BASES = (("MLP", "mlp-mnist"), ("LeNet-4", "lenet-mnist"))
+_TRAINED = tuple(
+    Role(f"{label}, {how}", network + ending)
+    for label, network in _BASES
+    for how, ending in _VARIANTS
+)
+_TESTED = (0.0, 1e-3, 1e-2, 3e-2, 5e-2, 1e-1)
+
+
+def _training(setting: Setting) -> Table:
+    command = setting.command("training")
+    rows = measure.curves(_TRAINED, ("weights",), REPEATS, setting, command)
+    return Table.of((*measure.COLUMNS, *measure.ENDING), rows)
+
+
+def _lines_training(table: Table) -> list[Line]:
+    found = measure.points(table)
+    lines: list[Line] = []
+    for role in _TRAINED:
+        lines += words.skipped(role, table, "not in the papers")
+        for point in found.get((role.network, "weights"), []):
+            if point.rate in _TESTED:
+                tested = f"tested at {point.rate:g}" if point.rate else "tested without errors"
+                lines.append(words.accuracy(f"{role.label}, {tested}", "not in the papers", point))
+    return lines
+
+
+def _draw_training(table: Table, panels: Sequence[Axes]) -> None:
+    found = measure.points(table)
+    for axes, (_, network) in zip(panels, _BASES, strict=True):
+        for number, (how, ending) in enumerate(_VARIANTS):
+            curve = found.get((network + ending, "weights"))
+            if curve:
+                draw.plot(axes, number, [p.rate for p in curve], curve, f"trained: {how}")
+        draw.rate_axis(axes, measure.RATES[1], "bit-error rate of the weights when tested")
+        axes.set_ylabel("accuracy [%]")
+        axes.legend(loc="lower left")
+
+
+ITEMS = (
+    Item(
+        "tolerance", "ours", "Weights against feature maps, binary against fixed point",
+        _tolerance, _lines_tolerance,
+        "A loss is that against the accuracy without errors on the same images. Two losses differ "
+        "here if their 95 % intervals do not overlap.",
+        _draw_tolerance,
+    ),
+    Item(
+        "training", "ours", "Training with errors, with a margin, and plain", _training,
+        _lines_training, "Errors are in weights, in training as in testing.", _draw_training,
+        tuple(f"{label}, MNIST" for label, _ in _BASES),
+    ),
+)  # fmt: skip
+"""The tables."""
