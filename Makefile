@@ -37,7 +37,7 @@ REGS      := build/regs/regmap.json
 HLS_DEPS  := $(wildcard hls/*.py hls/depths.json) $(RTL) $(REGS) hw/pynq-z2/board.toml
 SIM_DEPS  := $(wildcard sim/harness/*) sim/build.py
 
-.PHONY: help setup run test check acceptance bench synth physics bundle data lint clean distclean docs
+.PHONY: help setup run test check acceptance bench synth physics papers bundle data lint clean distclean docs
 
 help: ## list the targets
 	@grep -hE '^[a-z][a-zA-Z_-]*:.*## ' $(MAKEFILE_LIST) | \
