@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import ctypes
 import json
-import os
 import re
 import subprocess
 import sys
@@ -24,6 +23,7 @@ from typing import Any
 
 import numpy as np
 
+from host.files import replace_text
 from sim import build
 from sim.build import BuildError
 from sim.bundle import BundleError, read_description
@@ -254,10 +254,8 @@ def store(description: Mapping[str, Any], found: Found, table: Path = TABLE) -> 
         {"cycles_per_frame": found.cycles_per_frame, "folding": folding, "words": by_layer}
     )
     entries.sort(key=lambda entry: -float(entry["cycles_per_frame"]))
-    temporary = table.with_name(table.name + ".new")
     ordered = {network: content[network] for network in sorted(content)}
-    temporary.write_text(json.dumps(ordered, indent=2) + "\n", encoding="utf-8")
-    os.replace(temporary, table)
+    replace_text(table, json.dumps(ordered, indent=2) + "\n")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
