@@ -58,13 +58,17 @@ def locate(name: str, data_dir: Path | None = None) -> Path:
         data_dir: a folder with one's own copy. For a set that can be fetched: its files, gzipped
             or not, or for CIFAR-10 the archive or the folder of the binary version; it is copied
             into the cache and nothing is fetched. For another: the published form, which is used
-            where it lies, and checked when it is read.
+            where it lies, and checked when it is read. A folder in it with the set's name goes
+            before the folder itself: MNIST and Fashion-MNIST have files of the same names.
 
     Raises:
         DataError: a file is missing or damaged (it is named, with what was expected), no source
             could be reached, or the name is unknown. The cache is as it was then.
     """
-    return _family(name).locate(name, data_dir)
+    family = _family(name)
+    if data_dir is not None and (data_dir / name).is_dir():
+        data_dir = data_dir / name
+    return family.locate(name, data_dir)
 
 
 def dataset(name: str, data_dir: Path | None = None) -> Dataset:
@@ -73,8 +77,7 @@ def dataset(name: str, data_dir: Path | None = None) -> Dataset:
     Raises:
         DataError: also for ImageNet, which does not fit into memory: see :func:`open_imagenet`.
     """
-    family = _family(name)
-    return family.load(family.locate(name, data_dir))
+    return _family(name).load(locate(name, data_dir))
 
 
 def mnist(data_dir: Path | None = None) -> Dataset:

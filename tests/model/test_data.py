@@ -34,6 +34,11 @@ def own_copy(mnist: Dataset, tmp_path: Path) -> Path:
 
 
 @pytest.fixture
+def fashion_mnist() -> Path:
+    return data.locate("fashion-mnist")
+
+
+@pytest.fixture
 def empty_cache(mnist: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     cache = tmp_path / "cache"
     monkeypatch.setenv("SPINFLOW_CACHE", str(cache))
@@ -77,6 +82,22 @@ def test_own_copy_is_taken_gzipped_or_not(own_copy: Path, empty_cache: Path) -> 
     plain.unlink()
     assert data.locate("mnist", own_copy) == empty_cache
     assert sorted(path.name for path in empty_cache.iterdir()) == sorted(MNIST_SHA256)
+
+
+def test_folders_with_the_names_of_the_sets(
+    own_copy: Path, fashion_mnist: Path, empty_cache: Path
+) -> None:
+    """One folder holds both sets whose files have the same names."""
+    both = own_copy.parent / "both"
+    both.mkdir()
+    own_copy.rename(both / "mnist")
+    shutil.copytree(fashion_mnist, both / "fashion-mnist")
+    assert data.locate("mnist", both) == empty_cache
+    assert data.locate("fashion-mnist", both) == empty_cache.parent / "fashion-mnist"
+    for folder in ("mnist", "fashion-mnist"):
+        shutil.rmtree(both / folder)
+        with pytest.raises(DataError, match="both: holds neither train-images"):
+            data.locate(folder, both)
 
 
 @pytest.mark.parametrize("damage", ["short", "changed", "empty", "gzip"])
