@@ -26,7 +26,15 @@ from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.util.cleanup import cleanup_model
 
 from model.files import write_bytes, write_json
-from model.networks import NETWORKS, BinaryNetwork, NetworkSpec, network, to_input, untrained
+from model.networks import (
+    NETWORKS,
+    NetworkSpec,
+    TrainedNetwork,
+    is_binary,
+    network,
+    to_input,
+    untrained,
+)
 from model.store import ZOO, load_recipe, load_trained
 
 with warnings.catch_warnings():
@@ -35,8 +43,8 @@ with warnings.catch_warnings():
     from brevitas.export import export_qonnx
 
 
-def to_qonnx(model: BinaryNetwork) -> ModelWrapper:
-    """Return the cleaned QONNX graph of a network, its input annotated as UINT8."""
+def to_qonnx(model: TrainedNetwork) -> ModelWrapper:
+    """Return the cleaned QONNX graph of a binary network, its input annotated as UINT8."""
     pixels = to_input(model.spec, torch.zeros(1, model.spec.pixels))
     # Below an error torch.onnx only tells of packages that these networks do not use.
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
@@ -66,9 +74,12 @@ def export(
         What ``model.json`` holds.
 
     Raises:
-        ValueError: as ``model.store.load_recipe``, ``load_trained`` and ``untrained``.
+        ValueError: the network is not wholly binary, or one of those of
+            ``model.store.load_recipe``, ``load_trained`` and ``untrained``.
     """
     spec = network(name)
+    if not is_binary(spec):
+        raise ValueError(f"{name} is not wholly binary: the hardware cannot take it")
     recipe: dict[str, Any] = {}
     if untrained_seed is None:
         recipe = load_recipe(name, folder)
@@ -96,7 +107,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
         prog="python -m model.export", description="Export a network as QONNX."
     )
-    parser.add_argument("network", choices=list(NETWORKS))
+    parser.add_argument("network", choices=[n for n, spec in NETWORKS.items() if is_binary(spec)])
     parser.add_argument("--out", type=Path, required=True, help="path of the .onnx file to write")
     parser.add_argument("--folder", type=Path, default=ZOO, help="where the trained files lie")
     parser.add_argument("--untrained", type=int, metavar="SEED", help="export random weights")

@@ -1,4 +1,6 @@
-"""Binary (W1A1) networks in Brevitas, each described by a small spec.
+"""The networks in Brevitas, each described by a small spec; here the wholly binary ones (W1A1).
+
+Fixed-point networks are in ``model.fixed_point``, networks with layers of floats in ``model.xnor``.
 
 What FINN and the hardware need is built in. Every matrix and every convolution has weights of +1
 and -1 alone; a hidden one is followed by a batch norm and a sign, convolutions have a stride of 1,
@@ -18,6 +20,7 @@ that its sums are compared with.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
@@ -209,6 +212,20 @@ class ConvSpec(_Layered):
         return tuple(layers)
 
 
+@dataclass(frozen=True)
+class FixedPointSpec(ConvSpec):
+    """A convolutional network of fixed-point numbers in [-1, 1); see ``model.fixed_point``.
+
+    It has the layers of a ConvSpec. Where that has a sign its maps are rounded to the nearest code,
+    and its convolutions are padded with 0, which is a number here.
+
+    Attributes:
+        bits: 8, 16 or 32, of each weight and of each element of a map.
+    """
+
+    bits: int = 8
+
+
 Spec = NetworkSpec | ConvSpec
 
 BINARYNET_POOLS = (1, 3, 5)
@@ -219,76 +236,80 @@ and six convolutions of 3 x 3 too, say nothing of pools and padding; so these ar
 COLOUR = (32, 32, 3)
 """Shape of the images of CIFAR-10, CIFAR-100 and SVHN."""
 
-NETWORKS: dict[str, Spec] = {
-    spec.name: spec
-    for spec in (
-        # Hirtzlin et al. 2019, fig. 2: the MNIST network.
-        NetworkSpec("mlp-mnist", (784, 1024, 1024, 10), 64, 2.0**-5),
-        # The TFC and the LFC of Brevitas' bnn_pynq and of BNN-PYNQ.
-        NetworkSpec("tfc-mnist", (784, 64, 64, 64, 10), 64, 2.0**-3),
-        NetworkSpec("lfc-mnist", (784, 1024, 1024, 1024, 10), 64, 2.0**-5),
-        # After LeNet-4 (LeCun et al. 1998): two convolutions with pools, two matrices.
-        ConvSpec("lenet-mnist", (28, 28, 1), 5, (32, 64), (0, 1), (512, 10), 2.0**-4, "mnist"),
-        NetworkSpec("mlp-fashion-mnist", (784, 1024, 1024, 10), 64, 2.0**-5, "fashion-mnist"),
-        ConvSpec(
-            "lenet-fashion-mnist",
-            (28, 28, 1),
-            5,
-            (32, 64),
-            (0, 1),
-            (512, 10),
-            2.0**-4,
-            "fashion-mnist",
-        ),
-        # The CNV of Umuroglu et al. 2017 ("FINN") and of BNN-PYNQ.
-        ConvSpec(
-            "cnv-cifar10",
-            COLOUR,
-            3,
-            (64, 64, 128, 128, 256, 256),
-            (1, 3),
-            (512, 512, 10),
-            2.0**-4,
-            "cifar10",
-        ),
-        # Hirtzlin et al. 2019, fig. 2: the CIFAR-10 network.
-        ConvSpec(
-            "cnn-cifar10",
-            COLOUR,
-            3,
-            (384, 384, 384, 768, 768, 1536),
-            BINARYNET_POOLS,
-            (1024, 1024, 10),
-            2.0**-5,
-            "cifar10",
-            padding=1,
-        ),
-        # Asano et al. 2024, table 1: Binary, and Binary_x3, whose convolutions are three times as
-        # wide.
-        ConvSpec(
-            "vgg-cifar10",
-            COLOUR,
-            3,
-            (128, 128, 256, 256, 512, 512),
-            BINARYNET_POOLS,
-            (1024, 1024, 10),
-            2.0**-5,
-            "cifar10",
-            padding=1,
-        ),
-        ConvSpec(
-            "vgg3-cifar10",
-            COLOUR,
-            3,
-            (384, 384, 768, 768, 1536, 1536),
-            BINARYNET_POOLS,
-            (1024, 1024, 10),
-            2.0**-5,
-            "cifar10",
-            padding=1,
-        ),
-    )
-}
+VGG = (
+    COLOUR,
+    3,
+    (128, 128, 256, 256, 512, 512),
+    BINARYNET_POOLS,
+    (1024, 1024, 10),
+    2.0**-5,
+)
+"""Shape, kernel, channels, pools, widths and logit scale of Asano's VGG."""
+
+_SPECS: tuple[Spec, ...] = (
+    # Hirtzlin et al. 2019, fig. 2: the MNIST network.
+    NetworkSpec("mlp-mnist", (784, 1024, 1024, 10), 64, 2.0**-5),
+    # The TFC and the LFC of Brevitas' bnn_pynq and of BNN-PYNQ.
+    NetworkSpec("tfc-mnist", (784, 64, 64, 64, 10), 64, 2.0**-3),
+    NetworkSpec("lfc-mnist", (784, 1024, 1024, 1024, 10), 64, 2.0**-5),
+    # After LeNet-4 (LeCun et al. 1998): two convolutions with pools, two matrices.
+    ConvSpec("lenet-mnist", (28, 28, 1), 5, (32, 64), (0, 1), (512, 10), 2.0**-4, "mnist"),
+    NetworkSpec("mlp-fashion-mnist", (784, 1024, 1024, 10), 64, 2.0**-5, "fashion-mnist"),
+    ConvSpec(
+        "lenet-fashion-mnist",
+        (28, 28, 1),
+        5,
+        (32, 64),
+        (0, 1),
+        (512, 10),
+        2.0**-4,
+        "fashion-mnist",
+    ),
+    # The CNV of Umuroglu et al. 2017 ("FINN") and of BNN-PYNQ.
+    ConvSpec(
+        "cnv-cifar10",
+        COLOUR,
+        3,
+        (64, 64, 128, 128, 256, 256),
+        (1, 3),
+        (512, 512, 10),
+        2.0**-4,
+        "cifar10",
+    ),
+    # Hirtzlin et al. 2019, fig. 2: the CIFAR-10 network.
+    ConvSpec(
+        "cnn-cifar10",
+        COLOUR,
+        3,
+        (384, 384, 384, 768, 768, 1536),
+        BINARYNET_POOLS,
+        (1024, 1024, 10),
+        2.0**-5,
+        "cifar10",
+        padding=1,
+    ),
+    # Asano et al. 2024, table 1: Binary; Binary_x3, whose convolutions are three times as wide;
+    # and Fxp8, Fxp16 and Fxp32.
+    ConvSpec("vgg-cifar10", *VGG, "cifar10", padding=1),
+    ConvSpec(
+        "vgg3-cifar10",
+        COLOUR,
+        3,
+        (384, 384, 768, 768, 1536, 1536),
+        BINARYNET_POOLS,
+        (1024, 1024, 10),
+        2.0**-5,
+        "cifar10",
+        padding=1,
+    ),
+    *(
+        FixedPointSpec(f"vgg-fxp{bits}-cifar10", *VGG, "cifar10", padding=1, bits=bits)
+        for bits in (8, 16, 32)
+    ),
+)
+
+NETWORKS = {spec.name: spec for spec in _SPECS}
+"""The networks by name."""
 
 
 def network(name: str) -> Spec:
@@ -319,20 +340,21 @@ class Memories(Protocol):
         """Return what is read of the +1 and -1 that a layer or pool gives, the batch first."""
 
 
-class BinaryNetwork(nn.Module):
-    """What the Brevitas networks of both kinds of spec have in common.
+class TrainedNetwork(nn.Module):
+    """What all networks have in common: what training, files and evaluation ask of them.
+
+    Called with pixels 0 to 255, as :func:`to_input` gives them, it gives logits (n, classes).
 
     Attributes:
         spec: the description.
         matrices(): the modules with weights, first layer first; the latent weights of a
             convolution are (MH, channels, rows, columns), those of a matrix (MH, MW).
-        batch_norms(): the batch norms of the hidden layers, first layer first.
+        batch_norms(): the batch norms, first layer first.
     """
 
     spec: Any
     linears: nn.ModuleList
     norms: nn.ModuleList
-    signs: nn.ModuleList
 
     def matrices(self) -> list[Any]:
         """Return the modules with weights, first layer first."""
@@ -362,6 +384,35 @@ class BinaryNetwork(nn.Module):
         for norm in self.batch_norms():
             norm.weight.clamp_(min=GAMMA_MIN)
 
+    def centre_thresholds(self) -> None:
+        """Move thresholds between sums, where a network has them; call after training."""
+
+    def weight_tensors(self) -> dict[str, Tensor]:
+        """Return the weights as files hold them, by name: ``layers.i.`` and what they are."""
+        raise NotImplementedError
+
+    def set_weight_tensors(self, tensors: dict[str, Tensor]) -> None:
+        """Take weights as :meth:`weight_tensors` gives them; others among them are left alone."""
+        raise NotImplementedError
+
+
+def packed_bits(weight: NDArray[np.uint8]) -> Tensor:
+    """Return bits, (MH, ...), as files hold them: uint8, (MH, ceil(MW / 8)), little-endian."""
+    rows = weight.reshape(len(weight), -1)
+    return torch.from_numpy(np.packbits(rows, axis=1, bitorder="little"))
+
+
+def unpacked_bits(packed: Tensor, shape: tuple[int, ...]) -> NDArray[np.uint8]:
+    """Undo :func:`packed_bits`; shape is (MH, ...)."""
+    count = math.prod(shape[1:])
+    return np.unpackbits(packed.numpy(), axis=1, count=count, bitorder="little").reshape(shape)
+
+
+class BinaryNetwork(TrainedNetwork):
+    """What the wholly binary networks of both kinds of spec have in common."""
+
+    signs: nn.ModuleList
+
     def bits(self) -> list[NDArray[np.uint8]]:
         """Return the weights of the weighted layers, 1 for +1 and 0 for -1.
 
@@ -390,6 +441,19 @@ class BinaryNetwork(nn.Module):
                 signs = signs.reshape(-1, rows, columns, channels)
             signs = signs.transpose(0, 3, 1, 2)
             matrix.weight.copy_(torch.from_numpy(signs.reshape(tuple(matrix.weight.shape))))
+
+    def weight_tensors(self) -> dict[str, Tensor]:
+        """Return ``layers.i.weight_bits`` of each layer with weights; see ``TrainedNetwork``."""
+        return {f"layers.{i}.weight_bits": packed_bits(bits) for i, bits in enumerate(self.bits())}
+
+    def set_weight_tensors(self, tensors: dict[str, Tensor]) -> None:
+        """Take weights as :meth:`weight_tensors` gives them."""
+        self.set_bits(
+            [
+                unpacked_bits(tensors[f"layers.{i}.weight_bits"], layer.weight_shape)
+                for i, layer in enumerate(self.spec.weighted)
+            ]
+        )
 
     def thresholds(self) -> list[NDArray[np.int64]]:
         """Return the integers of the hidden layers: an output is +1 from them on.
@@ -615,13 +679,26 @@ class BinaryConvNet(BinaryNetwork):
         return x.float() * self.spec.logit_scale
 
 
-def build(spec: Spec) -> BinaryNetwork:
-    """Return the Brevitas network of a spec with random latent weights, from torch's generator."""
+def is_binary(spec: Spec) -> bool:
+    """Return whether every layer is binary, so that the evaluator and FINN can take the network."""
+    return not isinstance(spec, FixedPointSpec)
+
+
+def build(spec: Spec) -> Any:
+    """Return the network of a spec with random latent weights, from torch's generator.
+
+    Returns:
+        A ``BinaryMLP``, a ``BinaryConvNet`` or another ``TrainedNetwork``, as the spec says.
+    """
+    if isinstance(spec, FixedPointSpec):
+        from model.fixed_point import FixedPointNetwork
+
+        return FixedPointNetwork(spec)
     return BinaryMLP(spec) if isinstance(spec, NetworkSpec) else BinaryConvNet(spec)
 
 
-def untrained(spec: Spec, seed: int) -> BinaryNetwork:
-    """Return a network with random weights whose bits are balanced, in eval mode.
+def untrained(spec: Spec, seed: int) -> Any:
+    """Return a network with random weights whose maps are balanced, in eval mode.
 
     The statistics of the batch norms are those of random images, the gains and offsets are random,
     the thresholds are centred. For trying out what does not depend on the accuracy.
@@ -670,7 +747,7 @@ def to_input(spec: Spec, images: NDArray[np.uint8] | Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def predict(model: BinaryNetwork, images: NDArray[np.uint8]) -> NDArray[np.int64]:
+def predict(model: TrainedNetwork, images: NDArray[np.uint8]) -> NDArray[np.int64]:
     """Return the labels of images, ties to the lowest label.
 
     Args:

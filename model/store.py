@@ -4,9 +4,12 @@
 (MH, ceil(MW / 8)); bit j of a row, little-endian, is the weight from input j, 1 for +1 and 0 for
 -1) and for hidden layers ``layers.i.norm_{weight,bias,mean,variance}`` (float32, (MH,)). The inputs
 of a convolution's sum, and those of a matrix that takes a map, are in the order (row, column,
-channel). ``NAME.json`` names the weights' SHA-256, the recipe, the versions and the accuracy on the
-full test set. ``model/zoo`` holds ours. A network trained in another way is a variant with a label,
-in ``NETWORK+LABEL.safetensors``, for example ``mlp-mnist+weights-1e-2``.
+channel). Of a fixed-point network ``layers.i.weight_codes`` (int8, int16 or int32) has the shape
+and order of torch's weights, (MH, channels, rows, columns) or (MH, MW).
+
+``NAME.json`` names the weights' SHA-256, the recipe, the versions and the accuracy on the full test
+set. ``model/zoo`` holds ours. A network trained in another way is a variant with a label, in
+``NETWORK+LABEL.safetensors``, for example ``mlp-mnist+weights-1e-2``.
 """
 
 from __future__ import annotations
@@ -25,7 +28,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
 from model.files import write_bytes, write_json
-from model.networks import BinaryNetwork, NetworkSpec, Spec, build, network, predict
+from model.networks import NetworkSpec, Spec, TrainedNetwork, build, network, predict
 
 FORMAT = 1
 ZOO = Path(__file__).parent / "zoo"
@@ -50,19 +53,20 @@ def _identity(spec: Spec) -> dict[str, Any]:
     }
 
 
-def pack(model: BinaryNetwork) -> bytes:
+def pack(model: TrainedNetwork) -> bytes:
     """Return the contents of ``NAME.safetensors`` for a network."""
-    tensors = {}
-    for i, bits in enumerate(model.bits()):
-        packed = np.packbits(bits.reshape(len(bits), -1), axis=1, bitorder="little")
-        tensors[f"layers.{i}.weight_bits"] = torch.from_numpy(packed)
+    return save(_tensors(model), {"spinflow": json.dumps(_identity(model.spec))})
+
+
+def _tensors(model: TrainedNetwork) -> dict[str, torch.Tensor]:
+    tensors = model.weight_tensors()
     for i, norm in enumerate(model.batch_norms()):
         for part, attribute in NORM_PARTS.items():
-            tensors[f"layers.{i}.norm_{part}"] = getattr(norm, attribute).detach().contiguous()
-    return save(tensors, {"spinflow": json.dumps(_identity(model.spec))})
+            tensors[f"layers.{i}.norm_{part}"] = getattr(norm, attribute).detach()
+    return {name: tensor.contiguous() for name, tensor in tensors.items()}
 
 
-def unpack(path: Path, spec: Spec) -> BinaryNetwork:
+def unpack(path: Path, spec: Spec) -> TrainedNetwork:
     """Read ``NAME.safetensors`` into a Brevitas network in eval mode.
 
     Raises:
@@ -83,29 +87,15 @@ def unpack(path: Path, spec: Spec) -> BinaryNetwork:
             raise ValueError(
                 f"{path}: {key} is {found.get(key)!r}, expected {expected!r} for {spec.name}"
             )
-    model = build(spec)
-    shapes: dict[str, tuple[int, ...]] = {}
-    for i, layer in enumerate(spec.weighted):
-        outputs = layer.result[2]
-        shapes[f"layers.{i}.weight_bits"] = (outputs, -(-layer.fan_in // 8))
-        if layer.sign:
-            shapes |= {f"layers.{i}.norm_{part}": (outputs,) for part in NORM_PARTS}
-    for name, shape in shapes.items():
-        dtype = torch.uint8 if name.endswith("weight_bits") else torch.float32
+    model: TrainedNetwork = build(spec)
+    for name, like in _tensors(model).items():
         tensor = tensors.get(name)
-        if tensor is None or tuple(tensor.shape) != shape or tensor.dtype != dtype:
-            raise ValueError(f"{path}: tensor {name} is missing, or not {dtype} of shape {shape}")
-    model.set_bits(
-        [
-            np.unpackbits(
-                tensors[f"layers.{i}.weight_bits"].numpy(),
-                axis=1,
-                count=layer.fan_in,
-                bitorder="little",
-            ).reshape(layer.weight_shape)
-            for i, layer in enumerate(spec.weighted)
-        ]
-    )
+        if tensor is None or tensor.shape != like.shape or tensor.dtype != like.dtype:
+            raise ValueError(
+                f"{path}: tensor {name} is missing, or not {like.dtype} "
+                f"of shape {tuple(like.shape)}"
+            )
+    model.set_weight_tensors(tensors)
     with torch.no_grad():
         for i, norm in enumerate(model.batch_norms()):
             for part, attribute in NORM_PARTS.items():
@@ -114,7 +104,7 @@ def unpack(path: Path, spec: Spec) -> BinaryNetwork:
 
 
 def save_trained(
-    model: BinaryNetwork,
+    model: TrainedNetwork,
     images: NDArray[np.uint8],
     labels: NDArray[np.uint8],
     facts: dict[str, Any],
@@ -195,7 +185,7 @@ def load_recipe(name: str, folder: Path = ZOO) -> dict[str, Any]:
     return facts
 
 
-def load_trained(name: str, folder: Path = ZOO) -> BinaryNetwork:
+def load_trained(name: str, folder: Path = ZOO) -> TrainedNetwork:
     """Return a trained network in eval mode.
 
     Args:

@@ -177,6 +177,18 @@ RECIPES = {
         name: Recipe(name, epochs=150, batch=128, lr=0.02, norm_lr=0.1, crop=4, flip=True)
         for name in ("cnn-cifar10", "vgg-cifar10", "vgg3-cifar10")
     },
+    **{
+        f"vgg-fxp{bits}-cifar10": Recipe(
+            f"vgg-fxp{bits}-cifar10",
+            epochs=150,
+            batch=128,
+            lr=0.002,
+            crop=4,
+            flip=True,
+            bfloat16=bits == 8,
+        )
+        for bits in (8, 16, 32)
+    },
 }
 
 

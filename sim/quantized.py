@@ -31,10 +31,10 @@ class QuantizedEvaluator(MemoryOperations[Memory]):
     """A network of PyTorch modules whose weights and feature maps are fixed-point codes in MRAM.
 
     Weighted modules are Linear and Conv2d; what follows one up to the next (ReLU, batch norm in
-    eval mode, pools, Flatten) is computed exactly, and the feature map is stored before the first
-    pool or Flatten among it. Each layer has a memory of weights, and each but the last a buffer of
-    one frame; a word is one code, in the order of the PyTorch tensor, least significant bit first.
-    Memories are numbered as in docs/contracts.md; weights start as 0, errors off.
+    eval mode, pools, Flatten) is computed exactly, and the feature map is stored before the pools
+    and Flatten that nothing else follows. Each layer has a memory of weights, and each but the last
+    a buffer of one frame; a word is one code, in the order of the PyTorch tensor, least significant
+    bit first. Memories are numbered as in docs/contracts.md; weights start as 0, errors off.
 
     Attributes:
         description: `network`, `input` and `memories`, as in accel.json.
@@ -240,6 +240,13 @@ class _Group:
         self.exact: list[Any] = []
         self.after: list[Any] = []
 
+    def follow(self, module: Any, reads: bool) -> None:
+        """Append a module behind the weights; one that does not only read moves the store."""
+        self.after.append(module)
+        if not reads:
+            self.exact += self.after
+            self.after = []
+
 
 def _groups(modules: list[torch.nn.Module]) -> list[_Group]:
     """The modules by layer; ValueError names one that cannot be placed."""
@@ -257,10 +264,8 @@ def _groups(modules: list[torch.nn.Module]) -> list[_Group]:
             raise ValueError(f"module {number}, {type(module).__name__}, cannot be quantized")
         elif not groups:
             first.append(module)
-        elif isinstance(module, readers) or groups[-1].after:
-            groups[-1].after.append(module)
         else:
-            groups[-1].exact.append(module)
+            groups[-1].follow(module, reads=isinstance(module, readers))
     if not groups:
         raise ValueError("no module has weights: a network needs a Linear or a Conv2d")
     return groups

@@ -107,10 +107,11 @@ class Evaluator(MemoryOperations[Memory]):
     ) -> Any:
         """The evaluator of a network without a bundle, memories in the natural order.
 
-        `network` is the name of a trained network of the zoo, a `model.networks.BinaryNetwork`, a
-        `Network`, or a list of PyTorch modules, which `options` (bits, shape, ...) quantize: the
-        result is then a `sim.quantized.QuantizedEvaluator`, which has the same operations. Raises
-        ValueError for an unknown name and as the constructors do.
+        `network` is the name of a trained network of the zoo, a `model.networks.BinaryNetwork` or
+        `model.fixed_point.FixedPointNetwork`, a `Network`, or a list of PyTorch modules, which
+        `options` (bits, shape, ...) quantize: the result is then, as for fixed point, a
+        `sim.quantized.QuantizedEvaluator`, which has the same operations. Raises ValueError for an
+        unknown name and as the constructors do.
         """
         if isinstance(network, str):
             from model.store import load_trained
@@ -122,6 +123,10 @@ class Evaluator(MemoryOperations[Memory]):
             return cls(of_model(network), None, stream, threads, **options)
         from sim.quantized import QuantizedEvaluator
 
+        if hasattr(network, "plain_modules"):
+            spec = network.spec
+            options |= {"bits": spec.bits, "shape": spec.shape, "name": spec.name}
+            network = network.plain_modules()
         return QuantizedEvaluator(network, stream=stream, threads=threads, **options)
 
     def weights(self, layer: int) -> NDArray[np.uint32]:

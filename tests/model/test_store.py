@@ -20,6 +20,7 @@ from model.networks import (
     BinaryNetwork,
     NetworkSpec,
     Spec,
+    TrainedNetwork,
     build,
     network,
     predict,
@@ -122,7 +123,7 @@ def test_round_trip(tiny_spec: Spec, tmp_path: Path, small: Dataset) -> None:
     assert evaluate_small(loaded, small) == facts["test_correct"]
 
 
-def evaluate_small(model: BinaryNetwork, small: Dataset) -> int:
+def evaluate_small(model: TrainedNetwork, small: Dataset) -> int:
     return int((predict(model, small.test_images) == small.test_labels).sum())
 
 
