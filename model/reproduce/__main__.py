@@ -3,6 +3,7 @@
     python -m model.reproduce hirtzlin-2 asano-7      # these, to out/papers
     python -m model.reproduce all                     # all of them; `make papers`
     python -m model.reproduce page                    # docs/reproduction.md from its CSV files
+    python -m model.reproduce tzoufras-1 --train --out FOLDER
 
 Each prints its lines and writes <name>.csv, <name>.svg and <name>.png. Finished trials are kept in
 measured/ under the folder, so a run that was stopped goes on with the same command. What cannot be
@@ -33,6 +34,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return 0
         if options.take is not None:
             raise ReproduceError("--take goes with page")
+        if options.train:
+            if options.names != ["tzoufras-1"]:
+                raise ReproduceError("--train goes with tzoufras-1 alone")
+            from model.reproduce import trainings
+
+            print(trainings.run(options.out, options.epochs))
+            return 0
+        if options.epochs is not None:
+            raise ReproduceError("--epochs goes with --train")
         setting = _setting(options)
         names = list(page.ITEMS) if "all" in options.names else list(dict.fromkeys(options.names))
         for name in names:
@@ -91,6 +101,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--take", type=Path, metavar="FOLDER", help="page: take over the CSV files of this folder"
     )
+    parser.add_argument(
+        "--train", action="store_true", help="tzoufras-1: do the trainings in the folder --out"
+    )
+    parser.add_argument("--epochs", type=int, help="of each of them (default: the recipe's)")
     return parser
 
 

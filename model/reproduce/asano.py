@@ -42,11 +42,11 @@ _PRINTED_ACCURACY = {
 }  # fmt: skip
 
 _NETWORKS = {
-    "Binary": "asano-binary-cifar10",
-    "Binary_x3": "asano-binary-x3-cifar10",
-    "Fxp8": "asano-fxp8-cifar10",
-    "Fxp16": "asano-fxp16-cifar10",
-    "Fxp32": "asano-fxp32-cifar10",
+    "Binary": "vgg-cifar10",
+    "Binary_x3": "vgg3-cifar10",
+    "Fxp8": "vgg-fxp8-cifar10",
+    "Fxp16": "vgg-fxp16-cifar10",
+    "Fxp32": "vgg-fxp32-cifar10",
 }
 
 ROLES = (
@@ -59,6 +59,12 @@ ROLES = (
 
 _MEMORIES = {"weights": "weights", "buffers": "feature maps"}
 _PANELS = ("(a) errors in weights", "(b) errors in feature maps")
+
+
+def _panels(table: Table) -> tuple[str, ...]:
+    return _PANELS
+
+
 _SHOWN = (1e-2, 3e-2, 1e-1)
 
 
@@ -124,7 +130,7 @@ def _draw_rates(table: Table, panels: Sequence[Axes], degradation: bool) -> None
             curve = found.get((role.network, memory), [])
             if curve:
                 shown = measure.degradations(curve) if degradation else curve
-                draw.plot(axes, number, [p.rate for p in shown], shown, draw.name(role))
+                draw.plot(axes, number, [p.rate for p in shown], shown, role.legend)
         if degradation:
             for accepted in ACCEPTED:
                 axes.axhline(accepted, color="#8c8c8c", linewidth=0.9, linestyle=":")
@@ -194,7 +200,7 @@ def _draw9(table: Table, panels: Sequence[Axes]) -> None:
             if curve:
                 axes.loglog(
                     [p.rate for p in curve], [p.mean for p in curve], marker="osD^vP"[number],
-                    markersize=5, color=draw.COLOURS[number], label=draw.name(role),
+                    markersize=5, color=draw.COLOURS[number], label=role.legend,
                 )  # fmt: skip
         axes.set_xlabel("bit-error rate")
         axes.set_ylabel("RRMSE")
@@ -340,7 +346,7 @@ def _draw10(table: Table, panels: Sequence[Axes]) -> None:
                 axes.plot(
                     [np.mean(rates)], [np.mean(energy)], mark, color=colour, markersize=11,
                     markeredgecolor="#000000", linestyle="none",
-                    label=f"ours, {draw.name(role)}, {accepted} %",
+                    label=f"ours, {role.legend}, {accepted} %",
                 )  # fmt: skip
     axes.set_ylim(bottom=0)
     axes.set_xlabel("bit-error rate")
@@ -348,21 +354,18 @@ def _draw10(table: Table, panels: Sequence[Axes]) -> None:
     axes.legend()
 
 
-_STANDS_IN = (
-    "The CNV (*) is not one of the paper's networks: smaller, without padding, and trained by us "
-    "for few epochs. "
-)
+_STANDS_IN = "The CNV is not one of the paper's networks: it is smaller and without padding. "
 _DEGRADATION = "Degradation is (A0 - A) / A0, ours: the paper gives no formula. "
 
 ITEMS = (
     Item(
         "asano-table-1", "Asano 2024, table 1", "Test accuracy without errors", _table1, _lines1,
-        _STANDS_IN.replace(" (*)", ""),
+        _STANDS_IN,
     ),
     Item(
         "asano-table-2", "Asano 2024, table 2", "Acceptable bit-error rate and write energy",
         _table2, _lines2,
-        _STANDS_IN.replace(" (*)", "") + _DEGRADATION + "The acceptable rate of a repeat is where "
+        _STANDS_IN + _DEGRADATION + "The acceptable rate of a repeat is where "
         "the straight line between two measured rates passes the accepted degradation, with errors "
         "in feature maps. Energies: 1.08 V is deduced from the table itself; changes are against "
         "the conventional write at 1e-8.",
@@ -371,20 +374,20 @@ ITEMS = (
     Item(
         "asano-7", "Asano 2024, figure 7", "Accuracy against the bit-error rate", _figure_7,
         lambda table: _lines_of_rates(table, False), _STANDS_IN,
-        lambda table, panels: _draw_rates(table, panels, False), _PANELS,
+        lambda table, panels: _draw_rates(table, panels, False), _panels,
     ),
     Item(
         "asano-8", "Asano 2024, figure 8", "Degradation of the accuracy against the bit-error rate",
         _figure_8, lambda table: _lines_of_rates(table, True), _STANDS_IN + _DEGRADATION
         + "Dotted: the degradations that table 2 accepts.",
-        lambda table, panels: _draw_rates(table, panels, True), _PANELS,
+        lambda table, panels: _draw_rates(table, panels, True), _panels,
     ),
     Item(
         "asano-9", "Asano 2024, figure 9", "RRMSE against the bit-error rate", _figure_9, _lines9,
         _STANDS_IN + "The paper plots the increase of RRMSE; without errors ours is 0, so it is "
         "its own increase. x is the input of a layer as stored; variances are over all elements "
         "of all images.",
-        _draw9, _PANELS,
+        _draw9, _panels,
     ),
     Item(
         "asano-10", "Asano 2024, figure 10", "Write energy against bit-error rate", _figure10,

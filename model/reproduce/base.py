@@ -133,6 +133,10 @@ class Line:
     images: str = ""
 
 
+def _one_panel(table: Table) -> Sequence[str]:
+    return ("",)
+
+
 Draw = Callable[[Table, Sequence["Axes"]], None]
 
 
@@ -148,7 +152,7 @@ class Item:
         collect: measures it.
         lines: what the page says of it.
         draw: draws it into as many axes as there are panels.
-        panels: titles of the panels, "" for a single one without a title.
+        panels: titles of the panels of a table; a single "" is one without a title.
         picture: a picture of the device models' page that shows it already.
     """
 
@@ -159,7 +163,7 @@ class Item:
     lines: Callable[[Table], list[Line]]
     note: str = ""
     draw: Draw | None = None
-    panels: tuple[str, ...] = ("",)
+    panels: Callable[[Table], Sequence[str]] = _one_panel
     picture: str = ""
 
 
@@ -172,12 +176,19 @@ class Role:
         network: its name in the zoo.
         stands_in: whether it is another network than the paper's.
         published: printed values by what they are of; in percent where they are accuracies.
+        short: a shorter label.
     """
 
     label: str
     network: str
     stands_in: bool = False
     published: Mapping[object, str] | None = None
+    short: str = ""
+
+    @property
+    def legend(self) -> str:
+        """What a legend calls it."""
+        return (self.short or self.label) + (" (not the paper's)" if self.stands_in else "")
 
     def printed(self, of: object) -> str:
         """Return the printed value, or that there is none."""

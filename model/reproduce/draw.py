@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from model.reproduce.base import Item, Role, Table
+from model.reproduce.base import Item, Table
 from model.reproduce.measure import Point
 
 if TYPE_CHECKING:
@@ -37,13 +37,14 @@ def picture(item: Item, table: Table, *paths: Path) -> None:
         "svg.hashsalt": "spinflow", "svg.fonttype": "path", "font.size": 11,
         "legend.fontsize": 9, "legend.framealpha": 0.9, "figure.facecolor": "white",
     }  # fmt: skip
-    count = len(item.panels)
+    titles = item.panels(table)
+    count = len(titles)
     size = _PANEL if count == 1 else (_WIDE[0] * count, _WIDE[1])
     with matplotlib.rc_context(style):
         figure = Figure(figsize=size, layout="constrained")
         FigureCanvasAgg(figure)
         panels = list(figure.subplots(1, count, squeeze=False).flat)
-        for axes, title in zip(panels, item.panels, strict=True):
+        for axes, title in zip(panels, titles, strict=True):
             axes.set_axisbelow(True)
             axes.grid(True, color="#dddddd", linewidth=0.6)
             axes.set_title(title, fontsize=11)
@@ -88,11 +89,6 @@ def rate_axis(axes: Axes, least: float, label: str = "bit-error rate") -> None:
     axes.set_xscale("symlog", linthresh=least, linscale=0.6)
     axes.set_xlim(left=-least / 4)
     axes.set_xlabel(label)
-
-
-def name(role: Role) -> str:
-    """Return what a legend calls a network."""
-    return f"{role.label}*" if role.stands_in else role.label
 
 
 def empty(axes: Axes, text: str = "not measured: see the table") -> None:

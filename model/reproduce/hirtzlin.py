@@ -28,16 +28,19 @@ MLP = Role(
     "MLP 784-1024-1024-10, MNIST",
     "mlp-mnist",
     published={0.0: "98.3 %", 1e-4: _SAME, 1e-3: "practically " + _SAME, 1e-2: "98.1 %"},
+    short="MLP, MNIST",
 )
 CNN = Role(
     "CNN 384-384-384-768-768-1536 + 1024-1024-10, CIFAR-10",
-    "hirtzlin-cifar10",
+    "cnn-cifar10",
     published={0.0: "87.65 %", 1e-4: _SAME, 1e-3: "practically " + _SAME, 1e-2: "86.9 %"},
+    short="CNN, CIFAR-10",
 )
 ALEXNET = Role(
     "binarized AlexNet, ImageNet, top-5",
     "alexnet-imagenet",
     published={0.0: "69.7 %", 1e-4: _SAME, 1e-3: "69.5 %", 1e-2: "67.9 %"},
+    short="AlexNet, ImageNet, top-5",
 )
 CNV = Role("CNV, CIFAR-10", "cnv-cifar10", stands_in=True)
 
@@ -92,7 +95,7 @@ def _draw2(table: Table, panels: Sequence[Axes]) -> None:
     for number, role in enumerate((MLP, CNN, ALEXNET, CNV)):
         curve = found.get((role.network, "weights"), [])
         if curve:
-            draw.plot(axes, number, [p.rate for p in curve], curve, draw.name(role))
+            draw.plot(axes, number, [p.rate for p in curve], curve, role.legend)
         printed = [
             (float(str(rate)), float(text.split()[0]))
             for rate, text in (role.published or {}).items()
@@ -102,7 +105,7 @@ def _draw2(table: Table, panels: Sequence[Axes]) -> None:
             axes.plot(
                 *zip(*printed, strict=True), linestyle="none", marker="_", markersize=14,
                 markeredgewidth=2.2, color=draw.COLOURS[number], alpha=0.55,
-                label=f"printed: {role.label.split()[0]} {role.label.split(', ')[-1]}",
+                label=f"printed: {role.legend}",
             )  # fmt: skip
     draw.rate_axis(axes, measure.RATES[1], "bit-error rate of the weights")
     axes.set_ylabel("accuracy [%]")
@@ -124,7 +127,7 @@ def _figure5(setting: Setting) -> Table:
 _NETWORKS5 = (
     Role(CNN.label, CNN.network, published={}),
     CNV,
-    Role(MLP.label, MLP.network, stands_in=True),
+    Role(MLP.label, MLP.network, stands_in=True, short=MLP.short),
 )
 
 
@@ -162,15 +165,14 @@ def _lines5(table: Table) -> list[Line]:
     return lines
 
 
+def _drawn5(table: Table) -> list[Role]:
+    return [role for role in _NETWORKS5 if (role.network, "weights") in measure.points(table)]
+
+
 def _draw5(table: Table, panels: Sequence[Axes]) -> None:
     found, energy = measure.points(table), _energy_columns(table)
-    for axes, role in zip(panels, _NETWORKS5, strict=True):
-        curve = [p for p in found.get((role.network, "weights"), []) if p.rate]
-        if not curve:
-            draw.empty(axes)
-            axes.set_xticks([])
-            axes.set_yticks([])
-            continue
+    for axes, role in zip(panels, _drawn5(table), strict=True):
+        curve = [point for point in found[role.network, "weights"] if point.rate]
         for number, (which, label) in enumerate(((0, "intrinsic"), (1, "with variability"))):
             x = [energy[p.rate][which] for p in curve]
             draw.plot(axes, (6, 1)[number], x, curve, label)
@@ -178,9 +180,10 @@ def _draw5(table: Table, panels: Sequence[Axes]) -> None:
                 if which and point.rate in (1e-6, 1e-4, 1e-3, 1e-2, 1e-1):
                     axes.annotate(
                         f"{point.rate:g}", (place, 100 * point.mean), fontsize=8,
-                        xytext=(4, -12), textcoords="offset points", color="#333333",
+                        xytext=(3, -13), textcoords="offset points", color="#333333",
                     )  # fmt: skip
-        axes.set_xlim(left=0)
+        axes.set_xlim(0, 1.1 * max(energy[p.rate][1] for p in curve))
+        axes.set_ylim(bottom=0)
         axes.set_xlabel("programming energy [fJ per bit]")
         axes.set_ylabel("accuracy [%]")
         axes.legend(loc="lower right")
@@ -253,9 +256,9 @@ ITEMS = (
         _figure5,
         _lines5,
         _ASSUMED + "Numbers in the picture are bit-error rates. CNV and MLP are not the paper's "
-        "network of this figure.",
+        "networks of this figure.",
         _draw5,
-        ("CNN of the paper, CIFAR-10", "CNV (stands in), CIFAR-10", "MLP, MNIST"),
+        lambda table: [role.legend for role in _drawn5(table)],
     ),
     Item(
         "hirtzlin-6",

@@ -174,7 +174,7 @@ ITEMS = (
     Item(
         "training", "ours", "Training with errors, with a margin, and plain", _training,
         _lines_training, "Errors are in weights, in training as in testing.", _draw_training,
-        tuple(f"{label}, MNIST" for label, _ in _BASES),
+        lambda table: [f"{label}, MNIST" for label, _ in _BASES],
     ),
 )  # fmt: skip
 """The tables."""

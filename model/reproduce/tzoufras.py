@@ -19,7 +19,19 @@ if TYPE_CHECKING:
 TRAININGS = store.ZOO / "tzoufras-1.csv"
 """Results of the trainings of figure 1, one row for each rate and seed."""
 
-LENET = Role("LeNet-4, MNIST", "lenet4-mnist")
+LENET = Role("LeNet-4, MNIST", "lenet-mnist")
+
+RATES = (0.0, 0.005, 0.01, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5)
+"""Bit-error rates of the binary activations while training."""
+
+SEEDS = (1, 2, 3, 4, 5)
+"""One training each at every rate."""
+
+COLUMNS = (
+    "network", "memory", "rate", "repeat", "seed", "images", "accuracy", "epochs",
+    "weights_sha256", "skipped", "command",
+)  # fmt: skip
+"""Of the table of the trainings."""
 
 _SHAPE = "best at a few percent, lower at higher rates; its numbers are lost"
 _SKIPPED = ("network", "skipped", "command")
