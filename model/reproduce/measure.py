@@ -41,9 +41,10 @@ RATES = (
 """Bit-error rates of all figures; 0 is measured once, the others at every repeat."""
 
 COLUMNS = (
-    "network", "memory", "rate", "repeat", "seed", "images", "image_set", "accuracy",
+    "network", "memory", "rate", "repeat", "seed", "images", "image_set", "build_id", "accuracy",
     "bits_written", "errors",
 )  # fmt: skip
+"""Of a table of accuracies; the columns of ``host.results.Row``, build_id a digest of the weights."""
 ENDING = ("skipped", "command")
 
 
@@ -59,7 +60,7 @@ def trained(name: str) -> Any:
     if not (store.ZOO / f"{name}.safetensors").is_file():
         raise SkippedError(
             f"no trained weights model/zoo/{name}.safetensors (python -m model.train {base}"
-            f"{', with the errors of its name' if variant else ''})"
+            f"{f' --label {variant}' if variant else ''})"
         )
     return store.load_trained(name)
 
