@@ -305,7 +305,8 @@ class Trainer:
             for part in range(recipe.parts)
         ]
 
-    def _loss(self, logits: Tensor, labels: Tensor) -> Tensor:
+    def loss(self, logits: Tensor, labels: Tensor) -> Tensor:
+        """Return the recipe's loss of logits (n, classes) and labels (n,)."""
         if self.recipe.loss == "margin":
             return margin_loss(logits / self.spec.logit_scale, labels, self.recipe.margin)
         return functional.cross_entropy(logits, labels, label_smoothing=self.recipe.label_smoothing)
@@ -319,7 +320,7 @@ class Trainer:
         torch.set_num_threads(self.recipe.threads)
         memories = self.memories[part] if self.memories else None
         logits = self.replicas[part].training_logits(pixels, self.recipe.bfloat16, memories)
-        loss = self._loss(logits, labels)
+        loss = self.loss(logits, labels)
         return torch.autograd.grad(loss / self.recipe.parts, self.parameters)
 
     @torch.no_grad()
@@ -431,7 +432,10 @@ class Trainer:
         def part(prefix: str) -> dict[str, Tensor]:
             return {k[len(prefix) :]: v for k, v in tensors.items() if k.startswith(prefix)}
 
-        self.model.load_state_dict(part("model."))
+        try:
+            self.model.load_state_dict(part("model."))
+        except RuntimeError:
+            raise ValueError(f"{path}: its tensors are not those of {self.spec.name}") from None
         for replica in self.replicas[1:]:
             replica.load_state_dict(part("model."))
         self.best = part("best.")

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from safetensors import safe_open
+from safetensors.torch import save
 
-from model import train
+from model import networks, store, train
 from model.data import Dataset
 from model.networks import NetworkSpec, build, to_input, untrained
 from model.train import RECIPES, Recipe, Trainer
@@ -25,16 +29,34 @@ CONV_RECIPE = dataclasses.replace(
 )
 
 
-@pytest.fixture(params=[RECIPE, CONV_RECIPE], ids=["mlp", "conv"])
+# Errors of every kind; few steps, since drawn rates this high teach nothing.
+ERRORS: dict[str, Any] = {
+    "epochs": 2,
+    "batch": 512,
+    "weight_errors": "1e-3:1e-1",
+    "error_mode": "switch",
+    "label": "some-errors",
+}
+KINDS = {
+    "mlp": RECIPE,
+    "conv": CONV_RECIPE,
+    "mlp-errors": dataclasses.replace(
+        RECIPE, **ERRORS, activation_errors="fc1=1e-2/1e-3:1e-1", loss="margin"
+    ),
+    "conv-errors": dataclasses.replace(CONV_RECIPE, **ERRORS, activation_errors="0.1", hold=1),
+}
+
+
+@pytest.fixture
 def recipe(tiny: NetworkSpec, request: pytest.FixtureRequest) -> Recipe:
-    chosen: Recipe = request.param
-    return chosen
+    return KINDS[request.param]
 
 
 class InterruptedRunError(Exception):
     """Stands for the signal that ends a run."""
 
 
+@pytest.mark.parametrize("recipe", list(KINDS), indirect=True)
 def test_same_seed_same_file(recipe: Recipe, small: Dataset, tmp_path: Path) -> None:
     first, again = (train.train(recipe, small, tmp_path / name) for name in ("a", "b"))
     assert [path.read_bytes() for path in first] == [path.read_bytes() for path in again]
@@ -42,7 +64,18 @@ def test_same_seed_same_file(recipe: Recipe, small: Dataset, tmp_path: Path) -> 
     assert other[0].read_bytes() != first[0].read_bytes()
 
 
-@pytest.mark.parametrize("after", [1, 3, 4])
+@pytest.mark.parametrize(
+    ("recipe", "after"),
+    [
+        ("mlp", 1),
+        ("mlp", 4),
+        ("conv", 1),
+        ("conv", 3),
+        ("mlp-errors", 1),
+        ("conv-errors", 1),
+    ],
+    indirect=["recipe"],
+)
 def test_resumed_equals_uninterrupted(
     recipe: Recipe,
     small: Dataset,
@@ -65,6 +98,59 @@ def test_resumed_equals_uninterrupted(
     torch.manual_seed(999)
     resumed = train.train(recipe, small, tmp_path / "parts", resume=True)
     assert [path.read_bytes() for path in resumed] == [path.read_bytes() for path in whole]
+
+
+def test_errors_are_of_the_seed_and_named_by_the_label(
+    tiny: NetworkSpec, small: Dataset, tmp_path: Path
+) -> None:
+    recipe = dataclasses.replace(KINDS["mlp-errors"], epochs=1)
+    weights, facts = train.train(recipe, small, tmp_path)
+    assert [weights.name, facts.name] == [
+        "tiny+some-errors.safetensors",
+        "tiny+some-errors.json",
+    ]
+    found = store.load_recipe("tiny+some-errors", tmp_path)
+    assert found["network"] == "tiny" and found["recipe"] == dataclasses.asdict(recipe)
+    assert found["command"] == recipe.command()
+    assert store.pack(store.load_trained("tiny+some-errors", tmp_path)) == weights.read_bytes()
+    with pytest.raises(ValueError, match=r"python -m model\.train tiny --label other makes it"):
+        store.load_trained("tiny+other", tmp_path)
+    with pytest.raises(ValueError, match="unknown network 'big'; known: "):
+        store.load_trained("big+other", tmp_path)
+
+
+def test_rate_0_is_training_without_errors(
+    tiny: NetworkSpec, small: Dataset, tmp_path: Path
+) -> None:
+    plain = dataclasses.replace(RECIPE, epochs=1)
+    zero = dataclasses.replace(plain, weight_errors="fc0=0", error_mode="switch", margin=3.0)
+    rare = dataclasses.replace(plain, weight_errors="1e-2")
+    files = [
+        train.train(recipe, small, tmp_path / str(i))[0].read_bytes()
+        for i, recipe in enumerate((plain, zero, rare))
+    ]
+    assert files[0] == files[1] != files[2]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (
+            {"weight_errors": "fc9=1e-2"},
+            "weight_errors is fc9=1e-2: unknown layer 'fc9'; known: conv0, conv1, fc0, fc1",
+        ),
+        (
+            {"activation_errors": "conv0=1e-2"},
+            "activation_errors is conv0=1e-2: unknown layer 'conv0'; known: pool0, pool1, fc0",
+        ),
+    ],
+)
+def test_unknown_layers_are_refused(
+    tiny: NetworkSpec, small: Dataset, tmp_path: Path, options: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(ValueError, match=f"^{message}$"):
+        train.train(dataclasses.replace(CONV_RECIPE, **options), small, tmp_path)
+    assert not list(tmp_path.iterdir())
 
 
 def test_hold_may_change_while_it_lasts(tiny: NetworkSpec, small: Dataset, tmp_path: Path) -> None:
@@ -112,11 +198,19 @@ def test_a_pool_may_come_before_the_norm(small: Dataset) -> None:
         assert torch.equal(pool(sign(norm(sums))), sign(norm(pool(sums))))
 
 
-@pytest.mark.parametrize("epochs", [6])
-def test_learns(recipe: Recipe, small: Dataset, epochs: int) -> None:
-    trainer = Trainer(dataclasses.replace(recipe, epochs=epochs), small)
+@pytest.mark.parametrize(
+    "recipe",
+    [
+        RECIPE,
+        CONV_RECIPE,
+        dataclasses.replace(RECIPE, weight_errors="1e-3:1e-1", activation_errors="1e-2"),
+    ],
+    ids=["mlp", "conv", "errors"],
+)
+def test_learns(tiny: NetworkSpec, recipe: Recipe, small: Dataset) -> None:
+    trainer = Trainer(dataclasses.replace(recipe, epochs=6), small)
     with train.tqdm(disable=True) as bar:
-        while trainer.epoch < epochs:
+        while trainer.epoch < trainer.recipe.epochs:
             trainer.run_epoch(bar)
     assert trainer.best_correct / RECIPE.validation > 0.5
 
@@ -135,9 +229,45 @@ def test_checkpoint_is_not_overwritten_or_mixed(
 
 
 def test_damaged_checkpoint(tiny: NetworkSpec, small: Dataset, tmp_path: Path) -> None:
-    torch.save({"recipe": 1}, tmp_path / train.CHECKPOINT)
-    with pytest.raises(ValueError, match=r"not a checkpoint of model\.train"):
+    checkpoint = tmp_path / train.CHECKPOINT
+    torch.save({"recipe": 1}, checkpoint)
+    with pytest.raises(ValueError, match=r"not a checkpoint of model\.train.*pickled"):
         train.train(RECIPE, small, tmp_path, resume=True)
+    for state in ("{", "[]", '{"recipe": 1}', '{"recipe": {}}'):
+        checkpoint.write_bytes(save({"x": torch.zeros(1)}, {"spinflow": state}))
+        with pytest.raises(ValueError, match=r"not a checkpoint of model\.train"):
+            train.train(RECIPE, small, tmp_path, resume=True)
+
+
+def test_checkpoint_of_another_network(
+    tiny: NetworkSpec, small: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Trainer(RECIPE, small).save(tmp_path / train.CHECKPOINT)
+    with pytest.raises(ValueError, match="begun with network = tiny, not tiny-conv; resume with"):
+        train.train(dataclasses.replace(RECIPE, network="tiny-conv"), small, tmp_path, resume=True)
+    wider = dataclasses.replace(tiny, widths=(784, 32, 16, 10))
+    monkeypatch.setitem(networks.NETWORKS, "tiny", wider)
+    with pytest.raises(ValueError, match=r"its tensors are not those of tiny$"):
+        train.train(RECIPE, small, tmp_path, resume=True)
+
+
+def test_checkpoint_may_be_older_than_an_option(
+    tiny: NetworkSpec, small: Dataset, tmp_path: Path
+) -> None:
+    path = tmp_path / train.CHECKPOINT
+    trainer = Trainer(RECIPE, small)
+    trainer.epoch = 1
+    trainer.save(path)
+    with safe_open(path, "pt") as file:
+        state = json.loads(file.metadata()["spinflow"])
+        tensors = {key: file.get_tensor(key) for key in list(file.keys())}
+    del state["recipe"]["loss"]
+    path.write_bytes(save(tensors, {"spinflow": json.dumps(state)}))
+    resumed = Trainer(RECIPE, small)
+    resumed.load(path)
+    assert resumed.epoch == 1
+    with pytest.raises(ValueError, match="begun with loss = cross-entropy, not margin"):
+        Trainer(dataclasses.replace(RECIPE, loss="margin"), small).load(path)
 
 
 @pytest.mark.parametrize(
@@ -152,11 +282,17 @@ def test_damaged_checkpoint(tiny: NetworkSpec, small: Dataset, tmp_path: Path) -
         {"hold": 4},
         {"seed": -1},
         {"label_smoothing": 1.0},
+        {"label_smoothing": 0.1, "loss": "margin"},
+        {"error_mode": "stuck"},
+        {"loss": "hinge"},
+        {"margin": 0.0},
+        {"device": "tpu"},
+        {"label": "a/b"},
     ],
 )
-def test_recipe_refuses(bad: dict[str, float]) -> None:
+def test_recipe_refuses(bad: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=rf"{next(iter(bad))} is .*, valid: "):
-        dataclasses.replace(RECIPE, **bad)  # type: ignore[arg-type]
+        dataclasses.replace(RECIPE, **bad)
 
 
 def test_validation_must_leave_images(tiny: NetworkSpec, small: Dataset) -> None:
@@ -173,9 +309,37 @@ def test_command_repeats_the_recipe(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(train, "train", note)
     recipe = dataclasses.replace(RECIPES["tfc-mnist"], seed=7, lr=0.125, bfloat16=False)
-    with pytest.raises(SystemExit, match=r"^error: far enough$"):
-        train.main(recipe.command().split()[3:])
-    assert asked == [recipe]
+    other = dataclasses.replace(recipe, **ERRORS, activation_errors="fc1=0.1", loss="margin")
+    for wanted in (recipe, other):
+        with pytest.raises(SystemExit, match=r"^error: far enough$"):
+            train.main(wanted.command().split()[3:])
+    assert asked == [recipe, other]
+
+
+@pytest.mark.parametrize("cuda", [False, True])
+def test_default_device_is_cuda_where_there_is_one(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, cuda: bool
+) -> None:
+    asked = []
+
+    def note(recipe: Recipe, *rest: object) -> None:
+        asked.append(recipe.device)
+        raise ValueError("far enough")
+
+    monkeypatch.setattr(train, "train", note)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: cuda)
+    for options in ([], ["--device", "cpu"]):
+        with pytest.raises(SystemExit, match="far enough"):
+            train.main(["tfc-mnist", "--out", str(tmp_path), *options])
+    assert asked == ["cuda" if cuda else "cpu", "cpu"]
+
+
+def test_cuda_is_refused_where_there_is_none(
+    tiny: NetworkSpec, small: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(ValueError, match="device is cuda, which torch does not see here"):
+        Trainer(dataclasses.replace(RECIPE, device="cuda"), small)
 
 
 def test_distortions_keep_size_and_range(small: Dataset) -> None:
