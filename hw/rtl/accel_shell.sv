@@ -81,7 +81,7 @@ module accel_shell
   end
 
   localparam int unsigned CoreResetCycles = 16;
-  localparam int unsigned CounterAddrWidth = $clog2(4 * NumMems);
+  localparam int unsigned CounterAddrWidth = $clog2(8 * NumMems);
   localparam int unsigned RegsAddrWidth = spinflow_regs_pkg::SPINFLOW_REGS_MIN_ADDR_WIDTH;
   localparam logic [31:0] RegsSize = spinflow_regs_pkg::SPINFLOW_REGS_SIZE;
 
@@ -207,7 +207,7 @@ module accel_shell
   logic refused, memories_rd_ack, memories_wr_ack;
   logic [31:0] memories_rdata;
   logic [CounterAddrWidth-1:0] counter_addr;
-  logic [63:0] counter_data;
+  logic [31:0] counter_data;
 
   memory_regs #(
     .WithErrors (WithErrors),

@@ -1,12 +1,14 @@
-// 64-bit totals of all memories' counters in LUT RAM, four a memory.
+// 64-bit totals of all memories' counters in LUT RAM, four a memory, in halves of 32 bits: a total is
+// added to in two cycles, the lower half first.
 //
 // A buffer may write in any cycle, so it has narrow counters beside it, which are visited in turn and
 // drained into the totals; written bits are counted in words there. Weight memories are written one at a
-// time and seldom: what such a write counted waits in one place and is added next, before another one is
-// taken (`weight_ready_o`). Buffers do not write while weights are written.
+// time and seldom: what such a write counted is added next, before another one is taken
+// (`weight_ready_o`); its counts stay at the input until then. Buffers do not write while weights are
+// written.
 //
 // A snapshot copies every total to the RAM that is read; a clear zeroes the totals, the narrow counters
-// and what is read. Either takes one pass of 4*NumMems cycles, in which `busy_o` is high and counting
+// and what is read. Either takes one pass of 8*NumMems cycles, in which `busy_o` is high and counting
 // goes on, but no weight is written. If both are asked for, the snapshot comes first. Reads are
 // combinational.
 
@@ -30,15 +32,15 @@ module counter_bank
   input  logic                    clear_i,
   input  logic                    snapshot_i,
   output logic                    busy_o,
-  // 4*memory + {0 written, 1 switched, 2 err1, 3 err0}
-  input  logic [AddrWidth-1:0]    read_addr_i,
-  output logic [63:0]             read_data_o
+  // 8*memory + {0 written, 2 switched, 4 err1, 6 err0} + {0 lower half, 1 upper half}
+  input  logic [AddrWidth:0]      read_addr_i,
+  output logic [31:0]             read_data_o
 );
 
   // In a pass all totals are visited, while draining only those of the buffers and, between two of
   // these, the four of a weight memory. A narrow counter waits at most two passes, since a command
   // restarts the pass.
-  localparam int unsigned LongestWait = 2 * 4 * NumMems;
+  localparam int unsigned LongestWait = 2 * 8 * NumMems;
   localparam logic [AddrWidth-1:0] First = AddrWidth'(4 * NumWeights);
   localparam logic [AddrWidth-1:0] Last = AddrWidth'(4 * NumMems - 1);
 
@@ -56,31 +58,34 @@ module counter_bank
   logic snapshot_wanted_q, clear_wanted_q, start_snapshot, start_clear, may_start, pass_end, zero;
   logic [AddrWidth-1:0] addr_q, addr;
 
+  // Which half of a total is read. Whatever changes what is visited does so with the upper one.
+  logic upper_q;
+  always_ff @(posedge clk_i) upper_q <= rst_ni && !upper_q;
+
   // A weight memory's counts, of which weight_step_q is added next.
   logic [IndexWidth-1:0] weight_index_q;
-  logic [3:0][7:0]       weight_count_q;
+  logic [3:0][7:0]       weight_count;
   logic [1:0]            weight_step_q;
   logic                  weight_waits_q, weight_taken;
 
-  assign weight_ready_o = !weight_waits_q && !busy_o;
+  assign weight_count = {weight_count_i.err0, weight_count_i.err1, weight_count_i.switched,
+                         weight_count_i.written};
+  assign weight_ready_o = !weight_waits_q && !busy_o && upper_q;
   assign weight_taken   = weight_valid_i && weight_ready_o;
   always_ff @(posedge clk_i) begin
-    if (!rst_ni)                    weight_waits_q <= 1'b0;
-    else if (weight_taken)          weight_waits_q <= 1'b1;
-    else if (weight_step_q == 2'd3) weight_waits_q <= 1'b0;
+    if (!rst_ni)                               weight_waits_q <= 1'b0;
+    else if (weight_taken)                     weight_waits_q <= 1'b1;
+    else if (upper_q && weight_step_q == 2'd3) weight_waits_q <= 1'b0;
     if (weight_taken) begin
       weight_index_q <= weight_index_i;
-      weight_count_q <= {weight_count_i.err0, weight_count_i.err1, weight_count_i.switched,
-                         weight_count_i.written};
       weight_step_q  <= '0;
-    end else if (weight_waits_q) begin
-      weight_count_q <= weight_count_q >> 8;
+    end else if (weight_waits_q && upper_q) begin
       weight_step_q  <= weight_step_q + 1'b1;
     end
   end
 
   assign pass_end       = addr_q == Last;
-  assign may_start      = pass_q == PassDrain || (pass_end && !weight_waits_q);
+  assign may_start      = upper_q && (pass_q == PassDrain || (pass_end && !weight_waits_q));
   assign start_snapshot = snapshot_wanted_q && may_start;
   assign start_clear    = clear_wanted_q && !snapshot_wanted_q && may_start;
   assign zero           = start_clear;
@@ -105,15 +110,17 @@ module counter_bank
       end else if (start_clear) begin
         pass_q <= PassClear;
         addr_q <= '0;
-      end else if (!weight_waits_q) begin
+      end else if (upper_q && !weight_waits_q) begin
         addr_q <= pass_end ? First : addr_q + 1'b1;
         if (pass_end) pass_q <= PassDrain;
       end
     end
   end
 
-  // What the buffers' narrow counters hold, in bits, by the address of their totals.
-  logic [4*NumBuffers-1:0][ValueWidth-1:0] narrow;
+  // What the buffers' narrow counters hold, in bits, by counter and by the address of their totals.
+  logic [4*NumBuffers-1:0][ValueWidth-1:0]    narrow;
+  logic [2**AddrWidth-1:0][ValueWidth-1:0]    by_addr;
+  assign by_addr = (2**AddrWidth*ValueWidth)'({narrow, (4*NumWeights*ValueWidth)'(0)});
   for (genvar b = 0; b < int'(NumBuffers); b++) begin : gen_buffer
     logic [3:0][7:0] increment;
     assign increment = {buffer_count_i[b].err0, buffer_count_i[b].err1, buffer_count_i[b].switched,
@@ -123,31 +130,39 @@ module counter_bank
       localparam int unsigned NarrowWidth = $clog2(Most + 1);
       logic [NarrowWidth-1:0] narrow_q;
       logic visited;
-      assign visited = addr_q == AddrWidth'(4 * (NumWeights + b) + k) && !weight_waits_q;
+      assign visited = addr_q == AddrWidth'(4 * (NumWeights + b) + k) && !weight_waits_q && !upper_q;
       always_ff @(posedge clk_i) begin
         if (!rst_ni || zero) narrow_q <= '0;
-        else narrow_q <= (visited ? '0 : narrow_q) + NarrowWidth'(increment[k]);
+        else narrow_q <= NarrowWidth'(increment[k]) + (visited ? '0 : narrow_q);
       end
       assign narrow[4*b+k] = ValueWidth'(narrow_q) * ValueWidth'(k == 0 ? BufferWidth[b] : 1);
     end
   end
 
-  (* ram_style = "distributed" *) logic [63:0] total [4*NumMems];
-  (* ram_style = "distributed" *) logic [63:0] shown [4*NumMems];
-  logic [63:0] total_d;
-  logic [ValueWidth-1:0] value;
+  // Read in one cycle, added to and written in the next.
+  (* ram_style = "distributed" *) logic [31:0] total [8*NumMems];
+  (* ram_style = "distributed" *) logic [31:0] shown [8*NumMems];
+  logic [31:0]           total_q, sum;
+  logic [ValueWidth-1:0] value_q;
+  logic [AddrWidth:0]    sum_addr_q;
+  logic                  carry, carry_q, show_q, unused_carry_in;
 
-  always_comb begin
-    value = '0;
-    if (weight_waits_q)       value = ValueWidth'(weight_count_q[0]);
-    else if (addr_q >= First) value = narrow[addr_q-First];
-  end
-  assign addr    = weight_waits_q ? AddrWidth'({weight_index_q, weight_step_q}) : addr_q;
-  assign total_d = (pass_q == PassClear ? '0 : total[addr]) + 64'(value);
+  assign addr = weight_waits_q ? AddrWidth'({weight_index_q, weight_step_q}) : addr_q;
+  // The carry of the lower half comes into the upper one from below the lowest bit.
+  assign {carry, sum, unused_carry_in} = {1'b0, total_q, 1'b1} + 34'({value_q, carry_q});
 
   always_ff @(posedge clk_i) begin
-    total[addr] <= total_d;
-    if (pass_q != PassDrain) shown[addr] <= total_d;
+    if (pass_q == PassClear) total_q <= '0;
+    else                     total_q <= total[{addr, upper_q}];
+    if (upper_q)             value_q <= '0;
+    else if (weight_waits_q) value_q <= ValueWidth'(weight_count[weight_step_q]);
+    else                     value_q <= by_addr[addr_q];
+    carry_q    <= carry && upper_q;
+    sum_addr_q <= {addr, upper_q};
+    show_q     <= pass_q != PassDrain;
+
+    total[sum_addr_q] <= sum;
+    if (show_q) shown[sum_addr_q] <= sum;
   end
 
   assign read_data_o = shown[read_addr_i];

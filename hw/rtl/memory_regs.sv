@@ -15,7 +15,7 @@ module memory_regs
   parameter int unsigned NumWeights = 3,
   parameter int unsigned NumBuffers = 2,
   localparam int unsigned NumMems = NumWeights + NumBuffers,
-  localparam int unsigned CounterAddrWidth = $clog2(4 * NumMems),
+  localparam int unsigned CounterAddrWidth = $clog2(8 * NumMems),
   localparam int unsigned IndexWidth = NumWeights > 1 ? $clog2(NumWeights) : 1,
   parameter logic [NumMems-1:0][31:0] Layer = '0,
   parameter logic [NumMems-1:0][31:0] Width = '0,
@@ -40,9 +40,9 @@ module memory_regs
   output error_cfg_t                  weight_cfg_o,
   output error_cfg_t [NumBuffers-1:0] buffer_cfg_o,
   output logic [NumMems-1:0]          restart_o,
-  // from the counters
+  // from the counters, by halves
   output logic [CounterAddrWidth-1:0] counter_addr_o,
-  input  logic [63:0]                 counter_data_i
+  input  logic [31:0]                 counter_data_i
 );
 
   localparam int unsigned MemWidth = NumMems > 1 ? $clog2(NumMems) : 1;
@@ -133,13 +133,13 @@ module memory_regs
     end
   end
 
-  assign counter_addr_o = {mem, offset[4:3]};
+  assign counter_addr_o = {mem, offset[4:2]};
 
   logic [31:0] rdata_d;
   always_comb begin
     rdata_d = '0;
     if (is_cfg) rdata_d = WithErrors ? old_word : '0;
-    else if (is_counter) rdata_d = offset[2] ? counter_data_i[63:32] : counter_data_i[31:0];
+    else if (is_counter) rdata_d = counter_data_i;
     else if (exists) begin
       unique case (offset)
         MapMemInfo:  rdata_d = {16'd0, Layer[mem][7:0], 8'(32'(mem) >= NumWeights)};

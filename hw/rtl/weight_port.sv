@@ -111,10 +111,12 @@ module weight_port
   logic [5:0]  bits_q;
   logic [1:0]  pass_q;      // which of the four columns
   logic        spread_q, upper_half_q, putting_q;
-  logic        allowed, with_errors, gathered, last_pass;
+  logic        allowed, with_errors, decode, gathered, last_pass;
 
   assign allowed     = idle_i && window != '0 && (!we_i || wstrb_i == 4'hF);
   assign with_errors = WithErrors && cfg_i.mode != ModeOff;
+  // What the write before counted is held until it is taken.
+  assign decode      = state_q == StDecode && count_ready_i;
   assign last_pass   = !spread_q || pass_q == 2'((bits_q - 1'b1) >> 3);
 
   always_ff @(posedge clk_i) begin
@@ -122,7 +124,7 @@ module weight_port
       window_q <= window;
       index_o  <= index_d;
     end
-    if (state_q == StDecode) begin
+    if (decode) begin
       word_q       <= word_d;
       bits_q       <= bits_d;
       spread_q     <= (window_q & paired) == '0;
@@ -148,7 +150,7 @@ module weight_port
     if (gather_q == 2'd1) low_q    <= rdata;
     if (gather_q == 2'd2) middle_q <= rdata;
     if (gather_q == 2'd3) high_q   <= rdata[7:0];
-    if (state_q == StDecode) old_q <= '0;
+    if (decode) old_q <= '0;
     else if (!putting_q) begin
       for (int unsigned b = 0; b < 4; b++) begin
         if (spread_q) begin
@@ -160,7 +162,7 @@ module weight_port
 
   // Place of the memory in its stream: the bits written since its restart.
   logic [31:0]           mask, error;
-  logic [PosWidth-1:0]   pos, pos_plus;
+  logic [PosWidth-1:0]   pos_q, pos_plus;
   logic [NumWeights-1:0] started_q;
   logic                  commit, drawn;
   assign commit = state_q == StWrite && last_pass && count_ready_i;
@@ -169,10 +171,10 @@ module weight_port
   if (WithErrors) begin : gen_errors
     (* ram_style = "distributed" *) logic [PosWidth-1:0] place [NumWeights];
     logic [4:0] issued_q;
-    assign pos      = started_q[index_o] ? place[index_o] : '0;
-    assign pos_plus = pos + (state_q == StWrite ? PosWidth'(bits_q) : PosWidth'({issued_q, 1'b0}));
+    assign pos_plus = pos_q + (state_q == StWrite ? PosWidth'(bits_q) : PosWidth'({issued_q, 1'b0}));
 
     always_ff @(posedge clk_i) begin
+      if (decode) pos_q <= started_q[index_o] ? place[index_o] : '0;
       if (commit && with_errors) place[index_o] <= pos_plus;
       if (!rst_ni || soft_reset_i) started_q <= '0;
       else begin
@@ -226,7 +228,7 @@ module weight_port
         phase_q  <= '0;
         issued_q <= '0;
         skip_q   <= 1'b1;
-        if (state_q == StDecode) begin
+        if (decode) begin
           bit_q   <= '0;
           err1_q  <= '0;
           err0_q  <= '0;
@@ -236,7 +238,7 @@ module weight_port
         phase_q <= phase_q + 1'b1;
         if (issue) issued_q <= issued_q + 1'b1;
         if (draw_valid && phase_q == '0) skip_q <= 1'b0;
-        else if (!pos[0])                skip_q <= 1'b0;
+        else if (!pos_q[0])              skip_q <= 1'b0;
         if (compare) begin
           bit_q   <= bit_q + 1'b1;
           error_q <= {bit_error, error_q[31:1]};
@@ -249,8 +251,10 @@ module weight_port
       end
     end
 
-    // The old value is there at least a cycle before the commit.
-    always_ff @(posedge clk_i) switched_q <= 8'($countones((wdata_i ^ old_q) & mask));
+    // The old value is there at least a cycle before the last StGather ends.
+    always_ff @(posedge clk_i) begin
+      if (state_q == StGather) switched_q <= 8'($countones((wdata_i ^ old_q) & mask));
+    end
 
     assign error            = error_q;
     assign count_o.written  = 8'(bits_q);
@@ -277,7 +281,7 @@ module weight_port
     state_d = state_q;
     unique case (state_q)
       StIdle:   if (req_i) state_d = allowed ? StDecode : StAck;
-      StDecode: state_d = StFetch;
+      StDecode: if (decode) state_d = StFetch;
       StFetch:  state_d = StGather;
       StGather: if (gathered) begin
         if (!putting_q && !last_pass)            state_d = StFetch;
@@ -305,7 +309,7 @@ module weight_port
     if (state_q == StIdle) begin
       pass_q    <= '0;
       putting_q <= 1'b0;
-    end else if (state_d == StFetch && state_q != StDecode) begin
+    end else if (state_d == StFetch && !decode) begin
       pass_q <= last_pass ? '0 : pass_q + 1'b1;
       if (last_pass) putting_q <= 1'b1;
     end

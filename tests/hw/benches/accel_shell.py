@@ -63,6 +63,7 @@ class ShellBench(Bench):
         """What a reset does to the streams inside."""
         self.core_in.withdraw()
         self.core_out.withdraw()
+        self.sink.withdraw()
         self.labels.clear()
 
     def drive(self) -> None:

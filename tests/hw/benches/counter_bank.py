@@ -9,6 +9,8 @@ import cocotb
 from tests.hw.benches.base import Bench, parameter
 from tests.hw.benches.memories import fields
 
+CYCLES = 2  # that a counter is visited for, as many as it has halves
+
 
 class CounterBench(Bench):
     """The bank with random increments; `totals[c]` is what came in before cycle c.
@@ -25,6 +27,7 @@ class CounterBench(Bench):
         self.weight_density = 0.0
         self.totals: list[list[int]] = [[0] * self.counters]
         self.weight_writes = 0
+        self.weight_held = False  # counts that were taken stay at the input
         self.largest = False  # increments of buffers
         dut.clear_i.value = dut.snapshot_i.value = dut.weight_valid_i.value = 0
         dut.buffer_count_i.value = 0
@@ -41,13 +44,17 @@ class CounterBench(Bench):
         added = [0] * (4 * self.weights)
         valid = self.rng.random() < self.weight_density
         index = self.rng.randrange(self.weights)
-        counts = self.increments(32, 1.0)
         self.dut.weight_valid_i.value = int(valid)
         self.dut.weight_index_i.value = index
-        self.dut.weight_count_i.value = packed(counts)
+        if int(self.dut.weight_ready_o.value) or not self.weight_held:
+            # What was taken has been added.
+            counts = self.increments(32, 1.0)
+            self.dut.weight_count_i.value = packed(counts)
+            self.weight_held = False
         if valid and int(self.dut.weight_ready_o.value):
             added[4 * index : 4 * index + 4] = counts
             self.weight_writes += 1
+            self.weight_held = True
         buffers = 0
         for number, width in enumerate(self.widths):
             counts = [width] * 4 if self.largest else self.increments(width, self.density)
@@ -81,16 +88,20 @@ class CounterBench(Bench):
         await self.cycle(**inputs)
         await self.cycle()
         passes = 2 if len(inputs) > 1 else 1
-        limit = (passes + 1) * self.counters + 8  # the counts of a weight memory go first
+        # The counts of a weight memory go first.
+        limit = (passes + 1) * CYCLES * self.counters + CYCLES * 6
         await self.until(lambda: not int(self.dut.busy_o.value), "the pass to end", limit)
         return range(first, len(self.totals))
 
     async def read(self) -> list[int]:
         """All counters as they are shown."""
         shown = []
-        for address in range(self.counters):
-            await self.cycle(read_addr_i=address)
-            shown.append(int(self.dut.read_data_o.value))
+        for counter in range(self.counters):
+            value = 0
+            for half in range(CYCLES):
+                await self.cycle(read_addr_i=CYCLES * counter + half)
+                value |= int(self.dut.read_data_o.value) << 32 * half
+            shown.append(value)
         return shown
 
     async def start(self) -> None:
@@ -145,7 +156,7 @@ async def test_clears(dut: Any) -> None:
         if bench.rng.random() < 0.5:
             # A snapshot under way is finished first.
             await bench.cycle(snapshot_i=1)
-            await bench.cycles(bench.rng.randrange(bench.counters))
+            await bench.cycles(bench.rng.randrange(CYCLES * bench.counters))
         window = await bench.command(clear_i=1)
         await bench.cycles(bench.rng.randrange(2 * bench.counters))
         bench.silence()
@@ -177,11 +188,11 @@ async def test_no_overflow(dut: Any) -> None:
     bench.silence()
     # A snapshot that interrupts a pass right before its end makes the last counter wait for another
     # whole one; where in the pass the bench stands is not visible, so all delays are tried.
-    for delay in range(bench.counters):
+    for delay in range(0, CYCLES * bench.counters, CYCLES):
         await bench.command(clear_i=1)
         before = bench.totals[-1]
         bench.largest = True
-        for cycle in range(delay + 3 * bench.counters):
+        for cycle in range(delay + 3 * CYCLES * bench.counters):
             await bench.cycle(snapshot_i=int(cycle == delay))
         bench.largest = False
         await bench.command(snapshot_i=1)

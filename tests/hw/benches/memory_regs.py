@@ -43,7 +43,8 @@ class RegsBench(Bench):
     def drive(self) -> None:
         """Counters are read combinationally."""
         self.dut.idle_i.value = self.idle
-        self.dut.counter_data_i.value = counter(int(self.dut.counter_addr_o.value))
+        address, upper = divmod(int(self.dut.counter_addr_o.value), 2)
+        self.dut.counter_data_i.value = counter(address) >> 32 * upper & MASK32
 
     def sample(self) -> None:
         """Restarts are pulses: they are counted."""

@@ -40,6 +40,7 @@ class PortBench(Bench):
         self.counts = [Counts() for _ in self.models]
         self.idle = 1
         self.ready = 1.0  # chance that counts are taken
+        self.held: int | None = None  # counts that were taken, until others could be
         for name in "soft_reset_i", "req_i", "restart_i", "cfg_i":
             getattr(dut, name).value = 0
 
@@ -50,8 +51,12 @@ class PortBench(Bench):
         config = self.models[index].stream.config if index < len(self.models) else Config()
         ready = int(self.rng.random() < self.ready)
         await super().cycle(idle_i=self.idle, cfg_i=config.packed(), count_ready_i=ready, **inputs)
+        if self.held is not None:
+            assert int(self.dut.count_o.value) == self.held, "counts changed while being added"
+            if ready:
+                self.held = None
         if int(self.dut.count_valid_o.value) and ready:
-            word = int(self.dut.count_o.value)
+            word = self.held = int(self.dut.count_o.value)
             self.counts[index].add(
                 Counts(word >> 24, word >> 16 & 255, word >> 8 & 255, word & 255)
             )
