@@ -51,8 +51,8 @@ class Rates:
 
 
 def weight_names(spec: Spec) -> list[str]:
-    """Return the layers of a network that have weights, in order."""
-    return [layer.name for layer in spec.weighted]
+    """Return the layers of a network that have binary weights, in order."""
+    return [layer.name for layer in spec.weighted if layer.binary]
 
 
 def map_names(spec: Spec) -> list[str]:

@@ -17,7 +17,6 @@ from __future__ import annotations
 from typing import Any, cast
 
 import torch
-from brevitas.core.function_wrapper import TensorClampSte
 from brevitas.inject.enum import RestrictValueType, ScalingImplType, ScalingPerOutputType
 from brevitas.nn import QuantConv2d, QuantIdentity, QuantLinear
 from brevitas.quant.base import IntQuant
@@ -33,7 +32,6 @@ PIXEL_SCALE, PIXEL_OFFSET = 1 / 128, -1.0
 class FixedPointWeight(IntQuant, WeightQuantSolver):
     """Weights in [-1, 1); the latent weight at an end of the range keeps its gradient."""
 
-    tensor_clamp_impl = TensorClampSte
     scaling_impl_type = ScalingImplType.CONST
     restrict_scaling_type = RestrictValueType.FP
     scaling_per_output_type = ScalingPerOutputType.TENSOR

@@ -21,7 +21,7 @@ that its sums are compared with.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import pairwise
 from typing import Any, Literal, Protocol, cast
@@ -55,13 +55,18 @@ class Layer:
     Attributes:
         name: what taps and memories are called after: input, conv0, pool1, fc0.
         op: "threshold" makes pixels binary; "conv" and "linear" have weights; "pool" takes the
-            largest bit of each kernel x kernel square, what is left over is cut off.
+            largest value, or the mean, of each kernel x kernel square; what is left over is cut
+            off.
         source: shape of the map that it takes. "linear" takes it as one vector.
         result: shape of the map that it gives.
         kernel: rows (and columns) of a convolution's or a pool's window, 1 for the others.
-        padding: rows and columns that a convolution takes beyond each edge of the map.
-        sign: whether batch norm and sign follow; of the layers with weights, all but the last.
+        padding: rows and columns that it takes beyond each edge of the map.
+        stride: rows and columns from a window to the next.
+        sign: whether bits are made of its result, or of that of the pool after it, by batch norm
+            and sign; of a binary network, all but the last of the layers with weights.
         pixels: whether it takes UINT8 pixels, not bits.
+        binary: whether its weights are +1 and -1, not floats.
+        average: whether a pool takes the mean.
     """
 
     name: str
@@ -70,8 +75,11 @@ class Layer:
     result: Shape
     kernel: int = 1
     padding: int = 0
+    stride: int = 1
     sign: bool = False
     pixels: bool = False
+    binary: bool = True
+    average: bool = False
 
     @property
     def fan_in(self) -> int:
@@ -203,7 +211,7 @@ class ConvSpec(_Layered):
             shape = result
             if i in self.pools:
                 result = (shape[0] // 2, shape[1] // 2, outputs)
-                layers.append(Layer(f"pool{i}", "pool", shape, result, 2))
+                layers.append(Layer(f"pool{i}", "pool", shape, result, 2, stride=2))
                 shape = result
         for i, outputs in enumerate(self.widths):
             sign = i < len(self.widths) - 1
@@ -226,7 +234,101 @@ class FixedPointSpec(ConvSpec):
     bits: int = 8
 
 
-Spec = NetworkSpec | ConvSpec
+@dataclass(frozen=True)
+class Block:
+    """A layer of an XnorSpec.
+
+    Attributes:
+        op: "conv", "linear", or "pool" and "average" of the largest value and of the mean.
+        outputs: of a layer with weights.
+        kernel, stride, padding: of the windows of the others than "linear"; see ``Layer``.
+        binary: of a layer with weights, whether they are +1 and -1 and it takes bits.
+    """
+
+    op: Literal["conv", "linear", "pool", "average"]
+    outputs: int = 0
+    kernel: int = 1
+    stride: int = 1
+    padding: int = 0
+    binary: bool = True
+
+
+@dataclass(frozen=True)
+class XnorSpec(_Layered):
+    """A network whose first and last layers are of floats, all others binary; see ``model.xnor``.
+
+    Attributes:
+        name: what commands and files call it.
+        shape: rows, columns and channels of an image.
+        blocks: the layers in order.
+        dataset: what it is trained on, a name of ``model.data.DATASETS``.
+    """
+
+    name: str
+    shape: Shape
+    blocks: tuple[Block, ...]
+    dataset: str
+
+    @property
+    def logit_scale(self) -> float:
+        """Factor from the last layer's sums to logits."""
+        return 1.0
+
+    @property
+    def pixels(self) -> int:
+        """Values of an image."""
+        return math.prod(self.shape)
+
+    @cached_property
+    def layers(self) -> tuple[Layer, ...]:
+        """The layers in order, named as those of a ConvSpec."""
+        layers: list[Layer] = []
+        shape = self.shape
+        for i, block in enumerate(self.blocks):
+            before, after = self.blocks[:i], self.blocks[i + 1 :]
+            pool = block.op in ("pool", "average")
+            if block.op == "linear":
+                result = (1, 1, block.outputs)
+            else:
+                rows, columns = (
+                    (side + 2 * block.padding - block.kernel) // block.stride + 1
+                    for side in shape[:2]
+                )
+                result = (rows, columns, shape[2] if pool else block.outputs)
+            if pool:
+                name = f"pool{sum(b.op == 'conv' for b in before) - 1}"
+            else:
+                kind = "fc" if block.op == "linear" else "conv"
+                name = f"{kind}{sum(b.op == block.op for b in before)}"
+            following = next((b for b in after if b.outputs), None)
+            layers.append(
+                Layer(
+                    name,
+                    "pool" if block.op == "average" else block.op,
+                    shape,
+                    result,
+                    block.kernel,
+                    block.padding,
+                    block.stride,
+                    sign=not pool and following is not None and following.binary,
+                    pixels=i == 0,
+                    binary=not pool and block.binary,
+                    average=block.op == "average",
+                )
+            )
+            shape = result
+        return tuple(layers)
+
+    def with_classes(self, classes: int) -> XnorSpec:
+        """Return the same network with another number of classes, 2 or more."""
+        if classes < 2:
+            raise ValueError(f"{self.name}: {classes} classes, valid: 2 or more")
+        last = max(i for i, block in enumerate(self.blocks) if block.outputs)
+        changed = replace(self.blocks[last], outputs=classes)
+        return replace(self, blocks=(*self.blocks[:last], changed, *self.blocks[last + 1 :]))
+
+
+Spec = NetworkSpec | ConvSpec | XnorSpec
 
 BINARYNET_POOLS = (1, 3, 5)
 """BinaryNet's CIFAR-10 network pools after every second of its six convolutions of 3 x 3, whose
@@ -245,6 +347,26 @@ VGG = (
     2.0**-5,
 )
 """Shape, kernel, channels, pools, widths and logit scale of Asano's VGG."""
+
+
+def _nin(name: str, classes: int, dataset: str) -> XnorSpec:
+    """Lin et al. 2014 with the widths of XNOR-Net-PyTorch: three stages of three convolutions."""
+    blocks = (
+        Block("conv", 192, 5, padding=2, binary=False),
+        Block("conv", 160),
+        Block("conv", 96),
+        Block("pool", kernel=3, stride=2, padding=1),
+        Block("conv", 192, 5, padding=2),
+        Block("conv", 192),
+        Block("conv", 192),
+        Block("average", kernel=3, stride=2, padding=1),
+        Block("conv", 192, 3, padding=1),
+        Block("conv", 192),
+        Block("conv", classes, binary=False),
+        Block("average", kernel=8),
+    )
+    return XnorSpec(name, COLOUR, blocks, dataset)
+
 
 _SPECS: tuple[Spec, ...] = (
     # Hirtzlin et al. 2019, fig. 2: the MNIST network.
@@ -308,6 +430,45 @@ _SPECS: tuple[Spec, ...] = (
     ),
 )
 
+_SPECS += (
+    # Tzoufras et al. 2019, section II, with the widths of XNOR-Net-PyTorch.
+    XnorSpec(
+        "lenet4-mnist",
+        (28, 28, 1),
+        (
+            Block("conv", 20, 5, binary=False),
+            Block("pool", kernel=2, stride=2),
+            Block("conv", 50, 5),
+            Block("pool", kernel=2, stride=2),
+            Block("linear", 500),
+            Block("linear", 10, binary=False),
+        ),
+        "mnist",
+    ),
+    _nin("nin-cifar10", 10, "cifar10"),
+    _nin("nin-cifar100", 100, "cifar100"),
+    _nin("nin-svhn", 10, "svhn-extra"),
+    # Images of 227 x 227, with which the sides come out as those of Krizhevsky et al. 2012.
+    XnorSpec(
+        "alexnet-imagenet",
+        (227, 227, 3),
+        (
+            Block("conv", 96, 11, stride=4, binary=False),
+            Block("pool", kernel=3, stride=2),
+            Block("conv", 256, 5, padding=2),
+            Block("pool", kernel=3, stride=2),
+            Block("conv", 384, 3, padding=1),
+            Block("conv", 384, 3, padding=1),
+            Block("conv", 256, 3, padding=1),
+            Block("pool", kernel=3, stride=2),
+            Block("linear", 4096),
+            Block("linear", 4096),
+            Block("linear", 1000, binary=False),
+        ),
+        "imagenet",
+    ),
+)
+
 NETWORKS = {spec.name: spec for spec in _SPECS}
 """The networks by name."""
 
@@ -326,7 +487,8 @@ class BinaryWeight(SignedBinaryWeightPerTensorConst):
     scaling_const = 1.0
 
 
-def _sign() -> QuantIdentity:
+def binarizer() -> QuantIdentity:
+    """Return a module that makes +1 and -1 of values; 0 gives +1."""
     return QuantIdentity(act_quant=SignedBinaryActPerTensorConst)
 
 
@@ -396,6 +558,27 @@ class TrainedNetwork(nn.Module):
         raise NotImplementedError
 
 
+def weight_bits(layer: Layer, matrix: Any) -> NDArray[np.uint8]:
+    """Return the weights of a layer's module as bits of ``layer.weight_shape``, 1 for +1."""
+    # As Brevitas binarises: a latent weight of 0 is +1.
+    value = (matrix.weight.detach().numpy() >= 0).astype(np.uint8)
+    rows, columns, channels = layer.source
+    if layer.op == "linear":
+        value = value.reshape(-1, channels, rows, columns)
+    return np.ascontiguousarray(value.transpose(0, 2, 3, 1).reshape(layer.weight_shape))
+
+
+@torch.no_grad()
+def set_weight_bits(layer: Layer, matrix: Any, bits: NDArray[np.uint8]) -> None:
+    """Give a layer's module weights as :func:`weight_bits` returns them."""
+    rows, columns, channels = layer.source
+    signs = bits.astype(np.float32) * 2 - 1
+    if layer.op == "linear":
+        signs = signs.reshape(-1, rows, columns, channels)
+    signs = signs.transpose(0, 3, 1, 2)
+    matrix.weight.copy_(torch.from_numpy(signs.reshape(tuple(matrix.weight.shape))))
+
+
 def packed_bits(weight: NDArray[np.uint8]) -> Tensor:
     """Return bits, (MH, ...), as files hold them: uint8, (MH, ceil(MW / 8)), little-endian."""
     rows = weight.reshape(len(weight), -1)
@@ -420,27 +603,13 @@ class BinaryNetwork(TrainedNetwork):
             uint8 of shape ``layer.weight_shape``. The inputs of a matrix that takes a map, and
             those of a convolution, are in the order (row, column, channel).
         """
-        bits = []
-        for layer, matrix in zip(self.spec.weighted, self.matrices(), strict=True):
-            # As Brevitas binarises: a latent weight of 0 is +1.
-            value = (matrix.weight.detach().numpy() >= 0).astype(np.uint8)
-            rows, columns, channels = layer.source
-            if layer.op == "linear":
-                value = value.reshape(-1, channels, rows, columns)
-            value = value.transpose(0, 2, 3, 1).reshape(layer.weight_shape)
-            bits.append(np.ascontiguousarray(value))
-        return bits
+        pairs = zip(self.spec.weighted, self.matrices(), strict=True)
+        return [weight_bits(layer, matrix) for layer, matrix in pairs]
 
-    @torch.no_grad()
     def set_bits(self, bits: list[NDArray[np.uint8]]) -> None:
         """Take weights as :meth:`bits` gives them."""
         for layer, matrix, value in zip(self.spec.weighted, self.matrices(), bits, strict=True):
-            rows, columns, channels = layer.source
-            signs = value.astype(np.float32) * 2 - 1
-            if layer.op == "linear":
-                signs = signs.reshape(-1, rows, columns, channels)
-            signs = signs.transpose(0, 3, 1, 2)
-            matrix.weight.copy_(torch.from_numpy(signs.reshape(tuple(matrix.weight.shape))))
+            set_weight_bits(layer, matrix, value)
 
     def weight_tensors(self) -> dict[str, Tensor]:
         """Return ``layers.i.weight_bits`` of each layer with weights; see ``TrainedNetwork``."""
@@ -509,13 +678,13 @@ class BinaryMLP(BinaryNetwork):
         self.spec: NetworkSpec = spec
         # Between two pixel values, so that the comparison has no tie and no rounding.
         self.input_offset = spec.input_threshold - 0.5
-        self.binarize = _sign()
+        self.binarize = binarizer()
         self.linears = nn.ModuleList(
             QuantLinear(fan_in, fan_out, bias=False, weight_quant=BinaryWeight)
             for fan_in, fan_out in pairwise(spec.widths)
         )
         self.norms = nn.ModuleList(nn.BatchNorm1d(width) for width in spec.widths[1:-1])
-        self.signs = nn.ModuleList(_sign() for _ in spec.widths[1:-1])
+        self.signs = nn.ModuleList(binarizer() for _ in spec.widths[1:-1])
         for linear in self.matrices():
             nn.init.uniform_(linear.weight, -1.0, 1.0)
 
@@ -572,7 +741,8 @@ class _Sign(torch.autograd.Function):
         return passed
 
 
-def _padded(x: Tensor, layer: Layer) -> Tensor:
+def padded(x: Tensor, layer: Layer) -> Tensor:
+    """Return the maps x, (n, channels, rows, columns), that a layer takes with its padding."""
     if not layer.padding:
         return x
     return functional.pad(x, (layer.padding,) * 4, value=layer.padding_value)
@@ -611,7 +781,7 @@ class BinaryConvNet(BinaryNetwork):
                 norms.append(kind(outputs))
         self.linears = nn.ModuleList(matrices)
         self.norms = nn.ModuleList(norms)
-        self.signs = nn.ModuleList(_sign() for _ in norms)
+        self.signs = nn.ModuleList(binarizer() for _ in norms)
         for matrix in self.matrices():
             nn.init.uniform_(matrix.weight, -1.0, 1.0)
 
@@ -624,7 +794,7 @@ class BinaryConvNet(BinaryNetwork):
                 continue
             if layer.op == "linear" and x.ndim == 4:
                 x = torch.flatten(x, 1)
-            x = self.linears[number](_padded(x, layer))
+            x = self.linears[number](padded(x, layer))
             if layer.sign:
                 x = self.signs[number](self.norms[number](x))
             number += 1
@@ -653,7 +823,7 @@ class BinaryConvNet(BinaryNetwork):
             if memories is not None:
                 weight = memories.weights(layer.name, weight)
             if layer.op == "conv":
-                x = functional.conv2d(_padded(x, layer), weight)
+                x = functional.conv2d(padded(x, layer), weight)
             else:
                 x = functional.linear(torch.flatten(x, 1), weight)
             stored = layer
@@ -681,7 +851,7 @@ class BinaryConvNet(BinaryNetwork):
 
 def is_binary(spec: Spec) -> bool:
     """Return whether every layer is binary, so that the evaluator and FINN can take the network."""
-    return not isinstance(spec, FixedPointSpec)
+    return not isinstance(spec, FixedPointSpec | XnorSpec)
 
 
 def build(spec: Spec) -> Any:
@@ -694,6 +864,10 @@ def build(spec: Spec) -> Any:
         from model.fixed_point import FixedPointNetwork
 
         return FixedPointNetwork(spec)
+    if isinstance(spec, XnorSpec):
+        from model.xnor import XnorNetwork
+
+        return XnorNetwork(spec)
     return BinaryMLP(spec) if isinstance(spec, NetworkSpec) else BinaryConvNet(spec)
 
 

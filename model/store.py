@@ -5,7 +5,8 @@
 -1) and for hidden layers ``layers.i.norm_{weight,bias,mean,variance}`` (float32, (MH,)). The inputs
 of a convolution's sum, and those of a matrix that takes a map, are in the order (row, column,
 channel). Of a fixed-point network ``layers.i.weight_codes`` (int8, int16 or int32) has the shape
-and order of torch's weights, (MH, channels, rows, columns) or (MH, MW).
+and order of torch's weights, (MH, channels, rows, columns) or (MH, MW). So do ``weight`` and
+``bias`` (float32) of a layer of floats in a network of ``model.xnor``, where each layer has a norm.
 
 ``NAME.json`` names the weights' SHA-256, the recipe, the versions and the accuracy on the full test
 set. ``model/zoo`` holds ours. A network trained in another way is a variant with a label, in

@@ -46,7 +46,7 @@ from model.data import Dataset, dataset
 from model.errors import MODES, ErrorProneMemories, map_names, parse_rates, weight_names
 from model.files import write_bytes
 from model.losses import LOSSES, margin_loss
-from model.networks import ConvSpec, Spec, build, network, predict, to_input
+from model.networks import Spec, build, network, predict, to_input
 
 CHECKPOINT = "checkpoint.safetensors"
 
@@ -189,6 +189,19 @@ RECIPES = {
         )
         for bits in (8, 16, 32)
     },
+    "lenet4-mnist": Recipe(
+        "lenet4-mnist", epochs=40, batch=128, lr=0.01, norm_lr=0.1, shift=1.5, rotate=10.0, zoom=0.1
+    ),
+    "nin-cifar10": Recipe(
+        "nin-cifar10", epochs=200, batch=128, lr=0.01, norm_lr=0.1, crop=4, flip=True
+    ),
+    "nin-cifar100": Recipe(
+        "nin-cifar100", epochs=200, batch=128, lr=0.01, norm_lr=0.1, crop=4, flip=True
+    ),
+    # A mirrored digit is another one, or none.
+    "nin-svhn": Recipe("nin-svhn", epochs=30, batch=128, lr=0.01, norm_lr=0.1, crop=2),
+    # Of python -m model.imagenet.
+    "alexnet-imagenet": Recipe("alexnet-imagenet", epochs=100, batch=256, lr=0.001, flip=True),
 }
 
 
@@ -235,7 +248,7 @@ def distort(images: Tensor, recipe: Recipe, generator: torch.Generator) -> Tenso
 
 def image_shape(spec: Spec) -> tuple[int, int, int]:
     """Return rows, columns and channels of a network's images; plain pixels form a square."""
-    if isinstance(spec, ConvSpec):
+    if len(spec.shape) == 3:
         return spec.shape
     side = math.isqrt(spec.pixels)
     return (side, side, 1) if side**2 == spec.pixels else (1, spec.pixels, 1)

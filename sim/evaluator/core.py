@@ -127,6 +127,11 @@ class Evaluator(MemoryOperations[Memory]):
             spec = network.spec
             options |= {"bits": spec.bits, "shape": spec.shape, "name": spec.name}
             network = network.plain_modules()
+        elif hasattr(network, "spec"):
+            raise ValueError(
+                f"{network.spec.name} has layers of floats, which the evaluator does not compute; "
+                "model.xnor.predict_with_errors does"
+            )
         return QuantizedEvaluator(network, stream=stream, threads=threads, **options)
 
     def weights(self, layer: int) -> NDArray[np.uint32]:

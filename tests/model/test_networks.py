@@ -30,7 +30,15 @@ from sim.evaluator import Evaluator
 
 # Of several pools and paddings, no two sizes alike, small.
 PADDED = ConvSpec("padded", (10, 7, 3), 3, (6, 5, 8), (1,), (12, 10), 2.0**-2, "cifar10", padding=1)
-LARGE = {"cnn-cifar10", "vgg3-cifar10", "vgg-fxp16-cifar10", "vgg-fxp32-cifar10"}
+LARGE = {
+    "cnn-cifar10",
+    "vgg3-cifar10",
+    "vgg-fxp16-cifar10",
+    "vgg-fxp32-cifar10",
+    "nin-cifar100",
+    "nin-svhn",
+    "alexnet-imagenet",
+}
 SHAPES = {
     "mlp-fashion-mnist": ["input 784", "fc0 1024", "fc1 1024", "fc2 10"],
     "lenet-fashion-mnist": [
