@@ -86,7 +86,7 @@ def _read_trained(source: Path) -> dict[str, Any]:
             raise BuildError(f"{source / name} is missing; export the network first")
     try:
         trained: dict[str, Any] = json.loads((source / "model.json").read_text())
-        return {key: trained[key] for key in ("accuracy", "images")}
+        return {key: trained[key] for key in ("dataset", "accuracy", "images")}
     except (ValueError, KeyError) as error:
         raise BuildError(f"{source / 'model.json'} is damaged: {error!r}") from error
 
@@ -163,6 +163,7 @@ def _make(
     return {
         "format": FORMAT,
         "network": network,
+        "dataset": trained["dataset"],
         "build_id": build_id,
         "map_version": registers["version"],
         "board": board["board"]["name"],

@@ -142,9 +142,9 @@ class Bundle:
         input_shape: of one image, (pixels,) or (rows, columns, channels).
         length_bits: width of the DMA's length register.
         classes: labels are below this.
+        dataset: name of the data set whose images it takes.
         board: the board that it is made for, as ``Pynq-Z2``; empty where none is needed.
         part: that board's device.
-        dataset: name of the data set, where ``accel.json`` gives one.
     """
 
     folder: Path
@@ -161,9 +161,9 @@ class Bundle:
     memories: tuple[Memory, ...]
     weights: dict[str, Words]
     overlay: Path | None
+    dataset: str
     board: str = ""
     part: str = ""
-    dataset: str = ""
 
     @property
     def pixels(self) -> int:
@@ -281,7 +281,7 @@ def load(folder: Path, runnable: bool = True) -> Bundle:
             overlay=_overlay(folder, described) if runnable else None,
             board=described["board"],
             part=described["part"],
-            dataset=described.get("dataset", ""),
+            dataset=described["dataset"],
         )
         _check_layers(bundle.layers, memories)
         if not _NAME.match(bundle.network):

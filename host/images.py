@@ -1,9 +1,9 @@
 """The test images: read from a data set's published files and checked, and the choice of them.
 
-The files are those that ``python -m model.data`` fetches and verifies: MNIST's IDX files, and
-CIFAR-10's ``test_batch.bin``. They lie in a folder of one's own, in ``data/`` of the bundle (where
-``make deploy`` puts them on a board), or in ``mnist/`` or ``cifar10/`` of the cache
-(``$SPINFLOW_CACHE`` or ``~/.cache/spinflow``).
+The files are those that ``python -m model.data`` fetches and verifies: the IDX files of MNIST and
+of Fashion-MNIST, and CIFAR-10's ``test_batch.bin``. They lie in a folder of one's own or in its
+folder of the set's name, in ``data/`` of the bundle (where ``make deploy`` puts them on a board),
+or in the folder of the set's name in the cache (``$SPINFLOW_CACHE`` or ``~/.cache/spinflow``).
 """
 
 from __future__ import annotations
@@ -30,10 +30,8 @@ _BATCH = "test_batch.bin"
 _PLANES = (3, 32, 32)
 _CLASSES = 10
 
-DATASETS = {"mnist": "MNIST", "cifar10": "CIFAR-10"}
+DATASETS = {"mnist": "MNIST", "fashion-mnist": "Fashion-MNIST", "cifar10": "CIFAR-10"}
 """Names of the data sets, as they are called and as they are written."""
-
-_BY_SHAPE = {(784,): "mnist", (28, 28, 1): "mnist", (32, 32, 3): "cifar10"}
 
 
 @dataclass(frozen=True)
@@ -68,19 +66,13 @@ def default_folder(dataset: str) -> Path:
 
 
 def dataset_of(bundle: Bundle) -> str:
-    """Return the data set of a network: the one that its bundle names, else that of its shape.
-
-    Raises:
-        BundleError: it names one that is not known here, or has another shape.
-    """
-    found = bundle.dataset or _BY_SHAPE.get(bundle.input_shape, "")
-    if found not in DATASETS:
-        named = f"data set {bundle.dataset!r}" if bundle.dataset else f"{bundle.input_shape} images"
+    """Return the data set of a network; BundleError if none of that name is known here."""
+    if bundle.dataset not in DATASETS:
         raise BundleError(
-            f"{bundle.folder}: {bundle.network} takes {named}; there are test images of "
-            f"{', '.join(DATASETS)}"
+            f"{bundle.folder}: {bundle.network} takes data set {bundle.dataset!r}; there are test "
+            f"images of {', '.join(DATASETS)}"
         )
-    return found
+    return bundle.dataset
 
 
 def images_for(
@@ -119,6 +111,8 @@ def images_of(
         InputError: a file is missing or damaged, or the set has fewer images.
     """
     where = default_folder(dataset) if folder is None else folder
+    if (where / dataset).is_dir():
+        where = where / dataset
     images, labels = _READERS[dataset](where)
     if len(images) != len(labels) or not len(labels) or labels.max() >= _CLASSES:
         raise InputError(
@@ -139,8 +133,8 @@ def images_of(
     return TestSet(images.reshape(len(images), -1)[chosen], labels[chosen], words)
 
 
-def _read_mnist(folder: Path) -> tuple[Bytes, Bytes]:
-    return _read_idx(folder, _IMAGES, 3), _read_idx(folder, _LABELS, 1)
+def _read_mnist(folder: Path, name: str = "mnist") -> tuple[Bytes, Bytes]:
+    return _read_idx(folder, _IMAGES, 3, name), _read_idx(folder, _LABELS, 1, name)
 
 
 def _read_cifar10(folder: Path) -> tuple[Bytes, Bytes]:
@@ -163,10 +157,14 @@ def _read_cifar10(folder: Path) -> tuple[Bytes, Bytes]:
     return planes.transpose(0, 2, 3, 1), records[:, 0]
 
 
-_READERS = {"mnist": _read_mnist, "cifar10": _read_cifar10}
+_READERS = {
+    "mnist": _read_mnist,
+    "fashion-mnist": lambda folder: _read_mnist(folder, "fashion-mnist"),
+    "cifar10": _read_cifar10,
+}
 
 
-def _read_idx(folder: Path, name: str, dimensions: int) -> Bytes:
+def _read_idx(folder: Path, name: str, dimensions: int, dataset: str) -> Bytes:
     path = folder / name
     if not path.is_file():
         path = folder / f"{name}.gz"
@@ -176,8 +174,8 @@ def _read_idx(folder: Path, name: str, dimensions: int) -> Bytes:
             raw = gzip.decompress(raw)
     except FileNotFoundError:
         raise InputError(
-            f"{folder} holds neither {name} nor {name}.gz: run `python -m model.data mnist` or "
-            "give the folder with --data-dir"
+            f"{folder} holds neither {name} nor {name}.gz: run `python -m model.data {dataset}` "
+            "or give the folder with --data-dir"
         ) from None
     except (OSError, EOFError, zlib.error) as error:
         raise InputError(f"{path}: cannot be read: {error}") from None

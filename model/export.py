@@ -87,7 +87,7 @@ def export(
     else:
         model = untrained(spec, untrained_seed)
     content = to_qonnx(model).model.SerializeToString()
-    facts: dict[str, Any] = {"network": name, "shape": list(spec.shape)}
+    facts: dict[str, Any] = {"network": name, "dataset": spec.dataset, "shape": list(spec.shape)}
     if isinstance(spec, NetworkSpec):
         facts |= {"widths": list(spec.widths), "input_threshold": spec.input_threshold}
     facts |= {

@@ -266,6 +266,7 @@ def bundle_of(name: str, engine: Any) -> Bundle:
         memories=memories,
         weights=weights,
         overlay=None,
+        dataset="",  # the images come with the job
     )
 
 

@@ -31,6 +31,7 @@ SOURCES = ("host", "model/__init__.py", "model/mtj")
 
 IMAGES = {
     "mnist": ("t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"),
+    "fashion-mnist": ("t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"),
     "cifar10": ("test_batch.bin",),
 }
 """Files of the test images by data set."""
@@ -53,8 +54,7 @@ def commands(login: str, bundle: Path, data_dir: Path | None) -> list[list[str]]
         raise BoardError(f"BOARD={login}: must be user@host, as xilinx@pynq or xilinx@192.168.2.99")
     described = read_board_bundle(bundle)
     network = described["network"]
-    # A bundle names its data set, or the network does.
-    data_set = described.get("dataset") or network.rpartition("-")[2]
+    data_set = described["dataset"]
     if data_set not in IMAGES:
         raise BoardError(
             f"{network} has the data set {data_set!r}; there are test images of {', '.join(IMAGES)}"

@@ -137,7 +137,9 @@ class Network:
         )
         opsets = [helper.make_opsetid("", 17), helper.make_opsetid("qonnx.custom_op.general", 1)]
         onnx.save(helper.make_model(graph, opset_imports=opsets), str(folder / "model.onnx"))
-        (folder / "model.json").write_text(json.dumps({"accuracy": 0.5, "images": 10000}))
+        (folder / "model.json").write_text(
+            json.dumps({"dataset": "mnist", "accuracy": 0.5, "images": 10000})
+        )
         return folder
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from dataclasses import replace
 from pathlib import Path
 
@@ -24,18 +25,37 @@ def records(count: int, seed: int = 1) -> tuple[npt.NDArray[np.uint8], bytes]:
 @pytest.fixture
 def cifar(bundle: Bundle, tmp_path: Path) -> Bundle:
     """A network of CIFAR-10's shape whose bundle folder is empty."""
-    return replace(bundle, folder=tmp_path, network="tiny-cifar10", input_shape=(32, 32, 3))
+    return replace(
+        bundle, folder=tmp_path, network="tiny-cifar10", dataset="cifar10", input_shape=(32, 32, 3)
+    )
 
 
-def test_the_data_set_is_the_one_named_or_that_of_the_shape(bundle: Bundle) -> None:
+def idx(dimensions: tuple[int, ...], content: npt.NDArray[np.uint8]) -> bytes:
+    """Return an IDX file of unsigned bytes."""
+    return struct.pack(f">4B{len(dimensions)}I", 0, 0, 8, len(dimensions), *dimensions) + bytes(
+        content
+    )
+
+
+def test_the_data_set_is_the_one_named(bundle: Bundle) -> None:
     assert dataset_of(bundle) == "mnist"
-    assert dataset_of(replace(bundle, input_shape=(28, 28, 1))) == "mnist"
-    assert dataset_of(replace(bundle, input_shape=(32, 32, 3))) == "cifar10"
-    assert dataset_of(replace(bundle, input_shape=(3072,), dataset="cifar10")) == "cifar10"
-    with pytest.raises(BundleError, match=r"takes \(3, 4\) images; .* of mnist, cifar10"):
-        dataset_of(replace(bundle, input_shape=(3, 4)))
+    assert dataset_of(replace(bundle, dataset="fashion-mnist")) == "fashion-mnist"
     with pytest.raises(BundleError, match="takes data set 'svhn'; there are"):
         dataset_of(replace(bundle, dataset="svhn"))
+
+
+def test_a_folder_of_the_sets_name_comes_first(bundle: Bundle, tmp_path: Path) -> None:
+    for number, folder in enumerate((tmp_path, tmp_path / "fashion-mnist")):
+        folder.mkdir(exist_ok=True)
+        pixels = np.full(3 * 784, number, np.uint8)
+        (folder / "t10k-images-idx3-ubyte").write_bytes(idx((3, 28, 28), pixels))
+        (folder / "t10k-labels-idx1-ubyte").write_bytes(idx((3,), np.arange(3, dtype=np.uint8)))
+    assert images_for(bundle, 3, tmp_path).images.max() == 0
+    fashion = images_for(replace(bundle, dataset="fashion-mnist"), 2, tmp_path)
+    assert fashion.images.min() == 1
+    assert fashion.choice == "the first 2 images of the Fashion-MNIST test set"
+    with pytest.raises(InputError, match=r"`python -m model\.data fashion-mnist`"):
+        images_of("fashion-mnist", 1, tmp_path / "nowhere")
 
 
 def test_planes_become_pixels_in_the_order_row_column_channel(
