@@ -35,11 +35,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.take is not None:
             raise ReproduceError("--take goes with page")
         if options.train:
-            if options.names != ["tzoufras-1"]:
-                raise ReproduceError("--train goes with tzoufras-1 alone")
+            if len(options.names) != 1:
+                raise ReproduceError("--train is for one figure at a time")
             from model.reproduce import trainings
 
-            print(trainings.run(options.out, options.epochs))
+            print(trainings.run(options.names[0], options.out, options.epochs, options.device))
             return 0
         if options.epochs is not None:
             raise ReproduceError("--epochs goes with --train")
@@ -102,9 +102,12 @@ def _parser() -> argparse.ArgumentParser:
         "--take", type=Path, metavar="FOLDER", help="page: take over the CSV files of this folder"
     )
     parser.add_argument(
-        "--train", action="store_true", help="tzoufras-1: do the trainings in the folder --out"
+        "--train", action="store_true", help="tzoufras-1, tzoufras-2: train in the folder --out"
     )
     parser.add_argument("--epochs", type=int, help="of each of them (default: the recipe's)")
+    parser.add_argument(
+        "--device", choices=("cpu", "cuda"), default="cpu", help="to train on (default %(default)s)"
+    )
     return parser
 
 

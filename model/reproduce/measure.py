@@ -44,7 +44,7 @@ COLUMNS = (
     "network", "memory", "rate", "repeat", "seed", "images", "image_set", "build_id", "accuracy",
     "bits_written", "errors",
 )  # fmt: skip
-"""Of a table of accuracies; the columns of ``host.results.Row``, build_id a digest of the weights."""
+"""Of a table of accuracies, as in ``host.results.Row``; build_id is a digest of the weights."""
 ENDING = ("skipped", "command")
 
 
@@ -88,6 +88,8 @@ def images(name: str, count: int) -> TestSet:
 @cache
 def _job(name: str, count: int) -> Job:
     model = trained(name)
+    if not (hasattr(model, "thresholds") or hasattr(model, "plain_modules")):
+        raise SkippedError(f"{name} has layers of floats, which the evaluator does not compute")
     engine = Evaluator.from_network(model, "fast", 1)
     # A fixed-point network goes to workers as it is, a binary one as plain bits.
     return Job({}, getattr(engine, "network", model), name, images(name, count), BACKEND)

@@ -119,10 +119,8 @@ def _draw_tolerance(table: Table, panels: Sequence[Axes]) -> None:
                     axes, number, [p.rate for p in curve], measure.degradations(curve),
                     f"{role.label}, {where}", dashed=memory == "buffers",
                 )  # fmt: skip
-    draw.rate_axis(axes, measure.RATES[1])
+    draw.rate_axis(axes, 1e-4)
     axes.set_ylabel("degradation of the accuracy [%]")
-    axes.set_yscale("symlog", linthresh=1.0)
-    axes.set_ylim(bottom=-0.5)
     axes.legend(loc="upper left")
 
 

@@ -1,7 +1,8 @@
-"""The trainings of Tzoufras 2019, figure 1: LeNet-4 at each error rate of its activations.
+"""The trainings of Tzoufras 2019, figures 1 and 2: networks at each error rate of activations.
 
-Each (seed, rate) is a training of ``model.train`` in a folder of its own, with its recipe and
-accuracy as JSON; a training that was stopped goes on. The table has a row for each finished one.
+Each (network, seed, rate) is a training of ``model.train`` in a folder of its own, with its recipe
+and accuracy as JSON; a training that was stopped goes on. The table has a row for each that is
+finished; beside the zoo's weights it is what the figures are made of.
 """
 
 from __future__ import annotations
@@ -13,35 +14,47 @@ from pathlib import Path
 
 from model.data import dataset
 from model.networks import network
-from model.reproduce.base import Table
-from model.reproduce.tzoufras import COLUMNS, LENET, RATES, SEEDS, TRAININGS
+from model.reproduce.base import ReproduceError, Setting, Table
+from model.reproduce.tzoufras import COLUMNS, FIGURES, MEMORY, RATES, SEEDS
 from model.train import CHECKPOINT, RECIPES, Recipe, train
 
 
-def recipes(epochs: int | None = None) -> Iterator[Recipe]:
-    """Return the recipe of each training, whole curves first.
+def recipes(name: str, epochs: int | None = None, device: str = "cpu") -> Iterator[Recipe]:
+    """Return the recipe of each training of a figure, whole curves first.
 
     Args:
+        name: of the figure.
         epochs: of each; None for those of the network's recipe.
+        device: "cpu" or "cuda".
     """
-    plain = RECIPES[LENET.network]
-    for seed in SEEDS:
-        for rate in RATES:
-            yield dataclasses.replace(
-                plain,
-                seed=seed,
-                epochs=epochs or plain.epochs,
-                activation_errors=f"{rate:g}",
-                label=f"activations-{rate:g}-seed-{seed}",
-            )
+    for role in FIGURES[name]:
+        plain = RECIPES[role.network]
+        for seed in SEEDS:
+            for rate in RATES:
+                yield dataclasses.replace(
+                    plain,
+                    seed=seed,
+                    epochs=plain.epochs if epochs is None else epochs,
+                    activation_errors=f"{rate:g}",
+                    device=device,
+                    label=f"activations-{rate:g}-seed-{seed}",
+                )
 
 
-def run(folder: Path, epochs: int | None = None, data_dir: Path | None = None) -> Path:
-    """Do the trainings that a folder lacks, and write their table after each.
+def run(
+    name: str,
+    folder: Path,
+    epochs: int | None = None,
+    device: str = "cpu",
+    data_dir: Path | None = None,
+) -> Path:
+    """Do the trainings of a figure that a folder lacks, and write their table after each.
 
     Args:
+        name: of the figure.
         folder: for the trainings and the table.
-        epochs: as :func:`recipes`.
+        epochs: of each; None for those of the network's recipe.
+        device: "cpu" or "cuda".
         data_dir: one's own copy of the data.
 
     Returns:
@@ -50,37 +63,48 @@ def run(folder: Path, epochs: int | None = None, data_dir: Path | None = None) -
     Raises:
         ValueError: the folder holds trainings of other recipes.
     """
-    data = dataset(network(LENET.network).dataset, data_dir)
-    path = folder / TRAININGS.name
-    wanted = list(recipes(epochs))
+    if name not in FIGURES:
+        raise ReproduceError(f"{name} has no trainings here, those that have: {', '.join(FIGURES)}")
+    command = f"{Setting().command(name)} --train --out FOLDER"
+    if epochs is not None:
+        command += f" --epochs {epochs}"
+    path = folder / f"{name}.csv"
+    wanted = list(recipes(name, epochs, device))
+    table(folder, wanted, command)  # refuses another's folder before anything is trained
     for recipe in wanted:
-        out = folder / recipe.label
+        out = _folder(folder, recipe)
         if not _facts(out, recipe).is_file():
+            data = dataset(network(recipe.network).dataset, data_dir)
             train(recipe, data, out, resume=True)
             (out / CHECKPOINT).unlink(missing_ok=True)
-            table(folder, wanted).write(path)
-    table(folder, wanted).write(path)
+            table(folder, wanted, command).write(path)
+    table(folder, wanted, command).write(path)
     return path
 
 
-def table(folder: Path, wanted: list[Recipe]) -> Table:
-    """Return the finished trainings of a folder, in the order of rate and seed.
+def table(folder: Path, wanted: list[Recipe], command: str) -> Table:
+    """Return the finished trainings of a folder, in the order of network, rate and seed.
 
     Raises:
-        ValueError: one was trained with another recipe than is wanted here.
+        ReproduceError: one was trained with another recipe than is wanted here.
     """
+    networks = list(dict.fromkeys(recipe.network for recipe in wanted))
+
+    def order(recipe: Recipe) -> tuple[int, float, int]:
+        return networks.index(recipe.network), float(recipe.activation_errors), recipe.seed
+
     rows: list[dict[str, object]] = []
-    for recipe in sorted(wanted, key=lambda recipe: (float(recipe.activation_errors), recipe.seed)):
-        path = _facts(folder / recipe.label, recipe)
+    for recipe in sorted(wanted, key=order):
+        path = _facts(_folder(folder, recipe), recipe)
         if not path.is_file():
             continue
-        facts = json.loads(path.read_text())
+        facts = json.loads(path.read_text(encoding="utf-8"))
         if facts["recipe"] != dataclasses.asdict(recipe):
-            raise ValueError(f"{path}: trained with another recipe; choose another --out")
+            raise ReproduceError(f"{path}: trained with another recipe; choose another --out")
         rows.append(
             {
                 "network": recipe.network,
-                "memory": "activations",
+                "memory": MEMORY,
                 "rate": float(recipe.activation_errors),
                 "repeat": recipe.seed - SEEDS[0],
                 "seed": recipe.seed,
@@ -88,10 +112,15 @@ def table(folder: Path, wanted: list[Recipe]) -> Table:
                 "accuracy": facts["test_accuracy"],
                 "epochs": recipe.epochs,
                 "weights_sha256": facts["weights_sha256"],
-                "command": facts["command"],
+                "training": facts["command"],
+                "command": command,
             }
         )
     return Table.of(COLUMNS, rows)
+
+
+def _folder(folder: Path, recipe: Recipe) -> Path:
+    return folder / f"{recipe.network}+{recipe.label}"
 
 
 def _facts(out: Path, recipe: Recipe) -> Path:

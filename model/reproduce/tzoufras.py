@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,16 +11,24 @@ import numpy as np
 from model import store
 from model.mtj import published
 from model.reproduce import draw, measure, words
-from model.reproduce.base import Item, Line, Role, Setting, Table
+from model.reproduce.base import Draw, Item, Line, Role, Setting, Table, skipped_rows
 from model.reproduce.device import of_sheet
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-TRAININGS = store.ZOO / "tzoufras-1.csv"
-"""Results of the trainings of figure 1, one row for each rate and seed."""
+LENET = Role("LeNet-4, MNIST", "lenet4-mnist")
+NIN = tuple(
+    Role(f"NiN, {label}", f"nin-{data}")
+    for label, data in (("CIFAR-10", "cifar10"), ("CIFAR-100", "cifar100"), ("SVHN", "svhn"))
+)
+_ALEXNET = tuple(
+    Role(f"binarized AlexNet, ImageNet, {count} classes", f"alexnet-imagenet-{count}")
+    for count in (1000, 100, 10, 2)
+)
 
-LENET = Role("LeNet-4, MNIST", "lenet-mnist")
+FIGURES: dict[str, tuple[Role, ...]] = {"tzoufras-1": (LENET,), "tzoufras-2": NIN}
+"""The figures that ``--train`` trains for, with their networks."""
 
 RATES = (0.0, 0.005, 0.01, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5)
 """Bit-error rates of the binary activations while training."""
@@ -29,90 +38,97 @@ SEEDS = (1, 2, 3, 4, 5)
 
 COLUMNS = (
     "network", "memory", "rate", "repeat", "seed", "images", "accuracy", "epochs",
-    "weights_sha256", "skipped", "command",
+    "weights_sha256", "training", "skipped", "command",
 )  # fmt: skip
-"""Of the table of the trainings."""
+"""Of a table of trainings; ``training`` is the command of one of them."""
 
-_SHAPE = "best at a few percent, lower at higher rates; its numbers are lost"
-_SKIPPED = ("network", "skipped", "command")
+MEMORY = "activations"
 
-
-def _figure1(setting: Setting) -> Table:
-    command = setting.command("tzoufras-1")
-    if TRAININGS.is_file():
-        return Table.read(TRAININGS)
-    reason = "no trainings model/zoo/tzoufras-1.csv (--train --out FOLDER makes them)"
-    return Table.of(_SKIPPED, [{"network": LENET.network, "skipped": reason, "command": command}])
+_SHAPES = {
+    "tzoufras-1": "best at a few percent, lower at higher rates; its numbers are lost",
+    "tzoufras-2": "no loss at low rates, clear loss at high; its numbers are lost",
+}
 
 
-def _lines1(table: Table) -> list[Line]:
-    if "accuracy" not in table.columns:
-        return words.skipped(LENET, table, _SHAPE)
-    lines = []
-    curve = _curve(table)
-    for point in curve:
-        rate = f"rate {point.rate:g} in training" if point.rate else "no errors in training"
-        line = words.accuracy(f"{LENET.label}, {rate}", _SHAPE, point)
-        lines.append(line)
-    return lines
+def trainings(name: str) -> Path:
+    """Return where the zoo keeps the table of a figure's trainings."""
+    return store.ZOO / f"{name}.csv"
 
 
-def _curve(table: Table) -> list[measure.Point]:
-    (curve,) = measure.points(table).values()
-    return curve
-
-
-def _draw1(table: Table, panels: Sequence[Axes]) -> None:
-    (axes,) = panels
-    if "accuracy" not in table.columns:
-        draw.empty(axes)
-        return
-    curve = _curve(table)
-    draw.plot(axes, 0, [p.rate for p in curve], curve, "mean and 95 % interval over seeds")
-    for number in range(max(len(p.values) for p in curve)):
-        trace = [(p.rate, 100 * p.values[number]) for p in curve if number < len(p.values)]
-        axes.plot(
-            *zip(*trace, strict=True), color="#8c8c8c", linewidth=0.7, marker=".", markersize=4,
-            label="single trainings" if number == 0 else None,
-        )  # fmt: skip
-    axes.set_xlabel("bit-error rate of the binary activations while training")
-    axes.set_ylabel("test accuracy without errors [%]")
-    axes.legend(loc="lower left")
-
-
-def _missing(name: str, roles: Sequence[Role]) -> Callable[[Setting], Table]:
-    """Return what collects trainings that nobody has done: every network with the reason."""
+def _trained(name: str) -> Callable[[Setting], Table]:
+    """Return what takes a figure's trainings from the zoo; training is no part of it."""
 
     def collect(setting: Setting) -> Table:
-        reason = "needs trainings with errors on a GPU: none are in the zoo"
-        return Table.of(
-            _SKIPPED,
-            [
-                {
-                    "network": role.network, "command": setting.command(name),
-                    "skipped": reason if not data else f"{reason}, nor is {data} here",
-                }
-                for role, data in ((role, _DATA.get(role.network, "")) for role in roles)
-            ],
-        )  # fmt: skip
+        path = trainings(name)
+        rows = list(Table.read(path).rows) if path.is_file() else []
+        there = {row["network"] for row in rows}
+        command = f"{Setting().command(name)} --train --out FOLDER"
+        missing = {
+            role.network: f"no trainings of {role.network} in model/zoo/{path.name}"
+            for role in FIGURES[name]
+            if role.network not in there
+        }
+        return Table.of(COLUMNS, [*rows, *skipped_rows(FIGURES[name], missing, command)])
 
     return collect
 
 
-_DATA = {
-    "nin-cifar100": "CIFAR-100",
-    "nin-svhn": "SVHN",
-    **{f"alexnet-imagenet-{count}": "ImageNet" for count in (1000, 100, 10, 2)},
-}
+def _lines_trained(name: str) -> Callable[[Table], list[Line]]:
+    def lines(table: Table) -> list[Line]:
+        found = measure.points(table)
+        said: list[Line] = []
+        for role in FIGURES[name]:
+            said += words.skipped(role, table, _SHAPES[name])
+            for point in found.get((role.network, MEMORY), []):
+                rate = f"rate {point.rate:g}" if point.rate else "no errors"
+                said.append(
+                    words.accuracy(f"{role.label}, trained with {rate}", _SHAPES[name], point)
+                )
+        return said
 
-_NIN = tuple(
-    Role(f"NiN, {label}", f"nin-{data}")
-    for label, data in (("CIFAR-10", "cifar10"), ("CIFAR-100", "cifar100"), ("SVHN", "svhn"))
-)
-_ALEXNET = tuple(
-    Role(f"binarized AlexNet, ImageNet, {count} classes", f"alexnet-imagenet-{count}")
-    for count in (1000, 100, 10, 2)
-)
+    return lines
+
+
+def _drawn(name: str) -> Callable[[Table], list[str]]:
+    return lambda table: [
+        role.label for role in FIGURES[name] if (role.network, MEMORY) in measure.points(table)
+    ]
+
+
+def _draw_trained(name: str) -> Draw:
+    def draw_trained(table: Table, panels: Sequence[Axes]) -> None:
+        curves = [
+            curve
+            for role in FIGURES[name]
+            if (curve := measure.points(table).get((role.network, MEMORY)))
+        ]
+        for axes, curve in zip(panels, curves, strict=True):
+            draw.plot(axes, 0, [p.rate for p in curve], curve, "mean, 95 % interval over seeds")
+            for number in range(max(len(p.values) for p in curve)):
+                trace = [(p.rate, 100 * p.values[number]) for p in curve if number < len(p.values)]
+                axes.plot(
+                    *zip(*trace, strict=True), color="#8c8c8c", linewidth=0.7, marker=".",
+                    markersize=4, label=None if number else "single trainings",
+                )  # fmt: skip
+            axes.set_xlabel("bit-error rate of the binary activations while training")
+            axes.set_ylabel("test accuracy without errors [%]")
+            axes.legend(loc="lower left")
+
+    return draw_trained
+
+
+def _missing(name: str, roles: Sequence[Role]) -> Callable[[Setting], Table]:
+    """Return what collects trainings that no machine here can do."""
+    reason = "needs ImageNet and trainings on several GPUs (python -m model.imagenet)"
+
+    def collect(setting: Setting) -> Table:
+        reasons = {role.network: reason for role in roles}
+        return Table.of(_SKIPPED, skipped_rows(roles, reasons, Setting().command(name)))
+
+    return collect
+
+
+_SKIPPED = ("network", "skipped", "command")
 
 
 def _lines_of(roles: Sequence[Role], wanted: str) -> Callable[[Table], list[Line]]:
@@ -150,19 +166,20 @@ def _lines_table1(table: Table) -> list[Line]:
     return lines
 
 
+_SEEDS = "Repeats are trainings from different seeds; the command resumes what was begun."
+
 ITEMS = (
     Item(
         "tzoufras-1", "Tzoufras 2019, figure 1",
         "Accuracy without errors after training with errors in activations, LeNet-4, MNIST",
-        _figure1, _lines1,
-        "Training: python -m model.reproduce tzoufras-1 --train --out FOLDER. Repeats are "
-        "trainings from different seeds.",
-        _draw1,
+        _trained("tzoufras-1"), _lines_trained("tzoufras-1"), _SEEDS, _draw_trained("tzoufras-1"),
+        _drawn("tzoufras-1"),
     ),
     Item(
         "tzoufras-2", "Tzoufras 2019, figure 2",
         "Accuracy without errors after training with errors in activations, NiN",
-        _missing("tzoufras-2", _NIN), _lines_of(_NIN, "no loss at low rates, clear loss at high"),
+        _trained("tzoufras-2"), _lines_trained("tzoufras-2"), _SEEDS, _draw_trained("tzoufras-2"),
+        _drawn("tzoufras-2"),
     ),
     Item(
         "tzoufras-3", "Tzoufras 2019, figure 3",
