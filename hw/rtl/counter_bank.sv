@@ -118,8 +118,8 @@ module counter_bank
   end
 
   // What the buffers' narrow counters hold, in bits, by counter and by the address of their totals.
-  logic [4*NumBuffers-1:0][ValueWidth-1:0]    narrow;
-  logic [2**AddrWidth-1:0][ValueWidth-1:0]    by_addr;
+  logic [4*NumBuffers-1:0][ValueWidth-1:0] narrow;
+  logic [2**AddrWidth-1:0][ValueWidth-1:0] by_addr;
   assign by_addr = (2**AddrWidth*ValueWidth)'({narrow, (4*NumWeights*ValueWidth)'(0)});
   for (genvar b = 0; b < int'(NumBuffers); b++) begin : gen_buffer
     logic [3:0][7:0] increment;
@@ -130,7 +130,8 @@ module counter_bank
       localparam int unsigned NarrowWidth = $clog2(Most + 1);
       logic [NarrowWidth-1:0] narrow_q;
       logic visited;
-      assign visited = addr_q == AddrWidth'(4 * (NumWeights + b) + k) && !weight_waits_q && !upper_q;
+      assign visited = addr_q == AddrWidth'(4 * (NumWeights + b) + k) &&
+                       !weight_waits_q && !upper_q;
       always_ff @(posedge clk_i) begin
         if (!rst_ni || zero) narrow_q <= '0;
         else narrow_q <= NarrowWidth'(increment[k]) + (visited ? '0 : narrow_q);

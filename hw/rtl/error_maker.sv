@@ -3,8 +3,8 @@
 //
 // Word n after a restart carries the draws of positions n*Width .. n*Width + Width - 1. `Lanes` draws
 // are started every `Interval` cycles, so a word takes Interval*Width/Lanes cycles; up to `RunAhead`
-// words wait in a FIFO, which covers bursts. With mode off nothing is drawn. An interval of more than
-// one cycle saves adders and comparators, which are then used several times.
+// words wait in a FIFO, which covers bursts. With mode off nothing is drawn. An interval of two cycles
+// saves comparators, a longer one adders too, which are then used several times.
 //
 // Latency: from the start of a word's last draws, 10 cycles, and C - 1 more where a comparator makes C
 // comparisons. Throughput: Lanes/(Width*Interval) words a cycle.

@@ -9,9 +9,10 @@
 //
 // Cycles from request to acknowledge: in one column a read takes 5, or 6 in the column's upper half, a
 // write 8 with mode off and 77 with errors, 79 from an odd position of the stream. In four columns, which
-// a ninth of the segments of a wide memory lie in, a read takes 22, a write 46 or 23 more than in one. An
-// access that is not allowed (not idle, outside every window, a partial write strobe) ends with `err_o`
-// after one.
+// a ninth of the segments of a wide memory lie in, a read takes 22, a write 46 or 23 more than in one.
+// Longer if the counts of the write before are still being added up: they stay at `count_o` until
+// `count_ready_i` is high again. An access that is not allowed (not idle, outside every window, a partial
+// write strobe) ends with `err_o` after one.
 
 module weight_port
   import spinflow_pkg::*;
@@ -171,7 +172,8 @@ module weight_port
   if (WithErrors) begin : gen_errors
     (* ram_style = "distributed" *) logic [PosWidth-1:0] place [NumWeights];
     logic [4:0] issued_q;
-    assign pos_plus = pos_q + (state_q == StWrite ? PosWidth'(bits_q) : PosWidth'({issued_q, 1'b0}));
+    assign pos_plus = pos_q +
+                      (state_q == StWrite ? PosWidth'(bits_q) : PosWidth'({issued_q, 1'b0}));
 
     always_ff @(posedge clk_i) begin
       if (decode) pos_q <= started_q[index_o] ? place[index_o] : '0;
