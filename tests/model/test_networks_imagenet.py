@@ -1,0 +1,194 @@
+"""Training on pictures: alone and in two processes, shares of the work, resumption, errors."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import shlex
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torch import distributed, multiprocessing
+
+from model import imagenet, networks, store
+from model.data import ImageNet, Pictures, dataset
+from model.data import imagenet as pictures_of_imagenet
+from model.imagenet import RECIPES, Training, measure, train, training_order
+from model.networks import Block, XnorSpec, to_input, untrained
+
+TINY = XnorSpec(
+    "tiny-alexnet",
+    (9, 9, 3),
+    (
+        Block("conv", 6, 3, stride=2, binary=False),
+        Block("conv", 8, 3, padding=1),
+        Block("linear", 3, binary=False),
+    ),
+    "imagenet",
+)
+RECIPE = dataclasses.replace(
+    RECIPES["alexnet-imagenet"], epochs=3, batch=6, lr=0.02, activation_errors="0.05"
+)
+WNIDS = ("n01440764", "n01443537", "n02119789")
+
+
+def make_pictures(folder: Path) -> ImageNet:
+    """Three classes of eight pictures for training and five for validation, of a colour each."""
+    found = []
+    for part, count in (("train", 8), ("val", 5)):
+        files = []
+        for label, wnid in enumerate(WNIDS):
+            (folder / part / wnid).mkdir(parents=True, exist_ok=True)
+            for number in range(count):
+                files.append(str(folder / part / wnid / f"{number}.JPEG"))
+                colour = [20 * number, 20 * number, 20 * number]
+                colour[label] = 255
+                Image.new("RGB", (14, 12), tuple(colour)).save(files[-1], "jpeg")
+        labels = np.repeat(np.arange(3, dtype=np.uint16), count)
+        found.append(Pictures(files, labels, 12, 9))
+    return ImageNet(WNIDS, *found)
+
+
+@pytest.fixture
+def pictures(tmp_path: Path) -> ImageNet:
+    return make_pictures(tmp_path / "pictures")
+
+
+def test_resumed_equals_uninterrupted(
+    pictures: ImageNet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = train(RECIPE, TINY, pictures, tmp_path / "whole")
+    assert whole["test_images"] == 15 and whole["test_correct_of_five"] == 15
+    save = Training.save
+
+    def save_then_stop(self: Training, path: Path) -> None:
+        save(self, path)
+        if self.epoch == 1:
+            raise InterruptedError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Training, "save", save_then_stop)
+        with pytest.raises(InterruptedError):
+            train(RECIPE, TINY, pictures, tmp_path / "parts")
+    with pytest.raises(ValueError, match="exists: add --resume"):
+        train(RECIPE, TINY, pictures, tmp_path / "parts")
+    other = dataclasses.replace(RECIPE, lr=0.5)
+    with pytest.raises(ValueError, match="was begun with recipe = "):
+        train(other, TINY, pictures, tmp_path / "parts", resume=True)
+    train(RECIPE, TINY, pictures, tmp_path / "parts", resume=True, workers=3)
+    for name in ("tiny-alexnet.safetensors", "tiny-alexnet.json", "checkpoint.safetensors"):
+        written = [(tmp_path / folder / name).read_bytes() for folder in ("whole", "parts")]
+        assert written[0] == written[1], name
+
+
+def test_learns_the_colours(pictures: ImageNet, tmp_path: Path) -> None:
+    recipe = dataclasses.replace(RECIPE, epochs=15, activation_errors="0")
+    assert train(recipe, TINY, pictures, tmp_path / "out")["test_accuracy"] > 0.9
+
+
+def test_processes_share_each_batch(monkeypatch: pytest.MonkeyPatch) -> None:
+    alone = training_order(RECIPE, 23, epoch=2).reshape(3, 6)
+    parts = []
+    for rank in range(2):
+        monkeypatch.setattr(imagenet, "processes", lambda rank=rank: (rank, 2))
+        parts.append(training_order(RECIPE, 23, epoch=2).reshape(3, 3))
+    np.testing.assert_array_equal(np.concatenate(parts, axis=1), alone)
+    assert len(np.unique(alone)) == 18
+    assert (training_order(RECIPE, 23, epoch=3).reshape(3, 3) != parts[1]).any()
+
+
+def test_first_five_and_ties(pictures: ImageNet) -> None:
+    """By sorting the logits, of equals the lower label first."""
+    model = untrained(TINY.with_classes(9), 1)
+    images, labels = next(pictures.test.batches(15))
+    with torch.no_grad():
+        model.matrices()[-1].weight[1:4] = model.matrices()[-1].weight[0]
+        model.matrices()[-1].bias[1:4] = model.matrices()[-1].bias[0]
+        logits = model(to_input(model.spec, images)).numpy()
+    order = np.argsort(-logits, axis=1, kind="stable")
+    expected = [int((order[:, :n] == labels[:, None]).any(axis=1).sum()) for n in (1, 5)]
+    assert measure(model, pictures.test, 4, 2) == tuple(expected)
+    assert expected[0] < expected[1]
+
+
+def in_a_process(rank: int, folder: Path) -> None:
+    """One of two processes; writes its weights after an epoch and what it measured."""
+    torch.set_num_threads(1)
+    store_of_both = f"file://{folder / 'meeting'}"
+    distributed.init_process_group("gloo", init_method=store_of_both, rank=rank, world_size=2)
+    found = make_pictures(folder / f"pictures{rank}")
+    training = Training(RECIPE, TINY, found, 1)
+    with imagenet.tqdm(disable=True) as bar:
+        training.run_epoch(bar)
+    values = [value.detach().reshape(-1) for value in training.model.parameters()]
+    np.save(folder / f"{rank}.npy", torch.cat(values).numpy())
+    facts = train(RECIPE, TINY, found, folder / "out")
+    (folder / f"{rank}.json").write_text(json.dumps(facts))
+    distributed.destroy_process_group()
+
+
+@pytest.mark.slow
+def test_two_processes(tmp_path: Path) -> None:
+    multiprocessing.spawn(in_a_process, (tmp_path,), nprocs=2)
+    first, second = (np.load(tmp_path / f"{rank}.npy") for rank in range(2))
+    np.testing.assert_array_equal(first, second)
+    facts, others = (json.loads((tmp_path / f"{rank}.json").read_text()) for rank in range(2))
+    assert facts == others and facts["processes"] == 2
+    written = json.loads((tmp_path / "out" / "tiny-alexnet.json").read_text())
+    assert facts.items() < written.items()
+    model = store.unpack(tmp_path / "out" / "tiny-alexnet.safetensors", TINY)
+    found = make_pictures(tmp_path / "again")
+    assert measure(model, found.test, 15, 1) == (facts["test_correct"], 15)
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder of pictures and the tiny network for the command."""
+    monkeypatch.setattr(pictures_of_imagenet, "TRAIN_OF_A_CLASS", (8, 8))
+    monkeypatch.setattr(pictures_of_imagenet, "VAL_OF_A_CLASS", 5)
+    monkeypatch.setattr(imagenet, "RESIZE", 12)
+    monkeypatch.setitem(networks.NETWORKS, imagenet.NETWORK, TINY)
+    make_pictures(tmp_path / "ImageNet")
+    return tmp_path / "ImageNet"
+
+
+def test_command(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    options = "--epochs 1 --batch 4 --device cpu --activation-errors conv0=0.1 --no-bfloat16"
+    common = ["--data-dir", str(folder), "--classes", "2", *options.split()]
+    imagenet.main([*common, "--out", str(tmp_path / "a")])
+    assert "of 10" in capsys.readouterr().out
+    facts = json.loads((tmp_path / "a" / "tiny-alexnet.json").read_text())
+    assert facts["classes"] == list(WNIDS[:2]) and facts["recipe"]["activation_errors"]
+    words = shlex.split(facts["command"].replace("FOLDER", str(folder), 1))
+    start = words.index("model.imagenet") + 1
+    imagenet.main([word.replace("FOLDER", str(tmp_path / "b")) for word in words[start:]])
+    files = [tmp_path / name / "tiny-alexnet.safetensors" for name in ("a", "b")]
+    assert files[0].read_bytes() == files[1].read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (
+            "--classes 2 --batch 99",
+            "batch is 99, valid: a multiple of 1, the processes, up to the 16 ",
+        ),
+        ("--classes 1", "1 classes, valid: 2 or more"),
+        ("--classes 2 --batch 2 --activation-errors fc0=0.1", "unknown layer 'fc0'; known: conv0"),
+        ("--classes 2 --workers 0", "workers is 0, valid: 1 or more"),
+        ("--classes 4", "holds 3 folders of classes, 4 asked for"),
+    ],
+)
+def test_bad_command(folder: Path, tmp_path: Path, options: str, message: str) -> None:
+    out = tmp_path / "out"
+    with pytest.raises(SystemExit, match=message):
+        imagenet.main(["--data-dir", str(folder), "--out", str(out), *options.split()])
+    assert not out.exists()
+
+
+def test_the_plain_command_says_where_it_is_trained(folder: Path) -> None:
+    with pytest.raises(ValueError, match="does not fit into memory"):
+        dataset("imagenet", folder)
