@@ -15,6 +15,7 @@ from safetensors.torch import save
 
 from model import networks, store, train
 from model.data import Dataset
+from model.errors import ErrorProneMemories
 from model.networks import NetworkSpec, build, to_input, untrained
 from model.train import RECIPES, Recipe, Trainer
 from tests.model.conftest import TINY_CONV
@@ -117,6 +118,24 @@ def test_errors_are_of_the_seed_and_named_by_the_label(
         store.load_trained("tiny+other", tmp_path)
     with pytest.raises(ValueError, match="unknown network 'big'; known: "):
         store.load_trained("big+other", tmp_path)
+
+
+def test_no_step_has_the_errors_of_another(
+    tiny: NetworkSpec, small: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    steps: list[int] = []
+    begin = ErrorProneMemories.begin
+
+    def note(self: ErrorProneMemories, step: int) -> None:
+        steps.append(step)
+        begin(self, step)
+
+    monkeypatch.setattr(ErrorProneMemories, "begin", note)
+    trainer = Trainer(KINDS["mlp-errors"], small)
+    with train.tqdm(disable=True) as bar:
+        for _ in range(2):
+            trainer.run_epoch(bar)
+    assert trainer.steps_an_epoch > 1 and steps == list(range(2 * trainer.steps_an_epoch))
 
 
 def test_rate_0_is_training_without_errors(
