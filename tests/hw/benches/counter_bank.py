@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import cocotb
+from cocotb.triggers import FallingEdge
 
 from tests.hw.benches.base import Bench, parameter
 from tests.hw.benches.memories import fields
+from tests.hw.models import MASK32
 
 CYCLES = 2  # that a counter is visited for, as many as it has halves
 
@@ -198,6 +200,27 @@ async def test_no_overflow(dut: Any) -> None:
         await bench.command(snapshot_i=1)
         expected = [a - b for a, b in zip(bench.totals[-1], before, strict=True)]
         assert await bench.read() == expected, f"snapshot after {delay} cycles"
+
+
+@cocotb.test()
+async def test_carry(dut: Any) -> None:
+    """Totals go on beyond 32 bits; they are put close to that, for it takes long to count."""
+    bench = CounterBench(dut)
+    await bench.start()
+    bench.silence()
+    await bench.cycles(2)
+    # Totals of weight memories are at rest while nothing is written.
+    weights = range(4 * bench.weights)
+    await FallingEdge(dut.clk_i)
+    for counter in weights:
+        dut.total[CYCLES * counter].value = MASK32 - counter
+        bench.totals[-1][counter] += MASK32 - counter
+    bench.weight_density = 1.0
+    await bench.cycles(150 * bench.weights)
+    bench.silence()
+    await bench.command(snapshot_i=1)
+    assert all(bench.totals[-1][counter] > MASK32 for counter in weights)
+    assert await bench.read() == bench.totals[-1]
 
 
 @cocotb.test()
