@@ -24,6 +24,9 @@ TEST_IMAGES = 10_000
 SEED = 1
 """Base seed of all error patterns."""
 
+STANDS_IN = "not the paper's network"
+"""What the page has for a printed value of a network that the paper has not."""
+
 OUT = Path("out/papers")
 
 
@@ -193,7 +196,7 @@ class Role:
     def printed(self, of: object) -> str:
         """Return the printed value, or that there is none."""
         if self.stands_in:
-            return "not the paper's network"
+            return STANDS_IN
         return (self.published or {}).get(of, "not printed")
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from model.reproduce.base import Item, Table
-from model.reproduce.measure import Point
+from model.reproduce.measure import RATES, Point
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -87,10 +87,5 @@ def half_width(point: Point) -> float:
 def rate_axis(axes: Axes, least: float, label: str = "bit-error rate") -> None:
     """Make the x axis one of rates: logarithmic from ``least`` on, 0 at its left end."""
     axes.set_xscale("symlog", linthresh=least, linscale=0.6)
-    axes.set_xlim(left=-least / 4)
+    axes.set_xlim(-least / 4, 1.6 * RATES[-1])
     axes.set_xlabel(label)
-
-
-def empty(axes: Axes, text: str = "not measured: see the table") -> None:
-    """Say in a panel that there is nothing to show."""
-    axes.text(0.5, 0.5, text, transform=axes.transAxes, ha="center", va="center", color="#5c5c5c")

@@ -58,10 +58,12 @@ def trained(name: str) -> Any:
     if base not in NETWORKS:
         raise SkippedError(f"there is no network {base} in model.networks")
     if not (store.ZOO / f"{name}.safetensors").is_file():
-        raise SkippedError(
-            f"no trained weights model/zoo/{name}.safetensors (python -m model.train {base}"
-            f"{f' --label {variant}' if variant else ''})"
-        )
+        reason = f"no trained weights model/zoo/{name}.safetensors"
+        if NETWORKS[base].dataset == "imagenet":
+            reason += ", and ImageNet is not here to train it (python -m model.imagenet)"
+        elif not variant:
+            reason += f" (python -m model.train {base})"
+        raise SkippedError(reason)
     return store.load_trained(name)
 
 

@@ -107,6 +107,14 @@ def _lines_tolerance(table: Table) -> list[Line]:
     return lines
 
 
+_LEAST_DRAWN = 1e-4
+
+
+def _drawn(curve: Sequence[measure.Point]) -> list[measure.Point]:
+    """Return the points of a picture: below its least rate nothing happens."""
+    return [point for point in curve if not 0 < point.rate < _LEAST_DRAWN]
+
+
 def _draw_tolerance(table: Table, panels: Sequence[Axes]) -> None:
     found = measure.points(table)
     (axes,) = panels
@@ -114,12 +122,13 @@ def _draw_tolerance(table: Table, panels: Sequence[Axes]) -> None:
         for memory in _MEMORIES:
             curve = found.get((role.network, memory))
             if curve:
+                shown = _drawn(measure.degradations(curve))
                 where = "weights" if memory == "weights" else "feature maps"
                 draw.plot(
-                    axes, number, [p.rate for p in curve], measure.degradations(curve),
+                    axes, number, [p.rate for p in shown], shown,
                     f"{role.label}, {where}", dashed=memory == "buffers",
                 )  # fmt: skip
-    draw.rate_axis(axes, 1e-4)
+    draw.rate_axis(axes, _LEAST_DRAWN)
     axes.set_ylabel("degradation of the accuracy [%]")
     axes.legend(loc="upper left")
 
@@ -163,8 +172,9 @@ def _draw_training(table: Table, panels: Sequence[Axes]) -> None:
         for number, (how, ending) in enumerate(_VARIANTS):
             curve = found.get((network + ending, "weights"))
             if curve:
-                draw.plot(axes, number, [p.rate for p in curve], curve, f"trained: {how}")
-        draw.rate_axis(axes, measure.RATES[1], "bit-error rate of the weights when tested")
+                shown = _drawn(curve)
+                draw.plot(axes, number, [p.rate for p in shown], shown, f"trained: {how}")
+        draw.rate_axis(axes, _LEAST_DRAWN, "bit-error rate of the weights when tested")
         axes.set_ylabel("accuracy [%]")
         axes.legend(loc="lower left")
 
@@ -179,7 +189,10 @@ ITEMS = (
     ),
     Item(
         "training", "ours", "Training with errors, with a margin, and plain", _training,
-        _lines_training, "Errors are in weights, in training as in testing.", _draw_training,
+        _lines_training, "Errors are in weights, in training as in testing. How each "
+        "network was trained stands beside its weights in model/zoo; `python -m model.train` takes "
+        "--weight-errors 1e-2 --label weights-1e-2, or --loss margin --label margin.",
+        _draw_training,
         lambda table: [f"{label}, MNIST" for label, _ in _BASES],
     ),
 )  # fmt: skip

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from host.files import replace_text
 from model.reproduce import asano, draw, hirtzlin, ours, tzoufras, words
-from model.reproduce.base import Item, Line, ReproduceError, Table
+from model.reproduce.base import STANDS_IN, Item, Line, ReproduceError, Table
 
 ITEMS = {
     item.name: item
@@ -49,15 +50,23 @@ def text(tables: dict[str, Table]) -> str:
     rows = []
     for name, item in ITEMS.items():
         if name in tables:
-            lines = item.lines(tables[name])
-            missing = sum(line.ours.startswith("skipped") for line in lines)
-            state = (
-                "skipped" if missing == len(lines) else f"{missing} skipped" if missing else "whole"
-            )
+            state = _state(item.lines(tables[name]))
             rows.append((f"[{name}](#{name})", item.source, item.title, state))
     parts.append(words.markdown(("name", "source", "what", "state"), rows) + "\n")
     parts += [_section(ITEMS[name], tables[name]) for name in ITEMS if name in tables]
     return "\n".join(parts)
+
+
+def _state(lines: Sequence[Line]) -> str:
+    """Return in words how much of an item was measured."""
+    missing = sum(line.ours.startswith("skipped") for line in lines)
+    stand_ins = sum(line.published == STANDS_IN for line in lines)
+    if missing == len(lines):
+        return "skipped"
+    parts = ["measured"] if missing + stand_ins < len(lines) else []
+    parts += ["with another network than the paper's"] if stand_ins else []
+    parts += [f"{missing} of the networks skipped"] if missing else []
+    return ", ".join(parts)
 
 
 def _section(item: Item, table: Table) -> str:

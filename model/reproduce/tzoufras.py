@@ -204,7 +204,7 @@ ITEMS = (
         "tzoufras-table-1", "Tzoufras 2019, table 1", "Operating at moderate error rates",
         of_sheet("tzoufras-table-1", published.tzoufras_1), _lines_table1,
         "Deduced: all rate targets, and the 10 % less voltage of the last two rows. Assumed: the "
-        "endurance law. docs/mtj.md says more.",
+        "endurance law. Lost: a cell that the surviving text of the paper lacks.",
         picture="mtj-tzoufras-1.svg",
     ),
 )  # fmt: skip
