@@ -32,7 +32,9 @@ from sim.evaluator import Evaluator
 PADDED = ConvSpec("padded", (10, 7, 3), 3, (6, 5, 8), (1,), (12, 10), 2.0**-2, "cifar10", padding=1)
 LARGE = {
     "cnn-cifar10",
+    "vgg-cifar10",
     "vgg3-cifar10",
+    "vgg-fxp8-cifar10",
     "vgg-fxp16-cifar10",
     "vgg-fxp32-cifar10",
     "nin-cifar100",
