@@ -1,6 +1,7 @@
 """Measure a trained network again on the full test set, and compare with its recorded accuracy.
 
-``python -m model.evaluate tfc-mnist`` fails if the two differ by one image.
+``python -m model.evaluate tfc-mnist`` fails if the two differ by one image. A variant is called
+NETWORK+LABEL, as its files are.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ import argparse
 from pathlib import Path
 
 from model.data import dataset
-from model.networks import NETWORKS, network, predict
+from model.networks import network, predict
 from model.store import ZOO, load_recipe, load_trained
 
 
@@ -36,7 +37,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
         prog="python -m model.evaluate", description="Measure a trained network again."
     )
-    parser.add_argument("network", choices=list(NETWORKS))
+    parser.add_argument("network", help="a network, or a variant of one, NETWORK+LABEL")
     parser.add_argument("--folder", type=Path, default=ZOO, help="where the trained files lie")
     parser.add_argument("--data-dir", type=Path, help="a folder with your own copy of the data")
     options = parser.parse_args(arguments)

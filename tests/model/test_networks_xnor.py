@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from model import networks, store
+from model import evaluate, networks, store
 from model.data import Dataset
 from model.errors import map_names, parse_rates, weight_names
 from model.networks import Block, XnorSpec, build, network, predict, to_input, untrained
@@ -167,6 +167,25 @@ def test_round_trip(tiny: XnorNetwork, tmp_path: Path, monkeypatch: pytest.Monke
     back = store.load_trained(TINY.name, tmp_path)
     assert store.pack(back) == store.pack(tiny)
     np.testing.assert_array_equal(predict(back, images), predict(tiny, images))
+
+
+def test_measured_again_by_name_and_label(
+    tiny: XnorNetwork,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setitem(networks.NETWORKS, TINY.name, TINY)
+    images = random_images(TINY, 60)
+    labels = predict(tiny, images).astype(np.uint8)
+    labels[:15] += 1
+    data = Dataset(images, labels, images, labels)
+    monkeypatch.setattr(evaluate, "dataset", lambda *_: data)
+    store.save_trained(tiny, images, labels, {}, tmp_path, label="flips")
+    evaluate.main(["tiny-xnor+flips", "--folder", str(tmp_path)])
+    assert capsys.readouterr().out.startswith("tiny-xnor+flips: 45 of 60 test images right")
+    with pytest.raises(SystemExit, match="error: unknown network 'tiny'; known: "):
+        evaluate.main(["tiny+flips", "--folder", str(tmp_path)])
 
 
 def test_the_evaluator_refuses_floats(tiny: XnorNetwork) -> None:
