@@ -8,9 +8,11 @@ same images, and repeat n has the same seeds at every rate.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -23,13 +25,13 @@ from host.images import TestSet, images_of
 from host.points import point_of_rate
 from host.results import Row, set_aside
 from host.statistics import mean_interval
-from host.sweep import Trial, grid, identity, in_grid, key, sweep
+from host.sweep import Bench, Measure, Measured, Trial, grid, identity, in_grid, key, sweep
 from model import store
 from model.metrics import degradation, rrmse
 from model.networks import NETWORKS, network
 from model.reproduce.base import ReproduceError, Role, Setting, SkippedError, Table, skipped_rows
 from sim.evaluator import Evaluator
-from sim.sweep import Job, bundle_of, in_this_process
+from sim.sweep import SoftwareAccelerator, bundle_of
 
 BACKEND = "evaluator-fast"
 BACKGROUND = "random:1"
@@ -88,13 +90,39 @@ def images(name: str, count: int) -> TestSet:
 
 
 @cache
-def _job(name: str, count: int) -> Job:
+def _bench(name: str, count: int) -> Bench:
+    """Return what measures the trials of a network, on all cores."""
+    engine = _engine(name)
+    device = SoftwareAccelerator(bundle_of(name, _described(engine)), engine, BACKEND)
+    return Bench(device, images(name, count))
+
+
+def _engine(name: str) -> Any:
     model = trained(name)
     if not (hasattr(model, "thresholds") or hasattr(model, "plain_modules")):
         raise SkippedError(f"{name} has layers of floats, which the evaluator does not compute")
-    engine = Evaluator.from_network(model, "fast", 1)
-    # A fixed-point network goes to workers as it is, a binary one as plain bits.
-    return Job({}, getattr(engine, "network", model), name, images(name, count), BACKEND)
+    return Evaluator.from_network(model, "fast")
+
+
+def _described(engine: Any) -> Any:
+    """Return what ``bundle_of`` asks of an engine, which a fixed-point one says in other places."""
+    return SimpleNamespace(
+        description={"layers": [], **engine.description},
+        network=SimpleNamespace(shape=engine.description["input"]["shape"]),
+        weights=engine.weights,
+    )
+
+
+def _in_turn(bench: Bench) -> Measure:
+    """Return what measures trials one after the other."""
+
+    def measure(trials: Sequence[Trial]) -> Measured:
+        for trial in trials:
+            start = time.monotonic()
+            row = bench.row(trial)
+            yield row, time.monotonic() - start
+
+    return measure
 
 
 def accuracies(
@@ -119,9 +147,9 @@ def accuracies(
     Raises:
         SkippedError: weights or images are not there.
     """
-    job = _job(name, setting.images)
-    bundle = bundle_of(name, job.device(1)._engine)
-    of = identity(bundle, job.tests, BACKEND)
+    bench = _bench(name, setting.images)
+    bundle = bench.device.bundle
+    of = identity(bundle, bench.tests, BACKEND)
     trials = [
         trial
         for trial in grid(
@@ -138,7 +166,7 @@ def accuracies(
     ending = memory if len(error_rates) > 1 else "exact"
     path = setting.out / "measured" / f"{name}-{ending}.csv"
     set_aside(path, of, in_grid(of, trials))
-    rows = {row.key: row for row in sweep(of, trials, path, in_this_process(job))}
+    rows = {row.key: row for row in sweep(of, trials, path, _in_turn(bench))}
 
     def order(trial: Trial) -> tuple[float, int]:
         return trial.point.rate1, trial.repeat
@@ -309,8 +337,8 @@ def spread(
     Raises:
         SkippedError: weights or images are not there.
     """
-    job = _job(name, setting.images)
-    engine: Any = Evaluator.from_network(job.network, "fast")
+    tests = images(name, setting.images)
+    engine = _engine(name)
     kind = {"weights": "weights", "buffers": "buffer"}[memory]
     stored = [m.name for m in engine.memories if m.kind == "buffer"]
 
@@ -323,7 +351,7 @@ def spread(
             if m.kind == "weights":
                 engine.write_weights(m.index, engine.weights(m.layer))
         engine.soft_reset()
-        maps = engine.run(job.tests.images)[1]
+        maps = engine.run(tests.images)[1]
         return {place: maps[place] for place in stored}
 
     clean = run(0.0, 0)

@@ -12,7 +12,7 @@ from scipy import stats
 
 from model import store
 from model.data import Dataset
-from model.networks import NetworkSpec
+from model.networks import NETWORKS, FixedPointSpec, NetworkSpec, untrained
 from model.reproduce import asano, hirtzlin, measure, ours, page, trainings, tzoufras
 from model.reproduce.__main__ import main
 from model.reproduce.base import ReproduceError, Role, Setting, SkippedError, Table
@@ -182,6 +182,22 @@ def test_spread_grows_with_the_rate_and_is_the_same_again(setting: Setting) -> N
     # Errors in one hidden layer at least: each flips a bit of 0 or 1, of variance 1/4 at most.
     assert found[1e-1, 0] > (0.1 * 0.9 / 0.25) ** 0.5
     assert found == measure.spread("tfc-mnist", "buffers", (0.0, 1e-2, 1e-1), 2, setting)
+
+
+def test_fixed_point_networks_are_measured_like_binary_ones(
+    setting: Setting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spec = FixedPointSpec(
+        "fxp-mnist", (28, 28, 1), 3, (4, 4), (0, 1), (8, 10), 2.0**-2, "mnist", padding=1, bits=8
+    )
+    monkeypatch.setitem(NETWORKS, spec.name, spec)
+    monkeypatch.setattr(measure, "trained", lambda name: untrained(spec, 1))
+    table = table_of(setting, (Role("Fxp8", spec.name),))
+    assert [int(row["errors"]) > 0 for row in table.rows] == [False] + 6 * [True]
+    bits = 8 * (4 * 9 + 4 * 4 * 9 + 8 * 4 * 7 * 7 + 10 * 8)
+    assert {int(row["bits_written"]) for row in table.rows} == {bits}
+    found = measure.spread(spec.name, "buffers", (0.0, 1e-2), 1, setting)
+    assert found[0.0, 0] == 0 < found[1e-2, 0]
 
 
 def test_a_table_reads_back_and_a_damaged_one_is_refused(tmp_path: Path) -> None:
