@@ -18,6 +18,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from host.errors import HostError
+from model.mtj.__main__ import draw as draw_sheet
 from model.reproduce import draw, page, words
 from model.reproduce.base import OUT, SEED, TEST_IMAGES, ReproduceError, Setting
 
@@ -68,8 +69,11 @@ def run(name: str, setting: Setting) -> None:
     print(f"{item.title} ({item.source})")
     print(words.aligned(page.HEAD[:-1], map(page.cells, lines)))
     print(f"{item.note}\n" if item.note else "")
-    if page.picture_of(item, table):
-        draw.picture(item, table, *(setting.out / f"{name}.{end}" for end in ("svg", "png")))
+    pictures = [setting.out / f"{name}.{end}" for end in ("svg", "png")]
+    if item.sheet is not None:
+        draw_sheet(item.sheet(), *pictures)
+    elif page.picture_of(item, table):
+        draw.picture(item, table, *pictures)
 
 
 def _setting(options: argparse.Namespace) -> Setting:

@@ -373,7 +373,7 @@ ITEMS = (
         "the straight line between two measured rates passes the accepted degradation, with errors "
         "in feature maps. Energies: 1.08 V is deduced from the table itself; changes are against "
         "the conventional write at 1e-8.",
-        picture="papers-asano-10.svg",
+        picture="papers-asano-10.svg", sheet=published.asano_2,
     ),
     Item(
         "asano-7", "Asano 2024, figure 7", "Accuracy against the bit-error rate", _figure_7,

@@ -18,6 +18,8 @@ from host.files import replace_text
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+    from model.mtj.published import Sheet
+
 TEST_IMAGES = 10_000
 """Images of the test sets of MNIST, Fashion-MNIST and CIFAR-10."""
 
@@ -156,7 +158,8 @@ class Item:
         lines: what the page says of it.
         draw: draws it into as many axes as there are panels.
         panels: titles of the panels of a table; a single "" is one without a title.
-        picture: a picture of the device models' page that shows it already.
+        picture: a picture in docs/pictures that shows it already.
+        sheet: the device models' own sheet, drawn in place of ``draw``.
     """
 
     name: str
@@ -168,6 +171,7 @@ class Item:
     draw: Draw | None = None
     panels: Callable[[Table], Sequence[str]] = _one_panel
     picture: str = ""
+    sheet: Callable[[], Sheet] | None = None
 
 
 @dataclass(frozen=True)

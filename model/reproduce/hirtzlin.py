@@ -248,6 +248,7 @@ ITEMS = (
         _lines4,
         _ASSUMED + "The rates are interpolated in the curve; docs/mtj.md has the exact savings.",
         picture="mtj-hirtzlin-4.svg",
+        sheet=published.hirtzlin_4,
     ),
     Item(
         "hirtzlin-5",

@@ -198,14 +198,14 @@ ITEMS = (
         "Write voltage and pulse width for write-error rates",
         of_sheet("tzoufras-5", published.tzoufras_5), _lines5,
         "Delta = 40 and t_D = 1 ns are deduced, and so are all rates but 1e-6.",
-        picture="mtj-tzoufras-5.svg",
+        picture="mtj-tzoufras-5.svg", sheet=published.tzoufras_5,
     ),
     Item(
         "tzoufras-table-1", "Tzoufras 2019, table 1", "Operating at moderate error rates",
         of_sheet("tzoufras-table-1", published.tzoufras_1), _lines_table1,
         "Deduced: all rate targets, and the 10 % less voltage of the last two rows. Assumed: the "
         "endurance law. Lost: a cell that the surviving text of the paper lacks.",
-        picture="mtj-tzoufras-1.svg",
+        picture="mtj-tzoufras-1.svg", sheet=published.tzoufras_1,
     ),
 )  # fmt: skip
 """The figures and the table of the paper."""

@@ -221,6 +221,9 @@ def test_a_figure_on_the_command_line(
     assert "skipped: there is no network nobody-mnist" in capsys.readouterr().out
     table = Table.read(tmp_path / "asano-table-1.csv")
     assert len(table.rows) == 2
+    assert main(["tzoufras-table-1", "--out", str(tmp_path)]) == 0
+    assert (tmp_path / "tzoufras-table-1.png").stat().st_size > 0
+    capsys.readouterr()
     assert main(["hirtzlin-6", "--out", str(tmp_path)]) == 0
     assert "skipped" in capsys.readouterr().out
     assert not list(tmp_path.glob("hirtzlin-6.png"))
