@@ -43,7 +43,7 @@ class Result(NamedTuple):
     """A synthesised design and what it took."""
 
     netlist: Netlist
-    estimated_lcs: int  # yosys's own estimate of logic cells, without LUT RAM
+    estimated_lcs: int  # yosys's own estimate of logic cells, with LUT6_2, without LUT RAM
     cpu_seconds: float
     peak_bytes: int  # of the child process or of one that it started, whichever was larger
 
@@ -129,13 +129,19 @@ def synthesise(
         if child.returncode != 0 or not out.exists():
             where = f" (all of it: {log})" if log is not None else ""
             raise SynthesisError(f"yosys: {_reason(said, child.returncode, work)}{where}")
-        estimate = re.findall(r"Estimated number of LCs: +(\d+)", said)
         return Result(
             netlist=read_netlist(out, work / "modules", top),
-            estimated_lcs=int(estimate[-1]) if estimate else 0,
+            estimated_lcs=_estimated(said),
             cpu_seconds=usage.ru_utime + usage.ru_stime,
             peak_bytes=1024 * usage.ru_maxrss,
         )
+
+
+def _estimated(log: str) -> int:
+    """Yosys's last estimate of logic cells, and the LUT6_2 that it leaves out of that."""
+    counts = (r"Estimated number of LCs: +(\d+)$", r"^ *(\d+) +LUT6_2$")
+    found = (re.findall(count, log, re.MULTILINE) for count in counts)
+    return sum(int(numbers[-1]) for numbers in found if numbers)
 
 
 def _check_parameter(sources: Sequence[Path | str], top: str, name: str) -> None:
