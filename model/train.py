@@ -160,8 +160,8 @@ RECIPES = {
     ),
     "cnv-cifar10": Recipe(
         "cnv-cifar10",
-        epochs=20,
-        hold=8,
+        epochs=60,
+        hold=10,
         batch=128,
         lr=0.02,
         norm_lr=0.1,
