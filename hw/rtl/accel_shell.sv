@@ -284,7 +284,9 @@ module accel_shell
 
   logic [31:0] frames_q, frames_shown_q;
   logic [63:0] cycles_q, cycles_shown_q, stalls_q, stalls_shown_q;
+  logic stall_q;
   always_ff @(posedge aclk) begin
+    stall_q <= buffer_stall_i != '0;
     if (!aresetn || clear) begin
       frames_q <= '0;
       cycles_q <= '0;
@@ -292,7 +294,7 @@ module accel_shell
     end else begin
       frames_q <= frames_q + 32'(frame_done);
       cycles_q <= cycles_q + 64'(under_way);
-      stalls_q <= stalls_q + 64'(buffer_stall_i != '0);
+      stalls_q <= stalls_q + 64'(stall_q);
     end
     if (!aresetn || clear) begin
       frames_shown_q <= '0;

@@ -2,7 +2,8 @@
 //
 // `req_o` is high for one cycle; address and data hold until `ack_i`, which may come in the same cycle
 // or any later one. B and R follow the acknowledge, so a write is answered after its commit. Reads and
-// writes that wait at once take turns. Throughput: one access every three cycles plus the bus's own.
+// writes that wait at once take turns. All that goes to the bus comes from registers, since the decoding
+// of an address is long. Throughput: one access every four cycles plus the bus's own.
 
 module axil_slave #(
   parameter int unsigned AddrWidth = 20
@@ -43,7 +44,7 @@ module axil_slave #(
   // One waiting beat of each incoming channel.
   logic aw_full_q, w_full_q, ar_full_q;
   logic [AddrWidth-1:0] aw_addr_q, ar_addr_q;
-  logic active_q, we_q, read_turn_q;
+  logic active_q, read_turn_q;
   logic can_write, can_read, start, start_we, finish;
 
   assign awready_o = !aw_full_q;
@@ -54,11 +55,7 @@ module axil_slave #(
   assign can_read  = ar_full_q && !rvalid_o;
   assign start     = !active_q && (can_write || can_read);
   assign start_we  = can_write && !(can_read && read_turn_q);
-  assign finish    = ack_i && (start || active_q);
-
-  assign req_o  = start;
-  assign we_o   = active_q ? we_q : start_we;
-  assign addr_o = we_o ? aw_addr_q : ar_addr_q;
+  assign finish    = ack_i && active_q;
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni) begin
@@ -66,6 +63,7 @@ module axil_slave #(
       w_full_q    <= 1'b0;
       ar_full_q   <= 1'b0;
       active_q    <= 1'b0;
+      req_o       <= 1'b0;
       read_turn_q <= 1'b0;
       bvalid_o    <= 1'b0;
       rvalid_o    <= 1'b0;
@@ -76,9 +74,9 @@ module axil_slave #(
       if (bready_i) bvalid_o <= 1'b0;
       if (rready_i) rvalid_o <= 1'b0;
 
+      req_o <= start;
       if (start) begin
         active_q    <= 1'b1;
-        we_q        <= start_we;
         read_turn_q <= start_we;
       end
       if (finish) begin
@@ -94,6 +92,10 @@ module axil_slave #(
       end
     end
 
+    if (start) begin
+      we_o   <= start_we;
+      addr_o <= start_we ? aw_addr_q : ar_addr_q;
+    end
     if (awvalid_i && awready_o) aw_addr_q <= awaddr_i;
     if (arvalid_i && arready_o) ar_addr_q <= araddr_i;
     if (wvalid_i && wready_o) begin
@@ -107,7 +109,7 @@ module axil_slave #(
     end
   end
 
-  assert property (@(posedge clk_i) disable iff (!rst_ni) ack_i |-> start || active_q)
+  assert property (@(posedge clk_i) disable iff (!rst_ni) ack_i |-> active_q)
     else $error("axil_slave: acknowledge without a request");
 
 endmodule

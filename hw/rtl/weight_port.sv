@@ -112,15 +112,17 @@ module weight_port
   logic [5:0]  bits_q;
   logic [1:0]  pass_q;      // which of the four columns
   logic        spread_q, upper_half_q, putting_q;
+  error_cfg_t  cfg_q;
   logic        allowed, with_errors, decode, gathered, last_pass;
 
   assign allowed     = idle_i && window != '0 && (!we_i || wstrb_i == 4'hF);
-  assign with_errors = WithErrors && cfg_i.mode != ModeOff;
+  assign with_errors = WithErrors && cfg_q.mode != ModeOff;
   // What the write before counted is held until it is taken.
   assign decode      = state_q == StDecode && count_ready_i;
   assign last_pass   = !spread_q || pass_q == 2'((bits_q - 1'b1) >> 3);
 
   always_ff @(posedge clk_i) begin
+    cfg_q <= cfg_i;   // there from StFetch on
     if (state_q == StIdle) begin
       window_q <= window;
       index_o  <= index_d;
@@ -162,12 +164,13 @@ module weight_port
   end
 
   // Place of the memory in its stream: the bits written since its restart.
-  logic [31:0]           mask, error;
+  logic [31:0]           mask_q, error;
   logic [PosWidth-1:0]   pos_q, pos_plus;
   logic [NumWeights-1:0] started_q;
   logic                  commit, drawn;
   assign commit = state_q == StWrite && last_pass && count_ready_i;
-  assign mask   = 32'((33'd1 << bits_q) - 33'd1);
+  // Used from two cycles after the decoding on.
+  always_ff @(posedge clk_i) mask_q <= 32'((33'd1 << bits_q) - 33'd1);
 
   if (WithErrors) begin : gen_errors
     (* ram_style = "distributed" *) logic [PosWidth-1:0] place [NumWeights];
@@ -193,7 +196,7 @@ module weight_port
     logic [31:0] draw0, draw1, thr_q, one_draw;
     logic [5:0]  bit_q;
     logic        working, issue, draw_valid, skip_q, compare, hit, may_err, bit_error;
-    logic        target_q, old_bit_q;
+    logic        target_q, old_bit_q, in_segment_q;
     logic [5:0]  err1_q, err0_q;
     logic [7:0]  switched_q;
     logic [31:0] error_q;
@@ -208,7 +211,7 @@ module weight_port
       .clk_i,
       .rst_ni  (rst_ni && working),
       .phase_i (phase_q),
-      .seed_i  (cfg_i.seed),
+      .seed_i  (cfg_q.seed),
       .block_i (pos_plus[PosWidth-1:1]),
       .valid_i (issue),
       .draw0_o (draw0),
@@ -220,9 +223,9 @@ module weight_port
     assign one_draw  = phase_q[1] ? draw0 : draw1;
     assign compare   = draw_valid && !phase_q[0] && !(skip_q && phase_q[1]) && !bit_q[5];
     assign hit       = draw_errs(one_draw, thr_q);
-    assign may_err   = cfg_i.mode == ModeFlip ||
-                       (cfg_i.mode == ModeSwitch && target_q != old_bit_q);
-    assign bit_error = hit && may_err && mask[bit_q[4:0]];
+    assign may_err   = cfg_q.mode == ModeFlip ||
+                       (cfg_q.mode == ModeSwitch && target_q != old_bit_q);
+    assign bit_error = hit && may_err && in_segment_q;
     assign drawn     = bit_q[5];
 
     always_ff @(posedge clk_i) begin
@@ -247,15 +250,16 @@ module weight_port
           err1_q  <= err1_q + 6'(bit_error && target_q);
           err0_q  <= err0_q + 6'(bit_error && !target_q);
         end
-        target_q  <= wdata_i[bit_q[4:0]];
-        old_bit_q <= old_q[bit_q[4:0]];
-        thr_q     <= wdata_i[bit_q[4:0]] ? cfg_i.rate1 : cfg_i.rate0;
+        target_q     <= wdata_i[bit_q[4:0]];
+        old_bit_q    <= old_q[bit_q[4:0]];
+        in_segment_q <= {1'b0, bit_q[4:0]} < bits_q;
+        thr_q        <= wdata_i[bit_q[4:0]] ? cfg_q.rate1 : cfg_q.rate0;
       end
     end
 
     // The old value is there at least a cycle before the last StGather ends.
     always_ff @(posedge clk_i) begin
-      if (state_q == StGather) switched_q <= 8'($countones((wdata_i ^ old_q) & mask));
+      if (state_q == StGather) switched_q <= 8'($countones((wdata_i ^ old_q) & mask_q));
     end
 
     assign error            = error_q;
@@ -274,7 +278,7 @@ module weight_port
   // The column with the segment in it. An error stores the opposite of the target.
   logic [31:0] stored;
   logic [ColumnWidth-1:0] column;
-  assign stored        = (wdata_i ^ error) & mask;
+  assign stored        = (wdata_i ^ error) & mask_q;
   assign column[31:0]  = !spread_q && !upper_half_q ? stored : low_q;
   assign column[63:32] = !spread_q && upper_half_q ? stored : middle_q;
   assign column[71:64] = spread_q ? stored[8*pass_q+:8] : high_q;

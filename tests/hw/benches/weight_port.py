@@ -41,23 +41,36 @@ class PortBench(Bench):
         self.idle = 1
         self.ready = 1.0  # chance that counts are taken
         self.held: int | None = None  # counts that were taken, until others could be
+        self.index = 0  # of the memory that is accessed
+        self.agents.append(self)
         for name in "soft_reset_i", "req_i", "restart_i", "cfg_i":
             getattr(dut, name).value = 0
 
+    def drive(self) -> None:
+        """The registers answer the memory's number in the same cycle."""
+        self.index = int(self.dut.index_o.value)
+        # The number is noise until the first access, and of memories that there are not.
+        known = self.index < len(self.models)
+        config = self.models[self.index].stream.config if known else Config()
+        self.dut.cfg_i.value = config.packed()
+
+    def sample(self) -> None:
+        """Nothing: the registers see but the number."""
+
+    def withdraw(self) -> None:
+        """Nothing: the registers survive a reset here."""
+
     async def cycle(self, **inputs: int) -> None:
         """One cycle, with the increments added up."""
-        index = int(self.dut.index_o.value)
-        # The number is noise until the first access, and of memories that there are not.
-        config = self.models[index].stream.config if index < len(self.models) else Config()
         ready = int(self.rng.random() < self.ready)
-        await super().cycle(idle_i=self.idle, cfg_i=config.packed(), count_ready_i=ready, **inputs)
+        await super().cycle(idle_i=self.idle, count_ready_i=ready, **inputs)
         if self.held is not None:
             assert int(self.dut.count_o.value) == self.held, "counts changed while being added"
             if ready:
                 self.held = None
         if int(self.dut.count_valid_o.value) and ready:
             word = self.held = int(self.dut.count_o.value)
-            self.counts[index].add(
+            self.counts[self.index].add(
                 Counts(word >> 24, word >> 16 & 255, word >> 8 & 255, word & 255)
             )
 
