@@ -12,7 +12,7 @@ import functools
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
-from typing import Any
+from typing import Any, ClassVar
 
 from hls.common import BuildError
 
@@ -51,7 +51,7 @@ DEFAULT_CYCLES = {
 class Cost:
     """What things cost in LUT after yosys; the one place of these figures."""
 
-    XNOR = 1.1  # one bit of a product with its share of the compressor tree
+    XNOR = 1.05  # one bit of a product with its share of the compressor tree
     PIXEL = 7.7  # one pixel times +1 or -1: a third of a choice of four sums, and of an addition
     PIXEL_SUMS = 20.0  # its share of the four sums, once for all outputs
     ROW = 32.0  # accumulator, comparison and threshold of one output
@@ -61,14 +61,16 @@ class Cost:
     BROKEN_RATIO = 8.0  # one bit of the wider side of FINN's converter
     LUT_RAM_BIT = 1 / 48  # one bit of LUT RAM with one read port, from 32 words on
     WINDOW = 150.0  # control of a sliding window
-    WEIGHT_BIT = 0.05  # one bit of a weight word: the host's way in and out, by columns
+    WEIGHT_BIT = 0.33  # one bit of a weight word: the host's way in and out, by columns
+    SHALLOW_WEIGHT_BIT = 0.15  # the same in LUT RAM
+    ROM_BIT = 1.0  # one bit of thresholds, 64 deep
+    ROM_BLOCK_WORDS = 512  # as deep, thresholds are in block RAM
     POOL = 40.0
-    ROUND = 66.0  # one round of the random permutation, 32 + 32 bits
-    LANE = 34.0  # both comparisons of one draw
-    BUFFER = 190.0  # control, run-ahead control, counting, without draws
-    SHELL = 2_700.0  # registers, weight port, counters
-    MEMORY = 110.0  # registers and counters of one memory
-    ROUNDS = 8
+    # Two draws in so many cycles, and their comparison with the rates.
+    PIPE: ClassVar[Mapping[int, float]] = {1: 410.0, 2: 390.0, 4: 270.0, 8: 175.0}
+    BUFFER = 240.0  # control, run-ahead control and counters, without draws
+    SHELL = 1_350.0  # registers, weight port
+    MEMORY = 20.0  # registers of one memory
     SHALLOW_WORDS = 64  # a weight memory up to this deep is LUT RAM
     RAMB18_SHAPES = ((36, 512), (18, 1024), (9, 2048), (4, 4096), (2, 8192), (1, 16384))
 
@@ -218,6 +220,10 @@ class Folding:
             lut += Cost.XNOR * self.pe * self.simd
         else:
             lut += Cost.PIXEL * self.pe * self.simd + Cost.PIXEL_SUMS * self.simd
+        ram = 0.0
+        if layer.buffered:
+            rom = thresholds(self.pe * layer.mw.bit_length(), layer.mh // self.pe)
+            lut, ram = lut + rom["LUT"], rom["RAMB36"]
         if sf > 1:
             lut += lut_ram(self.simd * layer.in_bits, 2 * sf)
         weights = memory(self.pe * self.simd, sf * (layer.mh // self.pe))
@@ -229,16 +235,12 @@ class Folding:
             lut += Cost.POOL + lut_ram(self.pe, row // layer.pool * (layer.mh // self.pe))
         if layer.buffered:
             lut += Cost.BUFFER + Cost.MEMORY + self.draws_lut()
-        return {"LUT": lut, "RAMB36": weights["RAMB36"], "DSP48": 0.0}
+        return {"LUT": lut, "RAMB36": weights["RAMB36"] + ram, "DSP48": 0.0}
 
     def draws_lut(self) -> float:
         """Return the estimated LUTs of the buffer's error maker."""
-        rounds = Cost.ROUNDS // self.interval
-        return (
-            Cost.LANE * self.lanes
-            + Cost.ROUND * rounds * math.ceil(self.lanes / 2)
-            + lut_ram(2 * self.pe, self.run_ahead)
-        )
+        pipes = math.ceil(self.lanes / 2)
+        return Cost.PIPE[self.interval] * pipes + lut_ram(2 * self.pe, self.run_ahead)
 
     def _window_lut(self, layer: LayerShape, window: Window) -> float:
         word = self.window_simd * layer.in_bits
@@ -257,14 +259,28 @@ def lut_ram(width: int, depth: int, ports: int = 1) -> float:
 
 def memory(width: int, depth: int) -> dict[str, float]:
     """Return LUT and RAMB36 of a weight memory."""
-    host = Cost.WEIGHT_BIT * width
     if depth <= Cost.SHALLOW_WORDS:
-        return {"LUT": host + lut_ram(width, depth), "RAMB36": 0.0}
+        return {
+            "LUT": Cost.SHALLOW_WEIGHT_BIT * width + lut_ram(width, depth),
+            "RAMB36": 0.0,
+        }
+    return {"LUT": Cost.WEIGHT_BIT * width, "RAMB36": block_ram(width, depth)}
+
+
+def thresholds(width: int, depth: int) -> dict[str, float]:
+    """Return LUT and RAMB36 of a unit's thresholds, ``width`` bits for its outputs at once."""
+    if depth < Cost.ROM_BLOCK_WORDS:
+        return {"LUT": Cost.ROM_BIT * width * depth / 64, "RAMB36": 0.0}
+    return {"LUT": 0.0, "RAMB36": block_ram(width, depth)}
+
+
+def block_ram(width: int, depth: int) -> float:
+    """Return the RAMB36 of a memory, in halves."""
     halves = min(
         math.ceil(width / columns) * math.ceil(depth / words)
         for columns, words in Cost.RAMB18_SHAPES
     )
-    return {"LUT": host, "RAMB36": halves / 2}
+    return halves / 2
 
 
 def converter(in_width: int, out_width: int) -> float:
@@ -527,7 +543,10 @@ def _error_makers(pe: int) -> list[Folding]:
         for interval in INTERVALS
         for run_ahead in RUN_AHEADS
     ]
-    return sorted(options, key=lambda option: (option.draws_lut(), option.run_ahead))
+    # Of equals, the one that takes its pipe the longer.
+    return sorted(
+        options, key=lambda option: (option.draws_lut(), option.run_ahead, -option.interval)
+    )
 
 
 def _draws_keep_up(layer: LayerShape, folding: Folding) -> bool:
