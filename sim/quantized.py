@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterable
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -27,6 +28,26 @@ EXACT_TERMS = 1024  # so many products of 8-bit codes sum exactly in float32
 Taps = dict[str, np.ndarray]
 
 
+@dataclass(frozen=True, eq=False)
+class QuantizedNetwork:
+    """What a `QuantizedEvaluator` is made of, to be sent to other processes.
+
+    Attributes:
+        modules, bits, shape, name, scale, offset: its arguments.
+    """
+
+    modules: tuple[torch.nn.Module, ...]
+    bits: int
+    shape: tuple[int, ...]
+    name: str
+    scale: float
+    offset: float
+
+    def arguments(self) -> dict[str, Any]:
+        """Return the attributes by name."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}
+
+
 class QuantizedEvaluator(MemoryOperations[Memory]):
     """A network of PyTorch modules whose weights and feature maps are fixed-point codes in MRAM.
 
@@ -37,6 +58,7 @@ class QuantizedEvaluator(MemoryOperations[Memory]):
     bit first. Memories are numbered as in docs/contracts.md; weights start as 0, errors off.
 
     Attributes:
+        network: what it was made of.
         description: `network`, `input` and `memories`, as in accel.json.
         memories: with kind, layer, depth, width, and their bits.
     """
@@ -80,7 +102,8 @@ class QuantizedEvaluator(MemoryOperations[Memory]):
             raise ValueError(f"images are (pixels,) or (rows, columns, channels), not {shape}")
         self.bits, self.shape = bits, shape
         self._scale, self._offset = scale, offset
-        self._groups = _groups([copy.deepcopy(module).eval() for module in modules])
+        self.network = QuantizedNetwork(tuple(modules), bits, tuple(shape), name, scale, offset)
+        self._groups = _groups([copy.deepcopy(module).eval() for module in self.network.modules])
         terms = max(group.module.weight[0].numel() for group in self._groups)
         if dtype is None:
             dtype = torch.float32 if bits == 8 and terms <= EXACT_TERMS else torch.float64

@@ -154,7 +154,8 @@ class Job:
 
     Attributes:
         files: the bundle's files by name, as far as software reads them; empty without a bundle.
-        network: the ``sim.evaluator.Network`` of a trained network without a bundle, or None.
+        network: of an evaluator without a bundle, ``sim.evaluator.Network`` or
+            ``sim.quantized.QuantizedNetwork``; None with one.
         name: name of the network.
         tests: the images.
         backend: one of BACKENDS.
@@ -250,7 +251,7 @@ def bundle_of(name: str, engine: Any) -> Bundle:
     )  # fmt: skip
     weights = {m.name: engine.weights(m.layer) for m in memories if m.is_weights}
     digest = hashlib.sha256(b"".join(weights[name].tobytes() for name in sorted(weights)))
-    shape = tuple(engine.network.shape)
+    shape = tuple(engine.description["input"]["shape"])
     return Bundle(
         folder=Path(name),
         network=name,
@@ -261,7 +262,7 @@ def bundle_of(name: str, engine: Any) -> Bundle:
         classes=0,
         length_bits=0,
         software_accuracy=math.nan,
-        layers=engine.description["layers"],
+        layers=engine.description.get("layers", []),
         registers=Registers(0, {}, {}, 0, 0, {}),
         memories=memories,
         weights=weights,

@@ -12,7 +12,6 @@ import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -93,7 +92,7 @@ def images(name: str, count: int) -> TestSet:
 def _bench(name: str, count: int) -> Bench:
     """Return what measures the trials of a network, on all cores."""
     engine = _engine(name)
-    device = SoftwareAccelerator(bundle_of(name, _described(engine)), engine, BACKEND)
+    device = SoftwareAccelerator(bundle_of(name, engine), engine, BACKEND)
     return Bench(device, images(name, count))
 
 
@@ -102,15 +101,6 @@ def _engine(name: str) -> Any:
     if not (hasattr(model, "thresholds") or hasattr(model, "plain_modules")):
         raise SkippedError(f"{name} has layers of floats, which the evaluator does not compute")
     return Evaluator.from_network(model, "fast")
-
-
-def _described(engine: Any) -> Any:
-    """Return what ``bundle_of`` asks of an engine, which a fixed-point one says in other places."""
-    return SimpleNamespace(
-        description={"layers": [], **engine.description},
-        network=SimpleNamespace(shape=engine.description["input"]["shape"]),
-        weights=engine.weights,
-    )
 
 
 def _in_turn(bench: Bench) -> Measure:

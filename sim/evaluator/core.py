@@ -108,10 +108,10 @@ class Evaluator(MemoryOperations[Memory]):
         """The evaluator of a network without a bundle, memories in the natural order.
 
         `network` is the name of a trained network of the zoo, a `model.networks.BinaryNetwork` or
-        `model.fixed_point.FixedPointNetwork`, a `Network`, or a list of PyTorch modules, which
-        `options` (bits, shape, ...) quantize: the result is then, as for fixed point, a
-        `sim.quantized.QuantizedEvaluator`, which has the same operations. Raises ValueError for an
-        unknown name and as the constructors do.
+        `model.fixed_point.FixedPointNetwork`, a `Network`, a `sim.quantized.QuantizedNetwork`, or a
+        list of PyTorch modules, which `options` (bits, shape, ...) quantize: the result is then, as
+        for fixed point, a `sim.quantized.QuantizedEvaluator`, which has the same operations. Raises
+        ValueError for an unknown name and as the constructors do.
         """
         if isinstance(network, str):
             from model.store import load_trained
@@ -121,8 +121,10 @@ class Evaluator(MemoryOperations[Memory]):
             return cls(network, None, stream, threads, **options)
         if hasattr(network, "spec") and hasattr(network, "thresholds"):
             return cls(of_model(network), None, stream, threads, **options)
-        from sim.quantized import QuantizedEvaluator
+        from sim.quantized import QuantizedEvaluator, QuantizedNetwork
 
+        if isinstance(network, QuantizedNetwork):
+            return QuantizedEvaluator(**network.arguments(), stream=stream, threads=threads)
         if hasattr(network, "plain_modules"):
             spec = network.spec
             options |= {"bits": spec.bits, "shape": spec.shape, "name": spec.name}

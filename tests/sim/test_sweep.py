@@ -22,6 +22,9 @@ from host.images import TestSet, mnist_test
 from host.points import point_of_rate
 from host.results import Row, read
 from host.sweep import Bench, grid
+from model import store
+from model.fixed_point import FixedPointSpec
+from model.networks import untrained
 from sim.evaluator import Conv, Label, Linear, MaxPool, Network
 from sim.sweep import (
     Job,
@@ -212,6 +215,28 @@ def test_a_convolutional_network_is_swept() -> None:
     written = {row.memory: row.bits_written for row in rows}
     assert written["pool0"] == frames * 3 * 2 * 8
     assert written["conv*.buffer"] == frames * 2 * 2 * 16
+    assert all((row.errors > 0) == (row.rate > 0) for row in rows)
+
+
+def test_a_fixed_point_network_is_swept(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its words are codes; here and in worker processes."""
+    spec = FixedPointSpec(
+        "fxp", (8, 6, 3), 3, (5, 6), (1,), (9, 10), 2.0**-2, "cifar10", padding=1, bits=8
+    )
+    monkeypatch.setattr(store, "load_trained", lambda name: untrained(spec, 1))
+    images = np.random.default_rng(2).integers(0, 256, (20, 8 * 6 * 3), dtype=np.uint8)
+    tests = TestSet(images, np.zeros(20, np.uint8), "20 random images")
+    job = job_of_network("fxp", tests, "evaluator-fast")
+    trials = grid(
+        job.device(1).bundle, selections=["weights", "buffers"], modes=["flip"],
+        points=[point_of_rate(0.0), point_of_rate(0.2)], backgrounds=["random:1"], repeats=2,
+        seed=5,
+    )  # fmt: skip
+    rows = [row for row, _ in in_this_process(job)(trials)]
+    assert [row for row, _ in in_processes(job, 2)(trials)] == rows
+    written = {row.memory: row.bits_written for row in rows}
+    assert written["weights"] == 8 * (5 * 27 + 6 * 45 + 9 * 6 * 12 + 10 * 9)
+    assert written["buffers"] == 20 * 8 * (5 * 48 + 6 * 12 + 9)
     assert all((row.errors > 0) == (row.rate > 0) for row in rows)
 
 
