@@ -2,13 +2,14 @@
 
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from model import data
-from model.networks import predict
-from model.store import load_trained
+from model.networks import ConvSpec, NetworkSpec, network, predict
+from model.store import ZOO, load_trained
 from sim.accelerator import Accelerator
 from sim.emulator import Emulator
 from sim.evaluator import Evaluator
@@ -124,18 +125,28 @@ def test_evaluator_is_the_rtl(
         assert_same(trial(evaluator, emulator, part, case), expected, case)
 
 
-@pytest.mark.parametrize(
-    "network",
-    [*NETWORKS, *(pytest.param(name, marks=SLOW) for name in ("lfc-mnist", "lenet-mnist"))],
-)
-def test_labels_of_brevitas(network: str, images: np.ndarray) -> None:
-    """Every one of the 10,000 labels: the thresholds are such that no rounding can decide."""
-    model = load_trained(network)
-    evaluator = Evaluator.from_network(network)
+def binary_networks() -> list[Any]:
+    """All of the zoo with their variants; but for the first only in the full run."""
+    names = sorted(path.stem for path in ZOO.glob("*.safetensors"))
+    found = [
+        name
+        for name in names
+        if isinstance(network(name.partition("+")[0]), NetworkSpec | ConvSpec)
+    ]
+    found.remove("tfc-mnist")
+    return ["tfc-mnist", *(pytest.param(name, marks=SLOW) for name in found)]
+
+
+@pytest.mark.parametrize("name", binary_networks())
+def test_labels_of_brevitas(name: str) -> None:
+    """Every label of the test set: the thresholds are such that no rounding can decide."""
+    model = load_trained(name)
+    tests = data.dataset(model.spec.dataset)
+    evaluator = Evaluator.from_network(name)
     load(evaluator)
-    labels, _ = evaluator.run(images, taps=False)
-    different = np.flatnonzero(labels != predict(model, images))
-    assert len(images) == 10_000
+    labels, _ = evaluator.run(tests.test_images, taps=False)
+    different = np.flatnonzero(labels != predict(model, tests.test_images))
+    assert len(labels) == 10_000
     assert len(different) == 0, f"images {different[:10]}"
 
 
