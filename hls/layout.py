@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from host.words import bits_of, words_of
+
 SEGMENT_BITS = 32
 
 
@@ -43,9 +45,7 @@ def pack_weights(matrix: npt.NDArray[Any], pe: int, simd: int) -> npt.NDArray[np
         .reshape(-1, pe * simd)
         .astype(np.uint8)
     )
-    padded = np.zeros((len(words), segments_of(pe * simd) * SEGMENT_BITS), np.uint8)
-    padded[:, : pe * simd] = words
-    return np.packbits(padded, axis=1, bitorder="little").view("<u4").astype(np.uint32)
+    return words_of(words)
 
 
 def unpack_weights(
@@ -68,9 +68,7 @@ def unpack_weights(
         raise ValueError(
             f"weights are {segments.dtype} of shape {segments.shape}, expected uint32 {expected}"
         )
-    bits = np.unpackbits(
-        np.ascontiguousarray(segments.astype("<u4")).view(np.uint8), axis=1, bitorder="little"
-    )[:, : pe * simd]
+    bits = bits_of(segments, pe * simd)
     return np.ascontiguousarray(
         bits.reshape(mh // pe, mw // simd, pe, simd).transpose(0, 2, 1, 3).reshape(mh, mw).T
     )

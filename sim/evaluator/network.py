@@ -14,6 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from host.words import bits_of, words_of
+
 
 @dataclass(frozen=True)
 class Folding:
@@ -245,10 +247,7 @@ def fold_weights(bits: NDArray[Any], folding: Folding) -> NDArray[np.uint32]:
     words = (
         bits.reshape(mh // pe, pe, mw // simd, simd).transpose(0, 2, 1, 3).reshape(-1, pe * simd)
     )
-    packed = np.packbits(words.astype(np.uint8), axis=1, bitorder="little")
-    segments = np.zeros((len(words), -(-pe * simd // 32) * 4), np.uint8)
-    segments[:, : packed.shape[1]] = packed
-    return segments.view("<u4").astype(np.uint32)
+    return words_of(words.astype(np.uint8))
 
 
 def unfold_weights(
@@ -256,8 +255,7 @@ def unfold_weights(
 ) -> NDArray[np.uint8]:
     """Undoes fold_weights; bits beyond the width of a word are ignored."""
     pe, simd = folding.pe, folding.simd
-    little = np.ascontiguousarray(segments, dtype="<u4").view(np.uint8)
-    words = np.unpackbits(little, axis=1, count=pe * simd, bitorder="little")
+    words = bits_of(segments, pe * simd)
     return words.reshape(mh // pe, mw // simd, pe, simd).transpose(0, 2, 1, 3).reshape(mh, mw)
 
 
