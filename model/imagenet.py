@@ -41,7 +41,7 @@ from model.data import ImageNet, Pictures, open_imagenet, parse_classes
 from model.errors import ErrorProneMemories, map_names, parse_rates, weight_names
 from model.files import write_bytes, write_json
 from model.networks import TrainedNetwork, XnorSpec, build, network, to_input
-from model.train import CHECKPOINT, RECIPES, Recipe
+from model.train import CHECKPOINT, RECIPES, Recipe, add_options, chosen_of
 
 NETWORK = "alexnet-imagenet"
 RESIZE = 256
@@ -331,21 +331,13 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--out", type=Path, required=True, help="folder for checkpoint and results")
     parser.add_argument("--resume", action="store_true", help="go on from the folder's checkpoint")
     parser.add_argument("--workers", type=int, default=4, help="threads that decode pictures")
-    standard = RECIPES[NETWORK]
-    for name in OPTIONS:
-        option, kind = f"--{name.replace('_', '-')}", type(getattr(standard, name))
-        if kind is bool:
-            parser.add_argument(option, action=argparse.BooleanOptionalAction)
-        else:
-            parser.add_argument(option, type=kind, help=f"{kind.__name__}; see model.train.Recipe")
+    add_options(parser, OPTIONS)
     options = vars(parser.parse_args(arguments))
-    options["device"] = options["device"] or ("cuda" if torch.cuda.is_available() else "cpu")
     spec = network(NETWORK)
     assert isinstance(spec, XnorSpec)
     together = "LOCAL_RANK" in os.environ
     try:
-        chosen = {name: options[name] for name in OPTIONS if options[name] is not None}
-        recipe = dataclasses.replace(standard, **chosen)
+        recipe = dataclasses.replace(RECIPES[NETWORK], **chosen_of(options, OPTIONS))
         if options["workers"] < 1:
             raise ValueError(f"workers is {options['workers']}, valid: 1 or more")
         classes, seed = parse_classes(options["classes"]), options["class_seed"]

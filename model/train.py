@@ -28,6 +28,7 @@ import json
 import math
 import re
 import sys
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -150,6 +151,9 @@ class Recipe:
                 words.append(f"--{option} {value}")
         return " ".join([*words, "--out FOLDER"])
 
+
+FIELDS = tuple(field.name for field in dataclasses.fields(Recipe))[1:]
+"""What can be chosen of a recipe: all but its network."""
 
 RECIPES = {
     "mlp-mnist": Recipe("mlp-mnist", epochs=60, lr=0.05, shift=1.5, rotate=10.0, zoom=0.1),
@@ -501,6 +505,23 @@ def train(recipe: Recipe, data: Dataset, out: Path, resume: bool = False) -> tup
     return store.save_trained(trainer.model, *test, facts, out, label=recipe.label)
 
 
+def add_options(parser: argparse.ArgumentParser, names: Sequence[str]) -> None:
+    """Add an option for each of these fields of a recipe."""
+    defaults = {field.name: field.default for field in dataclasses.fields(Recipe)}
+    for name in names:
+        option, kind = f"--{name.replace('_', '-')}", type(defaults[name])
+        if kind is bool:
+            parser.add_argument(option, action=argparse.BooleanOptionalAction)
+        else:
+            parser.add_argument(option, type=kind, help=f"{kind.__name__}; see model.train.Recipe")
+
+
+def chosen_of(options: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]:
+    """Return the fields that were chosen by :func:`add_options`; without a device, the best."""
+    chosen = {name: options[name] for name in names if options[name] is not None}
+    return {"device": "cuda" if torch.cuda.is_available() else "cpu"} | chosen
+
+
 def main(arguments: list[str] | None = None) -> None:
     """Command line of training; each recipe field is an option."""
     parser = argparse.ArgumentParser(
@@ -512,19 +533,9 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--out", type=Path, required=True, help="folder for checkpoint and results")
     parser.add_argument("--resume", action="store_true", help="go on from the folder's checkpoint")
     parser.add_argument("--data-dir", type=Path, help="a folder with your own copy of the data")
-    for field in dataclasses.fields(Recipe)[1:]:
-        option, kind = f"--{field.name.replace('_', '-')}", type(field.default)
-        if kind is bool:
-            parser.add_argument(option, action=argparse.BooleanOptionalAction)
-        else:
-            parser.add_argument(option, type=kind, help=f"{kind.__name__}; see model.train.Recipe")
+    add_options(parser, FIELDS)
     options = vars(parser.parse_args(arguments))
-    options["device"] = options["device"] or ("cuda" if torch.cuda.is_available() else "cpu")
-    chosen = {
-        field.name: options[field.name]
-        for field in dataclasses.fields(Recipe)[1:]
-        if options[field.name] is not None
-    }
+    chosen = chosen_of(options, FIELDS)
     try:
         recipe = dataclasses.replace(RECIPES[options["network"]], **chosen)
         data = dataset(network(recipe.network).dataset, options["data_dir"])
