@@ -85,10 +85,15 @@ class FixedPointNetwork(TrainedNetwork):
                 modules.append(kind(outputs))
                 modules.append(QuantIdentity(act_quant=FixedPointMap, bit_width=spec.bits))
         self.steps = nn.Sequential(*modules)
-        self.linears = nn.ModuleList(m for m in modules if isinstance(m, nn.Linear | nn.Conv2d))
-        self.norms = nn.ModuleList(
-            m for m in modules if isinstance(m, nn.BatchNorm1d | nn.BatchNorm2d)
-        )
+
+    def matrices(self) -> list[Any]:
+        """Return the modules with weights, first layer first."""
+        return [module for module in self.steps if isinstance(module, nn.Linear | nn.Conv2d)]
+
+    def batch_norms(self) -> list[Any]:
+        """Return the batch norms of the hidden layers, first layer first."""
+        norms = nn.BatchNorm1d | nn.BatchNorm2d
+        return [module for module in self.steps if isinstance(module, norms)]
 
     def forward(self, pixels: Tensor) -> Tensor:
         """Return the logits (n, classes) of pixels (n, channels, rows, columns)."""

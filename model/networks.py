@@ -28,6 +28,7 @@ from typing import Any, Literal, Protocol, cast
 
 import numpy as np
 import torch
+from brevitas.core.function_wrapper import TensorClampSte
 from brevitas.nn import QuantConv2d, QuantIdentity, QuantLinear
 from brevitas.quant import SignedBinaryActPerTensorConst, SignedBinaryWeightPerTensorConst
 from numpy.typing import NDArray
@@ -368,25 +369,20 @@ def _nin(name: str, classes: int, dataset: str) -> XnorSpec:
     return XnorSpec(name, COLOUR, blocks, dataset)
 
 
+LENET = ((28, 28, 1), 5, (32, 64), (0, 1), (512, 10), 2.0**-4)
+"""After LeNet-4 (LeCun et al. 1998): two convolutions with pools, two matrices."""
+
 _SPECS: tuple[Spec, ...] = (
     # Hirtzlin et al. 2019, fig. 2: the MNIST network.
     NetworkSpec("mlp-mnist", (784, 1024, 1024, 10), 64, 2.0**-5),
     # The TFC and the LFC of Brevitas' bnn_pynq and of BNN-PYNQ.
     NetworkSpec("tfc-mnist", (784, 64, 64, 64, 10), 64, 2.0**-3),
     NetworkSpec("lfc-mnist", (784, 1024, 1024, 1024, 10), 64, 2.0**-5),
-    # After LeNet-4 (LeCun et al. 1998): two convolutions with pools, two matrices.
-    ConvSpec("lenet-mnist", (28, 28, 1), 5, (32, 64), (0, 1), (512, 10), 2.0**-4, "mnist"),
+    ConvSpec("lenet-mnist", *LENET, "mnist"),
     NetworkSpec("mlp-fashion-mnist", (784, 1024, 1024, 10), 64, 2.0**-5, "fashion-mnist"),
-    ConvSpec(
-        "lenet-fashion-mnist",
-        (28, 28, 1),
-        5,
-        (32, 64),
-        (0, 1),
-        (512, 10),
-        2.0**-4,
-        "fashion-mnist",
-    ),
+    ConvSpec("lenet-fashion-mnist", *LENET, "fashion-mnist"),
+    # The LeNet as Asano's fixed-point networks are, to compare it with on a CPU.
+    *(FixedPointSpec(f"lenet-fxp{bits}-mnist", *LENET, "mnist", bits=bits) for bits in (8, 16, 32)),
     # The CNV of Umuroglu et al. 2017 ("FINN") and of BNN-PYNQ.
     ConvSpec(
         "cnv-cifar10",
@@ -482,9 +478,11 @@ def network(name: str) -> Spec:
 
 
 class BinaryWeight(SignedBinaryWeightPerTensorConst):
-    """Weights of exactly +1 and -1; the latent weights are clipped to [-1, 1] in place."""
+    """Weights of exactly +1 and -1, of latent weights that ``constrain`` keeps in [-1, 1]."""
 
     scaling_const = 1.0
+    # Brevitas clips in place, which parts of a batch in several threads must not do at once.
+    tensor_clamp_impl = TensorClampSte
 
 
 def binarizer() -> QuantIdentity:

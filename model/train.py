@@ -162,6 +162,20 @@ RECIPES = {
     "lenet-mnist": Recipe(
         "lenet-mnist", epochs=20, batch=128, lr=0.02, norm_lr=0.1, shift=1.5, rotate=10.0, zoom=0.1
     ),
+    **{
+        f"lenet-fxp{bits}-mnist": Recipe(
+            f"lenet-fxp{bits}-mnist",
+            epochs=10,
+            batch=128,
+            lr=0.005,
+            norm_lr=0.2,
+            shift=1.5,
+            rotate=10.0,
+            zoom=0.1,
+            bfloat16=bits == 8,
+        )
+        for bits in (8, 16, 32)
+    },
     "cnv-cifar10": Recipe(
         "cnv-cifar10",
         epochs=60,

@@ -8,11 +8,25 @@ import pytest
 
 from model import data, networks
 from model.data import Dataset
-from model.networks import ConvSpec, NetworkSpec, Spec
+from model.networks import Block, ConvSpec, FixedPointSpec, NetworkSpec, Spec, XnorSpec
 
 TINY = NetworkSpec("tiny", (784, 24, 16, 10), 64, 2.0**-2)
 
 TINY_CONV = ConvSpec("tiny-conv", (28, 28, 1), 5, (4, 8), (0, 1), (24, 10), 2.0**-2, "mnist")
+TINY_FIXED_POINT = FixedPointSpec(
+    "tiny-fxp", (28, 28, 1), 5, (4, 8), (0, 1), (24, 10), 2.0**-2, "mnist", bits=8
+)
+TINY_XNOR = XnorSpec(
+    "tiny-xnor",
+    (28, 28, 1),
+    (
+        Block("conv", 4, 5, stride=2, binary=False),
+        Block("conv", 8, 3),
+        Block("pool", kernel=2, stride=2),
+        Block("linear", 10, binary=False),
+    ),
+    "mnist",
+)
 # No side, channel or map like another one; its first matrix takes a map of more than one place.
 COLOUR = ConvSpec("colour", (14, 11, 3), 3, (5, 6, 7), (1,), (16, 10), 2.0**-2, "cifar10")
 
@@ -25,7 +39,7 @@ def mnist() -> Dataset:
 @pytest.fixture
 def tiny(monkeypatch: pytest.MonkeyPatch) -> Iterator[NetworkSpec]:
     """Make the tiny networks known by name while a test runs; gives the fully connected one."""
-    for spec in (TINY, TINY_CONV):
+    for spec in (TINY, TINY_CONV, TINY_FIXED_POINT, TINY_XNOR):
         monkeypatch.setitem(networks.NETWORKS, spec.name, spec)
     yield TINY
 

@@ -45,6 +45,11 @@ KINDS = {
         RECIPE, **ERRORS, activation_errors="fc1=1e-2/1e-3:1e-1", loss="margin"
     ),
     "conv-errors": dataclasses.replace(CONV_RECIPE, **ERRORS, activation_errors="0.1", hold=1),
+    "fixed-point": dataclasses.replace(CONV_RECIPE, network="tiny-fxp"),
+    "floats": dataclasses.replace(CONV_RECIPE, network="tiny-xnor"),
+    "floats-errors": dataclasses.replace(
+        CONV_RECIPE, **ERRORS, network="tiny-xnor", activation_errors="0.1", hold=1
+    ),
 }
 
 
