@@ -24,7 +24,19 @@ _BINARY = (
     Role("LeNet, MNIST", "lenet-mnist"),
     Role("CNV, CIFAR-10", "cnv-cifar10"),
 )
-_FIXED = tuple(role for role in asano.ROLES if role.label.startswith("Fxp"))
+_LENET_FIXED = tuple(
+    Role(f"LeNet as Fxp{bits}, MNIST", f"lenet-fxp{bits}-mnist") for bits in (8, 16, 32)
+)
+_VGG, *_VGG_FIXED = (
+    role for role in asano.ROLES if role.label == "Binary" or role.label.startswith("Fxp")
+)
+_FIXED = (*_LENET_FIXED, *_VGG_FIXED)
+_PAIRS = (
+    *((_BINARY[1], role) for role in _LENET_FIXED),
+    *((_VGG, role) for role in _VGG_FIXED),
+)
+"""Binary networks and those of the same layers in fixed point."""
+
 _MEMORIES = ("weights", "buffers")
 
 
@@ -42,7 +54,7 @@ def verdict(loss: tuple[float, float, float], most: float) -> str:
 
 def _tolerance(setting: Setting) -> Table:
     command = setting.command("tolerance")
-    rows = measure.curves((*_BINARY, *_FIXED), _MEMORIES, REPEATS, setting, command)
+    rows = measure.curves((*_BINARY, *_FIXED, _VGG), _MEMORIES, REPEATS, setting, command)
     return Table.of((*measure.COLUMNS, *measure.ENDING), rows)
 
 
@@ -56,27 +68,64 @@ def _loss_line(what: str, published: str, curve: Sequence[measure.Point], rate: 
     )  # fmt: skip
 
 
+def _difference(first: measure.Point, second: measure.Point) -> tuple[float, float]:
+    """Return the 95 % interval of how much larger the first mean is; nothing is paired."""
+    found = stats.ttest_ind(first.values, second.values, equal_var=False)
+    low, high = found.confidence_interval(LEVEL)
+    return float(low), float(high)
+
+
+def _said(ends: tuple[float, float], above: str, below: str) -> str:
+    """Return which it is, by an interval."""
+    if ends[0] > 0:
+        return above
+    return below if ends[1] < 0 else "no difference that these repeats show"
+
+
+def _interval(ends: tuple[float, float], repeats: int) -> str:
+    low, high = (100 * end for end in ends)
+    return f"{low:.2f} to {high:.2f} (Welch's t over {repeats} repeats each)"
+
+
 def _weights_against_maps(
     role: Role, rate: float, weights: Sequence[measure.Point], buffers: Sequence[measure.Point]
 ) -> Line:
     """Return the line of how much more errors cost in weights than in feature maps."""
     inside, outside = measure.at(weights, rate), measure.at(buffers, rate)
-    # The two memories draw from different streams: nothing is paired.
-    low, high = stats.ttest_ind(outside.values, inside.values, equal_var=False).confidence_interval(
-        LEVEL
-    )
-    if low > 0:
-        said = "feature maps lose less"
-    else:
-        said = "feature maps lose more" if high < 0 else "no difference that these repeats show"
+    # The two memories draw from different streams.
+    ends = _difference(outside, inside)
+    said = _said(ends, "feature maps lose less", "feature maps lose more")
     losses = [words.loss(curve, measure.at(curve, rate))[0] for curve in (weights, buffers)]
     return Line(
         f"{role.label}, rate {rate:g}: loss with errors in weights less that in feature maps",
         "feature maps tolerate more (Asano fig. 7)",
         f"{losses[0]:.2f} - {losses[1]:.2f} = {losses[0] - losses[1]:.2f} points: {said}",
-        f"{100 * low:.2f} to {100 * high:.2f} (Welch's t over {len(inside.values)} repeats each)",
+        _interval(ends, len(inside.values)),
         str(len(inside.values)),
         str(inside.images),
+    )
+
+
+def _fixed_against_binary(
+    role: Role,
+    rate: float,
+    memory: str,
+    fixed: Sequence[measure.Point],
+    binary: Sequence[measure.Point],
+) -> Line:
+    """Return the line of how much more a network degrades in fixed point than as a binary one."""
+    points = [measure.at(measure.degradations(curve), rate) for curve in (fixed, binary)]
+    ends = _difference(*points)
+    degraded = [100 * point.mean for point in points]
+    said = _said(ends, "the binary one tolerates more", "the binary one tolerates less")
+    where = "weights" if memory == "weights" else "feature maps"
+    return Line(
+        f"{role.label}, rate {rate:g} in {where}: degradation less that of the binary network",
+        "binary tolerates more at high rates (Asano fig. 8)",
+        f"{degraded[0]:.1f} - {degraded[1]:.1f} = {degraded[0] - degraded[1]:.1f} %: {said}",
+        _interval(ends, len(points[0].values)),
+        str(len(points[0].values)),
+        str(points[0].images),
     )
 
 
@@ -102,8 +151,15 @@ def _lines_tolerance(table: Table) -> list[Line]:
             )  # fmt: skip
         for rate in (1e-2, 3e-2, 1e-1):
             lines.append(_weights_against_maps(role, rate, weights, buffers))
-    for role in _FIXED:
+    for binary, role in _PAIRS:
         lines += words.skipped(role, table, "binary tolerates more at high rates (Asano fig. 8)")
+        for memory in _MEMORIES:
+            curves = [found.get((name, memory)) for name in (role.network, binary.network)]
+            if curves[0] and curves[1]:
+                lines += [
+                    _fixed_against_binary(role, rate, memory, curves[0], curves[1])
+                    for rate in (1e-3, 1e-2, 1e-1)
+                ]
     return lines
 
 
@@ -118,7 +174,7 @@ def _drawn(curve: Sequence[measure.Point]) -> list[measure.Point]:
 def _draw_tolerance(table: Table, panels: Sequence[Axes]) -> None:
     found = measure.points(table)
     (axes,) = panels
-    for number, role in enumerate((*_BINARY, *_FIXED)):
+    for number, role in enumerate((*_BINARY, *_FIXED, _VGG)):
         for memory in _MEMORIES:
             curve = found.get((role.network, memory))
             if curve:
@@ -183,8 +239,9 @@ ITEMS = (
     Item(
         "tolerance", "ours", "Weights against feature maps, binary against fixed point",
         _tolerance, _lines_tolerance,
-        "A loss is that against the accuracy without errors on the same images. Two losses differ "
-        "here if the 95 % interval of their difference leaves out 0.",
+        "A loss is that against the accuracy without errors on the same images, a degradation "
+        "is the part of it that is lost. Two of them differ here if the 95 % interval of their "
+        "difference leaves out 0.",
         _draw_tolerance,
     ),
     Item(

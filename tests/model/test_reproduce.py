@@ -184,6 +184,30 @@ def test_spread_grows_with_the_rate_and_is_the_same_again(setting: Setting) -> N
     assert found == measure.spread("tfc-mnist", "buffers", (0.0, 1e-2, 1e-1), 2, setting)
 
 
+def test_binary_is_compared_with_fixed_point() -> None:
+    """By the degradation, and each memory for itself."""
+    lost = {  # of 1, at the rate 0.1
+        ("lenet-mnist", "weights"): 0.1,
+        ("lenet-mnist", "buffers"): 0.3,
+        ("lenet-fxp8-mnist", "weights"): 0.4,
+        ("lenet-fxp8-mnist", "buffers"): 0.3,
+    }
+    rows = [
+        {
+            "network": network, "memory": memory, "rate": rate, "repeat": repeat, "images": 100,
+            "accuracy": 0.8 * (1 - (most + 0.01 * repeat) * rate / 0.1),
+        }
+        for (network, memory), most in lost.items()
+        for rate in (0.0, 1e-3, 1e-2, 3e-2, 1e-1)
+        for repeat in range(3 if rate else 1)
+    ]  # fmt: skip
+    table = Table.of((*measure.COLUMNS, *measure.ENDING), rows)
+    said = {line.what: line.ours for line in ours._lines_tolerance(table)}
+    what = "LeNet as Fxp8, MNIST, rate 0.1 in {}: degradation less that of the binary network"
+    assert said[what.format("weights")] == "41.0 - 11.0 = 30.0 %: the binary one tolerates more"
+    assert said[what.format("feature maps")].endswith(": no difference that these repeats show")
+
+
 def test_fixed_point_networks_are_measured_like_binary_ones(
     setting: Setting, monkeypatch: pytest.MonkeyPatch
 ) -> None:
