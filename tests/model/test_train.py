@@ -16,7 +16,7 @@ from safetensors.torch import save
 from model import networks, store, train
 from model.data import Dataset
 from model.errors import ErrorProneMemories
-from model.networks import NetworkSpec, build, to_input, untrained
+from model.networks import NetworkSpec, build, network, to_input, untrained
 from model.train import RECIPES, Recipe, Trainer
 from tests.model.conftest import TINY_CONV
 
@@ -402,3 +402,29 @@ def test_crops_and_mirrors_are_whole_pixels() -> None:
         assert len(shifts) == 1
         found |= shifts
     assert len(found) > 20
+
+
+LARGE = {"cnn-cifar10", "vgg3-cifar10"}
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=pytest.mark.slow) if name in LARGE else name
+        for name in RECIPES
+        if network(name).dataset != "imagenet"
+    ],
+)
+def test_every_network_is_trained_by_its_recipe(name: str, tmp_path: Path) -> None:
+    """One step: gradients, checkpoint and file."""
+    spec = network(name)
+    recipe = dataclasses.replace(RECIPES[name], batch=8, parts=1, epochs=1, hold=0, validation=8)
+    generator = np.random.default_rng(1)
+    images = generator.integers(0, 256, (24, spec.pixels), dtype=np.uint8)
+    labels = generator.integers(0, 10, 24, dtype=np.uint8)
+    weights, _ = train.train(
+        recipe, Dataset(images[:16], labels[:16], images[16:], labels[16:]), tmp_path
+    )
+    trained = store.load_trained(name, tmp_path)
+    assert store.pack(trained) == weights.read_bytes()
+    assert (tmp_path / train.CHECKPOINT).is_file()
