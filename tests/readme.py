@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from host.images import DATASETS
-from model.networks import network
+from model.networks import FixedPointSpec, network
 
 ROOT = Path(__file__).resolve().parents[1]
 README = ROOT / "README.md"
@@ -34,6 +34,8 @@ def networks() -> str:
                 words.append("pool")
             elif layer.op == "linear":
                 words.append(str(layer.result[2]))
+        if isinstance(spec, FixedPointSpec):
+            words.append(f"in fixed point of {spec.bits} bits")
         first = "x".join(map(str, spec.shape))
         epochs = recipe["recipe"]["epochs"]
         lines.append(
