@@ -190,10 +190,11 @@ def _draw_tolerance(table: Table, panels: Sequence[Axes]) -> None:
 
 
 _VARIANTS = (
-    ("plain", ""),
+    ("plain", "+plain"),
     ("errors in weights at 1e-2", "+weights-1e-2"),
     ("errors in weights at 3e-2", "+weights-3e-2"),
     ("margin", "+margin"),
+    ("plain, the longer recipe of the zoo", ""),
 )
 _BASES = (("MLP", "mlp-mnist"), ("LeNet-4", "lenet-mnist"))
 _TRAINED = tuple(
@@ -246,7 +247,8 @@ ITEMS = (
     ),
     Item(
         "training", "ours", "Training with errors, with a margin, and plain", _training,
-        _lines_training, "Errors are in weights, in training as in testing. How each "
+        _lines_training, "Errors are in weights, in training as in testing. All but the "
+        "last of each network were trained for equally many epochs. How each "
         "network was trained stands beside its weights in model/zoo; `python -m model.train` takes "
         "--weight-errors 1e-2 --label weights-1e-2, or --loss margin --label margin.",
         _draw_training,
