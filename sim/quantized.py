@@ -188,8 +188,9 @@ class QuantizedEvaluator(MemoryOperations[Memory]):
         import torch
 
         limit = 2.0 ** (self.bits - 1)
-        # In float64, where the largest 32-bit code is exact.
-        codes = (values.double() * limit).round_().clamp_(-limit, limit - 1)
+        # The largest 32-bit code is exact in float64 only.
+        exact = values.double() if self.bits == 32 else values
+        codes = (exact * limit).round_().clamp_(-limit, limit - 1)
         return codes.to(getattr(torch, f"int{self.bits}")).numpy()
 
     def _values(self, codes: NDArray[Any], shape: Any) -> torch.Tensor:
