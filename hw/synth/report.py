@@ -11,6 +11,7 @@ import hashlib
 import json
 import os
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -70,11 +71,12 @@ def report(bundle: Path, out: Path, logs: Path | None = None) -> dict[str, Any]:
     files = [source if source.startswith("+") else Path(source) for source in sources]
 
     def run(with_errors: bool) -> Result:
-        name = f"{description['network']}{'' if with_errors else '-without-errors'}.log"
+        name = f"{out.stem}{'' if with_errors else '-without-errors'}.log"
         log = logs / name if logs is not None else None
         return synthesise(files, TOP, {ERRORS: f"1'b{int(with_errors)}"}, log=log)
 
-    made = describe(description, run(True), run(False))
+    with ThreadPoolExecutor() as pool:  # each run is a process of its own
+        made = describe(description, *pool.map(run, (True, False)))
     made["digest"] = digest
     out.parent.mkdir(parents=True, exist_ok=True)
     new = out.with_name(out.name + ".new")
