@@ -44,6 +44,8 @@ DEFAULT_CYCLES = {
     "tfc-mnist": 256,
     "lfc-mnist": 512,
     "lenet-mnist": 1_600,
+    "mlp-fashion-mnist": 512,
+    "lenet-fashion-mnist": 1_600,
     "cnv-cifar10": 16_384,
 }
 
