@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,6 +19,8 @@ _MARKERS = "osD^vPX"
 _DPI = 110
 _PANEL = (7.6, 4.6)
 _WIDE = (6.0, 4.6)
+_TITLE_LETTERS = 75
+"""As many fit above one panel."""
 
 
 def picture(item: Item, table: Table, *paths: Path) -> None:
@@ -49,7 +52,8 @@ def picture(item: Item, table: Table, *paths: Path) -> None:
             axes.grid(True, color="#dddddd", linewidth=0.6)
             axes.set_title(title, fontsize=11)
         item.draw(table, panels)
-        figure.suptitle(f"{item.title} ({item.source})", fontsize=11)
+        title = f"{item.title} ({item.source})"
+        figure.suptitle(textwrap.fill(title, _TITLE_LETTERS * count), fontsize=11)
         for path in paths:
             path.parent.mkdir(parents=True, exist_ok=True)
             metadata = {"Date": None} if path.suffix == ".svg" else None
