@@ -7,8 +7,8 @@ FOLDER is as ``model.data.imagenet`` describes it. Every process trains on its s
 with batch-norm statistics of its own, of which those of the first count (DistributedDataParallel).
 The learning rate falls to 0 along a half cosine; the weights are those of the last epoch, and the
 validation set, the test set of the papers, is measured once, from the file. As in Tzoufras et al.
-2019, fig. 3 and 4, activations may err in training and do not when measured; ``model.xnor`` has the
-measurement with errors. Every random number is a function of (seed, epoch, process) or of (seed,
+2019, fig. 3 and 4, activations may err in training and do not when measured; ``sim.floats``
+measures with errors. Every random number is a function of (seed, epoch, process) or of (seed,
 step, process).
 """
 
@@ -22,6 +22,7 @@ import math
 import os
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, TypeVar
@@ -74,6 +75,30 @@ def processes() -> tuple[int, int]:
     return distributed.get_rank(), distributed.get_world_size()
 
 
+def started_together() -> bool:
+    """Return whether torchrun started this process as one of several."""
+    return "LOCAL_RANK" in os.environ
+
+
+@contextmanager
+def together(device: str) -> Iterator[None]:
+    """Join the processes of torchrun while this lasts; alone there is nothing to join.
+
+    Args:
+        device: "cpu" or "cuda", of which each process takes one.
+    """
+    if not started_together():
+        yield
+        return
+    if device == "cuda":
+        torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
+    distributed.init_process_group("nccl" if device == "cuda" else "gloo", timeout=START_TIMEOUT)
+    try:
+        yield
+    finally:
+        distributed.destroy_process_group()
+
+
 def training_order(recipe: Recipe, images: int, epoch: int) -> NDArray[np.int64]:
     """Return the numbers of the pictures that this process trains on in an epoch, in order.
 
@@ -90,8 +115,7 @@ def training_order(recipe: Recipe, images: int, epoch: int) -> NDArray[np.int64]
 def measure(model: TrainedNetwork, pictures: Pictures, batch: int, workers: int) -> tuple[int, int]:
     """Return how many pictures a network labels rightly, by its first label and by its first five.
 
-    Of equal logits the lower label comes first. All processes measure their share together, and
-    each gets the sums.
+    All processes measure their share together, and each gets the sums.
 
     Args:
         model: in eval mode.
@@ -106,15 +130,28 @@ def measure(model: TrainedNetwork, pictures: Pictures, batch: int, workers: int)
     for images, labels in _ahead(pictures.batches(batch, share, workers=workers)):
         with torch.no_grad():
             logits = model(to_input(model.spec, torch.from_numpy(images).to(device)))
-        label = torch.from_numpy(labels.astype(np.int64)).to(device)[:, None]
-        own = logits.gather(1, label)
-        lower = torch.arange(logits.shape[1], device=device) < label
-        before = ((logits > own) | ((logits == own) & lower)).sum(dim=1)
+        before = classes_before(logits, torch.from_numpy(labels.astype(np.int64)).to(device))
         correct += torch.stack([(before < first).sum() for first in (1, 5)])
     if count > 1:
         distributed.all_reduce(correct)
     first, five = correct.tolist()
     return first, five
+
+
+def classes_before(logits: Tensor, labels: Tensor) -> Tensor:
+    """Return how many classes come before the right one; of equal logits the lower is first.
+
+    Args:
+        logits: (n, classes).
+        labels: of the right classes, int64, (n,).
+
+    Returns:
+        int64, (n,).
+    """
+    label = labels[:, None]
+    own = logits.gather(1, label)
+    lower = torch.arange(logits.shape[1], device=logits.device) < label
+    return ((logits > own) | ((logits == own) & lower)).sum(dim=1)
 
 
 def _ahead(values: Iterable[_T]) -> Iterator[_T]:
@@ -335,31 +372,23 @@ def main(arguments: list[str] | None = None) -> None:
     options = vars(parser.parse_args(arguments))
     spec = network(NETWORK)
     assert isinstance(spec, XnorSpec)
-    together = "LOCAL_RANK" in os.environ
     try:
         recipe = dataclasses.replace(RECIPES[NETWORK], **chosen_of(options, OPTIONS))
         if options["workers"] < 1:
             raise ValueError(f"workers is {options['workers']}, valid: 1 or more")
         classes, seed = parse_classes(options["classes"]), options["class_seed"]
         pictures = open_imagenet(options["data_dir"], classes, seed, RESIZE, spec.shape[0])
-        if together:
-            if recipe.device == "cuda":
-                torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
-            backend = "nccl" if recipe.device == "cuda" else "gloo"
-            distributed.init_process_group(backend, timeout=START_TIMEOUT)
-        facts = train(
-            recipe,
-            spec.with_classes(len(pictures.classes)),
-            pictures,
-            options["out"],
-            resume=options["resume"],
-            workers=options["workers"],
-        )
+        with together(recipe.device):
+            facts = train(
+                recipe,
+                spec.with_classes(len(pictures.classes)),
+                pictures,
+                options["out"],
+                resume=options["resume"],
+                workers=options["workers"],
+            )
     except (ValueError, OSError) as error:
         raise SystemExit(f"error: {error}") from None
-    finally:
-        if distributed.is_initialized():
-            distributed.destroy_process_group()
     share = facts["test_accuracy"], facts["test_accuracy_of_five"]
     if os.environ.get("RANK", "0") == "0":
         print(f"{NETWORK}: top-1 {share[0]:.2%}, top-5 {share[1]:.2%} of {facts['test_images']}")

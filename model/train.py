@@ -165,7 +165,7 @@ RECIPES = {
     **{
         f"lenet-fxp{bits}-mnist": Recipe(
             f"lenet-fxp{bits}-mnist",
-            epochs=10,
+            epochs=4,
             batch=128,
             lr=0.005,
             norm_lr=0.2,
@@ -187,9 +187,9 @@ RECIPES = {
         flip=True,
         parts=2,
     ),
-    "mlp-fashion-mnist": Recipe("mlp-fashion-mnist", epochs=60, lr=0.05, shift=1.0, zoom=0.05),
+    "mlp-fashion-mnist": Recipe("mlp-fashion-mnist", epochs=20, lr=0.05, shift=1.0, zoom=0.05),
     "lenet-fashion-mnist": Recipe(
-        "lenet-fashion-mnist", epochs=20, batch=128, lr=0.02, norm_lr=0.1, shift=1.0, zoom=0.05
+        "lenet-fashion-mnist", epochs=10, batch=128, lr=0.02, norm_lr=0.1, shift=1.0, zoom=0.05
     ),
     **{
         name: Recipe(name, epochs=150, batch=128, lr=0.02, norm_lr=0.1, crop=4, flip=True)
@@ -209,7 +209,7 @@ RECIPES = {
         for bits in (8, 16, 32)
     },
     "lenet4-mnist": Recipe(
-        "lenet4-mnist", epochs=40, batch=128, lr=0.01, norm_lr=0.1, shift=1.5, rotate=10.0, zoom=0.1
+        "lenet4-mnist", epochs=20, batch=128, lr=0.01, norm_lr=0.1, shift=1.5, rotate=10.0, zoom=0.1
     ),
     "nin-cifar10": Recipe(
         "nin-cifar10", epochs=200, batch=128, lr=0.01, norm_lr=0.1, crop=4, flip=True
@@ -222,6 +222,16 @@ RECIPES = {
     # Of python -m model.imagenet.
     "alexnet-imagenet": Recipe("alexnet-imagenet", epochs=100, batch=256, lr=0.001, flip=True),
 }
+
+
+def epochs_in_words(recipe: Mapping[str, Any]) -> str:
+    """Return how long a network was trained: "60 epochs", or of part of a recipe "9 of 150 epochs".
+
+    Args:
+        recipe: of the trained network, as the JSON file beside its weights has it.
+    """
+    epochs, whole = recipe["epochs"], RECIPES[recipe["network"]].epochs
+    return f"{epochs} of {whole} epochs" if epochs < whole else f"{epochs} epochs"
 
 
 def distort(images: Tensor, recipe: Recipe, generator: torch.Generator) -> Tensor:
@@ -404,6 +414,7 @@ class Trainer:
                 bar.update()
         self.epoch += 1
         images, labels = self.held_out
+        torch.set_num_threads(self.recipe.threads * self.recipe.parts)
         correct = int((predict(self.model, images) == labels).sum())
         # Of equals the later: its learning rate was lower.
         if correct >= self.best_correct:

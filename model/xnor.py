@@ -13,25 +13,20 @@ The layers are those of XNOR-Net-PyTorch. What of it is not here, and why:
 - dropout: a bit that is left out is no bit. The recipes crop and mirror images instead;
 - padding with 0, which is no value of a bit: maps of bits are padded with -1 (``model.networks``).
 
-The evaluator does not compute with floats; :func:`predict_with_errors` measures with errors here.
+``sim.floats`` measures with errors.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
 import torch
 from brevitas.nn import QuantConv2d, QuantLinear
-from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from model.errors import ErrorProneMemories, Rates
 from model.fixed_point import PIXEL_OFFSET, PIXEL_SCALE
 from model.networks import (
-    EVALUATION_BATCH,
     GAMMA_MIN,
     BinaryWeight,
     Layer,
@@ -42,7 +37,6 @@ from model.networks import (
     packed_bits,
     padded,
     set_weight_bits,
-    to_input,
     unpacked_bits,
     weight_bits,
 )
@@ -159,44 +153,3 @@ def _matrix(layer: Layer, bias: bool) -> Any:
         matrix = QuantLinear(layer.fan_in, outputs, **weight)
     nn.init.uniform_(matrix.weight, -1.0, 1.0)
     return matrix
-
-
-@torch.no_grad()
-def predict_with_errors(
-    model: XnorNetwork,
-    images: NDArray[np.uint8],
-    weights: Mapping[str, Rates],
-    maps: Mapping[str, Rates],
-    *,
-    mode: str = "flip",
-    seed: int = 1,
-    repeat: int = 0,
-) -> NDArray[np.int64]:
-    """Return the labels of images with bit errors in binary weights and maps.
-
-    All images meet the same errors of the weights, as after one write, and each its own of the
-    maps. In mode "switch" the old value of a map is that of the image before, and 0 for the first
-    of every ``EVALUATION_BATCH`` images; see ``model.errors.ErrorProneMemories``.
-
-    Args:
-        model: the network; it is put into eval mode.
-        images: uint8, shape (n, pixels), in the order (row, column, channel).
-        weights: rates by layer, as ``model.errors.parse_rates`` gives them.
-        maps: the same of the maps.
-        mode: "flip" or "switch".
-        seed: of the errors.
-        repeat: number of the measurement; each has errors of its own.
-
-    Returns:
-        int64, shape (n,); ties to the lowest label.
-    """
-    model.eval()
-    device = next(model.parameters()).device
-    labels = np.empty(len(images), np.int64)
-    for part, start in enumerate(range(0, len(images), EVALUATION_BATCH)):
-        some = slice(start, start + EVALUATION_BATCH)
-        memories = ErrorProneMemories(weights, maps, mode, seed, part)
-        memories.begin(repeat)
-        logits = model(to_input(model.spec, images[some]).to(device), memories)
-        labels[some] = logits.cpu().numpy().argmax(axis=1)
-    return labels

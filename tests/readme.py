@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from host.images import DATASETS
-from model.networks import FixedPointSpec, network
+from model.networks import FixedPointSpec, XnorSpec, network
+from model.train import epochs_in_words
 
 ROOT = Path(__file__).resolve().parents[1]
 README = ROOT / "README.md"
@@ -36,12 +37,13 @@ def networks() -> str:
                 words.append(str(layer.result[2]))
         if isinstance(spec, FixedPointSpec):
             words.append(f"in fixed point of {spec.bits} bits")
+        elif isinstance(spec, XnorSpec):
+            words.append("first and last of floats")
         first = "x".join(map(str, spec.shape))
-        epochs = recipe["recipe"]["epochs"]
         lines.append(
             f"| `{spec.name}` | {first}, {', '.join(words)} | {DATASETS[spec.dataset]}, "
             f"{recipe['test_images']:,} images | {100 * recipe['test_accuracy']:.2f} % "
-            f"after {epochs} epochs |"
+            f"after {epochs_in_words(recipe['recipe'])} |"
         )
     return "\n".join(lines) + "\n"
 

@@ -20,10 +20,12 @@ from pathlib import Path
 from model.data.cifar import CIFAR10, CIFAR100
 from model.data.common import DataError, Dataset, Family, cache_dir
 from model.data.idx import FASHION_MNIST, MNIST
+from model.data.imagenet import CLASSES as CLASSES_OF_IMAGENET
 from model.data.imagenet import IMAGENET, ImageNet, Pictures, open_imagenet, parse_classes
 from model.data.svhn import SVHN, SVHN_EXTRA
 
 __all__ = [
+    "CLASSES_OF_IMAGENET",
     "DATASETS",
     "DataError",
     "Dataset",

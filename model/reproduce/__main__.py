@@ -4,6 +4,7 @@
     python -m model.reproduce all                     # all of them; `make papers`
     python -m model.reproduce page                    # docs/reproduction.md from its CSV files
     python -m model.reproduce tzoufras-1 --train --out FOLDER
+    torchrun --nproc-per-node 4 -m model.reproduce tzoufras-3 --train --device cuda --out FOLDER
 
 Each prints its lines and writes <name>.csv, <name>.svg and <name>.png. Finished trials are kept in
 measured/ under the folder, so a run that was stopped goes on with the same command. What cannot be
@@ -106,7 +107,7 @@ def _parser() -> argparse.ArgumentParser:
         "--take", type=Path, metavar="FOLDER", help="page: take over the CSV files of this folder"
     )
     parser.add_argument(
-        "--train", action="store_true", help="tzoufras-1, tzoufras-2: train in the folder --out"
+        "--train", action="store_true", help="tzoufras-1 to 4: train in the folder --out"
     )
     parser.add_argument("--epochs", type=int, help="of each of them (default: the recipe's)")
     parser.add_argument(

@@ -61,7 +61,8 @@ _MEMORIES = {"weights": "weights", "buffers": "feature maps"}
 _PANELS = ("(a) errors in weights", "(b) errors in feature maps")
 
 
-def _panels(table: Table) -> tuple[str, ...]:
+def two_panels(_: Table) -> tuple[str, ...]:
+    """Return the titles of a panel for weights and one for feature maps."""
     return _PANELS
 
 
@@ -378,20 +379,20 @@ ITEMS = (
     Item(
         "asano-7", "Asano 2024, figure 7", "Accuracy against the bit-error rate", _figure_7,
         lambda table: _lines_of_rates(table, False), _STANDS_IN,
-        lambda table, panels: _draw_rates(table, panels, False), _panels,
+        lambda table, panels: _draw_rates(table, panels, False), two_panels,
     ),
     Item(
         "asano-8", "Asano 2024, figure 8", "Degradation of the accuracy against the bit-error rate",
         _figure_8, lambda table: _lines_of_rates(table, True), _STANDS_IN + _DEGRADATION
         + "Dotted: the degradations that table 2 accepts.",
-        lambda table, panels: _draw_rates(table, panels, True), _panels,
+        lambda table, panels: _draw_rates(table, panels, True), two_panels,
     ),
     Item(
         "asano-9", "Asano 2024, figure 9", "RRMSE against the bit-error rate", _figure_9, _lines9,
         _STANDS_IN + "The paper plots the increase of RRMSE; without errors ours is 0, so it is "
         "its own increase. x is the input of a layer as stored; variances are over all elements "
         "of all images.",
-        _draw9, _panels,
+        _draw9, two_panels,
     ),
     Item(
         "asano-10", "Asano 2024, figure 10", "Write energy against bit-error rate", _figure10,

@@ -46,7 +46,8 @@ class Setting:
 
     Attributes:
         out: folder of CSV tables, pictures and of the measured rows.
-        images: test images of every accuracy; the first ones of the test set.
+        images: test images of every accuracy; the first ones of the test set. Of ImageNet's, whose
+            order is that of the classes, so many of all of them, or all from TEST_IMAGES on.
         repeats: of every point, None for as many as the paper has.
         seed: base seed of the error patterns.
     """

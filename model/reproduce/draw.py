@@ -13,9 +13,11 @@ from model.reproduce.measure import RATES, Point
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
-"""Okabe and Ito's palette, which the colour-blind can tell apart."""
-_MARKERS = "osD^vPX"
+COLOURS = (
+    "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#8c8c8c",
+)  # fmt: skip
+"""Okabe and Ito's palette, which the colour-blind can tell apart, and grey."""
+_MARKERS = "osD^vPX*"
 _DPI = 110
 _PANEL = (7.6, 4.6)
 _WIDE = (6.0, 4.6)
@@ -60,10 +62,7 @@ def picture(item: Item, table: Table, *paths: Path) -> None:
             figure.savefig(path, dpi=_DPI, metadata=metadata)
 
 
-def plot(
-    axes: Axes, number: int, x: Sequence[float], points: Sequence[Point], label: str, *,
-    dashed: bool = False,
-) -> None:  # fmt: skip
+def plot(axes: Axes, number: int, x: Sequence[float], points: Sequence[Point], label: str) -> None:
     """Draw one curve in percent: means of the repeats with their 95 % intervals.
 
     Args:
@@ -72,13 +71,13 @@ def plot(
         x: place of each point.
         points: the points; intervals over a single repeat (of the images) are left out.
         label: for the legend.
-        dashed: whether the line is.
     """
     means = [100 * point.mean for point in points]
     bars = [100 * half_width(point) if len(point.values) > 1 else 0.0 for point in points]
     axes.errorbar(
-        x, means, bars, color=COLOURS[number % len(COLOURS)], marker=_MARKERS[number % 7],
-        markersize=5, linewidth=1.6, capsize=3, linestyle="--" if dashed else "-", label=label,
+        x, means, bars, color=COLOURS[number % len(COLOURS)],
+        marker=_MARKERS[number % len(_MARKERS)],
+        markersize=5, linewidth=1.6, capsize=3, label=label,
     )  # fmt: skip
 
 

@@ -8,6 +8,7 @@ same images, and repeat n has the same seeds at every rate.
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -15,6 +16,7 @@ from functools import cache
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from tqdm import tqdm
 
@@ -26,9 +28,19 @@ from host.results import Row, set_aside
 from host.statistics import mean_interval
 from host.sweep import Bench, Measure, Measured, Trial, grid, identity, in_grid, key, sweep
 from model import store
+from model.data import DataError, Pictures, locate, open_imagenet
+from model.imagenet import RESIZE, classes_before
 from model.metrics import degradation, rrmse
-from model.networks import NETWORKS, network
-from model.reproduce.base import ReproduceError, Role, Setting, SkippedError, Table, skipped_rows
+from model.networks import NETWORKS, Spec, network
+from model.reproduce.base import (
+    TEST_IMAGES,
+    ReproduceError,
+    Role,
+    Setting,
+    SkippedError,
+    Table,
+    skipped_rows,
+)
 from sim.evaluator import Evaluator
 from sim.sweep import SoftwareAccelerator, bundle_of
 
@@ -65,7 +77,7 @@ def trained(name: str) -> Any:
         elif not variant:
             reason += f" (python -m model.train {base})"
         raise SkippedError(reason)
-    return store.load_trained(name)
+    return store.load_trained(name, store.ZOO)
 
 
 def images(name: str, count: int) -> TestSet:
@@ -92,15 +104,56 @@ def images(name: str, count: int) -> TestSet:
 def _bench(name: str, count: int) -> Bench:
     """Return what measures the trials of a network, on all cores."""
     engine = _engine(name)
+    spec = network(name)
+    if spec.dataset == "imagenet":
+        pictures = _pictures(spec)
+        if count >= TEST_IMAGES:
+            count = len(pictures)
+        numbers = np.linspace(0, len(pictures), count, endpoint=False)
+        chosen = numbers.astype("<u4").view(np.uint8).reshape(-1, 4)
+        right = np.ones(len(chosen), np.uint8)
+        return Bench(FirstFive(name, engine, pictures), TestSet(chosen, right, "pictures"))
     device = SoftwareAccelerator(bundle_of(name, engine), engine, BACKEND)
     return Bench(device, images(name, count))
 
 
+def _pictures(spec: Spec) -> Pictures:
+    """Return the validation pictures of ImageNet, of as many classes as a network tells apart."""
+    rows, classes = spec.layers[0].source[0], spec.layers[-1].result[2]
+    try:
+        return open_imagenet(locate("imagenet"), classes, resize=RESIZE, crop=rows).test
+    except DataError as error:
+        raise SkippedError(f"no pictures: {error}") from None
+
+
+class FirstFive(SoftwareAccelerator):
+    """Runs pictures by their numbers: whether the right class is among the first five, 1 or 0.
+
+    Args:
+        name: of the network.
+        engine: its evaluator, ``sim.floats.XnorEvaluator``.
+        pictures: all of them.
+    """
+
+    def __init__(self, name: str, engine: Any, pictures: Pictures) -> None:
+        super().__init__(bundle_of(name, engine), engine, BACKEND)
+        self._pictures = pictures
+
+    def run(self, images: NDArray[Any]) -> NDArray[np.uint8]:
+        """Run the pictures of these numbers, four bytes each, (n, 4)."""
+        found = []
+        order = np.ascontiguousarray(images).view("<u4")[:, 0]
+        threads = len(os.sched_getaffinity(0))
+        for pixels, labels in self._pictures.batches(250, order, workers=threads):
+            sums = torch.from_numpy(self._engine.sums(pixels))
+            before = classes_before(sums, torch.from_numpy(labels.astype(np.int64)))
+            found.append((before < 5).numpy().astype(np.uint8))
+        self._frames += len(images)
+        return np.concatenate(found)
+
+
 def _engine(name: str) -> Any:
-    model = trained(name)
-    if not (hasattr(model, "thresholds") or hasattr(model, "plain_modules")):
-        raise SkippedError(f"{name} has layers of floats, which the evaluator does not compute")
-    return Evaluator.from_network(model, "fast")
+    return Evaluator.from_network(trained(name), "fast")
 
 
 def _in_turn(bench: Bench) -> Measure:

@@ -23,17 +23,21 @@ _BINARY = (
     Role("MLP, MNIST", "mlp-mnist"),
     Role("LeNet, MNIST", "lenet-mnist"),
     Role("CNV, CIFAR-10", "cnv-cifar10"),
+    Role("VGG, CIFAR-10", "vgg-cifar10"),
+    Role("LeNet-4 of Tzoufras, MNIST", "lenet4-mnist"),
 )
 _LENET_FIXED = tuple(
     Role(f"LeNet as Fxp{bits}, MNIST", f"lenet-fxp{bits}-mnist") for bits in (8, 16, 32)
 )
-_VGG, *_VGG_FIXED = (
-    role for role in asano.ROLES if role.label == "Binary" or role.label.startswith("Fxp")
+_VGG_FIXED = tuple(
+    Role(f"VGG as {role.label}, CIFAR-10", role.network)
+    for role in asano.ROLES
+    if role.label.startswith("Fxp")
 )
 _FIXED = (*_LENET_FIXED, *_VGG_FIXED)
 _PAIRS = (
     *((_BINARY[1], role) for role in _LENET_FIXED),
-    *((_VGG, role) for role in _VGG_FIXED),
+    *((_BINARY[3], role) for role in _VGG_FIXED),
 )
 """Binary networks and those of the same layers in fixed point."""
 
@@ -54,7 +58,7 @@ def verdict(loss: tuple[float, float, float], most: float) -> str:
 
 def _tolerance(setting: Setting) -> Table:
     command = setting.command("tolerance")
-    rows = measure.curves((*_BINARY, *_FIXED, _VGG), _MEMORIES, REPEATS, setting, command)
+    rows = measure.curves((*_BINARY, *_FIXED), _MEMORIES, REPEATS, setting, command)
     return Table.of((*measure.COLUMNS, *measure.ENDING), rows)
 
 
@@ -173,20 +177,15 @@ def _drawn(curve: Sequence[measure.Point]) -> list[measure.Point]:
 
 def _draw_tolerance(table: Table, panels: Sequence[Axes]) -> None:
     found = measure.points(table)
-    (axes,) = panels
-    for number, role in enumerate((*_BINARY, *_FIXED, _VGG)):
-        for memory in _MEMORIES:
-            curve = found.get((role.network, memory))
-            if curve:
-                shown = _drawn(measure.degradations(curve))
-                where = "weights" if memory == "weights" else "feature maps"
-                draw.plot(
-                    axes, number, [p.rate for p in shown], shown,
-                    f"{role.label}, {where}", dashed=memory == "buffers",
-                )  # fmt: skip
-    draw.rate_axis(axes, _LEAST_DRAWN)
-    axes.set_ylabel("degradation of the accuracy [%]")
-    axes.legend(loc="upper left")
+    roles = [role for role in (*_BINARY, *_FIXED) if (role.network, "weights") in found]
+    for axes, memory in zip(panels, _MEMORIES, strict=True):
+        for number, role in enumerate(roles):
+            shown = _drawn(measure.degradations(found[role.network, memory]))
+            draw.plot(axes, number, [p.rate for p in shown], shown, role.label)
+        draw.rate_axis(axes, _LEAST_DRAWN)
+        axes.set_ylim(-3, 100)
+        axes.set_ylabel("degradation of the accuracy [%]")
+        axes.legend(loc="upper left")
 
 
 _VARIANTS = (
@@ -244,6 +243,7 @@ ITEMS = (
         "is the part of it that is lost. Two of them differ here if the 95 % interval of their "
         "difference leaves out 0.",
         _draw_tolerance,
+        asano.two_panels,
     ),
     Item(
         "training", "ours", "Training with errors, with a margin, and plain", _training,

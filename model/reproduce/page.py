@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 
 from host.files import replace_text
+from model import store
 from model.reproduce import asano, draw, hirtzlin, ours, tzoufras, words
 from model.reproduce.base import STANDS_IN, Item, Line, ReproduceError, Table
+from model.train import epochs_in_words
 
 ITEMS = {
     item.name: item
@@ -72,12 +75,28 @@ def _state(lines: Sequence[Line]) -> str:
 def _section(item: Item, table: Table) -> str:
     command = f"`{table.rows[0]['command']}`"
     rows = [(*cells(line), command) for line in item.lines(table)]
-    parts = [f"## {item.name}\n", f"{item.title} ({item.source}). {item.note}".rstrip() + "\n"]
+    notes = [f"{item.title} ({item.source}).", item.note.strip(), *part_way(table)]
+    parts = [f"## {item.name}\n", " ".join(filter(None, notes)) + "\n"]
     shown = picture_of(item, table)
     if shown:
         parts.append(f"![{item.title}](pictures/{shown})\n")
     parts.append(words.markdown(HEAD, rows) + "\n")
     return "\n".join(parts)
+
+
+def part_way(table: Table) -> list[str]:
+    """Return a sentence for every network of a table that was trained for a part of its recipe."""
+    names = dict.fromkeys(row["network"] for row in table.rows if row.get("network"))
+    found = []
+    for name in names:
+        path = store.ZOO / f"{name}.json"
+        # A variant has a label, and a table that says how it was trained.
+        if "+" in name or table.skipped(name) or not path.is_file():
+            continue
+        words_of = epochs_in_words(json.loads(path.read_text())["recipe"])
+        if " of " in words_of:
+            found.append(f"{name} was trained part way: {words_of}.")
+    return found
 
 
 def cells(line: Line) -> tuple[str, ...]:

@@ -107,11 +107,12 @@ class Evaluator(MemoryOperations[Memory]):
     ) -> Any:
         """The evaluator of a network without a bundle, memories in the natural order.
 
-        `network` is the name of a trained network of the zoo, a `model.networks.BinaryNetwork` or
-        `model.fixed_point.FixedPointNetwork`, a `Network`, a `sim.quantized.QuantizedNetwork`, or a
-        list of PyTorch modules, which `options` (bits, shape, ...) quantize: the result is then, as
-        for fixed point, a `sim.quantized.QuantizedEvaluator`, which has the same operations. Raises
-        ValueError for an unknown name and as the constructors do.
+        `network` is the name of a trained network of the zoo, one of `model.networks`,
+        `model.fixed_point` or `model.xnor`, a `Network`, what another evaluator has as its
+        `network`, or a list of PyTorch modules, which `options` (bits, shape, ...) quantize. The
+        result is for fixed point a `sim.quantized.QuantizedEvaluator`, for a network with layers of
+        floats a `sim.floats.XnorEvaluator`; both have the same operations. Raises ValueError for
+        an unknown name and as the constructors do.
         """
         if isinstance(network, str):
             from model.store import load_trained
@@ -121,8 +122,11 @@ class Evaluator(MemoryOperations[Memory]):
             return cls(network, None, stream, threads, **options)
         if hasattr(network, "spec") and hasattr(network, "thresholds"):
             return cls(of_model(network), None, stream, threads, **options)
+        from sim.floats import XnorEvaluator, XnorParameters
         from sim.quantized import QuantizedEvaluator, QuantizedNetwork
 
+        if isinstance(network, XnorParameters):
+            return XnorEvaluator(network.model(), stream, threads)
         if isinstance(network, QuantizedNetwork):
             return QuantizedEvaluator(**network.arguments(), stream=stream, threads=threads)
         if hasattr(network, "plain_modules"):
@@ -130,10 +134,7 @@ class Evaluator(MemoryOperations[Memory]):
             options |= {"bits": spec.bits, "shape": spec.shape, "name": spec.name}
             network = network.plain_modules()
         elif hasattr(network, "spec"):
-            raise ValueError(
-                f"{network.spec.name} has layers of floats, which the evaluator does not compute; "
-                "model.xnor.predict_with_errors does"
-            )
+            return XnorEvaluator(network, stream, threads)
         return QuantizedEvaluator(network, stream=stream, threads=threads, **options)
 
     def weights(self, layer: int) -> NDArray[np.uint32]:
@@ -146,25 +147,14 @@ class Evaluator(MemoryOperations[Memory]):
         Raises ValueError for another shape. Bits beyond the word's width are ignored.
         """
         cells = self._weight_memory(memory, segments)
-        target = np.zeros(-(-cells.size // 64) + 1, np.uint64)
-        rows = np.ascontiguousarray(segments, dtype=np.uint32)
-        line = target.view(np.uint32)
-        if cells.width % 32 == 0:
-            line[: rows.size] = rows.reshape(-1)
-        else:
-            kernels.pack_rows(rows, cells.width, line, 0, cells.depth)
-        cells.write(target, cells.size)
-        cells.settle(cells.size)
+        cells.write_rows(segments)
         for stage in self._stages:
             if isinstance(stage, _Product) and stage.memory is cells:
                 stage.changed = True
 
     def read_weights(self, memory: int) -> NDArray[np.uint32]:
         """What a weight memory holds: uint32 (depth, segments)."""
-        cells = self._weight_memory(memory)
-        segments = np.zeros((cells.depth, -(-cells.width // 32)), np.uint32)
-        kernels.unpack_rows(cells.packed(), 0, cells.width, segments)
-        return segments
+        return self._weight_memory(memory).read_rows()
 
     def run(self, images: np.ndarray, taps: bool = True) -> tuple[NDArray[np.int64], Taps]:
         """Runs images (n, pixels), uint8; maps of (rows, columns, channels) are flat in this order.

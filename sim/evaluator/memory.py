@@ -15,6 +15,7 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sim.evaluator import kernels
 from sim.memories import MODES, Cells
@@ -110,6 +111,24 @@ class Memory(Cells):
             stored = np.zeros(-(-bits // 32) + 1, np.uint32)
             kernels.copy_bits(stored, 0, self._cells.view(np.uint32), self.size, bits)
         return stored
+
+    def write_rows(self, segments: np.ndarray) -> None:
+        """Writes all words, uint32 (depth, segments); bits beyond the width are ignored."""
+        target = np.zeros(-(-self.size // 64) + 1, np.uint64)
+        rows = np.ascontiguousarray(segments, dtype=np.uint32)
+        line = target.view(np.uint32)
+        if self.width % 32 == 0:
+            line[: rows.size] = rows.reshape(-1)
+        else:
+            kernels.pack_rows(rows, self.width, line, 0, self.depth)
+        self.write(target, self.size)
+        self.settle(self.size)
+
+    def read_rows(self) -> NDArray[np.uint32]:
+        """All words: uint32 (depth, segments)."""
+        segments = np.zeros((self.depth, -(-self.width // 32)), np.uint32)
+        kernels.unpack_rows(self.packed(), 0, self.width, segments)
+        return segments
 
     def settle(self, bits: int) -> None:
         """Ends a write of `bits` bits: the last `size` stored are the old ones of the next."""

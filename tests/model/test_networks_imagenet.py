@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 import json
 import shlex
+import shutil
+import socket
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +20,9 @@ from model.data import ImageNet, Pictures, dataset
 from model.data import imagenet as pictures_of_imagenet
 from model.imagenet import RECIPES, Training, measure, train, training_order
 from model.networks import Block, XnorSpec, to_input, untrained
+from model.reproduce import measure as reproduced
+from model.reproduce import page, trainings
+from model.reproduce.base import Role, Setting, Table
 
 TINY = XnorSpec(
     "tiny-alexnet",
@@ -35,21 +40,21 @@ RECIPE = dataclasses.replace(
 WNIDS = ("n01440764", "n01443537", "n02119789")
 
 
-def make_pictures(folder: Path) -> ImageNet:
-    """Three classes of eight pictures for training and five for validation, of a colour each."""
+def make_pictures(folder: Path, wnids: tuple[str, ...] = WNIDS) -> ImageNet:
+    """Classes of eight pictures for training and five for validation, three of them in colours."""
     found = []
     for part, count in (("train", 8), ("val", 5)):
         files = []
-        for label, wnid in enumerate(WNIDS):
+        for label, wnid in enumerate(wnids):
             (folder / part / wnid).mkdir(parents=True, exist_ok=True)
             for number in range(count):
                 files.append(str(folder / part / wnid / f"{number}.JPEG"))
-                colour = [20 * number, 20 * number, 20 * number]
-                colour[label] = 255
+                colour = [20 * number + label // 3] * 3
+                colour[label % 3] = 255
                 Image.new("RGB", (14, 12), tuple(colour)).save(files[-1], "jpeg")
-        labels = np.repeat(np.arange(3, dtype=np.uint16), count)
+        labels = np.repeat(np.arange(len(wnids), dtype=np.uint16), count)
         found.append(Pictures(files, labels, 12, 9))
-    return ImageNet(WNIDS, *found)
+    return ImageNet(wnids, *found)
 
 
 @pytest.fixture
@@ -187,6 +192,86 @@ def test_bad_command(folder: Path, tmp_path: Path, options: str, message: str) -
     with pytest.raises(SystemExit, match=message):
         imagenet.main(["--data-dir", str(folder), "--out", str(out), *options.split()])
     assert not out.exists()
+
+
+def test_errors_in_weights_against_the_first_five(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As the figures have it: seven classes, their pictures as they lie on the disk."""
+    spec = TINY.with_classes(7)
+    role = Role("tiny", spec.name)
+    setting = Setting(tmp_path / "out", repeats=2)
+    for place, name, value in (
+        (store, "ZOO", tmp_path), (reproduced, "RESIZE", 12), (reproduced, "RATES", (0.0, 0.2)),
+    ):  # fmt: skip
+        monkeypatch.setattr(place, name, value)
+    monkeypatch.setitem(networks.NETWORKS, spec.name, spec)
+    monkeypatch.setenv("SPINFLOW_CACHE", str(tmp_path / "cache"))
+    model = untrained(spec, 2)
+    pictures = make_pictures(folder, tuple(f"n0000000{number}" for number in range(7)))
+    for wnid in WNIDS:
+        for part in ("train", "val"):
+            shutil.rmtree(folder / part / wnid, ignore_errors=True)
+    images, labels = next(pictures.test.batches(35))
+    store.save_trained(model, images, labels.astype(np.uint8), {}, tmp_path)
+
+    def rows() -> list[dict[str, object]]:
+        return reproduced.curves([role], ("weights",), 2, setting, "x", error_rates=(0.0, 0.2))
+
+    assert "no pictures: ImageNet is not in " in str(rows()[0]["skipped"])
+    (tmp_path / "cache").mkdir()
+    (tmp_path / "cache" / "imagenet").symlink_to(folder)
+    found = rows()
+    assert [row["images"] for row in found] == [35] * 3
+    assert found[0]["accuracy"] == measure(model, pictures.test, 8, 1)[1] / 35
+    assert [int(str(row["errors"])) > 0 for row in found] == [False, True, True]
+    assert len({row["accuracy"] for row in found}) > 1
+    fewer = dataclasses.replace(setting, out=tmp_path / "fewer", images=7)
+    (row,) = reproduced.curves([role], ("weights",), 2, fewer, "x", error_rates=(0.0,))
+    chosen = Pictures(pictures.test.files[::5], pictures.test.labels[::5], 12, 9)
+    assert row["accuracy"] == measure(model, chosen, 8, 1)[1] / 7
+
+
+def test_trainings_of_a_figure(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two rates, two seeds; started as torchrun starts the only process."""
+    name = imagenet.NETWORK
+    short = dataclasses.replace(RECIPES[name], epochs=1, batch=4, bfloat16=False)
+    monkeypatch.setitem(networks.NETWORKS, name, dataclasses.replace(TINY, name=name))
+    monkeypatch.setitem(RECIPES, name, short)
+    monkeypatch.setattr(trainings, "RATES", (0.0, 0.1))
+    monkeypatch.setattr(trainings, "SEEDS", (1, 2))
+    monkeypatch.setattr(store, "ZOO", tmp_path / "out")
+    monkeypatch.setenv("SPINFLOW_CACHE", str(tmp_path / "cache"))
+    with pytest.raises(ValueError, match="ImageNet is not in "):
+        trainings.run("tzoufras-4", tmp_path / "out")
+    (tmp_path / "cache").mkdir()
+    (tmp_path / "cache" / "imagenet").symlink_to(folder)
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    alone = {"LOCAL_RANK": 0, "RANK": 0, "WORLD_SIZE": 1, "MASTER_PORT": port}
+    for key, value in (alone | {"MASTER_ADDR": "127.0.0.1"}).items():
+        monkeypatch.setenv(key, str(value))
+    with pytest.raises(ValueError, match="tzoufras-1 is trained by one process"):
+        trainings.run("tzoufras-1", tmp_path / "out")
+    path = trainings.run("tzoufras-4", tmp_path / "out")
+    table = Table.read(path)
+    assert [(row["rate"], row["seed"], row["images"]) for row in table.rows] == [
+        ("0.0", "1", "10"), ("0.0", "2", "10"), ("0.1", "1", "10"), ("0.1", "2", "10"),
+    ]  # fmt: skip
+    assert not list((tmp_path / "out").glob("*/checkpoint*"))
+
+    def refuse(*_: object, **__: object) -> None:
+        raise AssertionError("trained again")
+
+    monkeypatch.setattr(imagenet, "train", refuse)
+    assert Table.read(trainings.run("tzoufras-4", tmp_path / "out")) == table
+    item = page.ITEMS["tzoufras-4"]
+    lines = item.lines(item.collect(Setting()))
+    assert [line.repeats for line in lines] == ["2", "2"]
+    (first, *_) = page.ITEMS["tzoufras-3"].lines(page.ITEMS["tzoufras-3"].collect(Setting()))
+    assert "which need ImageNet" in first.ours
 
 
 def test_the_plain_command_says_where_it_is_trained(folder: Path) -> None:

@@ -12,11 +12,10 @@ from torch.nn import functional
 
 from model import evaluate, networks, store
 from model.data import Dataset
-from model.errors import map_names, parse_rates, weight_names
+from model.errors import map_names, weight_names
 from model.networks import Block, XnorSpec, build, network, predict, to_input, untrained
 from model.train import Recipe, Trainer, tqdm
-from model.xnor import XnorNetwork, predict_with_errors
-from sim.evaluator import Evaluator
+from model.xnor import XnorNetwork
 from tests.model.test_networks import random_images
 
 TINY = XnorSpec(
@@ -138,28 +137,6 @@ def test_constrain_leaves_floats_alone(tiny: XnorNetwork) -> None:
     assert [float(matrix.weight.max()) for matrix in model.matrices()] == [3.0, 1.0, 1.0, 3.0]
 
 
-def test_errors_are_those_of_binary_weights_and_maps(tiny: XnorNetwork) -> None:
-    images = random_images(TINY, 600)
-    labels = predict(tiny, images)
-    assert len(np.unique(labels)) > 2
-    everywhere = (parse_rates("1", weight_names(TINY)), parse_rates("1", map_names(TINY)))
-    np.testing.assert_array_equal(predict_with_errors(tiny, images, {}, {}), labels)
-    # Every weight and every bit of the other sign gives the same sums, but for the padding.
-    inner = [{"fc0": everywhere[0]["fc0"]}, {"pool1": everywhere[1]["pool1"]}]
-    np.testing.assert_array_equal(predict_with_errors(tiny, images, *inner), labels)
-    assert (predict_with_errors(tiny, images, inner[0], {}) != labels).any()
-    rates = parse_rates("0.2", weight_names(TINY)), parse_rates("0.2", map_names(TINY))
-    seen = [predict_with_errors(tiny, images, *rates, repeat=repeat) for repeat in (0, 0, 1)]
-    np.testing.assert_array_equal(seen[0], seen[1])
-    assert (seen[0] != seen[2]).any() and (seen[0] != labels).any()
-    # The second part of the images meets the same weights, but other errors of the maps.
-    twice = np.concatenate([images[:500], images[:500]])
-    first, second = np.split(predict_with_errors(tiny, twice, rates[0], {}), 2)
-    np.testing.assert_array_equal(first, second)
-    first, second = np.split(predict_with_errors(tiny, twice, {}, rates[1]), 2)
-    assert (first != second).any()
-
-
 def test_round_trip(tiny: XnorNetwork, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(networks.NETWORKS, TINY.name, TINY)
     images = random_images(TINY, 60)
@@ -186,8 +163,3 @@ def test_measured_again_by_name_and_label(
     assert capsys.readouterr().out.startswith("tiny-xnor+flips: 45 of 60 test images right")
     with pytest.raises(SystemExit, match="error: unknown network 'tiny'; known: "):
         evaluate.main(["tiny+flips", "--folder", str(tmp_path)])
-
-
-def test_the_evaluator_refuses_floats(tiny: XnorNetwork) -> None:
-    with pytest.raises(ValueError, match="tiny-xnor has layers of floats"):
-        Evaluator.from_network(tiny)

@@ -50,6 +50,17 @@ def test_every_item_is_on_the_committed_page() -> None:
     assert list(page.kept()) == list(page.ITEMS)
 
 
+def test_a_network_trained_part_way_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    columns = ("network", "skipped", "command")
+    measured = Table.of(columns, [{"network": TFC.network, "command": "x"}])
+    skipped = Table.of(columns, [{"network": TFC.network, "skipped": "no weights"}])
+    assert page.part_way(measured) == []
+    longer = dataclasses.replace(RECIPES[TFC.network], epochs=200)
+    monkeypatch.setitem(RECIPES, TFC.network, longer)
+    assert page.part_way(measured) == ["tfc-mnist was trained part way: 150 of 200 epochs."]
+    assert page.part_way(skipped) == []
+
+
 def test_no_number_of_a_skipped_network_is_on_the_page() -> None:
     for name, table in page.kept().items():
         for row in table.rows:

@@ -37,7 +37,11 @@ LEAST_ACCURACY = {
     "mlp-fashion-mnist": 0.875,
     "lenet-fashion-mnist": 0.88,
 }
-LEAST_ACCURACY_IN_FIXED_POINT = {"lenet-fxp8-mnist": 0.99}
+# In fixed point, and with layers of floats.
+LEAST_ACCURACY_OF_OTHERS = {
+    "lenet-fxp8-mnist": 0.99,
+    "lenet4-mnist": 0.988,
+}
 
 
 def random_network(spec: Spec) -> BinaryNetwork:
@@ -234,17 +238,20 @@ def test_layers_are_what_the_contracts_say(name: str) -> None:
 def test_equals_integers_alone(name: str, mnist: Dataset) -> None:
     spec = network(name)
     images = mnist.test_images[:1000]
+    if spec.name == "vgg-cifar10":
+        # Ten times the work an image of the CNV.
+        images = images[:80]
     if spec.pixels != 784:
         # Four digits in a picture: what counts is that their sums are spread.
-        corners = mnist.test_images[:400].reshape(100, 4, 784)[:, :, 4:772]
-        images = np.ascontiguousarray(corners).reshape(100, 3072)
+        corners = images[:400].reshape(-1, 4, 784)[:, :, 4:772]
+        images = np.ascontiguousarray(corners).reshape(-1, 3072)
     expected = integer_labels(store.ZOO / f"{name}.safetensors", spec, images)
     np.testing.assert_array_equal(predict(store.load_trained(name), images), expected)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("name", "least"), [*LEAST_ACCURACY.items(), *LEAST_ACCURACY_IN_FIXED_POINT.items()]
+    ("name", "least"), [*LEAST_ACCURACY.items(), *LEAST_ACCURACY_OF_OTHERS.items()]
 )
 def test_accuracy_on_the_full_test_set(name: str, least: float) -> None:
     correct, images = evaluate(name)
