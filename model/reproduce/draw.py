@@ -54,8 +54,10 @@ def picture(item: Item, table: Table, *paths: Path) -> None:
             axes.grid(True, color="#dddddd", linewidth=0.6)
             axes.set_title(title, fontsize=11)
         item.draw(table, panels)
-        title = f"{item.title} ({item.source})"
-        figure.suptitle(textwrap.fill(title, _TITLE_LETTERS * count), fontsize=11)
+        title, letters = f"{item.title} ({item.source})", _TITLE_LETTERS * count
+        if len(title) > letters:
+            title = f"{textwrap.fill(item.title, letters)}\n({item.source})"
+        figure.suptitle(title, fontsize=11)
         for path in paths:
             path.parent.mkdir(parents=True, exist_ok=True)
             metadata = {"Date": None} if path.suffix == ".svg" else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -34,12 +35,14 @@ LEAST_ACCURACY = {
     "lfc-mnist": 0.984,
     "lenet-mnist": 0.989,
     "cnv-cifar10": 0.78,
+    "vgg-cifar10": 0.77,
     "mlp-fashion-mnist": 0.875,
     "lenet-fashion-mnist": 0.88,
 }
 # In fixed point, and with layers of floats.
 LEAST_ACCURACY_OF_OTHERS = {
     "lenet-fxp8-mnist": 0.99,
+    "lenet-fxp16-mnist": 0.99,
     "lenet4-mnist": 0.988,
 }
 
@@ -254,6 +257,8 @@ def test_equals_integers_alone(name: str, mnist: Dataset) -> None:
     ("name", "least"), [*LEAST_ACCURACY.items(), *LEAST_ACCURACY_OF_OTHERS.items()]
 )
 def test_accuracy_on_the_full_test_set(name: str, least: float) -> None:
+    if name == "vgg-cifar10" and os.environ.get("SPINFLOW_FULL") != "1":
+        pytest.skip("takes minutes: the evaluator's test has the accuracy of all images")
     correct, images = evaluate(name)
     assert images == 10000
     assert correct / images >= least
