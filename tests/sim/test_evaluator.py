@@ -15,6 +15,7 @@ from sim.accelerator import Accelerator
 from sim.emulator import Emulator
 from sim.evaluator import Evaluator
 from tests.sim import tiny
+from tests.sim.steps import load, rate
 
 BUILD = Path(__file__).resolve().parents[2] / "build"
 ALWAYS = 0xFFFFFFFF
@@ -32,10 +33,6 @@ def images() -> np.ndarray:
 @pytest.fixture(params=list(tiny.DESCRIPTIONS))
 def tiny_bundle(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     return tiny.write_bundle(tmp_path, tiny.DESCRIPTIONS[request.param])
-
-
-def rate(probability: float) -> int:
-    return min(round(probability * 2**32), ALWAYS)
 
 
 def trial(
@@ -155,13 +152,6 @@ def test_labels_of_brevitas(name: str) -> None:
     compared = 1_000 if name == "vgg-cifar10" and not FULL else 10_000
     different = np.flatnonzero(labels[:compared] != predict(model, tests.test_images[:compared]))
     assert len(different) == 0, f"images {different[:10]}"
-
-
-def load(evaluator: Evaluator) -> None:
-    """Writes the trained weights."""
-    for cells in evaluator.memories:
-        if cells.kind == "weights":
-            evaluator.write_weights(cells.index, evaluator.weights(cells.layer))
 
 
 def test_without_a_bundle_the_order_is_natural(images: np.ndarray) -> None:

@@ -17,13 +17,10 @@ from sim.floats import XnorEvaluator
 from sim.random_stream import draw_range, errs
 from tests.model.test_networks import random_images
 from tests.model.test_networks_xnor import TINY
+from tests.sim.steps import load, rate
 
 NAMES = ["conv1.weights", "fc0.weights", "pool0.buffer", "pool1.buffer"]
 SIZES = [(8, 54), (12, 16), (72, 1), (16, 1)]  # depth, width
-
-
-def rate(probability: float) -> int:
-    return round(probability * 2**32)
 
 
 @pytest.fixture(scope="module")
@@ -41,12 +38,6 @@ def evaluator_of(model: Any, **options: Any) -> XnorEvaluator:
     evaluator = Evaluator.from_network(model, **options)
     assert isinstance(evaluator, XnorEvaluator)
     return evaluator
-
-
-def load(evaluator: XnorEvaluator) -> None:
-    for cells in evaluator.memories:
-        if cells.kind == "weights":
-            evaluator.write_weights(cells.index, evaluator.weights(cells.layer))
 
 
 def write(target: np.ndarray, old: np.ndarray, mode: str, seed: int) -> np.ndarray:

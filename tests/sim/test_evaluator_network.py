@@ -22,6 +22,7 @@ from sim.evaluator import (
 )
 from sim.evaluator.network import of_model
 from sim.random_stream import draw_range, errs
+from tests.sim.steps import load
 
 Taps = dict[str, np.ndarray]
 
@@ -74,9 +75,7 @@ def product(layer: Linear | Conv, x: torch.Tensor, pixels: bool) -> torch.Tensor
 
 def loaded(network: Network, **options: Any) -> Evaluator:
     evaluator: Evaluator = Evaluator.from_network(network, **options)
-    for cells in evaluator.memories:
-        if cells.kind == "weights":
-            evaluator.write_weights(cells.index, evaluator.weights(cells.layer))
+    load(evaluator)
     return evaluator
 
 

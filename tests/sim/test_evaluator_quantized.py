@@ -10,12 +10,9 @@ from torch import nn
 from sim.evaluator import Evaluator
 from sim.quantized import QuantizedEvaluator
 from sim.random_stream import draw_range, errs
+from tests.sim.steps import load, rate
 
 SHAPE = (6, 6, 2)  # rows, columns, channels
-
-
-def rate(probability: float) -> int:
-    return min(round(probability * 2**32), 0xFFFFFFFF)
 
 
 def modules() -> list[Any]:
@@ -43,12 +40,6 @@ def quantized(bits: int, **options: Any) -> QuantizedEvaluator:
     evaluator = Evaluator.from_network(modules(), bits=bits, shape=SHAPE, **options)
     assert isinstance(evaluator, QuantizedEvaluator)
     return evaluator
-
-
-def load(evaluator: QuantizedEvaluator) -> None:
-    for cells in evaluator.memories:
-        if cells.kind == "weights":
-            evaluator.write_weights(cells.index, evaluator.weights(cells.layer))
 
 
 def to_codes(values: np.ndarray, bits: int) -> np.ndarray:

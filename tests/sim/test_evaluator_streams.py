@@ -11,15 +11,12 @@ from scipy import stats
 from model import data
 from sim.evaluator import Evaluator, Folding, Label, Linear, Network, PixelThreshold
 from sim.evaluator.memory import Memory, Workers
+from tests.sim.steps import rate
 
 LEVEL = 1e-3
 TRIALS = 240
 BITS = 40_000
 RATES = [1e-4, 1e-3, 0.01, 0.05, 0.0625, 0.07, 0.2, 0.5, 0.9]
-
-
-def rate(probability: float) -> int:
-    return min(round(probability * 2**32), 0xFFFFFFFF)
 
 
 def memory(stream: str, bits: int = BITS, index: int = 0) -> Memory:
