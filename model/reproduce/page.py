@@ -33,8 +33,8 @@ _INTRODUCTION = """\
     python -m model.reproduce hirtzlin-2               # one: its CSV, SVG and PNG
     python -m model.reproduce page --take out/papers   # keep those: this page anew
 
-All of them take two cores over an hour, most of it for the VGG and the networks that run at PyTorch's
-speed; `--images 1000` is a quick look.
+All of them take two cores over an hour, most of it for the VGG and the networks that run at
+PyTorch's speed; `--images 1000` is a quick look.
 
 Accuracies are measured by the [evaluator](evaluator.md), with its fast random stream, on networks
 of the zoo (`model/zoo`). Errors flip bits as they are written; weights are loaded once, feature
