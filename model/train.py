@@ -224,13 +224,14 @@ RECIPES = {
 }
 
 
-def epochs_in_words(recipe: Mapping[str, Any]) -> str:
+def epochs_in_words(facts: Mapping[str, Any]) -> str:
     """Return how long a network was trained: "60 epochs", or of part of a recipe "9 of 150 epochs".
 
     Args:
-        recipe: of the trained network, as the JSON file beside its weights has it.
+        facts: of the trained network, as the JSON file beside its weights has them; those of
+            ``model.imagenet`` name the network outside of the recipe only.
     """
-    epochs, whole = recipe["epochs"], RECIPES[recipe["network"]].epochs
+    epochs, whole = facts["recipe"]["epochs"], RECIPES[facts["network"]].epochs
     return f"{epochs} of {whole} epochs" if epochs < whole else f"{epochs} epochs"
 
 

@@ -43,7 +43,7 @@ def networks() -> str:
         lines.append(
             f"| `{spec.name}` | {first}, {', '.join(words)} | {DATASETS[spec.dataset]}, "
             f"{recipe['test_images']:,} images | {100 * recipe['test_accuracy']:.2f} % "
-            f"after {epochs_in_words(recipe['recipe'])} |"
+            f"after {epochs_in_words(recipe)} |"
         )
     return "\n".join(lines) + "\n"
 

@@ -126,6 +126,10 @@ def _pictures(spec: Spec) -> Pictures:
         raise SkippedError(f"no pictures: {error}") from None
 
 
+AT_ONCE = 250
+"""Pictures that are decoded and run together."""
+
+
 class FirstFive(SoftwareAccelerator):
     """Runs pictures by their numbers: whether the right class is among the first five, 1 or 0.
 
@@ -144,7 +148,7 @@ class FirstFive(SoftwareAccelerator):
         found = []
         order = np.ascontiguousarray(images).view("<u4")[:, 0]
         threads = len(os.sched_getaffinity(0))
-        for pixels, labels in self._pictures.batches(250, order, workers=threads):
+        for pixels, labels in self._pictures.batches(AT_ONCE, order, workers=threads):
             sums = torch.from_numpy(self._engine.sums(pixels))
             before = classes_before(sums, torch.from_numpy(labels.astype(np.int64)))
             found.append((before < 5).numpy().astype(np.uint8))

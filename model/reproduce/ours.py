@@ -19,11 +19,13 @@ REPEATS = 5
 LEAST_LOSS_POINTS = 0.2
 """What the MLP may lose at 1e-2 in weights, percentage points (Hirtzlin 2019, figure 2)."""
 
+_LENET = Role("LeNet, MNIST", "lenet-mnist")
+_VGG = Role("VGG, CIFAR-10", "vgg-cifar10")
 _BINARY = (
     Role("MLP, MNIST", "mlp-mnist"),
-    Role("LeNet, MNIST", "lenet-mnist"),
+    _LENET,
     Role("CNV, CIFAR-10", "cnv-cifar10"),
-    Role("VGG, CIFAR-10", "vgg-cifar10"),
+    _VGG,
     Role("LeNet-4 of Tzoufras, MNIST", "lenet4-mnist"),
 )
 _LENET_FIXED = tuple(
@@ -36,8 +38,8 @@ _VGG_FIXED = tuple(
 )
 _FIXED = (*_LENET_FIXED, *_VGG_FIXED)
 _PAIRS = (
-    *((_BINARY[1], role) for role in _LENET_FIXED),
-    *((_BINARY[3], role) for role in _VGG_FIXED),
+    *((_LENET, role) for role in _LENET_FIXED),
+    *((_VGG, role) for role in _VGG_FIXED),
 )
 """Binary networks and those of the same layers in fixed point."""
 

@@ -96,7 +96,7 @@ def part_way(table: Table) -> list[str]:
         # A variant has a label, and a table that says how it was trained.
         if "+" in name or table.skipped(name) or not path.is_file():
             continue
-        words_of = epochs_in_words(json.loads(path.read_text())["recipe"])
+        words_of = epochs_in_words(json.loads(path.read_text()))
         if " of " in words_of:
             found.append(f"{name} was trained part way: {words_of}.")
     return found

@@ -23,6 +23,7 @@ from model.networks import Block, XnorSpec, to_input, untrained
 from model.reproduce import measure as reproduced
 from model.reproduce import page, trainings
 from model.reproduce.base import Role, Setting, Table
+from model.train import epochs_in_words
 
 TINY = XnorSpec(
     "tiny-alexnet",
@@ -261,6 +262,8 @@ def test_trainings_of_a_figure(
         ("0.0", "1", "10"), ("0.0", "2", "10"), ("0.1", "1", "10"), ("0.1", "2", "10"),
     ]  # fmt: skip
     assert not list((tmp_path / "out").glob("*/checkpoint*"))
+    facts = json.loads(next((tmp_path / "out").glob(f"*/{name}.json")).read_text())
+    assert epochs_in_words(facts | {"recipe": facts["recipe"] | {"epochs": 0}}) == "0 of 1 epochs"
 
     def refuse(*_: object, **__: object) -> None:
         raise AssertionError("trained again")
