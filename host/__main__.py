@@ -11,7 +11,6 @@ from typing import Any
 from host import bundle as bundles
 from host import grid as grids
 from host import report, selftest
-from host.command import Parser, complain
 from host.driver import Accelerator, backend
 from host.errors import HostError, InputError
 from host.grid import Grid
@@ -19,6 +18,14 @@ from host.images import TestSet, images_for
 from host.points import Point, aging_of, point_of_rate, point_of_write_condition
 from host.results import Identity, read, set_aside
 from host.sweep import Bench, Measure, Trial, grid, identity, in_grid, on_accelerator, sweep
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser whose errors are one line, as all errors of this program."""
+
+    def error(self, message: str) -> None:  # type: ignore[override]
+        """End the program with one line."""
+        self.exit(2, f"error: {message} (see {self.prog} --help)\n")
 
 
 def info(options: argparse.Namespace) -> None:
@@ -325,10 +332,10 @@ def finish(command: Callable[[], int | None]) -> int:
     try:
         return command() or 0
     except HostError as error:
-        complain(f"error: {error}")
+        print(f"error: {error}", file=sys.stderr)
         return 1
     except OSError as error:
-        complain(f"error: {error.filename or 'input/output'}: {error.strerror}")
+        print(f"error: {error.filename or 'input/output'}: {error.strerror}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("interrupted: a sweep keeps its rows, the same command goes on", file=sys.stderr)

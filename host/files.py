@@ -6,10 +6,13 @@ the place of a file, one that is too large, or text that is none is one error th
 
 from __future__ import annotations
 
+import gzip
+import io
 import json
 import os
 import stat
 import tempfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -70,6 +73,48 @@ def read_bytes(path: Path, most: int, error: type[Exception] = InputError) -> by
     if len(content) > most:
         raise error(f"{path}: more than {_size(most)}, which no file of its kind has")
     return content
+
+
+class Bounded(io.RawIOBase):
+    """A stream that gives so many bytes of another at most, and raises if that has more.
+
+    Args:
+        stream: where the bytes come from.
+        most: bytes.
+        error: what is raised then.
+    """
+
+    def __init__(self, stream: Any, most: int, error: Exception) -> None:
+        self._stream, self._left, self._error = stream, most, error
+
+    def readable(self) -> bool:
+        """Say that it can be read."""
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        """Fill a buffer as far as one reading does; return how many bytes came."""
+        content = self._stream.read(min(len(buffer), self._left + 1))
+        if len(content) > self._left:
+            raise self._error
+        self._left -= len(content)
+        buffer[: len(content)] = content
+        return len(content)
+
+
+@contextmanager
+def gunzipped(path: Path, most: int, error: type[Exception] = InputError) -> Iterator[IO[bytes]]:
+    """Open a gzip file for reading what is in it; arguments as :func:`read_bytes`.
+
+    Raises:
+        error: as :func:`opened`, it is damaged, or more than ``most`` bytes come out of it.
+    """
+    bomb = error(f"{path}: unpacks to more than {_size(most)}, which no file of its kind has")
+    with opened(path, error) as file:
+        try:
+            with gzip.GzipFile(fileobj=file) as packed:
+                yield io.BufferedReader(Bounded(packed, most, bomb))
+        except (EOFError, zlib.error, gzip.BadGzipFile) as reason:
+            raise error(f"{path}: damaged or incomplete gzip file ({reason})") from None
 
 
 def _size(count: int) -> str:

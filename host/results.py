@@ -20,9 +20,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple, get_type_hints
 
-from host.command import SEEDS, one_line
 from host.errors import ResultsError
 from host.files import read_bytes
+from host.options import SEEDS, one_line
 
 
 class Identity(NamedTuple):

@@ -46,9 +46,8 @@ import numpy.typing as npt
 from host import bundle as bundles
 from host import grid as grids
 from host import rates
-from host.__main__ import add_sweep_options, finish, run_sweeps
+from host.__main__ import Parser, add_sweep_options, finish, run_sweeps
 from host.bundle import Bundle, Memory, Registers, Words, check_words
-from host.command import Parser
 from host.driver import Counts, Snapshot, background_words
 from host.errors import HostError
 from host.images import TestSet, images_for, images_of

@@ -1,4 +1,4 @@
-"""What all command lines share: errors of one line, and numbers that are checked where they enter.
+"""Numbers of command lines, checked where they enter, and texts that are quoted in errors.
 
 It needs nothing but Python, so that any program can use it.
 """
@@ -8,12 +8,7 @@ from __future__ import annotations
 import argparse
 import math
 import re
-import sys
 from collections.abc import Callable
-from typing import NoReturn
-
-LINE = 299
-"""Most characters of an error."""
 
 SEEDS = 2**32 - 1
 """The largest seed: registers hold 32 bits."""
@@ -21,11 +16,11 @@ SEEDS = 2**32 - 1
 _WHOLE = re.compile(r"[-+]?[0-9]{1,30}\Z")
 
 
-def one_line(text: object, most: int = LINE) -> str:
+def one_line(text: object, most: int) -> str:
     """Return a text as one line that a terminal shows: no control characters, the middle left out.
 
     Args:
-        text: an error, say, that names what a file or an option held.
+        text: what a file or an option held, say.
         most: characters that the line may have.
     """
     words = " ".join(str(text).split())
@@ -35,23 +30,8 @@ def one_line(text: object, most: int = LINE) -> str:
         )
     if len(words) <= most:
         return words
-    # What is wrong stands at the beginning, what would be right at the end.
     half = (most - 5) // 2
     return f"{words[:half]} ... {words[-half:]}"
-
-
-def complain(text: object) -> None:
-    """Print an error as one line."""
-    print(one_line(text), file=sys.stderr)
-
-
-class Parser(argparse.ArgumentParser):
-    """A parser whose errors are one line."""
-
-    def error(self, message: str) -> NoReturn:
-        """End the program with one line."""
-        hint = f"(see {self.prog} --help)"
-        self.exit(2, f"error: {one_line(message, LINE - len(hint) - 8)} {hint}\n")
 
 
 def whole(low: int, high: int) -> Callable[[str], int]:
