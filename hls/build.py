@@ -7,7 +7,6 @@ folder of its own first, and `accel.json`, which names the rest, goes away first
 
 from __future__ import annotations
 
-import argparse
 import hashlib
 import json
 import shutil
@@ -23,6 +22,7 @@ import numpy.typing as npt
 
 from hls import folding
 from hls.common import BUILD, REPO, BuildError, sha256_file
+from host import start
 
 FORMAT = 2
 REGISTERS = BUILD / "regs"
@@ -305,20 +305,18 @@ def summary(accel: dict[str, Any]) -> str:
 
 def main() -> int:
     """Build what the command line asks for; return the exit status."""
-    parser = argparse.ArgumentParser(prog="python -m hls.build", description="Build a bundle.")
+    parser = start.Parser(prog="python -m hls.build", description="Build a bundle.")
     parser.add_argument("network", help="name of a network exported to build/NETWORK")
     parser.add_argument("--cycles", type=int, help="most cycles a frame may take in any layer")
     parser.add_argument("--folding", type=Path, help="JSON file of PE and SIMD by layer")
     parser.add_argument("--out", type=Path, help="folder of the bundle (build/NETWORK)")
     arguments = parser.parse_args()
-    try:
+
+    def make() -> None:
         given = read_folding(arguments.folding) if arguments.folding else None
-        accel = build(BUILD / arguments.network, arguments.cycles, arguments.out, given)
-    except (BuildError, OSError) as error:
-        print(f"hls.build: {error}", file=sys.stderr)
-        return 1
-    print(summary(accel))
-    return 0
+        print(summary(build(BUILD / arguments.network, arguments.cycles, arguments.out, given)))
+
+    return start.finish(make, "hls.build", (BuildError,))
 
 
 if __name__ == "__main__":

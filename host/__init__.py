@@ -3,3 +3,7 @@
 Depends on pynq, numpy, scipy and tqdm, on matplotlib for reports, and on ``model.mtj`` for the
 rates and energies of a write. Runs on Python 3.10 with numpy 1.21, as PYNQ images carry them.
 """
+
+from host import start
+
+start.begin_module()

@@ -10,22 +10,15 @@ from typing import Any
 
 from host import bundle as bundles
 from host import grid as grids
-from host import report, selftest
+from host import report, selftest, start
 from host.driver import Accelerator, backend
-from host.errors import HostError, InputError
+from host.errors import InputError
 from host.grid import Grid
 from host.images import TestSet, images_for
 from host.points import Point, aging_of, point_of_rate, point_of_write_condition
 from host.results import Identity, read, set_aside
+from host.start import Parser
 from host.sweep import Bench, Measure, Trial, grid, identity, in_grid, on_accelerator, sweep
-
-
-class Parser(argparse.ArgumentParser):
-    """A parser whose errors are one line, as all errors of this program."""
-
-    def error(self, message: str) -> None:  # type: ignore[override]
-        """End the program with one line."""
-        self.exit(2, f"error: {message} (see {self.prog} --help)\n")
 
 
 def info(options: argparse.Namespace) -> None:
@@ -329,17 +322,7 @@ def _parser() -> Parser:
 
 def finish(command: Callable[[], int | None]) -> int:
     """Run a command; print its error as one line. Return the exit status."""
-    try:
-        return command() or 0
-    except HostError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    except OSError as error:
-        print(f"error: {error.filename or 'input/output'}: {error.strerror}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("interrupted: a sweep keeps its rows, the same command goes on", file=sys.stderr)
-        return 130
+    return start.finish(command, interrupted="a sweep keeps its rows, the same command goes on")
 
 
 def main(arguments: list[str] | None = None) -> int:

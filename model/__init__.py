@@ -1,4 +1,8 @@
 """Data sets, binary networks, their training and export, and the junction models.
 
-Nothing is imported here: ``model.mtj`` must load on a board without torch.
+Nothing that takes long is imported here: ``model.mtj`` must load on a board without torch.
 """
+
+from host import start
+
+start.begin_module()

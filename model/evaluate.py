@@ -6,9 +6,10 @@ NETWORK+LABEL, as its files are.
 
 from __future__ import annotations
 
-import argparse
+import sys
 from pathlib import Path
 
+from host import start
 from model.data import dataset
 from model.networks import network, predict
 from model.store import ZOO, load_recipe, load_trained
@@ -34,7 +35,7 @@ def evaluate(name: str, folder: Path = ZOO, data_dir: Path | None = None) -> tup
 
 def main(arguments: list[str] | None = None) -> None:
     """Command line of the evaluation; the exit status is 0 if the accuracy is the recorded one."""
-    parser = argparse.ArgumentParser(
+    parser = start.Parser(
         prog="python -m model.evaluate", description="Measure a trained network again."
     )
     parser.add_argument("network", help="a network, or a variant of one, NETWORK+LABEL")
@@ -50,4 +51,4 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(start.finish(main))

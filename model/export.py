@@ -12,9 +12,9 @@ random weights the accuracy and what belongs to it are null.
 
 from __future__ import annotations
 
-import argparse
 import hashlib
 import logging
+import sys
 import tempfile
 import warnings
 from pathlib import Path
@@ -25,6 +25,7 @@ from qonnx.core.datatype import DataType
 from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.util.cleanup import cleanup_model
 
+from host import start
 from model.files import write_bytes, write_json
 from model.networks import (
     NETWORKS,
@@ -104,9 +105,7 @@ def export(
 
 def main(arguments: list[str] | None = None) -> None:
     """Command line of the export."""
-    parser = argparse.ArgumentParser(
-        prog="python -m model.export", description="Export a network as QONNX."
-    )
+    parser = start.Parser(prog="python -m model.export", description="Export a network as QONNX.")
     parser.add_argument("network", choices=[n for n, spec in NETWORKS.items() if is_binary(spec)])
     parser.add_argument("--out", type=Path, required=True, help="path of the .onnx file to write")
     parser.add_argument("--folder", type=Path, default=ZOO, help="where the trained files lie")
@@ -123,4 +122,4 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(start.finish(main))

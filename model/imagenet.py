@@ -14,12 +14,12 @@ step, process).
 
 from __future__ import annotations
 
-import argparse
 import dataclasses
 import hashlib
 import json
 import math
 import os
+import sys
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -36,6 +36,7 @@ from torch.nn import functional
 from torch.nn.parallel import DistributedDataParallel
 from tqdm import tqdm
 
+from host import start
 from model import store
 from model.data import ImageNet, Pictures, open_imagenet, parse_classes
 from model.errors import ErrorProneMemories, map_names, parse_rates, weight_names
@@ -358,7 +359,7 @@ def train(
 
 def main(arguments: list[str] | None = None) -> None:
     """Command line; each of ``OPTIONS`` is an option. Started by torchrun, one of its processes."""
-    parser = argparse.ArgumentParser(
+    parser = start.Parser(
         prog="python -m model.imagenet", description="Train the binarized AlexNet on ImageNet."
     )
     parser.add_argument("--data-dir", type=Path, required=True, help="holds train and val")
@@ -394,4 +395,4 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(start.finish(main))

@@ -41,6 +41,7 @@ from torch import Tensor
 from torch.nn import functional
 from tqdm import tqdm
 
+from host import start
 from model import store
 from model.data import Dataset, dataset
 from model.errors import MODES, ErrorProneMemories, map_names, parse_rates, weight_names
@@ -552,9 +553,7 @@ def chosen_of(options: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any
 
 def main(arguments: list[str] | None = None) -> None:
     """Command line of training; each recipe field is an option."""
-    parser = argparse.ArgumentParser(
-        prog="python -m model.train", description="Train a binary network."
-    )
+    parser = start.Parser(prog="python -m model.train", description="Train a binary network.")
     # ImageNet does not fit in memory: model.imagenet has a loop of its own.
     names = [name for name in RECIPES if network(name).dataset != "imagenet"]
     parser.add_argument("network", choices=names, metavar="NETWORK", help=", ".join(names))
@@ -575,4 +574,4 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(start.finish(main))

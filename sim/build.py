@@ -8,7 +8,6 @@ built for the processor of this machine, and again only when something it is mad
 
 from __future__ import annotations
 
-import argparse
 import fcntl
 import hashlib
 import importlib.metadata
@@ -22,6 +21,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from host import start
 from sim.bundle import DESCRIPTION, BundleError, read_description, sha256
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -227,19 +227,18 @@ def _write_atomically(path: Path, content: dict[str, Any]) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; returns the exit status."""
-    parser = argparse.ArgumentParser(prog="python -m sim.build", description=__doc__.split("\n")[0])
+    parser = start.Parser(prog="python -m sim.build", description=__doc__.split("\n")[0])
     parser.add_argument("bundle", type=Path, help="the folder build/<network>")
     parser.add_argument(
         "--checked", action="store_true", help="with the RTL's assertions, for tests"
     )
     options = parser.parse_args(arguments)
-    try:
-        library = build(options.bundle, CHECKED if options.checked else FAST)
-    except (BundleError, BuildError, OSError) as error:
-        print(f"sim.build: {error}", file=sys.stderr)
-        return 1
-    print(f"built {library}")
-    return 0
+    variant = CHECKED if options.checked else FAST
+    return start.finish(
+        lambda: print(f"built {build(options.bundle, variant)}"),
+        "sim.build",
+        (BundleError, BuildError),
+    )
 
 
 if __name__ == "__main__":

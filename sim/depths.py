@@ -23,6 +23,7 @@ from typing import Any
 
 import numpy as np
 
+from host import start
 from host.files import replace_text
 from sim import build
 from sim.build import BuildError
@@ -131,14 +132,14 @@ def _shrink(timing: Timing, least: Sequence[int], warm_up: int) -> list[int]:
     aim = free[-1] - free[warm_up]
     # A run that needs more than this has lost its rate, and is not worth its end.
     limit = int(free[-1] + 2 * timing.bound + 1000)
-    for number, start in enumerate(least):
+    for number, first in enumerate(least):
 
         def enough(depth: int, number: int = number) -> bool:
             trial = [*words[:number], depth, *words[number + 1 :]]
             times = timing.labels(trial, frames, limit)
             return len(times) == frames and bool(times[-1] - times[warm_up] <= aim)
 
-        words[number] = _least(enough, start)
+        words[number] = _least(enough, first)
     return words
 
 
@@ -260,9 +261,7 @@ def store(description: Mapping[str, Any], found: Found, table: Path = TABLE) -> 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; returns the exit status."""
-    parser = argparse.ArgumentParser(
-        prog="python -m sim.depths", description=__doc__.split("\n")[0]
-    )
+    parser = start.Parser(prog="python -m sim.depths", description=__doc__.split("\n")[0])
     parser.add_argument("bundle", type=Path, help="the folder build/<network>")
     parser.add_argument(
         "--table", type=Path, default=TABLE, help="where to write the depths (hls/depths.json)"
@@ -271,23 +270,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--check", action="store_true", help="only tell whether the bundle's depths are enough"
     )
     options = parser.parse_args(arguments)
-    try:
-        description = read_description(options.bundle)
-        with tempfile.TemporaryDirectory(prefix=".depths-", dir=options.bundle) as folder:
-            timing = build_timing(options.bundle, Path(folder))
-            try:
-                if options.check:
-                    depths = {m["name"]: m["depth"] for m in description["memories"]}
-                    loss = slower(timing, depths)
-                    print(f"{description['network']}: {loss or 'the buffers add no cycle'}")
-                    return 1 if loss else 0
-                found = search(timing)
-            finally:
-                timing.close()
-        store(description, found, options.table)
-    except (BundleError, BuildError, DeadlockError, OSError) as error:
-        print(f"sim.depths: {error}", file=sys.stderr)
-        return 1
+    return start.finish(
+        lambda: run(options), "sim.depths", (BundleError, BuildError, DeadlockError)
+    )
+
+
+def run(options: argparse.Namespace) -> int:
+    """Search the depths, or check them; return the exit status."""
+    description = read_description(options.bundle)
+    with tempfile.TemporaryDirectory(prefix=".depths-", dir=options.bundle) as folder:
+        timing = build_timing(options.bundle, Path(folder))
+        try:
+            if options.check:
+                depths = {m["name"]: m["depth"] for m in description["memories"]}
+                loss = slower(timing, depths)
+                print(f"{description['network']}: {loss or 'the buffers add no cycle'}")
+                return 1 if loss else 0
+            found = search(timing)
+        finally:
+            timing.close()
+    store(description, found, options.table)
     words = ", ".join(f"{name} {depth}" for name, depth in found.words.items())
     print(
         f"{description['network']}: {found.cycles_per_frame:g} cycles per frame (the folding "

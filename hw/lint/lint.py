@@ -3,9 +3,16 @@
 `python hw/lint/lint.py` prints what is wrong and exits 1, or one line when all is clean.
 """
 
-import subprocess
 import sys
 from pathlib import Path
+
+if __name__ == "__main__":
+    sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+    from host import start
+
+    start.begin()
+
+import subprocess
 
 ROOT = Path(__file__).resolve().parents[2]
 RTL = ROOT / "hw/rtl"
@@ -41,4 +48,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(start.finish(main, "lint"))

@@ -5,12 +5,20 @@ The scripts of this folder need Python 3.11 and nothing else, so that they run b
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from host import start
+
+if Path(sys.argv[0]).resolve().parent == Path(__file__).resolve().parent:
+    start.begin()  # one of these scripts is the program
+
 import hashlib
 import json
 import re
-import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import tomllib
@@ -79,17 +87,6 @@ def sha256(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def run(job: Callable[[], None]) -> int:
+def run(job: Callable[[], int | None]) -> int:
     """Run a script's job; print its error as one line. Return the exit status."""
-    try:
-        job()
-    except BoardError as error:
-        print(f"spinflow: {error}", file=sys.stderr)
-        return 1
-    except OSError as error:
-        print(f"spinflow: {error.filename or 'input/output'}: {error.strerror}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("spinflow: interrupted", file=sys.stderr)
-        return 130
-    return 0
+    return start.finish(job, "spinflow", (BoardError,))

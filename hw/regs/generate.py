@@ -8,9 +8,17 @@
     registers.md                             the documentation page (PeakRDL-markdown)
 """
 
+import sys
+from pathlib import Path
+
+if __name__ == "__main__":
+    sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+    from host import start
+
+    start.begin()
+
 import argparse
 import json
-from pathlib import Path
 from typing import Any
 
 from peakrdl_markdown import MarkdownExporter
@@ -94,12 +102,12 @@ def main() -> None:
     RegblockExporter().export(
         top, str(out), cpuif_cls=PassthroughCpuif, default_reset_activelow=True
     )
-    (out / "spinflow_map_pkg.sv").write_text(map_package(registers))
+    (out / "spinflow_map_pkg.sv").write_text(map_package(registers), encoding="utf-8")
     # The page shows one memory's registers instead of the same ones for each.
     page = compile_rdl(memories=1)
     MarkdownExporter().export(page, str(out / "registers.md"), rename="spinflow_regs")
-    (out / "regmap.json").write_text(json.dumps(registers, indent=2) + "\n")
+    (out / "regmap.json").write_text(json.dumps(registers, indent=2) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(start.finish(main, "hw.regs"))

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from host import start
 from hw.synth import tables
 from hw.synth.netlist import NetlistError
 from hw.synth.report import report
@@ -18,26 +18,25 @@ OUT = REPOSITORY / "out/synth"
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Report on a bundle; returns the exit status."""
-    parser = argparse.ArgumentParser(
+    parser = start.Parser(
         prog="python -m hw.synth", description="Synthesise a bundle's accelerator with yosys."
     )
     parser.add_argument("bundle", type=Path, help="the folder build/NETWORK")
     parser.add_argument("--out", type=Path, help="the report (out/synth/NETWORK.json)")
     options = parser.parse_args(arguments)
     out: Path = options.out or OUT / f"{options.bundle.resolve().name}.json"
-    try:
+
+    def make() -> None:
         made = report(options.bundle, out, out.parent)
         text = tables.one(made)
-        out.with_suffix(".md").write_text(text)
-    except (BundleError, SynthesisError, NetlistError, OSError) as error:
-        print(f"hw.synth: {error}", file=sys.stderr)
-        return 1
-    print(f"{made['network']}, build {made['build_id']:08x}, by {made['tool']}")
-    print(made["note"])
-    print()
-    print(text)
-    print(f"written to {out}")
-    return 0
+        out.with_suffix(".md").write_text(text, encoding="utf-8")
+        print(f"{made['network']}, build {made['build_id']:08x}, by {made['tool']}")
+        print(made["note"])
+        print()
+        print(text)
+        print(f"written to {out}")
+
+    return start.finish(make, "hw.synth", (BundleError, SynthesisError, NetlistError))
 
 
 if __name__ == "__main__":

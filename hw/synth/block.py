@@ -11,33 +11,35 @@ import argparse
 import sys
 from collections.abc import Sequence
 
+from host import start
 from hw.synth.netlist import NetlistError
 from hw.synth.yosys import RTL, SynthesisError, packages, synthesise, version
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; returns the exit status."""
-    parser = argparse.ArgumentParser(
+    parser = start.Parser(
         prog="python -m hw.synth.block", description="Synthesise one module of hw/rtl."
     )
     parser.add_argument("module", help="name of a module of hw/rtl")
     parser.add_argument("parameters", nargs="*", metavar="NAME=VALUE", help="its parameters")
     options = parser.parse_args(arguments)
-    try:
-        parameters = {}
-        for given in options.parameters:
-            name, equals, value = given.partition("=")
-            if not (name and equals and value):
-                raise SynthesisError(f"{given} is not of the form NAME=VALUE")
-            parameters[name] = value
-        source = RTL / f"{options.module}.sv"
-        if not source.exists():
-            raise SynthesisError(f"hw/rtl has no module {options.module}")
-        result = synthesise([*packages(), source], options.module, parameters, library=RTL)
-        area, deepest = result.netlist.area(), result.netlist.deepest()
-    except (SynthesisError, NetlistError, OSError) as error:
-        print(f"hw.synth.block: {error}", file=sys.stderr)
-        return 1
+    return start.finish(lambda: run(options), "hw.synth.block", (SynthesisError, NetlistError))
+
+
+def run(options: argparse.Namespace) -> None:
+    """Synthesise the module and print what it takes."""
+    parameters = {}
+    for given in options.parameters:
+        name, equals, value = given.partition("=")
+        if not (name and equals and value):
+            raise SynthesisError(f"{given} is not of the form NAME=VALUE")
+        parameters[name] = value
+    source = RTL / f"{options.module}.sv"
+    if not source.exists():
+        raise SynthesisError(f"hw/rtl has no module {options.module}")
+    result = synthesise([*packages(), source], options.module, parameters, library=RTL)
+    area, deepest = result.netlist.area(), result.netlist.deepest()
     print(f"{options.module} {' '.join(options.parameters)}".rstrip() + f" ({version()}, xc7)")
     print(
         f"  LUT {area.LUT} ({area.LUT_memory} as memory)  FF {area.FF}  RAMB36 {area.RAMB36:g}"
@@ -45,7 +47,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     print(f"  {deepest.levels} levels: {' '.join(deepest.steps)}")
     print(f"  from {deepest.start} to {deepest.end}, about {deepest.delay_ns:.1f} ns unplaced")
-    return 0
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from host import start
 from hw.synth import tables
 from hw.synth.yosys import REPOSITORY
 
@@ -72,20 +73,19 @@ def reports() -> list[dict[str, Any]]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Take reports over and write the page; returns the exit status."""
-    try:
+
+    def make() -> None:
         for given in sys.argv[1:] if arguments is None else arguments:
-            report = json.loads(Path(given).read_text())
+            report = json.loads(Path(given).read_text(encoding="utf-8"))
             REPORTS.mkdir(parents=True, exist_ok=True)
             cycles = report["work"]["cycles_per_frame"]
             shutil.copyfile(given, REPORTS / f"{report['network']}-{cycles}.json")
         made = reports()
         if not made:
             raise FileNotFoundError(f"there is no report in {REPORTS}: run make synth")
-        PAGE.write_text(page(made))
-    except (OSError, json.JSONDecodeError, KeyError) as error:
-        print(f"hw.synth.page: {error}", file=sys.stderr)
-        return 1
-    return 0
+        PAGE.write_text(page(made), encoding="utf-8")
+
+    return start.finish(make, "hw.synth.page", (json.JSONDecodeError, KeyError))
 
 
 if __name__ == "__main__":

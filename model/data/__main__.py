@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import argparse
+import sys
 from pathlib import Path
 
+from host import start
 from model.data import DATASETS, DataError, locate, open_imagenet, parse_classes
 from model.data.imagenet import CLASSES
 
 
 def main(arguments: list[str] | None = None) -> None:
     """Find or fetch a data set, check it whole, and print where it lies."""
-    parser = argparse.ArgumentParser(
+    parser = start.Parser(
         prog="python -m model.data", description="Fetch and check a data set; print its folder."
     )
     parser.add_argument("name", choices=list(DATASETS))
@@ -34,4 +35,4 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(start.finish(main))

@@ -17,6 +17,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from host import start
 from model.mtj import bench
 from model.mtj.published import KINDS, SHEETS, Cell, Sheet
 
@@ -26,24 +27,28 @@ _DPI = 110
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return its exit status."""
     options = _parser().parse_args(arguments)
+    return start.finish(lambda: run(options), "model.mtj")
+
+
+def run(options: argparse.Namespace) -> None:
+    """Make what the options name.
+
+    Raises:
+        OSError: a file cannot be written.
+    """
     if options.command == "bench":
         print(json.dumps(bench.quadrature_against_monte_carlo(), indent=2))
-        return 0
-    try:
-        if options.command == "pictures":
-            options.out.mkdir(parents=True, exist_ok=True)
-            for name, make in SHEETS.items():
-                draw(make(), options.out / f"mtj-{name}.svg")
-            return 0
-        names = list(SHEETS) if options.command == "all" else [options.name]
-        for name in names:
-            sheet = SHEETS[name]()
-            print(text(sheet))
-            write(sheet, options.out)
-    except OSError as error:
-        print(f"model.mtj: {error.filename}: {error.strerror}", file=sys.stderr)
-        return 1
-    return 0
+        return
+    if options.command == "pictures":
+        options.out.mkdir(parents=True, exist_ok=True)
+        for name, make in SHEETS.items():
+            draw(make(), options.out / f"mtj-{name}.svg")
+        return
+    names = list(SHEETS) if options.command == "all" else [options.name]
+    for name in names:
+        sheet = SHEETS[name]()
+        print(text(sheet))
+        write(sheet, options.out)
 
 
 def text(sheet: Sheet) -> str:
@@ -106,8 +111,8 @@ def _cell(value: Cell) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m model.mtj", description=__doc__.split("\n")[0])
+def _parser() -> start.Parser:
+    parser = start.Parser(prog="python -m model.mtj", description=__doc__.split("\n")[0])
     commands = parser.add_subparsers(dest="command", required=True)
     for kind, names in KINDS.items():
         command = commands.add_parser(kind, help=f"one {kind}")

@@ -18,7 +18,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from host.errors import HostError
+from host import start
 from model.mtj.__main__ import draw as draw_sheet
 from model.reproduce import draw, page, words
 from model.reproduce.base import OUT, SEED, TEST_IMAGES, ReproduceError, Setting
@@ -27,38 +27,37 @@ from model.reproduce.base import OUT, SEED, TEST_IMAGES, ReproduceError, Setting
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return its exit status."""
     options = _parser().parse_args(arguments)
-    try:
-        if "page" in options.names:
-            if options.names != ["page"]:
-                raise ReproduceError("page stands alone: it makes the page from CSV files")
-            for path in page.make(options.take):
-                print(path)
-            return 0
-        if options.take is not None:
-            raise ReproduceError("--take goes with page")
-        if options.train:
-            if len(options.names) != 1:
-                raise ReproduceError("--train is for one figure at a time")
-            from model.reproduce import trainings
+    return start.finish(
+        lambda: make(options),
+        "model.reproduce",
+        (ValueError,),
+        "the same command goes on from here",
+    )
 
-            print(trainings.run(options.names[0], options.out, options.epochs, options.device))
-            return 0
-        if options.epochs is not None:
-            raise ReproduceError("--epochs goes with --train")
-        setting = _setting(options)
-        names = list(page.ITEMS) if "all" in options.names else list(dict.fromkeys(options.names))
-        for name in names:
-            run(name, setting)
-    except (HostError, ValueError) as error:
-        print(f"model.reproduce: {error}", file=sys.stderr)
-        return 1
-    except OSError as error:
-        print(f"model.reproduce: {error.filename}: {error.strerror}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("model.reproduce: stopped; the same command goes on from here", file=sys.stderr)
-        return 130
-    return 0
+
+def make(options: argparse.Namespace) -> None:
+    """Do what the options ask for."""
+    if "page" in options.names:
+        if options.names != ["page"]:
+            raise ReproduceError("page stands alone: it makes the page from CSV files")
+        for path in page.make(options.take):
+            print(path)
+        return
+    if options.take is not None:
+        raise ReproduceError("--take goes with page")
+    if options.train:
+        if len(options.names) != 1:
+            raise ReproduceError("--train is for one figure at a time")
+        from model.reproduce import trainings
+
+        print(trainings.run(options.names[0], options.out, options.epochs, options.device))
+        return
+    if options.epochs is not None:
+        raise ReproduceError("--epochs goes with --train")
+    setting = _setting(options)
+    names = list(page.ITEMS) if "all" in options.names else list(dict.fromkeys(options.names))
+    for name in names:
+        run(name, setting)
 
 
 def run(name: str, setting: Setting) -> None:
@@ -85,8 +84,8 @@ def _setting(options: argparse.Namespace) -> Setting:
     return Setting(options.out, options.images, options.repeats, options.seed)
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def _parser() -> start.Parser:
+    parser = start.Parser(
         prog="python -m model.reproduce",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
