@@ -1,18 +1,17 @@
 """Builds a bundle: `python -m hls.build NETWORK` takes `build/NETWORK/model.onnx` through FINN.
 
 The bundle is what docs/contracts.md says, without the simulator's library, which `sim.build` adds.
-A build either replaces the whole bundle or leaves the old one as it was: everything is made in a
-folder of its own first, and `accel.json`, which names the rest, goes away first and comes last.
+A build either replaces the whole bundle or leaves the old one as it was, even if it is killed:
+everything is made in a folder beside it, and then the two change places in one step.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import shutil
 import subprocess
 import sys
-import tempfile
+from contextlib import nullcontext
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -23,6 +22,7 @@ import numpy.typing as npt
 from hls import folding
 from hls.common import BUILD, REPO, BuildError, sha256_file
 from host import start
+from host.files import held, put_in_place, remove_leftovers, replace_text, work_beside
 
 FORMAT = 2
 REGISTERS = BUILD / "regs"
@@ -55,7 +55,8 @@ def build(
         BuildError: a file is missing or damaged, the target cannot be met, the design does not fit
             the part or FINN failed.
     """
-    out = out or source
+    out = (out or source).resolve()
+    remove_leftovers(out)
     trained = _read_trained(source)
     if cycles is None:
         if source.name not in folding.DEFAULT_CYCLES:
@@ -64,20 +65,28 @@ def build(
     if cycles < 1:
         raise BuildError(f"cycles per frame must be at least 1, not {cycles}")
     registers = _read_registers()
-    out.mkdir(parents=True, exist_ok=True)
-    work = Path(tempfile.mkdtemp(prefix=".work-", dir=out))
-    finn = Path(tempfile.mkdtemp(prefix=".finn-", dir=out))
-    try:
-        accel = _make(
-            source, trained, cycles, given, registers=registers, work=work, finn_folder=finn
-        )
-        _replace(out, work, accel)
-    finally:
-        if (finn / "finn.log").is_file():
-            (finn / "finn.log").replace(out / "finn.log")
-        shutil.rmtree(finn)
-        shutil.rmtree(work)
+    with work_beside(out) as work:
+        made, finn = work.path / "made", work.path / "finn"
+        made.mkdir()
+        finn.mkdir()
+        try:
+            accel = _make(
+                source, trained, cycles, given, registers=registers, work=made, finn_folder=finn
+            )
+        except BuildError:
+            _keep_log(finn, out)
+            raise
+        _keep_log(finn, made)
+        replace_text(made / "accel.json", json.dumps(accel, indent=2) + "\n")
+        with held(out) if out.is_dir() else nullcontext():  # sim.build may be at work there
+            put_in_place(made, out)
     return accel
+
+
+def _keep_log(finn: Path, folder: Path) -> None:
+    if (finn / "finn.log").is_file():
+        folder.mkdir(parents=True, exist_ok=True)
+        (finn / "finn.log").replace(folder / "finn.log")
 
 
 def _read_trained(source: Path) -> dict[str, Any]:
@@ -85,7 +94,7 @@ def _read_trained(source: Path) -> dict[str, Any]:
         if not (source / name).is_file():
             raise BuildError(f"{source / name} is missing; export the network first")
     try:
-        trained: dict[str, Any] = json.loads((source / "model.json").read_text())
+        trained: dict[str, Any] = json.loads((source / "model.json").read_text(encoding="utf-8"))
         return {key: trained[key] for key in ("dataset", "accuracy", "images")}
     except (ValueError, KeyError) as error:
         raise BuildError(f"{source / 'model.json'} is damaged: {error!r}") from error
@@ -99,13 +108,14 @@ def _read_registers() -> dict[str, Any]:
         made = subprocess.run(
             [sys.executable, REGISTER_SOURCES[1], REGISTERS],
             capture_output=True,
-            text=True,
+            encoding="utf-8",
+            errors="replace",
             check=False,
         )
         if made.returncode:
             last = (made.stderr.strip().splitlines() or ["no message"])[-1]
             raise BuildError(f"the register block cannot be made: {last}")
-    registers: dict[str, Any] = json.loads(path.read_text())
+    registers: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     return registers
 
 
@@ -159,7 +169,7 @@ def _make(
         **{f"edge.{name}": values for name, values in edges.items()},  # type: ignore[arg-type]
     )
     memories = [memory.as_json() for memory in plan.memories]
-    (work / "accel.hwh").write_text(hwh.document(board, registers, memories))
+    (work / "accel.hwh").write_text(hwh.document(board, registers, memories), encoding="utf-8")
     return {
         "format": FORMAT,
         "network": network,
@@ -248,20 +258,6 @@ def _natural_images(shape: tuple[int, ...]) -> npt.NDArray[np.uint8]:
     return stack.reshape(len(images), -1)
 
 
-def _replace(out: Path, work: Path, accel: dict[str, Any]) -> None:
-    """Put a finished build in the place of the old bundle, its accel.json last."""
-    description = work / "accel.json"
-    description.write_text(json.dumps(accel, indent=2) + "\n")
-    others = [made for made in work.iterdir() if made != description]
-    (out / "accel.json").unlink(missing_ok=True)
-    for made in others:
-        target = out / made.name
-        if target.is_dir():
-            shutil.rmtree(target)
-        made.replace(target)
-    description.replace(out / "accel.json")
-
-
 def read_folding(path: Path) -> dict[str, dict[str, int]]:
     """Read PE and SIMD by layer name: {"conv0": {"PE": 4, "SIMD": 27}, ...}.
 
@@ -269,7 +265,7 @@ def read_folding(path: Path) -> dict[str, dict[str, int]]:
         BuildError: the file is missing or of another form.
     """
     try:
-        given = json.loads(path.read_text())
+        given = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise BuildError(f"folding {path} cannot be read: {error}") from error
     if not isinstance(given, dict) or not all(isinstance(entry, dict) for entry in given.values()):

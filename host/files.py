@@ -1,153 +1,20 @@
-"""Files: read only if they are plain and of a sensible size, written whole or not at all.
-
-Whatever a program reads that somebody gave it goes through here. A folder, a FIFO or a device in
-the place of a file, one that is too large, or text that is none is one error that names the file.
-"""
+"""Files and folders that are written whole or not at all, however the program that writes ends."""
 
 from __future__ import annotations
 
-import gzip
-import io
-import json
+import ctypes
+import errno
+import fcntl
 import os
-import stat
+import shutil
 import tempfile
-import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO, Any, NoReturn
+from typing import NamedTuple
 
-from host.errors import InputError
-
-
-@contextmanager
-def opened(path: Path, error: type[Exception] = InputError) -> Iterator[IO[bytes]]:
-    """Open a plain file for reading; what goes wrong while it is read is of this class, too.
-
-    Args:
-        path: of the file.
-        error: the class of what is raised.
-
-    Raises:
-        error: there is none, it is something else than a file, or it cannot be read.
-    """
-    try:
-        # Opened without waiting: a FIFO waits for a writer, for ever if there is none.
-        handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-        with os.fdopen(handle, "rb") as file:
-            mode = os.fstat(handle).st_mode
-            if not stat.S_ISREG(mode):
-                raise error(f"{path}: a {_kind(mode)}, a plain file is expected")
-            yield file
-    except OSError as reason:
-        # Some classes of errors are both: what was raised for the file is not a failure to read it.
-        if isinstance(reason, error):
-            raise
-        raise error(f"{path}: {reason.strerror or 'cannot be read'}") from None
-    except ValueError as reason:
-        if isinstance(reason, error) or "null byte" not in str(reason):
-            raise
-        raise error(f"{path}: no path of a file: it holds a null character") from None
-
-
-def _kind(mode: int) -> str:
-    if stat.S_ISDIR(mode):
-        return "folder"
-    return "FIFO" if stat.S_ISFIFO(mode) else "device or socket"
-
-
-def read_bytes(path: Path, most: int, error: type[Exception] = InputError) -> bytes:
-    """Read a plain file whole.
-
-    Args:
-        path: of the file.
-        most: bytes that it may have; larger ones are not read.
-        error: the class of what is raised.
-
-    Raises:
-        error: as :func:`opened`, or it is larger.
-    """
-    with opened(path, error) as file:
-        content = file.read(most + 1)
-    if len(content) > most:
-        raise error(f"{path}: more than {_size(most)}, which no file of its kind has")
-    return content
-
-
-class Bounded(io.RawIOBase):
-    """A stream that gives so many bytes of another at most, and raises if that has more.
-
-    Args:
-        stream: where the bytes come from.
-        most: bytes.
-        error: what is raised then.
-    """
-
-    def __init__(self, stream: Any, most: int, error: Exception) -> None:
-        self._stream, self._left, self._error = stream, most, error
-
-    def readable(self) -> bool:
-        """Say that it can be read."""
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        """Fill a buffer as far as one reading does; return how many bytes came."""
-        content = self._stream.read(min(len(buffer), self._left + 1))
-        if len(content) > self._left:
-            raise self._error
-        self._left -= len(content)
-        buffer[: len(content)] = content
-        return len(content)
-
-
-@contextmanager
-def gunzipped(path: Path, most: int, error: type[Exception] = InputError) -> Iterator[IO[bytes]]:
-    """Open a gzip file for reading what is in it; arguments as :func:`read_bytes`.
-
-    Raises:
-        error: as :func:`opened`, it is damaged, or more than ``most`` bytes come out of it.
-    """
-    bomb = error(f"{path}: unpacks to more than {_size(most)}, which no file of its kind has")
-    with opened(path, error) as file:
-        try:
-            with gzip.GzipFile(fileobj=file) as packed:
-                yield io.BufferedReader(Bounded(packed, most, bomb))
-        except (EOFError, zlib.error, gzip.BadGzipFile) as reason:
-            raise error(f"{path}: damaged or incomplete gzip file ({reason})") from None
-
-
-def _size(count: int) -> str:
-    return f"{count >> 20} MiB" if count >= 1 << 20 else f"{count} bytes"
-
-
-def read_text(path: Path, most: int, error: type[Exception] = InputError) -> str:
-    """Read a text file in UTF-8; arguments and errors as :func:`read_bytes`."""
-    try:
-        return read_bytes(path, most, error).decode("utf-8")
-    except UnicodeDecodeError as reason:
-        raise error(f"{path}: not a text in UTF-8 (byte {reason.start})") from None
-
-
-def read_json(path: Path, most: int, error: type[Exception] = InputError) -> dict[str, Any]:
-    """Read a JSON object, whose numbers are all finite; arguments as :func:`read_bytes`.
-
-    Raises:
-        error: as :func:`read_bytes`, or it is no JSON object.
-    """
-    try:
-        found = json.loads(read_text(path, most, error), parse_constant=_no_number)
-    except (ValueError, RecursionError) as reason:
-        if isinstance(reason, error):
-            raise
-        raise error(f"{path}: damaged, not JSON ({reason})") from None
-    if not isinstance(found, dict):
-        raise error(f"{path}: damaged: a {type(found).__name__}, a JSON object is expected")
-    return found
-
-
-def _no_number(text: str) -> NoReturn:
-    raise ValueError(f"{text} is no number")
+_EXCHANGE = 2  # RENAME_EXCHANGE of renameat2
+_HERE = -100  # AT_FDCWD
 
 
 def replace_text(path: Path, content: str) -> None:
@@ -165,3 +32,151 @@ def replace_text(path: Path, content: str) -> None:
         os.replace(temporary, path)
     finally:
         Path(temporary).unlink(missing_ok=True)
+
+
+class Work(NamedTuple):
+    """A folder to work in, held by a lock for as long as this program or a child has it open."""
+
+    path: Path
+    lock: int  # file descriptor; a child that it is passed to holds the folder, too
+
+
+@contextmanager
+def work_beside(place: Path) -> Iterator[Work]:
+    """Make a folder beside another to work in; remove it, and what killed programs left, after all.
+
+    A program that is killed leaves its folder behind, and nothing holds its lock any more. What the
+    next one finds so is removed before it begins.
+
+    Args:
+        place: the folder that the work is for; it need not be there. On the same file system as
+            what is made here, so that `put_in_place` can move it.
+
+    Raises:
+        OSError: the folder cannot be made.
+    """
+    parent = place.parent
+    parent.mkdir(parents=True, exist_ok=True)
+    prefix = f".work-{place.name}-"
+    with _locked(parent):  # nobody takes a new folder for one that was left, before it is locked
+        _remove_leftovers(place)
+        path = Path(tempfile.mkdtemp(prefix=prefix, dir=parent))
+        lock = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+        fcntl.flock(lock, fcntl.LOCK_EX)
+    try:
+        yield Work(path, lock)
+    finally:
+        shutil.rmtree(path, ignore_errors=True)
+        os.close(lock)
+
+
+def put_in_place(made: Path, place: Path) -> None:
+    """Put a folder's entries in the place of those of the same names in another, all in one step.
+
+    Other entries of ``place`` stay. Whenever this is interrupted, even by a kill, ``place`` is as
+    it was or as it will be. On a file system that cannot exchange two folders it is away between
+    two renames; the next `work_beside` for it brings it back.
+
+    Args:
+        made: the new entries, in a folder of `work_beside`; gone or with the old ones afterwards.
+        place: the folder that they are for; made if there is none.
+
+    Raises:
+        OSError: something cannot be written; ``place`` is as it was.
+    """
+    if not place.exists():
+        made.chmod(0o777 & ~_umask())
+        made.rename(place)
+        return
+    for entry in sorted(place.iterdir()):
+        if not os.path.lexists(made / entry.name) and not entry.name.startswith(".work-"):
+            _link(entry, made / entry.name)
+    shutil.copymode(place, made)
+    if not _exchange(made, place):
+        old = _old(place)
+        place.rename(old)
+        made.rename(place)
+        shutil.rmtree(old, ignore_errors=True)
+
+
+@contextmanager
+def held(folder: Path) -> Iterator[None]:
+    """Keep others that call this for the same folder out of it; wait until they have done.
+
+    The lock is a file in the folder; `put_in_place` hands it on to what takes the folder's place.
+    """
+    with open(folder / ".lock", "a", encoding="utf-8") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def remove_leftovers(place: Path) -> None:
+    """Bring a folder back that was away when a program was killed, and remove what it left."""
+    if place.parent.is_dir():
+        with _locked(place.parent):
+            _remove_leftovers(place)
+
+
+def _remove_leftovers(place: Path) -> None:
+    old = _old(place)
+    if old.exists() and not place.exists():
+        old.rename(place)
+    for left in [old, *place.parent.glob(f".work-{place.name}-????????")]:
+        with suppress(OSError):
+            lock = os.open(left, os.O_RDONLY | os.O_DIRECTORY)
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                shutil.rmtree(left, ignore_errors=True)
+            finally:
+                os.close(lock)
+
+
+def _old(place: Path) -> Path:
+    return place.with_name(f".old-{place.name}")
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(lock)
+
+
+def _link(source: Path, target: Path) -> None:
+    """Let a file, or all files below a folder, have a second name; copy what cannot have one."""
+    if source.is_symlink():
+        target.symlink_to(os.readlink(source))
+    elif source.is_dir():
+        target.mkdir()
+        for entry in source.iterdir():
+            _link(entry, target / entry.name)
+        shutil.copystat(source, target)
+    else:
+        try:
+            os.link(source, target)
+        except OSError as error:
+            if error.errno not in (errno.EPERM, errno.EXDEV, errno.EMLINK, errno.ENOTSUP):
+                raise
+            shutil.copy2(source, target)
+
+
+def _exchange(one: Path, other: Path) -> bool:
+    """Let two folders have each other's name, in one step; return False where that cannot be."""
+    rename = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
+    if rename is None:
+        return False
+    if rename(_HERE, os.fsencode(one), _HERE, os.fsencode(other), _EXCHANGE) == 0:
+        return True
+    number = ctypes.get_errno()
+    if number in (errno.EINVAL, errno.ENOSYS, errno.ENOTSUP):
+        return False
+    raise OSError(number, os.strerror(number), str(other))
+
+
+def _umask() -> int:
+    mask = os.umask(0o077)
+    os.umask(mask)
+    return mask

@@ -20,7 +20,7 @@ import numpy.typing as npt
 
 from host.bundle import Bundle
 from host.errors import BundleError, InputError
-from host.files import gunzipped, read_bytes
+from host.reading import gunzipped, read_bytes
 
 Bytes = npt.NDArray[np.uint8]
 

@@ -21,8 +21,8 @@ from types import TracebackType
 from typing import Any, NamedTuple, get_type_hints
 
 from host.errors import ResultsError
-from host.files import read_bytes
 from host.options import SEEDS, one_line
+from host.reading import read_bytes
 
 
 class Identity(NamedTuple):

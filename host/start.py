@@ -17,7 +17,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from types import FrameType
+from types import FrameType, TracebackType
 from typing import NoReturn, TextIO
 
 from host.errors import HostError
@@ -85,6 +85,7 @@ def begin() -> None:
     for number in _SIGNALS:
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, _leave)
+    sys.excepthook = _tell_what_is_not_installed
 
 
 def finish(
@@ -168,6 +169,19 @@ def _leave(number: int, frame: FrameType | None) -> NoReturn:
 
 def _raise(number: int, frame: FrameType | None) -> None:
     raise Terminated(number)
+
+
+def _tell_what_is_not_installed(
+    kind: type[BaseException], error: BaseException, trace: TracebackType | None
+) -> None:
+    """Say in one line that this Python lacks a package; other errors keep their tracebacks."""
+    if isinstance(error, ModuleNotFoundError) and error.name and "." not in error.name:
+        say(
+            f"error: {sys.executable} has no package {error.name}: make setup makes .venv/build "
+            "and .venv/host, whose bin/python have what these programs need"
+        )
+    else:
+        sys.__excepthook__(kind, error, trace)
 
 
 @contextmanager

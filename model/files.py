@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from host.files import opened
 from host.options import one_line
+from host.reading import opened
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -28,7 +28,7 @@ import torch
 from numpy.typing import NDArray
 from safetensors.torch import save
 
-from host.files import read_bytes, read_json
+from host.reading import read_bytes, read_json
 from model.files import MOST_BYTES, check_tensors, read_tensors, shown, write_bytes, write_json
 from model.networks import NetworkSpec, Spec, TrainedNetwork, build, network, predict
 

@@ -8,13 +8,13 @@ built for the processor of this machine, and again only when something it is mad
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import importlib.metadata
 import importlib.util
 import json
 import os
-import shutil
+import re
+import signal
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -22,11 +22,14 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from host import start
+from host.files import held, put_in_place, remove_leftovers, replace_text, work_beside
 from sim.bundle import DESCRIPTION, BundleError, read_description, sha256
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 HARNESS = Path(__file__).parent / "harness" / "harness.cpp"
 TOP = "accel"
+LOG = "build.log"
+RECORD = "section.json"
 JOBS = 2
 
 # Nothing in the library is looked up or replaced from outside.
@@ -64,9 +67,10 @@ def build(bundle: Path, variant: Variant = FAST) -> Path:
 
     Raises BundleError when the bundle is not whole, BuildError when a tool is missing or fails.
     """
+    bundle = bundle.resolve()
+    remove_leftovers(bundle)
     read_description(bundle)
-    with open(bundle / ".sim.lock", "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # two programs may want the same library at once
+    with held(bundle):  # two programs may want the same library at once
         return _build(bundle, variant)
 
 
@@ -75,27 +79,38 @@ def _build(bundle: Path, variant: Variant) -> Path:
     sources = source_files(bundle)
     fingerprint = _fingerprint(bundle, description, sources, variant)
     library = bundle / variant.library
-    objects = bundle / variant.objects
-    record = objects / "section.json"
-    section = _current_section(record, library, fingerprint)
-    if section is None:
-        shutil.rmtree(objects, ignore_errors=True)
-        objects.mkdir()
+    section = _current_section(bundle / variant.objects / RECORD, library, fingerprint)
+    if section is not None:
+        # Another run of the bundle's build writes the description without the section.
+        if description.get(variant.section) != section:
+            description[variant.section] = section
+            _write(bundle / DESCRIPTION, description)
+        return library
+    if re.search(r"[\s#$%:;\\'\"`]", str(bundle)):
+        raise BuildError(
+            f"{str(bundle)!r} has a space or a sign of make's in its path, which Verilator's "
+            "makefiles cannot hold: move it to a path without"
+        )
+    with work_beside(bundle) as work:
+        made = work.path / "made"
+        objects = made / variant.objects
+        objects.mkdir(parents=True)
         (objects / "taps.h").write_text(taps_header(description["taps"]), encoding="utf-8")
-        _run_verilator(objects, sources, variant)
-        os.replace(objects / variant.library, library)
+        try:
+            _run_verilator(objects, sources, variant, work.lock)
+        except BuildError:
+            (objects / LOG).replace(bundle / LOG)
+            raise
+        (objects / variant.library).replace(made / variant.library)
         section = {
             "library": variant.library,
-            "sha256": sha256(library),
+            "sha256": sha256(made / variant.library),
             "verilator": importlib.metadata.version("verilator"),
             "sources": fingerprint,
         }
-        _write_atomically(record, section)
-    # The bundle may have been written again, meanwhile or since, and without the section.
-    description = read_description(bundle)
-    if description.get(variant.section) != section:
-        description[variant.section] = section
-        _write_atomically(bundle / DESCRIPTION, description)
+        _write(objects / RECORD, section)
+        _write(made / DESCRIPTION, {**description, variant.section: section})
+        put_in_place(made, bundle)
     return library
 
 
@@ -146,7 +161,8 @@ def _resolve(name: str, rtl: Path) -> Path:
     )
 
 
-def _run_verilator(objects: Path, sources: list[str], variant: Variant) -> None:
+def _run_verilator(objects: Path, sources: list[str], variant: Variant, lock: int) -> None:
+    """Makes the library in `objects`; whatever runs meanwhile holds `lock`."""
     command = [
         *[str(_verilator()), "--cc", "--exe", "--build", "-j", str(JOBS)],
         *["--top-module", TOP, "--prefix", f"V{TOP}", "--Mdir", str(objects)],
@@ -160,15 +176,31 @@ def _run_verilator(objects: Path, sources: list[str], variant: Variant) -> None:
         *sources,
         str(HARNESS),
     ]
-    done = subprocess.run(
-        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
+    # Another Verilator, or the flags and the jobs of a make around this one, are not ours.
+    foreign = {"VERILATOR_ROOT", "MAKEFLAGS", "MFLAGS", "MAKELEVEL", "MAKEFILES"}
+    foreign |= {"CPPFLAGS", "CXXFLAGS", "LDFLAGS", "LDLIBS"}
+    process = subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        encoding="utf-8",
+        errors="replace",
+        env={name: value for name, value in os.environ.items() if name not in foreign},
+        pass_fds=[lock],
+        start_new_session=True,
     )
-    log = objects / "build.log"
-    log.write_text(done.stdout, encoding="utf-8")
-    if done.returncode != 0:
-        reason = next((line for line in done.stdout.split("\n") if "rror" in line), "no message")
+    try:
+        output, _ = process.communicate()
+    except BaseException:
+        os.killpg(process.pid, signal.SIGKILL)  # the compilers, too
+        process.wait()
+        raise
+    (objects / LOG).write_text(output, encoding="utf-8")
+    if process.returncode != 0:
+        reason = next((line for line in output.split("\n") if "rror" in line), "no message")
         raise BuildError(
-            f"Verilator or the C++ compiler failed: {reason.strip()} (all of it: {log})"
+            f"Verilator or the C++ compiler failed: {reason.strip()} (all of it: {LOG} in the "
+            "bundle)"
         )
 
 
@@ -183,15 +215,16 @@ def _fingerprint(
     bundle: Path, description: dict[str, Any], sources: list[str], variant: Variant
 ) -> str:
     """A hash of all that the library is made of: sources, tools, their options, the processor."""
+    _verilator()  # an environment without it is refused here
     digest = hashlib.sha256()
-    compiler = subprocess.run(["g++", "--version"], capture_output=True, text=True, check=True)
+    compiler = subprocess.run(["g++", "--version"], capture_output=True, check=True)
     facts = [
         description["taps"],
         variant,
         CXX_FLAGS,
         MAKE_VARIABLES,
         importlib.metadata.version("verilator"),
-        compiler.stdout,
+        compiler.stdout.decode("utf-8", "replace"),
         _processor(),
         Path(__file__).read_text(encoding="utf-8"),
     ]
@@ -219,10 +252,8 @@ def _current_section(record: Path, library: Path, fingerprint: str) -> dict[str,
     return section if is_current else None
 
 
-def _write_atomically(path: Path, content: dict[str, Any]) -> None:
-    temporary = path.with_name(path.name + ".new")
-    temporary.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-    os.replace(temporary, path)
+def _write(path: Path, content: dict[str, Any]) -> None:
+    replace_text(path, json.dumps(content, indent=2) + "\n")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -9,7 +9,7 @@ from typing import IO
 
 import numpy as np
 
-from host.files import opened, read_bytes
+from host.reading import opened, read_bytes
 from model.data.common import (
     Bytes,
     DataError,

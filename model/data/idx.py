@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from host.files import read_bytes
+from host.reading import read_bytes
 from model.data.common import Bytes, DataError, Dataset
 from model.data.sources import Published, debian_package, gzip_mirror, npm_package
 

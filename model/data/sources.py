@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from host.files import gunzipped, opened, read_bytes
+from host.reading import gunzipped, opened, read_bytes
 from model.data.common import DataError, Family, cache_dir, visit_members
 
 MIRROR_TIMEOUT_S = 5.0

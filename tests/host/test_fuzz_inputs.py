@@ -5,7 +5,6 @@ Each is refused in one line or gives what the input as it was gives (``tests.fuz
 
 from __future__ import annotations
 
-import contextlib
 import json
 import math
 import os
@@ -14,17 +13,17 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+# What is imported late would be imported anew in every case.
+import matplotlib.backends.backend_svg
 import pytest
 
 from host import results
 from host.__main__ import main
-from tests.fuzz import judge, mutate
+from tests.fuzz import mutate
 from tests.fuzz.campaign import Subject, faults
 from tests.fuzz.judge import Outcome
 from tests.host.rows import row
 
-# What is imported late would be imported anew in every case.
-import matplotlib.backends.backend_svg  # noqa: F401  isort: skip
 import matplotlib.figure  # noqa: F401  isort: skip
 
 ROWS = [

@@ -72,7 +72,8 @@ def signalled(
     """Start a program and send it a signal; return its status, its error lines and its output."""
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "ignore"}
     process = subprocess.Popen(
-        command,
+        # A shell lets what it runs in the background ignore Ctrl-C, and these tests with it.
+        ["env", "--default-signal=INT", *command],
         cwd=ROOT,
         env=environment,
         stdin=subprocess.DEVNULL,
