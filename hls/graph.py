@@ -16,6 +16,7 @@ import numpy as np
 import onnx
 from google.protobuf.message import DecodeError
 from onnx import AttributeProto, TensorProto, numpy_helper
+from qonnx.core.modelwrapper import ModelWrapper
 
 from hls.common import BuildError
 from host.options import one_line
@@ -58,6 +59,14 @@ def read(path: Path) -> onnx.ModelProto:
     except BuildError as error:
         raise BuildError(f"{path}: {error}") from None
     return model
+
+
+def check_sizes(model: ModelWrapper) -> None:
+    """Raise BuildError if a tensor's shape, as inferred, is empty or beyond what is computed."""
+    for name in model.get_all_tensor_names():
+        shape = model.get_tensor_shape(name)
+        if shape is not None:
+            _check_sizes(f"tensor {_quoted(name)}", shape)
 
 
 def _check(model: onnx.ModelProto) -> None:
@@ -121,6 +130,11 @@ def _check_tensor(tensor: TensorProto) -> None:
         ) from None
     if not np.isfinite(values).all():
         raise BuildError(f"tensor {name} holds NaN or infinity")
+    if values.dtype.kind in "iu":
+        # Slices end at the largest integer where they end with the map.
+        sizes = values[values < 2**63 - 1] if values.dtype == np.int64 else values
+        if sizes.size and np.abs(sizes.astype(float)).max() > MOST_VALUES:
+            raise BuildError(f"tensor {name} holds numbers that are no size and no index")
 
 
 def _check_sizes(what: str, sizes: Iterable[int]) -> None:
