@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import subprocess
 import sys
 from contextlib import nullcontext
@@ -23,8 +24,13 @@ from hls import folding
 from hls.common import BUILD, REPO, BuildError, sha256_file
 from host import start
 from host.files import held, put_in_place, remove_leftovers, replace_text, work_beside
+from host.options import one_line, whole
+from host.reading import read_json
 
 FORMAT = 2
+NAME = r"[A-Za-z0-9][\w.+-]{0,99}"
+"""What the name of a network or of a data set may be."""
+
 REGISTERS = BUILD / "regs"
 REGISTER_SOURCES = (REPO / "hw" / "regs" / "spinflow.rdl", REPO / "hw" / "regs" / "generate.py")
 TOOLS = ("finn-plus", "qonnx", "peakrdl-regblock")
@@ -90,14 +96,29 @@ def _keep_log(finn: Path, folder: Path) -> None:
 
 
 def _read_trained(source: Path) -> dict[str, Any]:
+    """Return what model.json says of the training, checked, and that it is of model.onnx."""
+    path = source / "model.json"
     for name in ("model.onnx", "model.json"):
-        if not (source / name).is_file():
+        if not (source / name).exists():
             raise BuildError(f"{source / name} is missing; export the network first")
-    try:
-        trained: dict[str, Any] = json.loads((source / "model.json").read_text(encoding="utf-8"))
-        return {key: trained[key] for key in ("dataset", "accuracy", "images")}
-    except (ValueError, KeyError) as error:
-        raise BuildError(f"{source / 'model.json'} is damaged: {error!r}") from error
+    found = read_json(path, 1 << 20, BuildError)
+    dataset, accuracy, images = (found.get(key) for key in ("dataset", "accuracy", "images"))
+    if not isinstance(dataset, str) or not re.fullmatch(NAME, dataset, re.ASCII):
+        raise BuildError(f"{path} is damaged: dataset is {_shown(dataset)}, a name is expected")
+    # Of random weights both are null.
+    measured = type(accuracy) in (int, float) and 0 <= accuracy <= 1
+    if not (type(images) is int and images > 0 if measured else accuracy is images is None):
+        raise BuildError(
+            f"{path} is damaged: accuracy {_shown(accuracy)} on {_shown(images)} images; a number "
+            "from 0 to 1 and a whole number are expected, or null and null"
+        )
+    if "onnx_sha256" in found and found["onnx_sha256"] != sha256_file(source / "model.onnx"):
+        raise BuildError(f"{path} is of another model.onnx: export the network again")
+    return {"dataset": dataset, "accuracy": accuracy, "images": images}
+
+
+def _shown(value: object) -> str:
+    return one_line(repr(value), 60)
 
 
 def _read_registers() -> dict[str, Any]:
@@ -264,11 +285,11 @@ def read_folding(path: Path) -> dict[str, dict[str, int]]:
     Raises:
         BuildError: the file is missing or of another form.
     """
-    try:
-        given = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise BuildError(f"folding {path} cannot be read: {error}") from error
-    if not isinstance(given, dict) or not all(isinstance(entry, dict) for entry in given.values()):
+    given = read_json(path, 1 << 20, BuildError)
+    if not all(
+        isinstance(entry, dict) and all(type(v) is int and v >= 1 for v in entry.values())
+        for entry in given.values()
+    ):
         raise BuildError(f'folding {path} must be of the form {{"conv0": {{"PE": 4, "SIMD": 27}}}}')
     return given
 
@@ -299,18 +320,22 @@ def summary(accel: dict[str, Any]) -> str:
     )
 
 
-def main() -> int:
+def main(arguments: list[str] | None = None) -> int:
     """Build what the command line asks for; return the exit status."""
     parser = start.Parser(prog="python -m hls.build", description="Build a bundle.")
     parser.add_argument("network", help="name of a network exported to build/NETWORK")
-    parser.add_argument("--cycles", type=int, help="most cycles a frame may take in any layer")
+    parser.add_argument(
+        "--cycles", type=whole(1, 10**9), help="most cycles a frame may take in any layer"
+    )
     parser.add_argument("--folding", type=Path, help="JSON file of PE and SIMD by layer")
     parser.add_argument("--out", type=Path, help="folder of the bundle (build/NETWORK)")
-    arguments = parser.parse_args()
+    options = parser.parse_args(arguments)
 
     def make() -> None:
-        given = read_folding(arguments.folding) if arguments.folding else None
-        print(summary(build(BUILD / arguments.network, arguments.cycles, arguments.out, given)))
+        if not re.fullmatch(NAME, options.network, re.ASCII):
+            raise BuildError(f"network {_shown(options.network)}: a name is expected, not a path")
+        given = read_folding(options.folding) if options.folding else None
+        print(summary(build(BUILD / options.network, options.cycles, options.out, given)))
 
     return start.finish(make, "hls.build", (BuildError,))
 

@@ -33,7 +33,7 @@ from qonnx.transformation.infer_datatypes import InferDataTypes
 from qonnx.transformation.insert_topk import InsertTopK
 
 from hls import depths as depths_table
-from hls import folding
+from hls import folding, graph
 from hls.common import BuildError
 from hls.finn_env import working_in
 
@@ -107,6 +107,7 @@ def run(
             "step_qonnx_to_finn",
             _state_input_type,
             "step_tidy_up",
+            _check_sizes,
             _state_convolutions,
             _insert_argmax,
             "step_tidy_up",
@@ -148,10 +149,7 @@ def _run_step(step: Step, model: ModelWrapper, config: DataflowBuildConfig) -> M
 
 def _load(network: Path) -> ModelWrapper:
     """Read a QONNX file; refuse one that is damaged or does not take one image."""
-    try:
-        model = ModelWrapper(str(network))
-    except Exception as error:  # protobuf and onnx raise classes of their own
-        raise BuildError(f"{network} cannot be read: {type(error).__name__}") from error
+    model = ModelWrapper(graph.read(network))
     constants = {tensor.name for tensor in model.graph.initializer}
     inputs = [tensor.name for tensor in model.graph.input if tensor.name not in constants]
     shapes = [model.get_tensor_shape(name) for name in inputs]
@@ -166,6 +164,11 @@ def _load(network: Path) -> ModelWrapper:
 def _state_input_type(model: ModelWrapper, _: DataflowBuildConfig) -> ModelWrapper:
     """Say what a QONNX file cannot: the pixels are integers from 0 to 255."""
     model.set_tensor_datatype(model.get_first_global_in(), DataType[hls.ops.PIXEL_TYPE])
+    return model
+
+
+def _check_sizes(model: ModelWrapper, _: DataflowBuildConfig) -> ModelWrapper:
+    graph.check_sizes(model)
     return model
 
 

@@ -8,11 +8,10 @@ or in the folder of the set's name in the cache (``$SPINFLOW_CACHE`` or ``~/.cac
 
 from __future__ import annotations
 
-import gzip
 import hashlib
+import math
 import os
 import struct
-import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,14 +20,17 @@ import numpy.typing as npt
 
 from host.bundle import Bundle
 from host.errors import BundleError, InputError
+from host.reading import gunzipped, read_bytes
 
 Bytes = npt.NDArray[np.uint8]
 
 _IMAGES = "t10k-images-idx3-ubyte"
 _LABELS = "t10k-labels-idx1-ubyte"
 _BATCH = "test_batch.bin"
+_IMAGE = (28, 28)
 _PLANES = (3, 32, 32)
 _CLASSES = 10
+_MOST_IMAGES = 10000  # in a test set
 
 DATASETS = {"mnist": "MNIST", "fashion-mnist": "Fashion-MNIST", "cifar10": "CIFAR-10"}
 """Names of the data sets, as they are called and as they are written."""
@@ -140,16 +142,13 @@ def _read_mnist(folder: Path, name: str = "mnist") -> tuple[Bytes, Bytes]:
 def _read_cifar10(folder: Path) -> tuple[Bytes, Bytes]:
     """Read records of a label and three planes of pixels (Krizhevsky's "binary version")."""
     path = folder / _BATCH
-    try:
-        raw = np.frombuffer(path.read_bytes(), np.uint8)
-    except FileNotFoundError:
+    if not path.exists():
         raise InputError(
             f"{folder} holds no {_BATCH}: run `python -m model.data cifar10` or give the folder "
             "with --data-dir"
-        ) from None
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error}") from None
-    size = 1 + int(np.prod(_PLANES))
+        )
+    size = 1 + math.prod(_PLANES)
+    raw = np.frombuffer(read_bytes(path, _MOST_IMAGES * size), np.uint8)
     if not raw.size or raw.size % size:
         raise InputError(f"{path}: {raw.size} bytes are no whole number of records of {size}")
     records = raw.reshape(-1, size)
@@ -165,25 +164,30 @@ _READERS = {
 
 
 def _read_idx(folder: Path, name: str, dimensions: int, dataset: str) -> Bytes:
-    path = folder / name
-    if not path.is_file():
-        path = folder / f"{name}.gz"
-    try:
-        raw = path.read_bytes()
-        if path.suffix == ".gz":
-            raw = gzip.decompress(raw)
-    except FileNotFoundError:
+    path, packed = folder / name, folder / f"{name}.gz"
+    item = _IMAGE if dimensions > 1 else ()
+    header = 4 + 4 * dimensions
+    most = header + _MOST_IMAGES * math.prod(item)
+    if path.exists():
+        raw = read_bytes(path, most)
+    elif packed.exists():
+        path = packed
+        with gunzipped(path, most) as stream:
+            raw = stream.read()
+    else:
         raise InputError(
             f"{folder} holds neither {name} nor {name}.gz: run `python -m model.data {dataset}` "
             "or give the folder with --data-dir"
-        ) from None
-    except (OSError, EOFError, zlib.error) as error:
-        raise InputError(f"{path}: cannot be read: {error}") from None
-    header = 4 + 4 * dimensions
+        )
     if len(raw) < header or raw[:4] != bytes((0, 0, 8, dimensions)):
         raise InputError(f"{path}: not an IDX file of unsigned bytes in {dimensions} dimensions")
     shape = struct.unpack(f">{dimensions}I", raw[4:header])
-    expected = header + int(np.prod(shape))
+    if shape[1:] != item:
+        raise InputError(
+            f"{path}: images of {' x '.join(map(str, shape[1:]))} pixels, those of the set have "
+            f"{' x '.join(map(str, item))}"
+        )
+    expected = header + math.prod(shape)
     if len(raw) != expected:
         raise InputError(f"{path}: {len(raw)} bytes, its header says {expected}")
     return np.frombuffer(raw, np.uint8, offset=header).reshape(shape)

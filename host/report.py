@@ -571,6 +571,11 @@ def _new_figure(width: float, height: float, panels: int) -> tuple[Figure, list[
     return figure, axes[:panels]
 
 
+def _plain(text: str) -> str:
+    """Return a text in which the dollar signs stand for themselves, not for formulas."""
+    return text.replace("$", r"\$")
+
+
 def _draw(axis: Axes, points: list[Group], x: list[float], number: int, label: str) -> None:
     colour, marker = _COLOURS[number % len(_COLOURS)], _MARKERS[number % len(_MARKERS)]
     line = _LINES[number // len(_COLOURS) % len(_LINES)]
@@ -582,7 +587,7 @@ def _draw(axis: Axes, points: list[Group], x: list[float], number: int, label: s
     axis.errorbar(
         x, mean, np.maximum(spread, 0), color=colour, marker=marker, markersize=6, linewidth=1.8,
         linestyle=line,
-        capsize=4, label=label,
+        capsize=4, label=_plain(label),
     )  # fmt: skip
     axis.fill_between(
         x, [100 * group.images_low for group in points],
@@ -698,7 +703,7 @@ def energy_figure(members: Sequence[Group]) -> Figure:
         axis.margins(x=0.1)
         axis.set_xlabel(f"write energy of {_basis(drawn[0])} [{prefix}J]", fontsize=12)
         axis.set_ylabel("accuracy [%]", fontsize=12)
-        axis.set_title(f"errors in {memory}", fontsize=12)
+        axis.set_title(_plain(f"errors in {memory}"), fontsize=12)
         if len(shown) > 1:
             small = 9 if len(shown) > 4 else 11
             axis.legend(fontsize=small, frameon=False, loc="lower right")

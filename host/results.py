@@ -12,14 +12,17 @@ import fcntl
 import hashlib
 import io
 import os
+import re
 import stat
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
 from pathlib import Path
 from types import TracebackType
-from typing import NamedTuple, get_type_hints
+from typing import Any, NamedTuple, get_type_hints
 
 from host.errors import ResultsError
+from host.options import SEEDS, one_line
+from host.reading import read_bytes
 
 
 class Identity(NamedTuple):
@@ -190,6 +193,63 @@ _HEADER = _line(list(COLUMNS))
 _PROMISED = _line(list(COLUMNS[:14])).strip()
 """The columns that every version has, first and in this order."""
 
+MOST_BYTES = 1 << 27
+"""Bytes of the largest results file that is read: a third of a million rows."""
+
+_MOST = {int: 2**63 - 1, float: 1e30}
+_RANGES: dict[str, tuple[float, float]] = {
+    **dict.fromkeys(("rate", "rate0", "accuracy", "turned", "disturbed1", "disturbed0"), (0, 1)),
+    **dict.fromkeys(("seed", "build_id"), (0, SEEDS)),
+    "repeat": (0, 2**26 - 1),
+    "images": (1, 10**9),
+    "read_voltage_v": (-1e30, 1e30),
+}
+"""What the cells of a column may be, where that is not any number from 0 on."""
+
+_TEXTS = {
+    "mode": re.compile(r"off|flip|switch"),
+    "drive_unit": re.compile(r"[VA]"),
+    "model": re.compile(r"[A-Za-z0-9][\w.:=,+-]{0,299}", re.ASCII),
+    "memory": re.compile(r"[A-Za-z0-9*?\[][\w.*?!\[\]+-]{0,99}", re.ASCII),
+}
+_NAME = re.compile(r"[A-Za-z0-9][\w.:+-]{0,99}", re.ASCII)
+_INT = re.compile(r"-?[0-9]{1,19}")
+_FLOAT = re.compile(r"-?[0-9]+(\.[0-9]+)?(e[-+]?[0-9]{1,3})?")
+
+
+def _cell(name: str, text: str) -> str | int | float:
+    """Return the value of a cell; ValueError if its column cannot hold it."""
+    kind = _TYPES[name]
+    if kind is str:
+        if not _TEXTS.get(name, _NAME).fullmatch(text):
+            raise ValueError(f"{name} {one_line(text, 60)!r} is none")
+        return text
+    low, high = _RANGES.get(name, (0, _MOST[kind]))
+    value = kind(text) if (_INT if kind is int else _FLOAT).fullmatch(text) else None
+    if value is None or not low <= value <= high:
+        what = "whole number" if kind is int else "number"
+        raise ValueError(
+            f"{name} is {one_line(text, 60)!r}, a {what} from {low:g} to {high:g} is expected"
+        )
+    number: int | float = value
+    return number
+
+
+def _check(row: Row) -> None:
+    """Raise ValueError if the cells of a row contradict each other."""
+    if row.errors != row.err1 + row.err0:
+        raise ValueError(f"{row.errors} errors, of which {row.err1} on ones, {row.err0} on zeros")
+    for name in ("rate", "rate0"):
+        if 0 < getattr(row, name) < 2**-33:
+            raise ValueError(f"{name} is {getattr(row, name)}, registers hold 2^-32 at least")
+    for name in ("errors", "switched"):
+        if getattr(row, name) > row.bits_written:
+            raise ValueError(f"{name} is {getattr(row, name)}, of {row.bits_written} written bits")
+    for name in ("switched1", "same1"):
+        low, high = getattr(row, f"{name}_low"), getattr(row, f"{name}_high")
+        if low > high:
+            raise ValueError(f"{name} is from {low} to {high}")
+
 
 def read(path: Path) -> list[Row]:
     """Read the rows of a results file; a last line without its line end does not count.
@@ -197,10 +257,7 @@ def read(path: Path) -> list[Row]:
     Raises:
         ResultsError: no such file, or one that is not a results file of this version.
     """
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise ResultsError(f"{path}: {error.strerror}") from None
+    content = read_bytes(path, MOST_BYTES, ResultsError)
     return _parse(path, content[: content.rfind(b"\n") + 1])
 
 
@@ -213,8 +270,8 @@ def _parse(path: Path, content: bytes) -> list[Row]:
         return []
     if lines[0] != _HEADER:
         raise ResultsError(
-            f"{path}: its columns are not those of this version ({', '.join(COLUMNS)}); "
-            "move it away or choose another folder"
+            f"{path}: its columns are not those of this version: {_columns_words(lines[0])}; move "
+            "it away or choose another folder"
         )
     rows: list[Row] = []
     seen: dict[Key, int] = {}
@@ -222,14 +279,34 @@ def _parse(path: Path, content: bytes) -> list[Row]:
         try:
             if len(cells) != len(COLUMNS):
                 raise ValueError(f"{len(cells)} cells, {len(COLUMNS)} expected")
-            row = Row(**{n: _TYPES[n](cell) for n, cell in zip(COLUMNS, cells, strict=True)})
+            found: dict[str, Any] = {n: _cell(n, c) for n, c in zip(COLUMNS, cells, strict=True)}
+            row = Row(**found)
+            _check(row)
         except ValueError as error:
             raise ResultsError(f"{path}: line {number} is damaged: {error}") from None
+        if rows and row.key.identity != rows[0].key.identity:
+            raise ResultsError(
+                f"{path}: line {number} is of {_words(row.key.identity)}, line 2 of "
+                f"{_words(rows[0].key.identity)}: a file holds one sweep"
+            )
         if row.key in seen:
             raise ResultsError(f"{path}: line {number} repeats the trial of line {seen[row.key]}")
         seen[row.key] = number
         rows.append(row)
     return rows
+
+
+def _columns_words(header: str) -> str:
+    """Return what is wrong with the columns of a file."""
+    found = header.rstrip("\n").split(",")
+    for names, words in (
+        ([name for name in COLUMNS if name not in found], "there is no"),
+        ([name for name in found if name not in COLUMNS], "it has"),
+        ([name for name in found if found.count(name) > 1], "twice there is"),
+    ):
+        if names:
+            return f"{words} {one_line(names[0], 60)!r}"
+    return "they are in another order"
 
 
 def set_aside(path: Path, identity: Identity, wanted: Callable[[Key], bool]) -> Path | None:
@@ -246,10 +323,9 @@ def set_aside(path: Path, identity: Identity, wanted: Callable[[Key], bool]) -> 
     Raises:
         ResultsError: it is not a results file.
     """
-    try:
-        content = path.read_bytes()
-    except FileNotFoundError:
+    if not path.exists():
         return None
+    content = read_bytes(path, MOST_BYTES, ResultsError)
     whole = content[: content.rfind(b"\n") + 1]
     first = whole.partition(b"\n")[0] + b"\n"
     if whole and first != _HEADER.encode() and first.startswith(_PROMISED.encode()):
@@ -337,7 +413,7 @@ class ResultsFile:
             raise ResultsError(f"{self.path}: another sweep is writing to it") from None
 
     def _resume(self, identity: Identity, wanted: Callable[[Key], bool]) -> list[Row]:
-        content = self.path.read_bytes()
+        content = read_bytes(self.path, MOST_BYTES, ResultsError)
         whole = content.rfind(b"\n") + 1
         if not whole and not _HEADER.encode().startswith(content):
             raise ResultsError(f"{self.path}: not a results file")

@@ -13,12 +13,19 @@ from collections.abc import Sequence
 import numpy as np
 from scipy import stats
 
+from host.errors import InputError
+
 LEVEL = 0.95
 """Level of every interval."""
 
 
 def wilson_interval(accuracy: float, images: int) -> tuple[float, float]:
-    """Return Wilson's 95 % score interval of an accuracy that was measured on so many images."""
+    """Return Wilson's 95 % score interval of an accuracy that was measured on so many images.
+
+    Raises:
+        InputError: not an accuracy, or no images.
+    """
+    _check(accuracy, images)
     z2 = float(stats.norm.ppf((1 + LEVEL) / 2)) ** 2
     centre = (accuracy + z2 / (2 * images)) / (1 + z2 / images)
     spread = z2 * (accuracy * (1 - accuracy) + z2 / (4 * images)) / images
@@ -31,12 +38,24 @@ def mean_interval(accuracies: Sequence[float], images: int) -> tuple[float, floa
 
     Repeats give Student's t-interval: how much the error patterns matter on these images. A single
     repeat has no spread to go by and gives Wilson's interval over the images.
+
+    Raises:
+        InputError: an accuracy is none, or there are no images.
     """
+    for accuracy in accuracies:
+        _check(accuracy, images)
     count, mean = len(accuracies), float(np.mean(accuracies))
     if count == 1:
         return (*wilson_interval(mean, images), f"Wilson over {images} images")
     half = _half_width(accuracies)
     return max(0.0, mean - half), min(1.0, mean + half), f"t over {count} repeats"
+
+
+def _check(accuracy: float, images: int) -> None:
+    if not (0.0 <= accuracy <= 1.0 and images >= 1):
+        raise InputError(
+            f"accuracy {accuracy} on {images} images: must be from 0 to 1, on at least one"
+        )
 
 
 def _half_width(accuracies: Sequence[float]) -> float:

@@ -30,7 +30,6 @@ from typing import Any, TypeVar
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, distributed
 from torch.nn import functional
@@ -41,7 +40,7 @@ from host import start
 from model import store
 from model.data import ImageNet, Pictures, open_imagenet, parse_classes
 from model.errors import ErrorProneMemories, map_names, parse_rates, weight_names
-from model.files import write_bytes, write_json
+from model.files import check_tensors, read_tensors, shown, write_bytes, write_json
 from model.networks import TrainedNetwork, XnorSpec, build, network, to_input
 from model.train import CHECKPOINT, RECIPES, Recipe, add_options, chosen_of
 
@@ -268,30 +267,30 @@ class Training:
             ValueError: the file is not a checkpoint (a pickled one, say), is damaged, or belongs to
                 another recipe, other classes or another number of processes.
         """
-        try:
-            with safe_open(path, "pt") as file:
-                state = json.loads((file.metadata() or {})["spinflow"])
-                tensors: dict[str, Tensor] = {k: file.get_tensor(k) for k in list(file.keys())}
-            epoch = state.pop("epoch")
-        except (SafetensorError, KeyError, TypeError, json.JSONDecodeError):
-            raise ValueError(
-                f"{path}: not a checkpoint of model.imagenet, or damaged; "
-                "pickled checkpoints are refused, since reading one can run any code"
-            ) from None
+        state, tensors = read_tensors(path, "a checkpoint of model.imagenet")
+        epoch = state.get("epoch")
+        if type(epoch) is not int or epoch < 0:
+            raise ValueError(f"{path}: damaged: epoch is {shown(epoch)}, not a whole number")
         for key, mine in self.identity.items():
             if state.get(key) != mine:
                 raise ValueError(
-                    f"{path}: was begun with {key} = {state.get(key)}, not {mine}; "
+                    f"{path}: was begun with {key} = {shown(state.get(key))}, not {mine}; "
                     "resume with the same options, or choose another --out"
                 )
         model, moments = {}, dict[int, dict[str, Tensor]]()
         for key, value in tensors.items():
             kind, _, name = key.partition(".")
+            index, _, moment = name.partition(".")
             if kind == "model":
                 model[name] = value
-            else:
-                index, name = name.split(".", 1)
-                moments.setdefault(int(index), {})[name] = value
+            elif kind == "adam" and index.isdecimal():
+                moments.setdefault(int(index), {})[moment] = value
+        check_tensors(path, model, self.model.state_dict())
+        parameters = [p for group in self.optimizer.param_groups for p in group["params"]]
+        for number, parameter in enumerate(parameters):
+            if number in moments:
+                like = {"step": torch.zeros(()), "exp_avg": parameter, "exp_avg_sq": parameter}
+                check_tensors(path, moments[number], like)
         self.model.load_state_dict(model)
         self.optimizer.load_state_dict(self.optimizer.state_dict() | {"state": moments})
         self.epoch = epoch

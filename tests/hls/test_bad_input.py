@@ -128,9 +128,10 @@ def test_a_design_larger_than_the_part(bundle, tmp_path):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (None, "cannot be read"),
-        ("{", "cannot be read"),
-        ("[1]", "must be of the form"),
+        (None, "No such file"),
+        ("{", "damaged, not JSON"),
+        ("[1]", "a JSON object is expected"),
+        ('{"fc0": {"PE": true, "SIMD": 8}}', "must be of the form"),
         ('{"fc0": {"PE": 5, "SIMD": 8}}', "PE 5 of layer fc0 does not divide its 24 outputs"),
         ('{"fc0": {"PE": 4, "SIMD": 7}}', "SIMD 7 of layer fc0 does not divide its 48 inputs"),
         ('{"fc0": {"PE": 3, "SIMD": 8}}', "PE 3 of layer fc0 makes no buffer"),
@@ -153,7 +154,7 @@ def test_a_folding_that_does_not_fit(bundle, tmp_path, content, message):
         ("model.onnx", None, "model.onnx is missing"),
         ("model.json", None, "model.json is missing"),
         ("model.json", "{}", "model.json is damaged"),
-        ("model.json", "not json", "model.json is damaged"),
+        ("model.json", "not json", "model.json: damaged, not JSON"),
         ("model.onnx", "not onnx", "model.onnx cannot be read"),
     ],
 )

@@ -1,0 +1,209 @@
+"""Reading a QONNX file that somebody gave: checked before anything is computed from it.
+
+FINN and ONNX's own tools believe what a graph says of itself; what they make of one that lies is a
+traceback, an endless loop or a bundle of nonsense. So a graph is refused here unless it is whole:
+every tensor in the file, finite and of sensible size, every input of a node made before it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+from google.protobuf.message import DecodeError
+from onnx import AttributeProto, TensorProto, numpy_helper
+from qonnx.core.modelwrapper import ModelWrapper
+
+from hls.common import BuildError
+from host.options import one_line
+from host.reading import read_bytes
+
+MOST_BYTES = 1 << 28
+"""Bytes of the largest QONNX file that is read."""
+
+MOST_VALUES = 1 << 26
+"""Values of the largest tensor."""
+
+MOST_NODES = 10000
+"""Nodes of the largest graph."""
+
+DOMAINS = ("", "ai.onnx", "ai.onnx.ml", "onnx.brevitas", "qonnx.custom_op.general")
+"""Sets of operators that a network may use."""
+
+_MAKERS = ("ConstantOfShape", "Expand", "Tile", "Range", "OneHot", "Resize", "Upsample", "EyeLike")
+"""Operators whose result is as large as a number says."""
+
+_TYPES = (
+    *(TensorProto.FLOAT, TensorProto.DOUBLE, TensorProto.INT32, TensorProto.INT64),
+    *(TensorProto.INT8, TensorProto.UINT8, TensorProto.BOOL),
+)
+
+
+def read(path: Path) -> onnx.ModelProto:
+    """Read a QONNX file.
+
+    Raises:
+        BuildError: it cannot be read, is no ONNX, or its graph is not whole.
+    """
+    content = read_bytes(path, MOST_BYTES, BuildError)
+    try:
+        model = onnx.load_model_from_string(content)
+    except (DecodeError, ValueError, TypeError) as error:
+        raise BuildError(f"{path} cannot be read: it is no ONNX ({type(error).__name__})") from None
+    try:
+        _check(model)
+    except BuildError as error:
+        raise BuildError(f"{path}: {error}") from None
+    return model
+
+
+def check_sizes(model: ModelWrapper) -> None:
+    """Raise BuildError if a tensor's shape, as inferred, is empty or beyond what is computed."""
+    for name in model.get_all_tensor_names():
+        shape = model.get_tensor_shape(name)
+        if shape is not None:
+            _check_sizes(f"tensor {_quoted(name)}", shape)
+
+
+def _check(model: onnx.ModelProto) -> None:
+    graph = model.graph
+    if not graph.node or not graph.output:
+        raise BuildError("it holds no network: a graph with nodes and an output is expected")
+    if len(graph.node) > MOST_NODES:
+        raise BuildError(
+            f"its graph has {len(graph.node)} nodes, {MOST_NODES} at most are expected"
+        )
+    if model.functions or graph.sparse_initializer or graph.quantization_annotation is None:
+        raise BuildError("functions and sparse tensors are not supported")
+    _check_versions(model)
+    tensors = _unique(graph.initializer, "tensor")
+    inputs = _unique(graph.input, "input")
+    for tensor in tensors.values():
+        _check_tensor(tensor)
+    for value in (*graph.input, *graph.output, *graph.value_info):
+        _check_value(value)
+    _check_nodes(graph, {"", *tensors, *inputs})
+
+
+def _check_versions(model: onnx.ModelProto) -> None:
+    if not 3 <= model.ir_version <= onnx.IR_VERSION:
+        raise BuildError(
+            f"its ONNX format is {model.ir_version}, 3 to {onnx.IR_VERSION} can be read"
+        )
+    newest = onnx.defs.onnx_opset_version()
+    versions = [entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx")]
+    if len(versions) != 1 or not 9 <= versions[0] <= newest:
+        raise BuildError(
+            f"its operators are of version {', '.join(map(str, versions)) or 'none'}, one from 9 "
+            f"to {newest} is expected"
+        )
+    foreign = [entry.domain for entry in model.opset_import if entry.domain not in DOMAINS]
+    if foreign:
+        raise BuildError(f"its operators are of {_quoted(foreign[0])}, which is unknown here")
+
+
+def _unique(items: Iterable[Any], what: str) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for item in items:
+        if not item.name or item.name in found:
+            raise BuildError(f"{what} {_quoted(item.name)} has no name of its own")
+        found[item.name] = item
+    return found
+
+
+def _check_tensor(tensor: TensorProto) -> None:
+    name = _quoted(tensor.name)
+    if tensor.data_location == TensorProto.EXTERNAL or tensor.external_data:
+        raise BuildError(f"tensor {name} lies in another file: save the network as one file")
+    if tensor.data_type not in _TYPES:
+        raise BuildError(f"tensor {name} is of type {tensor.data_type}, numbers are expected")
+    _check_sizes(f"tensor {name}", tensor.dims)
+    try:
+        values = numpy_helper.to_array(tensor)
+    except (ValueError, TypeError, KeyError, RuntimeError):
+        raise BuildError(
+            f"tensor {name} has other data than its shape {_by(tensor.dims)} says"
+        ) from None
+    if not np.isfinite(values).all():
+        raise BuildError(f"tensor {name} holds NaN or infinity")
+    if values.dtype.kind in "iu":
+        # Slices end at the largest integer where they end with the map.
+        sizes = values[values < 2**63 - 1] if values.dtype == np.int64 else values
+        if sizes.size and np.abs(sizes.astype(float)).max() > MOST_VALUES:
+            raise BuildError(f"tensor {name} holds numbers that are no size and no index")
+
+
+def _check_sizes(what: str, sizes: Iterable[int]) -> None:
+    sizes = list(sizes)
+    if len(sizes) > 8 or not all(size >= 1 for size in sizes) or math.prod(sizes) > MOST_VALUES:
+        raise BuildError(
+            f"{what} has the shape {_by(sizes)}: sizes from 1 and at most {MOST_VALUES} values are "
+            "expected"
+        )
+
+
+def _check_value(value: onnx.ValueInfoProto) -> None:
+    name = _quoted(value.name)
+    if not value.type.HasField("tensor_type") or not value.type.tensor_type.HasField("shape"):
+        raise BuildError(f"{name} has no shape")
+    sizes = value.type.tensor_type.shape.dim
+    if not all(size.HasField("dim_value") for size in sizes):
+        raise BuildError(f"the shape of {name} is left open; it must be given in numbers")
+    _check_sizes(name, [size.dim_value for size in sizes])
+
+
+def _check_nodes(graph: onnx.GraphProto, known: set[str]) -> None:
+    """Check that every node reads what is there before it, and makes something new."""
+    for node in graph.node:
+        place = f"operator {_quoted(node.op_type)}"
+        if node.domain not in DOMAINS or node.op_type in _MAKERS or not node.op_type:
+            raise BuildError(f"{place} of {_quoted(node.domain)} cannot be mapped to hardware")
+        missing = [name for name in node.input if name not in known]
+        if missing:
+            raise BuildError(
+                f"{place} reads {_quoted(missing[0])}, which nothing before it makes: it is "
+                "missing, or the graph is a circle"
+            )
+        for name in node.output:
+            if not name or name in known:
+                raise BuildError(f"{place} makes {_quoted(name)}, which is there already")
+            known.add(name)
+        for attribute in node.attribute:
+            _check_attribute(place, attribute)
+    for value in graph.output:
+        if value.name not in known:
+            raise BuildError(f"nothing makes its output {_quoted(value.name)}")
+
+
+def _check_attribute(place: str, attribute: AttributeProto) -> None:
+    where = f"{place}: attribute {_quoted(attribute.name)}"
+    if attribute.HasField("g") or attribute.graphs or attribute.ref_attr_name:
+        raise BuildError(f"{where} is a graph of its own, which the hardware does not have")
+    for tensor in (*([attribute.t] if attribute.HasField("t") else []), *attribute.tensors):
+        _check_tensor(tensor)
+    for number in _numbers(attribute):
+        if not abs(number) <= MOST_VALUES:
+            raise BuildError(f"{where} is {number:g}, which is no size and no number of sense")
+
+
+def _numbers(attribute: AttributeProto) -> Iterator[float]:
+    if attribute.type == AttributeProto.INT:
+        # Slices end at the largest integer where they end with the map.
+        if abs(attribute.i) < 2**63 - 1:
+            yield attribute.i
+    elif attribute.type == AttributeProto.FLOAT:
+        yield attribute.f
+    yield from attribute.ints
+    yield from attribute.floats
+
+
+def _quoted(text: object) -> str:
+    return one_line(repr(text), 60)
+
+
+def _by(sizes: Iterable[int]) -> str:
+    return one_line(" x ".join(map(str, sizes)) or "()", 60)
