@@ -23,8 +23,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from sim.bundle import DESCRIPTION, BundleError, read_description, sha256
+from sim.sources import source_files
 
-REPOSITORY = Path(__file__).resolve().parents[1]
 HARNESS = Path(__file__).parent / "harness" / "harness.cpp"
 TOP = "accel"
 JOBS = 2
@@ -99,29 +99,6 @@ def _build(bundle: Path, variant: Variant) -> Path:
     return library
 
 
-def source_files(bundle: Path) -> list[str]:
-    """The lines of the bundle's rtl/files.f with their paths resolved, in order.
-
-    A path is relative to the bundle's rtl/ or to the repository; options such as +define+ stay as
-    they are. Raises BundleError for a file that is in neither.
-    """
-    rtl = bundle / "rtl"
-    listing = rtl / "files.f"
-    if not listing.exists():
-        raise BundleError(f"{listing} is missing from the bundle")
-    sources = []
-    for line in map(str.strip, listing.read_text(encoding="utf-8").split("\n")):
-        if not line or line.startswith(("//", "#")):
-            continue
-        if line.startswith("+incdir+"):
-            sources.append("+incdir+" + str(_resolve(line[len("+incdir+") :], rtl)))
-        elif line.startswith(("+", "-")):
-            sources.append(line)
-        else:
-            sources.append(str(_resolve(line, rtl)))
-    return sources
-
-
 def taps_header(taps: Sequence[dict[str, Any]]) -> str:
     """The C++ table of the layer boundaries that the harness can record."""
     lines = ["constexpr Tap kTaps[] = {"]
@@ -137,16 +114,7 @@ def taps_header(taps: Sequence[dict[str, Any]]) -> str:
     return "\n".join([*lines, "};", ""])
 
 
-def _resolve(name: str, rtl: Path) -> Path:
-    for base in rtl, REPOSITORY:
-        if (base / name).exists():
-            return (base / name).resolve()
-    raise BundleError(
-        f"{rtl / 'files.f'} lists {name}, which is in neither folder that it may be in"
-    )
-
-
-def _run_verilator(objects: Path, sources: list[str], variant: Variant) -> None:
+def _run_verilator(objects: Path, sources: list[Path], variant: Variant) -> None:
     command = [
         *[str(_verilator()), "--cc", "--exe", "--build", "-j", str(JOBS)],
         *["--top-module", TOP, "--prefix", f"V{TOP}", "--Mdir", str(objects)],
@@ -157,7 +125,7 @@ def _run_verilator(objects: Path, sources: list[str], variant: Variant) -> None:
         *["-CFLAGS", CXX_FLAGS, "-LDFLAGS", f"-shared -Wl,-Bsymbolic {CXX_FLAGS}"],
         *[part for variable in MAKE_VARIABLES for part in ("-MAKEFLAGS", variable)],
         *variant.flags,
-        *sources,
+        *map(str, sources),
         str(HARNESS),
     ]
     done = subprocess.run(
@@ -180,13 +148,13 @@ def _verilator() -> Path:
 
 
 def _fingerprint(
-    bundle: Path, description: dict[str, Any], sources: list[str], variant: Variant
+    bundle: Path, description: dict[str, Any], sources: list[Path], variant: Variant
 ) -> str:
     """A hash of all that the library is made of: sources, tools, their options, the processor."""
     digest = hashlib.sha256()
     compiler = subprocess.run(["g++", "--version"], capture_output=True, text=True, check=True)
     facts = [
-        description["taps"],
+        taps_header(description["taps"]),
         variant,
         CXX_FLAGS,
         MAKE_VARIABLES,
@@ -196,9 +164,8 @@ def _fingerprint(
         Path(__file__).read_text(encoding="utf-8"),
     ]
     digest.update(repr(facts).encode())
-    listed = [Path(source) for source in sources if Path(source).is_file()]
     beside = sorted(path for path in (bundle / "rtl").rglob("*") if path.is_file())
-    for path in [*listed, *beside, HARNESS]:
+    for path in [*sources, *beside, HARNESS]:
         digest.update(path.name.encode())
         digest.update(path.read_bytes())
     return digest.hexdigest()
@@ -214,8 +181,11 @@ def _current_section(record: Path, library: Path, fingerprint: str) -> dict[str,
     """The section of the library that is there, if it is what would be built now."""
     if not record.exists() or not library.exists():
         return None
-    section: dict[str, Any] = json.loads(record.read_text(encoding="utf-8"))
-    is_current = section["sources"] == fingerprint and section["sha256"] == sha256(library)
+    try:
+        section: dict[str, Any] = json.loads(record.read_text(encoding="utf-8"))
+        is_current = section["sources"] == fingerprint and section["sha256"] == sha256(library)
+    except (ValueError, KeyError, TypeError, BundleError):
+        return None  # what nobody can read is built again
     return section if is_current else None
 
 

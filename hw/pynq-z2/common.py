@@ -5,9 +5,6 @@ The scripts of this folder need Python 3.11 and nothing else, so that they run b
 
 from __future__ import annotations
 
-import hashlib
-import json
-import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -18,13 +15,16 @@ import tomllib
 FOLDER = Path(__file__).resolve().parent
 REPO = FOLDER.parents[1]
 
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*\Z")
+# They are programs of their own, not a package: the repository's packages are found from here.
+if str(REPO) not in sys.path:
+    sys.path.append(str(REPO))
 
-# Of accel.json, what these scripts and the board design rely on.
-_KEYS = ("network", "build_id", "board", "part", "clock_mhz", "address_map", "dma", "files")
+from host import description, handover
+from host.errors import HostError
+from host.files import digest_of
 
 
-class BoardError(Exception):
+class BoardError(HostError):
     """Something that the user can act on; the message is one line."""
 
 
@@ -37,53 +37,43 @@ def read_description(bundle: Path) -> dict[str, Any]:
     """Return a bundle's accel.json.
 
     Raises:
-        BoardError: there is none, it is damaged, or it lacks something that the board needs.
+        BundleError: there is none, or something in it is not as it must be.
     """
-    path = bundle / "accel.json"
-    try:
-        described = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise BoardError(
-            f"{bundle} is not a bundle: it has no accel.json; make bundle builds one"
-        ) from None
-    except (OSError, ValueError) as error:
-        raise BoardError(f"{path} is damaged: {error}") from None
-    if not isinstance(described, dict):
-        raise BoardError(f"{path} is damaged: it holds no JSON object")
-    missing = [key for key in _KEYS if key not in described]
-    if missing:
-        raise BoardError(f"{path} has no {missing[0]}: build the bundle again")
-    if not isinstance(described["network"], str) or not NAME.match(described["network"]):
-        raise BoardError(f"{path}: network {described['network']!r} is not a name")
-    return described
+    return description.read(bundle).document
 
 
-def check_files(bundle: Path, described: dict[str, Any]) -> None:
+def check_files(bundle: Path) -> None:
     """Check each file that accel.json lists against its SHA-256.
 
     Raises:
-        BoardError: one is missing or differs.
+        BundleError: one is missing or differs.
     """
-    for name, expected in described["files"].items():
-        path = bundle / name
-        if not path.is_file():
-            raise BoardError(f"{path} is missing: build the bundle again")
-        if sha256(path) != expected:
-            raise BoardError(
-                f"{path} is damaged: its SHA-256 is not that of accel.json; build the bundle again"
-            )
+    description.read(bundle).check_files()
+
+
+def read_handover(bundle: Path) -> handover.Handover:
+    """Return what a bundle's handover file says, checked against its accel.json.
+
+    Raises:
+        BundleError: it is damaged, or they differ.
+    """
+    described = description.read(bundle)
+    path = bundle / "accel.hwh"
+    found = handover.read(path, described.content(path.name))
+    handover.check(found, described, path)
+    return found
 
 
 def sha256(path: Path) -> str:
     """Return the SHA-256 of a file in hexadecimal."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    return digest_of(path, description.BINARY_LIMIT)
 
 
 def run(job: Callable[[], None]) -> int:
     """Run a script's job; print its error as one line. Return the exit status."""
     try:
         job()
-    except BoardError as error:
+    except HostError as error:
         print(f"spinflow: {error}", file=sys.stderr)
         return 1
     except OSError as error:
