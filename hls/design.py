@@ -20,9 +20,7 @@ from qonnx.custom_op.registry import getCustomOp
 from hls.common import BuildError
 from hls.flow import weight_layers
 from hls.layout import pack_weights, segments_of, stride_of
-
-WINDOWS_START = 0x10000
-"""The weight windows begin here, or after the control block if that is larger."""
+from host.description import WINDOWS_START, window_after
 
 PIXELS = "pixels"
 """Name of the stream that accel_shell hands to the first stage."""
@@ -279,19 +277,13 @@ def _stages(model: ModelWrapper) -> list[Stage]:
 
 
 def _weight_memories(mvus: list[Stage], start: int) -> tuple[list[WeightMemory], int]:
-    """Return the weight memories and the end of their windows.
-
-    Each window is aligned to its size rounded up to a power of two, so that its address bits are
-    those of the word and the segment.
-    """
+    """Return the weight memories and the end of their windows."""
     memories: list[WeightMemory] = []
     end = start
     for layer, stage in enumerate(mvus):
         width = stage.op.get_nodeattr("PE") * stage.op.get_nodeattr("SIMD")
         depth = stage.op.calc_wmem()
-        size = 1 << (stride_of(width) * depth - 1).bit_length()
-        base = -(-end // size) * size
-        end = base + size
+        base, end = window_after(end, width, depth)
         edge = stage.op.onnx_node.input[1]
         name = f"{stage.place.name}.weights"
         memories.append(WeightMemory(layer, name, layer, width, depth, edge, base))

@@ -6,7 +6,6 @@ that were read back from the hardware, what it computes with the errors in them.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -23,6 +22,8 @@ from qonnx.custom_op.registry import getCustomOp
 
 from hls.common import BuildError
 from hls.layout import unpack_weights
+from host import description
+from host.errors import BundleError
 
 HARDWARE_MODEL = "hardware.onnx"
 """The file in a bundle that holds the hardware layers."""
@@ -55,8 +56,10 @@ def golden_edges(
         ValueError: images or weights have the wrong shape or type.
     """
     try:
-        accel = json.loads((bundle / "accel.json").read_text())
+        accel = description.read(bundle).document
         model = ModelWrapper(str(bundle / HARDWARE_MODEL))
+    except BundleError as error:
+        raise BuildError(str(error)) from None
     except FileNotFoundError as error:
         raise BuildError(f"bundle {bundle} lacks {Path(error.filename).name}") from error
     layers = [layer for layer in accel["layers"] if layer["op"] == "mvu"]

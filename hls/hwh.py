@@ -14,15 +14,13 @@ from xml.etree.ElementTree import Element, SubElement
 import tomllib
 
 from hls.common import REPO
+from host.handover import divisors
 
 BOARD = REPO / "hw" / "pynq-z2" / "board.toml"
 
 PS7_VLNV = "xilinx.com:ip:processing_system7:5.5"
 DMA_VLNV = "xilinx.com:ip:axi_dma:7.1"
 ACCEL_VLNV = "spinflow:accel:accel:1.0"
-
-# The IO PLL runs at 1 GHz on the PYNQ-Z2; two divisors make the fabric's clock from it.
-IO_PLL_MHZ = 1000.0
 
 
 def read_board(path: Path = BOARD) -> dict[str, Any]:
@@ -94,7 +92,7 @@ def _bus(module: Element, name: str, kind: str) -> None:
 def _processing_system(
     modules: Element, clock_mhz: float, addresses: dict[str, dict[str, int]]
 ) -> None:
-    divisor0, divisor1 = _clock_divisors(clock_mhz)
+    divisor0, divisor1 = divisors(clock_mhz)
     parameters: dict[str, Any] = {
         "C_INCLUDE_ACP_TRANS_CHECK": 0,
         "PCW_FPGA_FCLK0_ENABLE": 1,
@@ -132,12 +130,6 @@ def _processing_system(
             MEMTYPE="REGISTER",
             SLAVEBUSINTERFACE=slave,
         )
-
-
-def _clock_divisors(clock_mhz: float) -> tuple[int, int]:
-    """Return the pair of 6-bit divisors that comes closest to a clock."""
-    pairs = [(first, second) for first in range(1, 64) for second in range(1, first + 1)]
-    return min(pairs, key=lambda pair: (abs(IO_PLL_MHZ / (pair[0] * pair[1]) - clock_mhz), pair))
 
 
 def _dma(modules: Element, dma: dict[str, int], address: dict[str, int]) -> None:

@@ -12,19 +12,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from host.description import segments_of, stride_of
 from host.words import bits_of, words_of
 
-SEGMENT_BITS = 32
-
-
-def segments_of(width: int) -> int:
-    """Return how many 32-bit segments hold a word of ``width`` bits."""
-    return -(-width // SEGMENT_BITS)
-
-
-def stride_of(width: int) -> int:
-    """Return the bytes from one word of ``width`` bits to the next in its window, a power of 2."""
-    return 4 << (segments_of(width) - 1).bit_length()
+__all__ = ["pack_weights", "segments_of", "stride_of", "unpack_weights"]
 
 
 def pack_weights(matrix: npt.NDArray[Any], pe: int, simd: int) -> npt.NDArray[np.uint32]:

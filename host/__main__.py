@@ -104,6 +104,9 @@ def run_sweep(options: argparse.Namespace) -> None:
     tests = [
         images_for(bundle, plan.images, options.data_dir, plan.image_seed) for bundle in loaded
     ]
+    for bundle in loaded:
+        with Accelerator(bundle):
+            pass  # nothing is written for an accelerator that is another or does not answer
     sweeps = [
         (
             identity(bundle, images, backend(bundle)),

@@ -1,64 +1,31 @@
 """A bundle: the folder that holds all that a board or a simulator needs to run one network.
 
 ``accel.json`` describes it (docs/contracts.md, section "The bundle"). Loading checks everything
-that the driver later relies on, so that a wrong bundle fails here, by name, and not on the board.
+that the driver later relies on, so that a wrong bundle fails here, by name, and not on the board:
+host.description reads the description, host.arrays the weights, host.handover what pynq will read.
 """
 
 from __future__ import annotations
 
 import fnmatch
-import hashlib
-import json
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from host import arrays, description, handover
+from host.description import MAP_VERSION, Description
 from host.errors import BundleError, InputError
+from host.files import check_sum
 from host.words import Words
 
-FORMAT = 2
-MAP_VERSION = 1
+__all__ = ["MAP_VERSION", "SELECTIONS", "Bundle", "Memory", "Registers", "Words", "load"]
 
 SELECTIONS = ("weights", "buffers", "all")
 """Names that choose several memories at once; others are patterns and names of memories, layers."""
 
 _WILDCARDS = frozenset("*?[")
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*\Z")
-_REQUIRED_FILES = ("arrays.npz", "accel.hwh")
-_GLOBAL_REGISTERS = [
-    "ID",
-    "MAP_VERSION",
-    "BUILD_ID",
-    "NUM_MEMORIES",
-    "CONTROL",
-    "STATUS",
-    "FRAMES_PER_TRANSFER",
-    "FRAMES_DONE",
-    "CYCLES_LO",
-    "CYCLES_HI",
-    "STALLS_LO",
-    "STALLS_HI",
-]
-_MEMORY_REGISTERS = [
-    "INFO",
-    "WIDTH",
-    "DEPTH",
-    "MODE",
-    "RATE1",
-    "RATE0",
-    "SEED",
-    "WRITTEN_LO",
-    "WRITTEN_HI",
-    "SWITCHED_LO",
-    "SWITCHED_HI",
-    "ERR1_LO",
-    "ERR1_HI",
-    "ERR0_LO",
-    "ERR0_HI",
-]
 
 
 @dataclass(frozen=True)
@@ -242,199 +209,63 @@ def load(folder: Path, runnable: bool = True) -> Bundle:
 
     Args:
         folder: where it lies.
-        runnable: also look for what runs it, ``accel.bit`` or the simulator's library.
+        runnable: also look for what runs it, ``accel.bit`` or the simulator's library, and hold
+            the handover file, which pynq reads, against the description. Without, no code of the
+            bundle is run by whoever uses it.
 
     Raises:
         BundleError: a file is missing, damaged or of another version; one line says which.
     """
-    described = _read_description(folder)
-    try:
-        _check_versions(described)
-        for name in _REQUIRED_FILES:
-            if name not in described["files"]:
-                raise BundleError(f"lists no {name} in its files")
-        for name, expected in described["files"].items():
-            _check_sum(folder, name, expected)
-        if described["input"]["type"] != "UINT8" or described["input"]["word_bits"] != 32:
-            raise BundleError("its input must be UINT8 in words of 32 bits")
-        registers = _registers(described["registers"])
-        memories = tuple(_memory(number, m) for number, m in enumerate(described["memories"]))
-        _check_windows(
-            memories,
-            described["registers"]["size"],
-            int(described["address_map"]["accel"]["range"]),
+    described = description.read(folder)
+    described.check_files()
+    if described.pixels % 4:
+        raise BundleError(
+            f"{folder}: an image has {described.pixels} bytes: they must be a multiple of 4, which "
+            "fill words of 32 bits"
         )
-        bundle = Bundle(
-            folder=folder,
-            network=described["network"],
-            build_id=described["build_id"],
-            clock_mhz=float(described["clock_mhz"]),
-            cycles_per_frame=described["cycles_per_frame"],
-            input_shape=tuple(described["input"]["shape"]),
-            classes=described["output"]["classes"],
-            length_bits=described["dma"]["length_bits"],
-            software_accuracy=described["accuracy"]["software"],
-            layers=described["layers"],
-            registers=registers,
-            memories=memories,
-            weights=_read_weights(folder / "arrays.npz", memories),
-            overlay=_overlay(folder, described) if runnable else None,
-            board=described["board"],
-            part=described["part"],
-            dataset=described["dataset"],
+    if runnable:
+        path = folder / "accel.hwh"
+        handover.check(handover.read(path, described.content("accel.hwh")), described, path)
+    contents = arrays.read_arrays(described)
+    memories = tuple(
+        Memory(
+            m.index, m.name, m.kind, m.layer, m.width, m.depth, m.segments, m.base, m.stride
         )
-        _check_layers(bundle.layers, memories)
-        if not _NAME.match(bundle.network):
-            raise BundleError(f"network name {bundle.network!r} is not made of A-Z a-z 0-9 . _ -")
-        if bundle.pixels != described["input"]["bytes_per_frame"] or bundle.pixels % 4:
-            raise BundleError(
-                f"input of {described['input']['bytes_per_frame']} bytes a frame: must be the "
-                f"{bundle.pixels} of its shape, and a multiple of 4"
-            )
-        if bundle.pixels >= 2**bundle.length_bits:
-            raise BundleError(
-                f"a frame of {bundle.pixels} bytes does not fit the DMA's length register of "
-                f"{bundle.length_bits} bits"
-            )
-    except BundleError as error:
-        raise BundleError(f"{folder}: {error}") from None
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        reason = f"no {error}" if isinstance(error, KeyError) else str(error)
-        raise BundleError(f"{folder / 'accel.json'}: incomplete or damaged: {reason}") from None
-    return bundle
-
-
-def _read_description(folder: Path) -> dict[str, Any]:
-    path = folder / "accel.json"
-    try:
-        described = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise BundleError(f"{folder}: not a bundle: accel.json: {error.strerror}") from None
-    except ValueError as error:
-        raise BundleError(f"{path}: damaged: {error}") from None
-    if not isinstance(described, dict):
-        raise BundleError(f"{path}: damaged: must hold one JSON object")
-    return described
-
-
-def _check_versions(described: dict[str, Any]) -> None:
-    for key, known in (("format", FORMAT), ("map_version", MAP_VERSION)):
-        if described[key] != known:
-            raise BundleError(f"{key} is {described[key]!r}, this driver knows {known}")
-    if not isinstance(described["build_id"], int) or not 0 <= described["build_id"] < 2**32:
-        raise BundleError(f"build_id {described['build_id']!r} is not a 32-bit number")
-
-
-def _check_sum(folder: Path, name: str, expected: str) -> None:
-    try:
-        found = hashlib.sha256((folder / name).read_bytes()).hexdigest()
-    except OSError as error:
-        raise BundleError(f"{name}: {error.strerror}") from None
-    if found != expected:
-        raise BundleError(f"{name} is damaged: SHA-256 {found}, accel.json says {expected}")
-
-
-def _registers(described: dict[str, Any]) -> Registers:
-    every: dict[str, Any] = {**described["global"], **described["memory"]["registers"]}
-    for name in _GLOBAL_REGISTERS + _MEMORY_REGISTERS:
-        if name not in every:
-            raise BundleError(f"accel.json describes no register {name}")
-    return Registers(
-        identity=described["id"],
-        globals={name: r["offset"] for name, r in described["global"].items()},
-        fields={
-            name: {f: (place["lsb"], place["width"]) for f, place in r["fields"].items()}
-            for name, r in every.items()
-        },
-        memory_base=described["memory"]["base"],
-        memory_stride=described["memory"]["stride"],
-        memory={name: r["offset"] for name, r in described["memory"]["registers"].items()},
+        for m in described.memories
+    )  # fmt: skip
+    return Bundle(
+        folder=folder,
+        network=described.network,
+        build_id=described.build_id,
+        clock_mhz=described.clock_mhz,
+        cycles_per_frame=described.cycles_per_frame,
+        input_shape=described.shape,
+        classes=described.classes,
+        length_bits=described.length_bits,
+        software_accuracy=described.accuracy,
+        layers=described.document["layers"],
+        registers=_registers(described.registers),
+        memories=memories,
+        weights={m.name: contents[f"weights.{m.layer}"] for m in memories if m.is_weights},
+        overlay=_overlay(described) if runnable else None,
+        board=described.board,
+        part=described.part,
+        dataset=described.dataset,
     )
 
 
-def _memory(number: int, entry: dict[str, Any]) -> Memory:
-    name, kind = entry["name"], entry["kind"]
-    if entry["index"] != number:
-        raise BundleError(f"memory {name} has index {entry['index']}, its place says {number}")
-    if kind not in ("weights", "buffer") or not _NAME.match(name) or name in SELECTIONS:
-        raise BundleError(
-            f"memory {number} ({name!r}) has kind {kind!r}: weights or buffer expected"
-        )
-    numbers = ["layer", "width", "depth"]
-    if kind == "weights":
-        numbers += ["segments", "base", "stride"]
-    for key in numbers:
-        if not isinstance(entry[key], int) or entry[key] < 0:
-            raise BundleError(f"memory {name}: {key} {entry[key]!r} is not a whole number")
-    if entry["width"] < 1 or entry["depth"] < 1:
-        raise BundleError(
-            f"memory {name}: {entry['depth']} words of {entry['width']} bits is empty"
-        )
-    if kind == "buffer":
-        return Memory(number, name, kind, entry["layer"], entry["width"], entry["depth"])
-    segments = -(-entry["width"] // 32)
-    stride = 4 << (segments - 1).bit_length()
-    if (entry["segments"], entry["stride"]) != (segments, stride) or entry["base"] % 4:
-        raise BundleError(
-            f"memory {name}: {entry['segments']} segments at stride {entry['stride']} from base "
-            f"{entry['base']:#x}; a word of {entry['width']} bits takes {segments} at {stride}"
-        )
-    return Memory(
-        number, name, kind, entry["layer"], entry["width"], entry["depth"],
-        segments, entry["base"], stride,
-    )  # fmt: skip
-
-
-def _check_windows(memories: tuple[Memory, ...], control_size: int, slave_size: int) -> None:
-    """Check that the weight windows lie apart, behind the control block and inside the slave."""
-    end, before = control_size, "the control block"
-    for memory in sorted((m for m in memories if m.is_weights), key=lambda m: m.base):
-        if memory.base < end:
-            raise BundleError(f"the window of {memory.name} overlaps {before}")
-        end, before = memory.base + memory.depth * memory.stride, memory.name
-    if end > slave_size:
-        raise BundleError(f"the window of {before} ends at {end:#x}, its slave at {slave_size:#x}")
-
-
-def _check_layers(layers: list[dict[str, Any]], memories: tuple[Memory, ...]) -> None:
-    """Check that layers and memories mean each other, and that a map fills whole buffer words."""
-    of_layer: dict[int, str] = {}
-    number = -1  # of the weight layer
-    for layer in layers:
-        number += layer["op"] == "mvu"
-        weights = layer["weights"] if layer["op"] == "mvu" else None
-        for kind, index in (("weights", weights), ("buffer", layer.get("buffer"))):
-            if index is None:
-                continue
-            if not 0 <= index < len(memories) or memories[index].kind != kind:
-                raise BundleError(f"layer {layer['name']}: memory {index} is not its {kind}")
-            memory = memories[index]
-            if memory.layer != number:
-                raise BundleError(
-                    f"memory {memory.name} is of layer {memory.layer}, but {layer['name']}, whose "
-                    f"{kind} it is, of {number}"
-                )
-            bits = layer["mw"] * layer["mh"] if kind == "weights" else int(np.prod(layer["shape"]))
-            if bits % memory.width or (kind == "weights" and bits != memory.bits):
-                raise BundleError(
-                    f"layer {layer['name']}: its {bits} bits do not fit {memory.name} of "
-                    f"{memory.depth} words of {memory.width}"
-                )
-            of_layer[index] = layer["name"]
-    for memory in memories:
-        if memory.index not in of_layer:
-            raise BundleError(f"memory {memory.name} belongs to no layer")
-
-
-def _read_weights(path: Path, memories: tuple[Memory, ...]) -> dict[str, Words]:
-    weights = {}
-    with np.load(path) as arrays:
-        for memory in memories:
-            if memory.is_weights:
-                words = arrays[f"weights.{memory.layer}"]
-                check_words(memory, words)
-                weights[memory.name] = words
-    return weights
+def _registers(layout: description.RegisterMap) -> Registers:
+    return Registers(
+        identity=layout.identity,
+        globals={name: register.offset for name, register in layout.globals.items()},
+        fields={
+            name: {of: (place.lsb, place.width) for of, place in register.fields.items()}
+            for name, register in {**layout.globals, **layout.memory}.items()
+        },
+        memory_base=layout.base,
+        memory_stride=layout.stride,
+        memory={name: register.offset for name, register in layout.memory.items()},
+    )
 
 
 def check_words(memory: Memory, words: Any) -> None:
@@ -457,14 +288,20 @@ def check_words(memory: Memory, words: Any) -> None:
         )
 
 
-def _overlay(folder: Path, described: dict[str, Any]) -> Path:
-    bitstream = folder / "accel.bit"
-    if bitstream.is_file():
-        if "bitstream" in described:
-            _check_sum(folder, bitstream.name, described["bitstream"]["sha256"])
+def _overlay(described: Description) -> Path:
+    """Return what runs a bundle, after it was held against its sum."""
+    bitstream = described.folder / description.BITSTREAM
+    if described.bitstream is not None:
+        check_sum(bitstream, described.bitstream, description.BINARY_LIMIT)
         return bitstream
-    simulator = described.get("simulator")
-    if simulator is None:
-        raise BundleError("holds neither accel.bit nor a simulator library; build one of them")
-    _check_sum(folder, simulator["library"], simulator["sha256"])
-    return folder / simulator["library"]
+    if bitstream.exists():
+        raise BundleError(
+            f"{described.folder}: accel.json has no entry bitstream, but there is an accel.bit: "
+            "make bitstream makes a folder board/ that has both"
+        )
+    library = described.library("simulator")
+    if library is None:
+        raise BundleError(
+            f"{described.folder} describes neither a bitstream nor a simulator: build one of them"
+        )
+    return library

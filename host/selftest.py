@@ -11,7 +11,6 @@ from __future__ import annotations
 import json
 import platform
 import time
-import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -21,10 +20,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from host import prediction, rates
+from host import arrays, description, prediction, rates
 from host.bundle import Bundle, Memory
 from host.driver import MODES, Accelerator, Counts, Snapshot
-from host.errors import BundleError, DeviceError, HostError
+from host.errors import DeviceError, HostError
 from host.files import replace_text
 from host.prediction import Errors
 from host.statistics import binomial_range
@@ -97,24 +96,11 @@ def read_golden(bundle: Bundle) -> Golden:
     """Read a bundle's golden vectors.
 
     Raises:
-        BundleError: it has none, or they are incomplete.
+        BundleError: it has none, or they are damaged or of another network.
     """
-    path = bundle.folder / "golden.npz"
-    try:
-        with np.load(path) as arrays:
-            edges = {
-                name[len("edge.") :]: arrays[name] for name in arrays.files if name[:5] == "edge."
-            }
-            golden = Golden(arrays["images"], arrays["labels"], edges)
-    except OSError as error:
-        raise BundleError(f"{path}: {error.strerror}: the self-test needs it") from None
-    except (KeyError, ValueError, zipfile.BadZipFile) as error:
-        raise BundleError(f"{path}: incomplete or damaged: {error}") from None
-    for memory in bundle.memories:
-        wanted = () if memory.is_weights else (len(golden.images), bundle.elements(memory))
-        if wanted and (memory.name not in edges or edges[memory.name].shape != wanted):
-            raise BundleError(f"{path}: holds no edge.{memory.name} of shape {wanted}")
-    return golden
+    found = arrays.read_golden(description.read(bundle.folder))
+    edges = {name[len("edge.") :]: found[name] for name in found if name.startswith("edge.")}
+    return Golden(found["images"], found["labels"], edges)
 
 
 class Selftest:

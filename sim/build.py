@@ -24,8 +24,8 @@ from typing import Any, NamedTuple
 from host import start
 from host.files import held, put_in_place, remove_leftovers, replace_text, work_beside
 from sim.bundle import DESCRIPTION, BundleError, read_description, sha256
+from sim.sources import source_files
 
-REPOSITORY = Path(__file__).resolve().parents[1]
 HARNESS = Path(__file__).parent / "harness" / "harness.cpp"
 TOP = "accel"
 LOG = "build.log"
@@ -114,29 +114,6 @@ def _build(bundle: Path, variant: Variant) -> Path:
     return library
 
 
-def source_files(bundle: Path) -> list[str]:
-    """The lines of the bundle's rtl/files.f with their paths resolved, in order.
-
-    A path is relative to the bundle's rtl/ or to the repository; options such as +define+ stay as
-    they are. Raises BundleError for a file that is in neither.
-    """
-    rtl = bundle / "rtl"
-    listing = rtl / "files.f"
-    if not listing.exists():
-        raise BundleError(f"{listing} is missing from the bundle")
-    sources = []
-    for line in map(str.strip, listing.read_text(encoding="utf-8").split("\n")):
-        if not line or line.startswith(("//", "#")):
-            continue
-        if line.startswith("+incdir+"):
-            sources.append("+incdir+" + str(_resolve(line[len("+incdir+") :], rtl)))
-        elif line.startswith(("+", "-")):
-            sources.append(line)
-        else:
-            sources.append(str(_resolve(line, rtl)))
-    return sources
-
-
 def taps_header(taps: Sequence[dict[str, Any]]) -> str:
     """The C++ table of the layer boundaries that the harness can record."""
     lines = ["constexpr Tap kTaps[] = {"]
@@ -152,16 +129,7 @@ def taps_header(taps: Sequence[dict[str, Any]]) -> str:
     return "\n".join([*lines, "};", ""])
 
 
-def _resolve(name: str, rtl: Path) -> Path:
-    for base in rtl, REPOSITORY:
-        if (base / name).exists():
-            return (base / name).resolve()
-    raise BundleError(
-        f"{rtl / 'files.f'} lists {name}, which is in neither folder that it may be in"
-    )
-
-
-def _run_verilator(objects: Path, sources: list[str], variant: Variant, lock: int) -> None:
+def _run_verilator(objects: Path, sources: list[Path], variant: Variant, lock: int) -> None:
     """Makes the library in `objects`; whatever runs meanwhile holds `lock`."""
     command = [
         *[str(_verilator()), "--cc", "--exe", "--build", "-j", str(JOBS)],
@@ -173,7 +141,7 @@ def _run_verilator(objects: Path, sources: list[str], variant: Variant, lock: in
         *["-CFLAGS", CXX_FLAGS, "-LDFLAGS", f"-shared -Wl,-Bsymbolic {CXX_FLAGS}"],
         *[part for variable in MAKE_VARIABLES for part in ("-MAKEFLAGS", variable)],
         *variant.flags,
-        *sources,
+        *map(str, sources),
         str(HARNESS),
     ]
     # Another Verilator, or the flags and the jobs of a make around this one, are not ours.
@@ -212,14 +180,14 @@ def _verilator() -> Path:
 
 
 def _fingerprint(
-    bundle: Path, description: dict[str, Any], sources: list[str], variant: Variant
+    bundle: Path, description: dict[str, Any], sources: list[Path], variant: Variant
 ) -> str:
     """A hash of all that the library is made of: sources, tools, their options, the processor."""
     _verilator()  # an environment without it is refused here
     digest = hashlib.sha256()
     compiler = subprocess.run(["g++", "--version"], capture_output=True, check=True)
     facts = [
-        description["taps"],
+        taps_header(description["taps"]),
         variant,
         CXX_FLAGS,
         MAKE_VARIABLES,
@@ -229,9 +197,8 @@ def _fingerprint(
         Path(__file__).read_text(encoding="utf-8"),
     ]
     digest.update(repr(facts).encode())
-    listed = [Path(source) for source in sources if Path(source).is_file()]
     beside = sorted(path for path in (bundle / "rtl").rglob("*") if path.is_file())
-    for path in [*listed, *beside, HARNESS]:
+    for path in [*sources, *beside, HARNESS]:
         digest.update(path.name.encode())
         digest.update(path.read_bytes())
     return digest.hexdigest()
@@ -247,8 +214,11 @@ def _current_section(record: Path, library: Path, fingerprint: str) -> dict[str,
     """The section of the library that is there, if it is what would be built now."""
     if not record.exists() or not library.exists():
         return None
-    section: dict[str, Any] = json.loads(record.read_text(encoding="utf-8"))
-    is_current = section["sources"] == fingerprint and section["sha256"] == sha256(library)
+    try:
+        section: dict[str, Any] = json.loads(record.read_text(encoding="utf-8"))
+        is_current = section["sources"] == fingerprint and section["sha256"] == sha256(library)
+    except (ValueError, KeyError, TypeError, BundleError):
+        return None  # what nobody can read is built again
     return section if is_current else None
 
 

@@ -1,59 +1,44 @@
-"""Reads the bundle `build/<network>/` and checks that it is whole (docs/contracts.md)."""
+"""A bundle as simulators take it: its accel.json as JSON has it, checked by host.description."""
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 from pathlib import Path
 from typing import Any
 
-FORMAT = 2
-DESCRIPTION = "accel.json"
+from host import arrays, description
+from host.description import NAME as DESCRIPTION
+from host.errors import BundleError
+from host.files import MIB, check_sum, digest_of
 
+__all__ = ["DESCRIPTION", "BundleError", "check_file", "read_arrays", "read_description", "sha256"]
 
-class BundleError(ValueError):
-    """The bundle is not one, is of another format, or has a missing or damaged file."""
+_MOST = 1024 * MIB
 
 
 def read_description(folder: str | os.PathLike[str]) -> dict[str, Any]:
-    """The bundle's accel.json.
+    """The bundle's accel.json, all of it checked.
 
-    Raises BundleError when there is none, when it is not JSON or when it has another format.
+    Raises BundleError, whose one line names what is wrong, unless all of it is right.
     """
-    path = Path(folder) / DESCRIPTION
-    try:
-        description = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise BundleError(f"{folder} is not a bundle: it has no {DESCRIPTION}") from None
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise BundleError(f"{path} is damaged: {error}") from None
-    found = description.get("format") if isinstance(description, dict) else None
-    if found != FORMAT:
-        raise BundleError(f"{path} has format {found}, this program reads format {FORMAT}")
-    return description
+    return description.read(folder).document
+
+
+def read_arrays(folder: str | os.PathLike[str]) -> tuple[dict[str, Any], arrays.Arrays]:
+    """The bundle's accel.json and the contents of arrays.npz, once every listed file was checked.
+
+    Raises BundleError unless the bundle is whole and all of it is right.
+    """
+    found = description.read(folder)
+    found.check_files()
+    return found.document, arrays.read_arrays(found)
 
 
 def check_file(path: Path, expected: str) -> None:
     """Raises BundleError, naming the file and both sums, unless `path` has this SHA-256."""
-    try:
-        found = sha256(path)
-    except FileNotFoundError:
-        raise BundleError(f"{path} is missing from the bundle") from None
-    if found != expected:
-        raise BundleError(f"{path} is damaged: its SHA-256 is {found}, {expected} was expected")
-
-
-def check_files(folder: Path, description: dict[str, Any]) -> None:
-    """Checks every file that accel.json lists; raises BundleError at the first that differs."""
-    for name, expected in description["files"].items():
-        check_file(folder / name, expected)
+    check_sum(path, expected, _MOST)
 
 
 def sha256(path: Path) -> str:
-    """The SHA-256 of a file, in hexadecimal."""
-    digest = hashlib.sha256()
-    with open(path, "rb") as file:
-        for block in iter(lambda: file.read(1 << 20), b""):
-            digest.update(block)
-    return digest.hexdigest()
+    """The SHA-256 of a file, in hexadecimal. Raises BundleError for what is no plain file."""
+    return digest_of(path, _MOST)

@@ -28,8 +28,9 @@ from host.files import replace_text
 from sim import build
 from sim.build import BuildError
 from sim.bundle import BundleError, read_description
+from sim.sources import REPOSITORY, source_files
 
-TABLE = build.REPOSITORY / "hls" / "depths.json"
+TABLE = REPOSITORY / "hls" / "depths.json"
 FOLDER = Path(__file__).parent / "harness" / "depths"
 # What a stream carries changes no timing: without their insides these take no time to compile.
 HOLLOW = "weight_mem", "xnor_popcount", "pixel_dot"
@@ -169,7 +170,7 @@ def build_timing(bundle: Path, folder: Path) -> Timing:
     Raises BundleError when the bundle is not whole, BuildError when a tool fails.
     """
     description = read_description(bundle)
-    sources = [_for_timing(source, folder) for source in build.source_files(bundle)]
+    sources = [_for_timing(source, folder) for source in source_files(bundle)]
     (folder / "buffers.h").write_text(_tables(description), encoding="utf-8")
     command = [
         *[str(build._verilator()), "--cc", "--exe", "--build", "-j", str(build.JOBS)],
@@ -191,16 +192,15 @@ def build_timing(bundle: Path, folder: Path) -> Timing:
     return Timing(folder / LIBRARY, description)
 
 
-def _for_timing(source: str, folder: Path) -> str:
+def _for_timing(path: Path, folder: Path) -> str:
     """The file that stands for a source where only timing matters."""
-    path = Path(source)
     if path.name == "buffer_mem.sv":
         return str(FOLDER / path.name)
     if path.stem not in HOLLOW:
-        return source
+        return str(path)
     header = re.match(r".*?^\);$", path.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
     if header is None:
-        raise BuildError(f"{source} has no header of ports that ends in a line of its own")
+        raise BuildError(f"{path} has no header of ports that ends in a line of its own")
     hollow = folder / path.name
     hollow.write_text(f"{header.group()}\nendmodule\n", encoding="utf-8")
     return str(hollow)

@@ -9,13 +9,12 @@ stored bit a function of its seed and position, so backpressure changes nothing.
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from host.words import bits_of, words_of
-from sim.bundle import check_files, read_description
+from sim.bundle import read_arrays
 from sim.memories import Cells, MemoryOperations, check_images
 from sim.random_stream import draw_range, errs
 
@@ -78,11 +77,7 @@ class Emulator(MemoryOperations[Memory]):
     """
 
     def __init__(self, bundle: str | os.PathLike[str]) -> None:
-        folder = Path(bundle)
-        self.description = read_description(folder)
-        check_files(folder, self.description)
-        with np.load(folder / "arrays.npz") as arrays:
-            self._arrays = {name: arrays[name] for name in arrays.files}
+        self.description, self._arrays = read_arrays(bundle)
         self.memories = [
             Memory(m["kind"], m["depth"], m["width"]) for m in self.description["memories"]
         ]

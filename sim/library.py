@@ -16,7 +16,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from sim.bundle import BundleError, check_file, check_files, read_description
+from host import description
+from host.errors import BundleError
 
 ACCESS_LIMIT = 100_000  # cycles that one register access may take
 DONE, LIMIT, SLAVE_ERROR, ASSERTION = range(4)
@@ -40,23 +41,27 @@ class Library:
     def __init__(self, bundle: str | os.PathLike[str], checked: bool = False) -> None:
         folder = Path(bundle)
         self._handle = None
-        self.description = read_description(folder)
-        check_files(folder, self.description)
-        section = self.description.get("simulator_checked" if checked else "simulator")
-        if section is None:
+        described = description.read(folder)
+        described.check_files()
+        self.description = described.document
+        path = described.library("simulator_checked" if checked else "simulator")
+        if path is None:
             option = " --checked" if checked else ""
             raise BundleError(
                 f"{folder} has no simulator: run python -m sim.build {folder}{option}"
             )
-        path = folder / section["library"]
-        check_file(path, section["sha256"])
         self._functions = _load(path)
         self._handle = self._functions.spin_open()
+        if not self._handle:
+            raise BundleError(f"{path} gives no simulation")
         names = [
-            self._functions.spin_tap_name(self._handle, number).decode()
+            (self._functions.spin_tap_name(self._handle, number) or b"").decode("ascii", "replace")
             for number in range(self._functions.spin_tap_count(self._handle))
         ]
         self._taps = {name: number for number, name in enumerate(names)}
+        self._tap_bytes = [tap.word_bytes for tap in described.taps]
+        if names != [tap.name for tap in described.taps]:
+            raise BundleError(f"{path} has other taps than accel.json: run python -m sim.build")
 
     def close(self) -> None:
         """Ends the simulation. Nothing else may be called afterwards."""
@@ -187,6 +192,11 @@ class Library:
         """Empties a tap: its words as bytes (words, bytes per word)."""
         size = ctypes.c_size_t()
         count = self._functions.spin_tap_words(self._handle, number, ctypes.byref(size))
+        if size.value != self._tap_bytes[number]:
+            raise BundleError(
+                f"tap {number} of the simulator has words of {size.value} bytes, accel.json says "
+                f"{self._tap_bytes[number]}: run python -m sim.build"
+            )
         words = np.zeros((count, size.value), dtype=np.uint8)
         self._functions.spin_tap_read(self._handle, number, words.ctypes.data)
         return words
@@ -220,7 +230,12 @@ def decode_words(words: np.ndarray, tap: dict[str, Any]) -> np.ndarray:
 
 
 def _load(path: Path) -> Any:
-    library = ctypes.CDLL(str(path.resolve()))
+    """Load a library, which runs code of it. Raises BundleError unless it is a simulator."""
+    try:
+        library = ctypes.CDLL(str(path.resolve()))
+    except OSError as error:
+        reason = str(error).replace(str(path.resolve()), "").strip(" :")[:120]
+        raise BundleError(f"{path} is no library that can be loaded: {reason}") from None
     pointer, size = ctypes.c_void_p, ctypes.c_size_t
     u32, u64, integer = ctypes.c_uint32, ctypes.c_uint64, ctypes.c_int
     signatures: dict[str, Any] = {
@@ -242,6 +257,8 @@ def _load(path: Path) -> Any:
         "spin_tap_read": (None, [pointer, integer, pointer]),
     }
     for name, (result, arguments) in signatures.items():
-        function = getattr(library, name)
+        function = getattr(library, name, None)
+        if function is None:
+            raise BundleError(f"{path} is no simulator: it has no function {name}")
         function.restype, function.argtypes = result, arguments
     return library

@@ -16,6 +16,7 @@ import functools
 import hashlib
 import importlib
 import itertools
+import json
 import logging
 import math
 import os
@@ -44,8 +45,8 @@ import numpy as np
 import numpy.typing as npt
 
 from host import bundle as bundles
+from host import description, rates
 from host import grid as grids
-from host import rates
 from host.__main__ import Parser, add_sweep_options, finish, run_sweeps
 from host.bundle import Bundle, Memory, Registers, Words, check_words
 from host.driver import Counts, Snapshot, background_words
@@ -53,7 +54,6 @@ from host.errors import HostError
 from host.images import TestSet, images_for, images_of
 from host.results import Row
 from host.sweep import Bench, Measure, Measured, Trial, identity
-from sim.bundle import read_description
 
 BACKENDS = ("evaluator", "evaluator-fast", "emulator")
 
@@ -190,6 +190,8 @@ class Job:
             return SoftwareAccelerator(bundle_of(self.name, engine), engine, self.backend)
         with tempfile.TemporaryDirectory(prefix="spinflow-") as folder:
             for name, content in self.files.items():
+                if name not in (description.NAME, *description.FILES):
+                    raise SweepError(f"a job has a file {name[:40]!r}, which no bundle has")
                 Path(folder, name).write_bytes(content)
             bundle = bundles.load(Path(folder), runnable=False)
             if self.backend == "emulator":
@@ -217,10 +219,10 @@ class Job:
 
 def job_of_bundle(folder: Path, tests: TestSet, backend: str) -> Job:
     """Return the job of a bundle's folder."""
-    bundle = bundles.load(folder, runnable=False)
-    names = ["accel.json", *read_description(folder)["files"]]
-    files = {name: (folder / name).read_bytes() for name in names}
-    return Job(files, None, bundle.network, tests, backend)
+    described = description.read(folder)
+    files = {name: described.content(name) for name in described.files}
+    files[description.NAME] = json.dumps(described.document).encode()
+    return Job(files, None, described.network, tests, backend)
 
 
 def job_of_network(name: str, tests: TestSet, backend: str) -> Job:

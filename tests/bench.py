@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from sim.build import source_files
+from sim.sources import source_files
 from tests.hw import runner
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -34,7 +34,7 @@ def measured(python: str | Path, *arguments: str) -> dict[str, Any]:
 
 def through_cocotb(bundle: Path) -> dict[str, Any]:
     """Images per second of the same accelerator under cocotb."""
-    files = [Path(source) for source in source_files(bundle)]
+    files = source_files(bundle)
     flags = ("--no-assert", "-Wno-fatal", "-Wno-lint", "-O3")
     folder = runner.build(f"bench-{bundle.name}", "accel", {}, files, flags)
     with tempfile.NamedTemporaryFile("r", suffix=".json") as out:

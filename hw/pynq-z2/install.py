@@ -17,11 +17,15 @@ from pathlib import Path
 from typing import Any
 
 import common
-import handover
 from common import BoardError
 from prepare import WORK
 
+from host import description, handover
+from host.checked import At, WrongError, parse
+from host.files import MIB, read_plain
+
 BOARD = "board"
+RESULT = "result.json"
 _ROWS = {
     "LUT": "Slice LUTs",
     "FF": "Slice Registers",
@@ -42,17 +46,12 @@ def install(bundle: Path) -> dict[str, Any]:
             clock are not the bundle's; a folder that was there before stays.
     """
     described = common.read_description(bundle)
-    common.check_files(bundle, described)
+    common.check_files(bundle)
     out = bundle / WORK / "out"
-    for name in ("accel.bit", "accel.hwh", "result.json"):
+    for name in ("accel.bit", "accel.hwh", RESULT):
         if not (out / name).is_file() or not (out / name).stat().st_size:
             raise BoardError(f"{out / name} is missing: make bitstream makes it")
-    try:
-        result = json.loads((out / "result.json").read_text(encoding="utf-8"))
-        of_build, vivado = result["build_id"], str(result["vivado"])
-        wns_ns, whs_ns = float(result["wns_ns"]), float(result["whs_ns"])
-    except (ValueError, KeyError, TypeError) as error:
-        raise BoardError(f"{out / 'result.json'} is damaged: {error!r}") from None
+    of_build, vivado, wns_ns, whs_ns = _result(out / RESULT)
     if of_build != described["build_id"]:
         raise BoardError(
             f"the bitstream is of build {of_build:08x}, {bundle} is build "
@@ -60,8 +59,10 @@ def install(bundle: Path) -> dict[str, Any]:
         )
     if min(wns_ns, whs_ns) < 0:
         raise BoardError(f"the bitstream misses its timing by {-min(wns_ns, whs_ns):g} ns")
-    found = handover.read(out / "accel.hwh")
-    expected = handover.read(bundle / "accel.hwh")
+    found = handover.read(
+        out / "accel.hwh", read_plain(out / "accel.hwh", description.FILES["accel.hwh"])
+    )
+    expected = common.read_handover(bundle)
     unlisted = handover.compare(found, expected, out / "accel.hwh")
     if unlisted:
         print(
@@ -80,6 +81,19 @@ def install(bundle: Path) -> dict[str, Any]:
     return entry
 
 
+def _result(path: Path) -> tuple[int, str, float, float]:
+    """Read what Vivado said at the end: build id, its version, slack of setup and of hold in ns."""
+    try:
+        found = At(parse(read_plain(path, MIB)), "").members()
+        for name in ("build_id", "vivado", "wns_ns", "whs_ns"):
+            if name not in found:
+                raise WrongError(f"it has no {name}")
+        wns_ns, whs_ns = (found[name].number(-1e6, 1e6) for name in ("wns_ns", "whs_ns"))
+        return found["build_id"].whole(0, 2**32 - 1), found["vivado"].line(), wns_ns, whs_ns
+    except WrongError as wrong:
+        raise BoardError(f"{path} is damaged: {wrong}") from None
+
+
 def _place(bundle: Path, described: dict[str, Any], out: Path, entry: dict[str, Any]) -> None:
     """Make the board's folder aside, then move it to its place."""
     new, old, place = (bundle / f"{BOARD}{suffix}" for suffix in (".new", ".old", ""))
@@ -95,6 +109,7 @@ def _place(bundle: Path, described: dict[str, Any], out: Path, entry: dict[str, 
     shutil.copyfile(out / "accel.bit", new / "accel.bit")
     of_board["bitstream"] = entry
     (new / "accel.json").write_text(json.dumps(of_board, indent=2) + "\n", encoding="utf-8")
+    description.read(new).check_files()  # what everybody will read
     if place.exists():
         place.rename(old)
     new.rename(place)
@@ -106,10 +121,10 @@ def utilization(report: Path) -> dict[str, float]:
 
     A row that the report does not have is left out. Block RAM counts in halves.
     """
-    text = report.read_text(encoding="utf-8") if report.is_file() else ""
+    text = report.read_text(encoding="utf-8", errors="replace") if report.is_file() else ""
     used = {}
     for resource, row in _ROWS.items():
-        match = re.search(rf"^\|\s*{row}\*?\s*\|\s*([\d.]+)\s*\|", text, re.M)
+        match = re.search(rf"^\|\s*{row}\*?\s*\|\s*(\d{{1,9}}(?:\.\d{{1,3}})?)\s*\|", text, re.M)
         if match:
             used[resource] = float(match[1])
     return used
@@ -134,9 +149,9 @@ def read_board_bundle(bundle: Path) -> dict[str, Any]:
             f"the bitstream in {folder} is of build {of_board['build_id']:08x}, the bundle is "
             f"build {described['build_id']:08x}: run make bitstream again"
         )
-    common.check_files(folder, of_board)
+    common.check_files(folder)
     entry = of_board.get("bitstream")
-    if not isinstance(entry, dict) or common.sha256(folder / "accel.bit") != entry.get("sha256"):
+    if entry is None or common.sha256(folder / "accel.bit") != entry["sha256"]:
         raise BoardError(f"{folder / 'accel.bit'} is damaged: run make bitstream again")
     return of_board
 

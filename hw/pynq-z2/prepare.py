@@ -20,8 +20,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import common
-import handover
-from common import REPO, BoardError
+from common import BoardError
+
+from host import handover
+from host.errors import BundleError
+from host.files import MIB, read_plain
+from sim import sources as listing
 
 TOP = "accel_ip"
 WORK = "vivado"
@@ -85,10 +89,9 @@ def prepare(bundle: Path) -> Path:
     described = common.read_description(bundle)
     board = common.read_board()
     check_board(bundle, described, board)
-    common.check_files(bundle, described)
-    registers = handover.read(bundle / "accel.hwh")
-    handover.check_bundle(registers, described, bundle / "accel.hwh")
-    sources = source_files(bundle / "rtl")
+    common.check_files(bundle)
+    registers = common.read_handover(bundle)
+    sources = source_files(bundle)
     range_bits = (described["address_map"]["accel"]["range"] - 1).bit_length()
     address_bits = check_ports(bundle / "rtl" / "accel.sv", range_bits)
     work = bundle / WORK
@@ -143,30 +146,17 @@ def check_board(bundle: Path, described: dict[str, Any], board: dict[str, Any]) 
         )
 
 
-def source_files(rtl: Path) -> list[Path]:
+def source_files(bundle: Path) -> list[Path]:
     """Return the files that a bundle's files.f lists, in order.
 
-    A name is relative to the bundle's rtl/ or to the repository.
-
     Raises:
-        BoardError: a file is missing, is no Verilog, or has the name of another.
+        BundleError: the list is missing or lists anything but files that are there.
+        BoardError: one has the name of the module that is made here.
     """
-    listing = rtl / "files.f"
-    if not listing.is_file():
-        raise BoardError(f"{listing} is missing: build the bundle again")
-    files: dict[str, Path] = {}
-    for line in map(str.strip, listing.read_text(encoding="utf-8").splitlines()):
-        if not line or line.startswith(("//", "#")):
-            continue
-        path = next((base / line for base in (rtl, REPO) if (base / line).is_file()), None)
-        if path is None:
-            raise BoardError(f"{listing} lists {line}, which is not there: build the bundle again")
-        if path.suffix not in (".sv", ".v"):
-            raise BoardError(f"{listing} lists {line}, which is no Verilog (.sv or .v)")
-        if path.name in files or path.name == f"{TOP}.v":
-            raise BoardError(f"{listing} lists two files of the name {path.name}")
-        files[path.name] = path
-    return list(files.values())
+    files = listing.source_files(bundle)
+    if any(path.name == f"{TOP}.v" for path in files):
+        raise BoardError(f"{bundle / 'rtl' / listing.LISTING} lists a file {TOP}.v of its own")
+    return files
 
 
 def check_ports(top: Path, range_bits: int) -> int:
@@ -182,10 +172,12 @@ def check_ports(top: Path, range_bits: int) -> int:
     Raises:
         BoardError: a port is missing, is one too many, or has another direction or width.
     """
-    if not top.is_file():
-        raise BoardError(f"{top} is missing: build the bundle again")
-    header = re.search(r"^module accel\b(.*?)\);", top.read_text(encoding="utf-8"), re.M | re.S)
-    width = header and re.search(r"\bAddrWidth\s*=\s*(\d+)", header[1])
+    try:
+        text = read_plain(top, 16 * MIB).decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise BundleError(f"{top} is damaged: not UTF-8 at byte {error.start}") from None
+    header = re.search(r"^module accel\b(.*?)\);", text, re.M | re.S)
+    width = header and re.search(r"\bAddrWidth\s*=\s*(\d{1,2})\b", header[1])
     if not header or not width:
         raise BoardError(f"{top} has no module accel with an AddrWidth: build the bundle again")
     address_bits = int(width[1])
@@ -211,9 +203,9 @@ def check_ports(top: Path, range_bits: int) -> int:
 
 def _bits(upper: str, address_bits: int, top: Path) -> int:
     text = upper.replace(" ", "").replace("AddrWidth", str(address_bits)) or "0"
-    match = re.fullmatch(r"(\d+)(?:-(\d+))?", text)
+    match = re.fullmatch(r"(\d{1,6})(?:-(\d{1,6}))?", text)
     if not match:
-        raise BoardError(f"{top}: the width [{upper}:0] of a port is not understood")
+        raise BoardError(f"{top}: the width [{upper[:40]}:0] of a port is not understood")
     return int(match[1]) - int(match[2] or 0) + 1
 
 

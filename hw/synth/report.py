@@ -19,8 +19,8 @@ import tomllib
 
 from hw.synth.netlist import Area, Netlist, Route
 from hw.synth.yosys import REPOSITORY, Result, synthesise, version
-from sim.build import source_files
 from sim.bundle import read_description
+from sim.sources import source_files
 
 BOARD = REPOSITORY / "hw/pynq-z2/board.toml"
 RESOURCES = "LUT", "FF", "RAMB36", "DSP48"
@@ -68,12 +68,11 @@ def report(bundle: Path, out: Path, logs: Path | None = None) -> dict[str, Any]:
     old = _read(out)
     if old.get("digest") == digest:
         return old
-    files = [source if source.startswith("+") else Path(source) for source in sources]
 
     def run(with_errors: bool) -> Result:
         name = f"{out.stem}{'' if with_errors else '-without-errors'}.log"
         log = logs / name if logs is not None else None
-        return synthesise(files, TOP, {ERRORS: f"1'b{int(with_errors)}"}, log=log)
+        return synthesise(sources, TOP, {ERRORS: f"1'b{int(with_errors)}"}, log=log)
 
     with ThreadPoolExecutor() as pool:  # each run is a process of its own
         made = describe(description, *pool.map(run, (True, False)))
@@ -238,12 +237,12 @@ def _read(path: Path) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def _digest(description: Mapping[str, Any], sources: list[str]) -> str:
+def _digest(description: Mapping[str, Any], sources: list[Path]) -> str:
     """A hash of all that a report depends on."""
     facts = {name: description[name] for name in ("network", "build_id", "part", "layers")}
     facts |= {name: description[name] for name in ("cycles_per_frame", "clock_mhz")}
     digest = hashlib.sha256(json.dumps([version(), facts], sort_keys=True).encode())
     ours = [Path(__file__).with_name(f"{name}.py") for name in MAKERS]
-    for path in [BOARD, *ours, *(Path(source) for source in sources if Path(source).is_file())]:
+    for path in [BOARD, *ours, *sources]:
         digest.update(path.name.encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()

@@ -7,13 +7,12 @@ with the hardware's random stream agrees with them in every bit. docs/evaluator.
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.bundle import check_files, read_description
+from sim.bundle import read_arrays
 from sim.evaluator import kernels
 from sim.evaluator.memory import STREAMS, Memory, Workers
 from sim.evaluator.network import (
@@ -94,11 +93,7 @@ class Evaluator(MemoryOperations[Memory]):
         distribution. `threads` is by default the number of cores. Raises BundleError for what is
         no whole bundle, and ValueError as the constructor.
         """
-        folder = Path(path)
-        description = read_description(folder)
-        check_files(folder, description)
-        with np.load(folder / "arrays.npz") as arrays:
-            contents = {name: arrays[name] for name in arrays.files}
+        description, contents = read_arrays(path)
         return cls(of_bundle(description, contents), description, stream, threads)
 
     @classmethod

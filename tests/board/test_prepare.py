@@ -14,7 +14,7 @@ import prepare
 import pytest
 
 from hls.common import REPO
-from sim.build import source_files
+from sim.sources import source_files
 from tests.board.conftest import BOARD, change
 from tests.hw.runner import LINT, verilator
 
@@ -55,7 +55,7 @@ def test_wrapper_and_design_lint(every_bundle: Path) -> None:
     work = prepare.prepare(every_bundle)
     wrapper = work / "src" / "accel_ip.v"
     command = [str(verilator()), "--lint-only", "-Wall", "-Wno-fatal", "--top-module", "accel_ip"]
-    command += [str(LINT), *source_files(every_bundle), str(wrapper)]
+    command += [str(LINT), *map(str, source_files(every_bundle)), str(wrapper)]
     done = subprocess.run(command, cwd=REPO, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert "accel_ip.v" not in done.stderr, done.stderr
@@ -63,7 +63,7 @@ def test_wrapper_and_design_lint(every_bundle: Path) -> None:
 
 def test_copies_are_the_sources(bundle: Path) -> None:
     work = prepare.prepare(bundle)
-    listed = [Path(source) for source in source_files(bundle)]
+    listed = source_files(bundle)
     copies = {path.name: path.read_bytes() for path in (work / "src").iterdir()}
     assert copies.pop("accel_ip.v")
     assert copies == {path.name: path.read_bytes() for path in listed}

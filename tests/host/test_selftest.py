@@ -144,15 +144,42 @@ def test_a_wrong_golden_layer_fails_by_its_name(bundle: Bundle, few: None) -> No
 
 
 def test_a_bundle_without_golden_vectors_is_refused(
-    bundle: Bundle, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    changed_bundle: Callable[..., Path], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with pytest.raises(BundleError, match=r"golden\.npz: No such file.*: the self-test needs it"):
-        read_golden(replace(bundle, folder=tmp_path))
-    np.savez(tmp_path / "golden.npz", images=np.zeros((2, 784), np.uint8), labels=np.zeros(2))
-    with pytest.raises(BundleError, match=r"holds no edge\.fc0\.buffer of shape \(2, 64\)"):
-        read_golden(replace(bundle, folder=tmp_path))
-    assert main(["selftest", str(tmp_path)]) == 1
+    folder = changed_bundle(lambda described: described["files"].pop("golden.npz"))
+    with pytest.raises(BundleError, match=r"accel\.json lists no golden\.npz in its files"):
+        read_golden(load(folder))
+    assert main(["selftest", str(folder)]) == 1
     assert capsys.readouterr().err.startswith("error: ")
+
+
+GOLDEN: list[tuple[dict[str, Any], str]] = [
+    ({"labels": np.full(32, 10, np.uint8)}, "labels holds 10: all must be below 10"),
+    ({"labels": np.zeros(31, np.uint8)}, "it must be uint8 or uint32 of shape (32)"),
+    ({"images": np.zeros((32, 783), np.uint8)}, "it must be uint8 of shape (n, 784)"),
+    ({"images": np.zeros((0, 784), np.uint8)}, "it must be uint8 of shape (n, 784)"),
+    ({"edge.fc0": np.full((32, 64), 2, np.uint8)}, "edge.fc0 holds 2 to 2: it must be of 1 bits"),
+    ({"edge.fc1": np.zeros((32, 64))}, "edge.fc1 is <f8 of shape (32, 64)"),
+    ({"edge.fc9": np.zeros(1)}, "'edge.fc9.npy', which belongs to no layer"),
+    ({"labels": np.array([print], object)}, "holds objects, which are never loaded"),
+]
+
+
+@pytest.mark.parametrize(("arrays", "line"), GOLDEN, ids=[line for _, line in GOLDEN])
+def test_golden_vectors_of_another_network_are_refused(
+    changed_bundle: Callable[..., Path], arrays: dict[str, Any], line: str
+) -> None:
+    folder = changed_bundle()
+    with np.load(folder / "golden.npz") as stored:
+        np.savez(folder / "golden.npz", **{**stored, **arrays})  # type: ignore[arg-type]
+    described = json.loads((folder / "accel.json").read_text())
+    content = (folder / "golden.npz").read_bytes()
+    described["files"]["golden.npz"] = hashlib.sha256(content).hexdigest()
+    (folder / "accel.json").write_text(json.dumps(described))
+    with pytest.raises(BundleError) as caught:
+        read_golden(load(folder))
+    assert str(caught.value).startswith(str(folder / "golden.npz"))
+    assert line in str(caught.value)
 
 
 # Broken hardware: the virtual board's slave is made to lie.

@@ -221,7 +221,7 @@ BAD = [
     (["--images", "0"], "0 images asked for: must be from 1 to the 10000"),
     (["--images", "10001"], "10001 images asked for"),
     (["--data-dir", "/nowhere"], "holds neither t10k-images-idx3-ubyte nor"),
-    (["--bundle", "/nowhere"], "/nowhere: not a bundle: accel.json: No such file"),
+    (["--bundle", "/nowhere"], "/nowhere is not a bundle: it has no accel.json"),
 ]
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from sim.build import source_files
+from sim.sources import source_files
 from tests.hw import runner
 
 pytestmark = pytest.mark.slow
@@ -21,7 +21,7 @@ FAST = ("--assert", "-Wno-fatal", "-Wno-lint", "-O3")
 def test_accelerator() -> None:
     """Golden labels, the emulator's errors and counters, resets, and errors that cost no cycle."""
     bundle = BUNDLES / "tfc-mnist"
-    files = [Path(source) for source in source_files(bundle)]
+    files = source_files(bundle)
     folder = runner.build("accel", "accel", {}, files)
     passed = runner.run(folder, "accel", "tests.hw.benches.accel", noise=False,
                         extra_env={"BENCH_BUNDLE": str(bundle)})  # fmt: skip
@@ -33,7 +33,7 @@ def test_accelerator() -> None:
 def test_pauses(network: str) -> None:
     """Random pauses at both ends of a convolutional network: same labels, no deadlock."""
     bundle = BUNDLES / network
-    files = [Path(source) for source in source_files(bundle)]
+    files = source_files(bundle)
     folder = runner.build(network, "accel", {}, files, FAST)
     runner.run(folder, "accel", "tests.hw.benches.pauses", noise=False,
                extra_env={"BENCH_BUNDLE": str(bundle), "BENCH_SEEDS": str(SEEDS)})  # fmt: skip

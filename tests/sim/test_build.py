@@ -8,6 +8,7 @@ import pytest
 
 from sim import build
 from sim.bundle import BundleError
+from sim.sources import REPOSITORY, source_files
 
 
 def copied(bundle: Path, folder: Path) -> Path:
@@ -55,11 +56,11 @@ def test_files_that_are_not_there(
 ) -> None:
     rtl = tmp_path / "rtl"
     with pytest.raises(BundleError, match=r"files\.f is missing"):
-        build.source_files(tmp_path)
+        source_files(tmp_path)
     rtl.mkdir()
     (rtl / "files.f").write_text("hw/rtl/gone.sv\n")
     with pytest.raises(BundleError, match=r"files\.f lists hw/rtl/gone\.sv"):
-        build.source_files(tmp_path)
+        source_files(tmp_path)
     assert build.main([str(tmp_path)]) == 1
     assert "is not a bundle" in capsys.readouterr().err
 
@@ -68,11 +69,56 @@ def test_sources_of_both_folders(tmp_path: Path) -> None:
     rtl = tmp_path / "rtl"
     rtl.mkdir()
     (rtl / "accel.sv").write_text("")
-    (rtl / "files.f").write_text("// comment\n+define+A=1\n\nhw/rtl/spinflow_pkg.sv\naccel.sv\n")
-    option, package, top = build.source_files(tmp_path)
-    assert option == "+define+A=1"
-    assert Path(package) == build.REPOSITORY / "hw" / "rtl" / "spinflow_pkg.sv"
-    assert Path(top) == (rtl / "accel.sv").resolve()
+    (rtl / "files.f").write_text("hw/rtl/spinflow_pkg.sv\n\naccel.sv\n")
+    package, top = source_files(tmp_path)
+    assert package == REPOSITORY / "hw" / "rtl" / "spinflow_pkg.sv"
+    assert top == (rtl / "accel.sv").resolve()
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        *("+define+A=1", "+incdir+/etc", "-CFLAGS -fplugin=evil.so", "-f other.f", "--exe"),
+        *("../accel.sv", "hw/rtl/../../x.sv", "/etc/passwd", "/tmp/x.sv", "sub/accel.sv"),
+        *("$HOME/x.sv", "${HOME}/x.sv", "~/x.sv", "accel.cpp", "accel.f", "accel.sv accel.sv"),
+        *(
+            "// comment",
+            "hw/README.md",
+            ".sv",
+            "a\x00.sv",
+            "hw\\rtl\\x.sv",
+            "accel.sv;id",
+            "`id`.sv",
+        ),
+    ],
+)
+def test_a_list_of_sources_holds_file_names_alone(tmp_path: Path, line: str) -> None:
+    rtl = tmp_path / "rtl"
+    rtl.mkdir()
+    (rtl / "accel.sv").write_text("")
+    (rtl / "files.f").write_text(f"accel.sv\n{line}\n")
+    with pytest.raises(
+        BundleError, match=r"files\.f, line 2: .*must be the name of a Verilog file"
+    ):
+        source_files(tmp_path)
+
+
+def test_a_list_of_sources_leads_nowhere_else(tmp_path: Path) -> None:
+    rtl = tmp_path / "rtl"
+    rtl.mkdir()
+    (rtl / "files.f").write_text("accel.sv\n")
+    (rtl / "accel.sv").symlink_to("/etc/passwd")
+    with pytest.raises(BundleError, match=r"lists accel\.sv, which is no file there"):
+        source_files(tmp_path)
+    (rtl / "files.f").write_bytes("é.sv\n".encode())
+    with pytest.raises(BundleError, match="not ASCII at byte 0"):
+        source_files(tmp_path)
+    (rtl / "files.f").write_text("hw/rtl/lut_pair.sv\nhw/rtl/lut_pair.sv\n")
+    with pytest.raises(BundleError, match=r"two files of the name lut_pair\.sv"):
+        source_files(tmp_path)
+    (rtl / "files.f").write_text("\n")
+    with pytest.raises(BundleError, match="lists 0 files"):
+        source_files(tmp_path)
 
 
 def test_taps_become_a_table() -> None:

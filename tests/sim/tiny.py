@@ -6,7 +6,6 @@ maps that are not square, a pool that leaves something over, padding that differ
 thresholds that are never and always reached.
 """
 
-import hashlib
 import json
 from collections.abc import Sequence
 from itertools import product
@@ -14,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from tests import described
 
 M = 0xFFFFFFFF
 Layer = dict[str, Any]
@@ -59,13 +60,17 @@ def pool(shape: Sequence[int], buffer: int = 0) -> Layer:
     return {"op": "max_pool", "size": 2, "shape": list(shape), "buffer": buffer}
 
 
-def describe(network: str, shape: Sequence[int], *layers: Layer) -> dict[str, Any]:
-    """The accel.json of layers, as far as software reads it; the last weight layer gives sums."""
+def describe(
+    network: str, shape: Sequence[int], *layers: Layer, threshold: bool | None = None
+) -> dict[str, Any]:
+    """The accel.json of layers; the last weight layer gives sums.
+
+    `threshold` says whether pixels become bits first: by default where images are flat.
+    """
     entries: list[Layer] = []
-    if len(shape) == 1:
+    if threshold if threshold is not None else len(shape) == 1:
         entries.append({"name": "input", "op": "threshold", "channels": shape[0], "pe": 1})
-    weights: list[Layer] = []
-    buffers: list[Layer] = []
+    depths: dict[str, int] = {}
     count = {"conv": 0, "fc": 0}
     name, owner = "", {}
     for layer in layers:
@@ -74,41 +79,13 @@ def describe(network: str, shape: Sequence[int], *layers: Layer) -> dict[str, An
             kind = "conv" if layer["window"] else "fc"
             name = f"{kind}{count[kind]}"
             count[kind] += 1
-            number, owner = len(weights), entry
-            entry["weights"] = number
-            width = layer["pe"] * layer["simd"]
-            depth = layer["mw"] * layer["mh"] // width
-            segments = -(-width // 32)
-            weights.append({
-                "name": f"{name}.weights", "kind": "weights", "layer": number, "width": width,
-                "depth": depth, "segments": segments,
-                "base": 8192 + 4096 * number, "stride": 4 << (segments - 1).bit_length(),
-            })  # fmt: skip
+            owner = entry
         entry["name"] = name if layer["op"] == "mvu" else name.replace("conv", "pool")
-        if layer["buffer"]:
-            buffers.append({
-                "name": f"{entry['name']}.buffer", "kind": "buffer", "layer": len(weights) - 1,
-                "width": owner["pe"], "depth": layer["buffer"],
-            })  # fmt: skip
+        depths[f"{entry['name']}.buffer"] = layer["buffer"]
         entries.append(entry)
     owner["threshold"] = False
-    number = len(weights)
-    for entry in entries:
-        if entry.get("buffer"):
-            entry["buffer"], number = number, number + 1
-        else:
-            entry["buffer"] = None
     entries.append({"name": "label", "op": "label_select", "classes": owner["mh"]})
-    pixels = int(np.prod(shape))
-    return {
-        "format": 2,
-        "network": network,
-        "input": {
-            "shape": list(shape), "type": "UINT8", "bytes_per_frame": pixels, "word_bits": 32,
-        },
-        "layers": entries,
-        "memories": [{"index": i, **memory} for i, memory in enumerate(weights + buffers)],
-    }  # fmt: skip
+    return described.complete(network, shape, entries, depths)
 
 
 DESCRIPTIONS = {
@@ -134,11 +111,11 @@ DESCRIPTIONS = {
             conv(6, (4, 4, 34), (3, 3), (3, 51), 1),
             fc(5, 24, (1, 12)),
         ),
-        describe("pixels", [8], fc(3, 8, (3, 2), 2, of="pixels"), fc(2, 3, (2, 1))),
+        describe(
+            "pixels", [8], fc(3, 8, (3, 2), 2, of="pixels"), fc(2, 3, (2, 1)), threshold=False
+        ),
     )
 }  # fmt: skip
-# Without a threshold on its pixels, which a list of one dimension otherwise gets.
-DESCRIPTIONS["pixels"]["layers"] = DESCRIPTIONS["pixels"]["layers"][1:]
 THRESHOLD_IN = 100
 
 
@@ -148,12 +125,16 @@ def pixels(description: dict[str, Any]) -> int:
 
 
 def write_bundle(folder: Path, description: dict[str, Any]) -> Path:
-    """Writes a bundle with random weights and thresholds, as far as software reads it."""
+    """Writes a bundle with random weights and thresholds, as software reads it."""
     generator = np.random.default_rng(4)
-    arrays: dict[str, Any] = {"threshold.input": np.array([THRESHOLD_IN], dtype=np.int32)}
+    arrays: dict[str, Any] = {}
+    if description["layers"][0]["op"] == "threshold":
+        arrays["threshold.input"] = np.array([THRESHOLD_IN], dtype=np.int32)
     for memory in description["memories"]:
         if memory["kind"] == "weights":
-            arrays[f"weights.{memory['layer']}"] = random_segments(generator, memory)
+            words = random_segments(generator, memory)
+            words[:, -1] &= M >> -memory["width"] % 32
+            arrays[f"weights.{memory['layer']}"] = words
     for number, layer in enumerate(x for x in description["layers"] if x["op"] == "mvu"):
         of_pixels, mw = layer["input"] == "pixels", layer["mw"]
         middle, spread = (0, 100 * mw**0.5) if of_pixels else (mw / 2, mw**0.5 / 3)
@@ -163,9 +144,7 @@ def write_bundle(folder: Path, description: dict[str, Any]) -> Path:
         if layer["threshold"]:
             arrays[f"threshold.{number}"] = thresholds
     np.savez(folder / "arrays.npz", **arrays)
-    digest = hashlib.sha256((folder / "arrays.npz").read_bytes()).hexdigest()
-    (folder / "accel.json").write_text(json.dumps({**description, "files": {"arrays.npz": digest}}))
-    return folder
+    return described.write(folder, description)
 
 
 def random_segments(generator: np.random.Generator, memory: dict[str, Any]) -> np.ndarray:

@@ -1,9 +1,10 @@
 """A bundle of an accelerator that is small enough to be synthesised in seconds."""
 
-import json
+import copy
 from pathlib import Path
+from typing import Any
 
-from sim.bundle import FORMAT
+from tests import described
 
 # One instance of each thing whose size is known, and one that is there only with errors.
 SOURCE = """\
@@ -72,11 +73,21 @@ module accel #(parameter bit WithErrors = 1'b1) (
 endmodule
 """
 
-LAYERS = [
-    {"name": "conv0", "op": "mvu", "mw": 27, "mh": 4, "shape": [5, 6, 4], "input": "pixels"},
-    {"name": "fc0", "op": "mvu", "mw": 120, "mh": 10, "shape": [1, 1, 10], "input": "bits"},
+LAYERS: list[dict[str, Any]] = [
+    {
+        **{"name": "conv0", "op": "mvu", "mw": 27, "mh": 4, "pe": 1, "simd": 27},
+        **{"input": "pixels", "threshold": True, "shape": [5, 6, 4], "buffer": False},
+        "window": {
+            "input": [7, 8, 3], "kernel": [3, 3], "stride": [1, 1], "padding": [0, 0, 0, 0],
+        },
+    },
+    {
+        **{"name": "fc0", "op": "mvu", "mw": 120, "mh": 10, "pe": 1, "simd": 120},
+        **{"input": "bits", "threshold": False, "shape": [1, 1, 10], "buffer": False},
+        "window": None,
+    },
     {"name": "label", "op": "label_select", "classes": 10},
-]
+]  # fmt: skip
 
 
 def write(folder: Path, source: str = SOURCE) -> Path:
@@ -84,14 +95,6 @@ def write(folder: Path, source: str = SOURCE) -> Path:
     (folder / "rtl").mkdir(parents=True, exist_ok=True)
     (folder / "rtl/accel.sv").write_text(source)
     (folder / "rtl/files.f").write_text("accel.sv\n")
-    description = {
-        "format": FORMAT,
-        "network": "small",
-        "build_id": 0x1234,
-        "part": "xc7z020clg400-1",
-        "clock_mhz": 100.0,
-        "cycles_per_frame": 1000,
-        "layers": LAYERS,
-    }
-    (folder / "accel.json").write_text(json.dumps(description))
-    return folder
+    (folder / "arrays.npz").write_bytes(b"")
+    description = described.complete("small", [7, 8, 3], copy.deepcopy(LAYERS), {})
+    return described.write(folder, {**description, "cycles_per_frame": 1000})

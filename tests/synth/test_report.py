@@ -123,7 +123,10 @@ def test_the_command_prints_and_writes(
 def test_no_bundle_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert command.main([str(tmp_path), "--out", str(tmp_path / "out.json")]) == 1
     said = capsys.readouterr().err
-    assert said == f"hw.synth: {tmp_path} is not a bundle: it has no accel.json\n"
+    assert (
+        said
+        == f"hw.synth: {tmp_path} is not a bundle: it has no accel.json; make bundle builds one\n"
+    )
     assert not (tmp_path / "out.json").exists()
 
 
