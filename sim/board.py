@@ -206,8 +206,9 @@ class DmaMemory:
             address = _page_above(start + self._blocks[start].size)
         if address + size > DMA_MEMORY_END:
             raise MemoryError(f"no {size} bytes of DMA memory are left")
-        bisect.insort(self._starts, address)
+        # In this order, and freed in the other: an interrupt between leaves no start without block.
         self._blocks[address] = np.zeros(size, np.uint8) if shared is None else shared
+        bisect.insort(self._starts, address)
         return address
 
     def free(self, address: int) -> None:
@@ -345,6 +346,8 @@ class Dma:
             channel, register = self._channel(offset + stride * i)
             was_sending = self.mm2s.busy
             if register == Channel.CONTROL and value & Channel.RESET:
+                # Also where an interrupted reset has left a word on offer, but no transfer.
+                was_sending = True
                 self.mm2s.reset()  # the reset of either channel resets the whole DMA
                 self.s2mm.reset()
             else:

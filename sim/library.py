@@ -39,7 +39,7 @@ class Library:
 
     def __init__(self, bundle: str | os.PathLike[str], checked: bool = False) -> None:
         folder = Path(bundle)
-        self._handle = None
+        self._open_handle: int | None = None
         self.description = read_description(folder)
         check_files(folder, self.description)
         section = self.description.get("simulator_checked" if checked else "simulator")
@@ -51,18 +51,27 @@ class Library:
         path = folder / section["library"]
         check_file(path, section["sha256"])
         self._functions = _load(path)
-        self._handle = self._functions.spin_open()
+        self._open_handle = self._functions.spin_open()
         names = [
             self._functions.spin_tap_name(self._handle, number).decode()
             for number in range(self._functions.spin_tap_count(self._handle))
         ]
         self._taps = {name: number for number, name in enumerate(names)}
 
+    @property
+    def _handle(self) -> int:
+        """The simulation, for a call of the library, which would follow any address it is given."""
+        if self._open_handle is None:
+            raise OSError(
+                errno.EBADF, "this simulation was closed: another accelerator was loaded, or none"
+            )
+        return self._open_handle
+
     def close(self) -> None:
-        """Ends the simulation. Nothing else may be called afterwards."""
-        if self._handle is not None:
-            self._functions.spin_close(self._handle)
-            self._handle = None
+        """Ends the simulation. Whatever is asked of it afterwards raises OSError."""
+        handle, self._open_handle = self._open_handle, None
+        if handle is not None:
+            self._functions.spin_close(handle)
 
     def __enter__(self) -> Library:
         return self
