@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from host import checks
 from host.errors import RateError
 
 ALWAYS = 2**32 - 1
@@ -34,9 +35,9 @@ def threshold(rate: float) -> int:
     Raises:
         RateError: the rate is no probability, or is too small for the register.
     """
-    if math.isnan(rate) or not 0.0 <= rate <= 1.0:
-        raise RateError(f"bit-error rate {rate}: must be a number from 0 to 1")
-    value = min(round(rate * 2**32), ALWAYS)
+    if not checks.is_real(rate) or math.isnan(rate) or not 0.0 <= rate <= 1.0:
+        raise RateError(f"bit-error rate {checks.shown(rate)}: must be a number from 0 to 1")
+    value = min(round(float(rate) * 2**32), ALWAYS)
     if value == 0 and rate > 0.0:
         raise RateError(
             f"bit-error rate {rate}: too small for the 32-bit register, "
@@ -88,8 +89,11 @@ def memory_seed(base_seed: int, repeat: int, index: int, domain: int = _SEED_DOM
         index: number of the memory, below 64.
         domain: tells apart what is drawn for one memory; by default its write errors.
     """
-    if not 0 <= base_seed <= _MASK:
-        raise RateError(f"seed {base_seed}: must be a whole number from 0 to {_MASK}")
-    if not 0 <= repeat < 2**26 or not 0 <= index < 64:
-        raise RateError(f"repeat {repeat}, memory {index}: must be below 2^26 and below 64")
-    return int(draws(base_seed ^ domain, np.array([64 * repeat + index]))[0])
+    if not checks.is_whole(base_seed) or not 0 <= base_seed <= _MASK:
+        raise RateError(f"seed {checks.shown(base_seed)}: must be a whole number from 0 to {_MASK}")
+    for what, number, end in ("repeat", repeat, 2**26), ("memory", index, 64):
+        if not checks.is_whole(number) or not 0 <= number < end:
+            raise RateError(
+                f"{what} {checks.shown(number)}: must be a whole number from 0 to {end - 1}"
+            )
+    return int(draws(int(base_seed) ^ domain, np.array([64 * int(repeat) + int(index)]))[0])

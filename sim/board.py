@@ -18,12 +18,14 @@ from __future__ import annotations
 import bisect
 import ctypes
 import errno
+import importlib
+import sys
 import weakref
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
-import tomllib
+import pynq.ps
 from pynq.buffer import PynqBuffer
 from pynq.metadata.runtime_metadata_parser import RuntimeMetadataParser
 from pynq.pl_server.device import Device
@@ -206,8 +208,9 @@ class DmaMemory:
             address = _page_above(start + self._blocks[start].size)
         if address + size > DMA_MEMORY_END:
             raise MemoryError(f"no {size} bytes of DMA memory are left")
-        bisect.insort(self._starts, address)
+        # In this order, and freed in the other: an interrupt between leaves no start without block.
         self._blocks[address] = np.zeros(size, np.uint8) if shared is None else shared
+        bisect.insort(self._starts, address)
         return address
 
     def free(self, address: int) -> None:
@@ -345,6 +348,8 @@ class Dma:
             channel, register = self._channel(offset + stride * i)
             was_sending = self.mm2s.busy
             if register == Channel.CONTROL and value & Channel.RESET:
+                # Also where an interrupted reset has left a word on offer, but no transfer.
+                was_sending = True
                 self.mm2s.reset()  # the reset of either channel resets the whole DMA
                 self.s2mm.reset()
             else:
@@ -437,6 +442,8 @@ class VirtualBoard(Device):
 
     def __init__(self) -> None:
         super().__init__("spinflow_virtual_board")
+        # pynq 3.0.1 asks the processor that it runs on, not the device, whose clocks it is to set.
+        pynq.ps.CPU_ARCH = pynq.ps.ZYNQ_ARCH
         self.name = "Spinflow's virtual PYNQ-Z2"
         self.arch = "armv7l"
         self.board = _board_name()
@@ -516,7 +523,8 @@ class VirtualBoard(Device):
 
 
 def _board_name() -> str:
-    name: str = tomllib.loads(BOARD.read_text(encoding="utf-8"))["board"]["name"]
+    toml = importlib.import_module("tomllib" if sys.version_info >= (3, 11) else "tomli")
+    name: str = toml.loads(BOARD.read_text(encoding="utf-8"))["board"]["name"]
     return name
 
 

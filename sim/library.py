@@ -40,7 +40,7 @@ class Library:
 
     def __init__(self, bundle: str | os.PathLike[str], checked: bool = False) -> None:
         folder = Path(bundle)
-        self._handle = None
+        self._open_handle: int | None = None
         described = description.read(folder)
         described.check_files()
         self.description = described.document
@@ -51,8 +51,8 @@ class Library:
                 f"{folder} has no simulator: run python -m sim.build {folder}{option}"
             )
         self._functions = _load(path)
-        self._handle = self._functions.spin_open()
-        if not self._handle:
+        self._open_handle = self._functions.spin_open()
+        if not self._open_handle:
             raise BundleError(f"{path} gives no simulation")
         names = [
             (self._functions.spin_tap_name(self._handle, number) or b"").decode("ascii", "replace")
@@ -63,11 +63,20 @@ class Library:
         if names != [tap.name for tap in described.taps]:
             raise BundleError(f"{path} has other taps than accel.json: run python -m sim.build")
 
+    @property
+    def _handle(self) -> int:
+        """The simulation, for a call of the library, which would follow any address it is given."""
+        if self._open_handle is None:
+            raise OSError(
+                errno.EBADF, "this simulation was closed: another accelerator was loaded, or none"
+            )
+        return self._open_handle
+
     def close(self) -> None:
-        """Ends the simulation. Nothing else may be called afterwards."""
-        if self._handle is not None:
-            self._functions.spin_close(self._handle)
-            self._handle = None
+        """Ends the simulation. Whatever is asked of it afterwards raises OSError."""
+        handle, self._open_handle = self._open_handle, None
+        if handle is not None:
+            self._functions.spin_close(handle)
 
     def __enter__(self) -> Library:
         return self

@@ -325,7 +325,7 @@ def test_the_virtual_board_says_what_board_it_is(changed_bundle: Callable[..., P
 
 def test_a_register_that_never_answers_is_named(accelerator: Accelerator) -> None:
     board().accelerator.access_limit = 0
-    with pytest.raises(DeviceError, match="reading STATUS: ") as caught:
+    with pytest.raises(DeviceError, match="reading BUILD_ID: ") as caught:
         accelerator.set_errors("fc0.buffer", "flip", 0.1)
     assert "\n" not in str(caught.value)
 
@@ -338,17 +338,17 @@ def test_labels_that_never_come_are_named_and_the_driver_recovers(
     board().dma.stall_limit = 10_000
     place = accelerator.bundle.registers.globals["FRAMES_PER_TRANSFER"]
     write = slave.write
+    stuck = [1]  # what a count of frames becomes: TLAST comes after the first label, then never
 
     def deaf(offset: int, values: Any, stride: int) -> None:
-        if offset != place:
-            write(offset, values, stride)
+        is_count = offset == place and values[0] <= driver.FRAMES_A_TRANSFER
+        write(offset, np.array(stuck, np.uint32) if is_count else values, stride)
 
     with monkeypatch.context() as patch:
-        # FRAMES_PER_TRANSFER stays 1, so that TLAST comes after the first label.
         patch.setattr(slave, "write", deaf)
         with pytest.raises(DeviceError, match="the DMA received 4 bytes of labels, 12 expected"):
             accelerator.run(golden[0][:3])
-        write(place, np.array([1000], np.uint32), 4)
+        stuck = [1000]
         with pytest.raises(DeviceError, match=r"the DMA receiving 3 labels: .*never completes"):
             accelerator.run(golden[0][:3])
     assert accelerator.run(golden[0][:3]).tolist() == golden[1][:3].tolist()
@@ -356,6 +356,7 @@ def test_labels_that_never_come_are_named_and_the_driver_recovers(
 
 def test_an_accelerator_that_stays_busy_is_named(bundle: Bundle, golden: Any) -> None:
     with Accelerator(bundle, wait_s=0.2) as accelerator:
+        accelerator.write_weights()
         half = board().allocate((100,), np.uint8)
         half.flush()
         overlay_dma = accelerator._dma

@@ -388,7 +388,9 @@ def test_transfers_that_end_too_early_are_found(bundle: Bundle, faulty: Callable
     place = bundle.registers.globals["FRAMES_PER_TRANSFER"]
 
     def short(write: Any, offset: int, values: Any, stride: int) -> None:
-        write(offset, np.minimum(values, 6) if offset == place else values, stride)
+        # Numbers of images, that is: the driver's mark between runs is a larger number.
+        few = offset == place and values[0] < 2**31
+        write(offset, np.minimum(values, 6) if few else values, stride)
 
     wrong = faulty(write=short)
     assert "7 images in transfers of 7: the DMA received 24 bytes" in wrong["transfers"]
