@@ -35,6 +35,7 @@ from host import rates
 from host.bundle import MAP_VERSION, Bundle, Memory, Words, check_words
 from host.errors import DeviceError, InputError, RateError
 from host.on_board import PYNQ_VERSIONS, knows_pynq
+from host.window import get, put
 
 MODES = ("off", "flip", "switch")
 """Error modes; the place of each is its code in the MODE register."""
@@ -365,7 +366,7 @@ class Accelerator:
         return self._registers.of_memory(memory.index, name)
 
     def status(self, field: str) -> bool:
-        """Return a field of STATUS: ``idle``, ``busy`` or ``refused``."""
+        """Return a field of STATUS: ``idle``, ``busy``, ``refused`` or ``partial``."""
         return bool(self._registers.extract("STATUS", field, self.read_register("STATUS")))
 
     def _wait(self, done: Callable[[], bool], what: str) -> None:
@@ -561,17 +562,30 @@ class Accelerator:
             addresses: where each goes, in this order; words 0 to n - 1 if not given.
         """
         # Words go out in order, least significant segment first: the random stream counts so.
-        array = self._mmio.array
         self._wait_idle()
+        places = self._places(memory, range(len(words)) if addresses is None else addresses)
         with _named(f"writing the weights of {memory.name}"):
-            if addresses is None and memory.stride == 4 * memory.segments:
-                first = memory.base // 4
-                array[first : first + words.size] = words.reshape(-1)
-            else:
-                for address, word in zip(addresses or range(len(words)), words, strict=True):
-                    at = (memory.base + address * memory.stride) // 4
-                    array[at : at + memory.segments] = word
+            put(self._mmio.array, places, words)
+        self._check_whole_words(f"writing the weights of {memory.name}")
         self._wait_idle()
+
+    def _check_whole_words(self, what: str) -> None:
+        """Raise DeviceError if the accelerator has refused a write of less than a word."""
+        if "partial" in self._registers.fields["STATUS"] and self.status("partial"):
+            self.write_register("STATUS", self._registers.field("STATUS", "partial", 1))
+            raise DeviceError(
+                f"{what}: less than a word of 32 bits was written and refused (STATUS.partial): "
+                "words go out through host.window alone"
+            )
+
+    def _places(self, memory: Memory, addresses: Iterable[int]) -> npt.NDArray[np.intp]:
+        """Return where words of a weight memory lie in the window, by word and segment.
+
+        The gap behind a word whose segments do not fill its stride is in no window.
+        """
+        words = np.array(list(addresses), dtype=np.intp)
+        starts = memory.base // 4 + words * (memory.stride // 4)
+        return starts[:, None] + np.arange(memory.segments)
 
     def read_weights(self, memory: str, addresses: Sequence[int] | None = None) -> Words:
         """Read a weight memory back.
@@ -587,17 +601,9 @@ class Accelerator:
         if not where.is_weights:
             raise InputError(f"{memory} holds no weights")
         self._wait_idle()
-        array, first, step = self._mmio.array, where.base // 4, where.stride // 4
+        places = self._places(where, range(where.depth) if addresses is None else addresses)
         with _named(f"reading the weights of {memory}"):
-            if addresses is None and step == where.segments:
-                words = np.array(array[first : first + where.depth * step], dtype=np.uint32)
-            else:
-                # The gap behind a word whose segments do not fill its stride is in no window.
-                starts = (first + n * step for n in addresses or range(where.depth))
-                words = np.concatenate(
-                    [np.array(array[at : at + where.segments], dtype=np.uint32) for at in starts]
-                )
-        return words.reshape(-1, where.segments)
+            return get(self._mmio.array, places)
 
     def run(
         self, images: npt.NDArray[Any], transfer: int = FRAMES_A_TRANSFER
