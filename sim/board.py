@@ -33,7 +33,7 @@ from pynq.metadata.runtime_metadata_parser import RuntimeMetadataParser
 from pynq.pl_server.device import Device
 from pynqmetadata.frontends import Metadata
 
-from sim.library import ACCESS_LIMIT, WHOLE_WORD, Library
+from sim.library import ACCESS_LIMIT, Library
 
 BOARD = Path(__file__).resolve().parents[1] / "hw" / "pynq-z2" / "board.toml"
 HANDOVER = "accel.hwh"
@@ -58,8 +58,11 @@ class Slave(Protocol):
     def read(self, offset: int, count: int, stride: int) -> np.ndarray:
         """Reads the words (uint32) in which `count` offsets lie, `stride` bytes apart, in order."""
 
-    def write(self, offset: int, values: np.ndarray, stride: int, strobe: int) -> None:
-        """Writes words, `stride` bytes apart, in order; `strobe` says which bytes of each."""
+    def write(self, offset: int, values: np.ndarray, stride: int) -> None:
+        """Writes words, `stride` bytes apart, in order."""
+
+    def write_part(self, offset: int, word: int, strobe: int) -> None:
+        """Writes those bytes of a word that `strobe` says, bit 0 the lowest."""
 
 
 def bus_error(message: str) -> OSError:
@@ -78,10 +81,15 @@ class Bus:
         slave, offset = self._at(address, count, stride)
         return slave.read(offset, count, stride)
 
-    def write(self, address: int, values: np.ndarray, stride: int, strobe: int) -> None:
+    def write(self, address: int, values: np.ndarray, stride: int) -> None:
         """Writes words to physical addresses. Raises OSError where no slave answers."""
         slave, offset = self._at(address, len(values), stride)
-        slave.write(offset, values, stride, strobe)
+        slave.write(offset, values, stride)
+
+    def write_part(self, address: int, word: int, strobe: int) -> None:
+        """Writes some bytes of a word. Raises OSError where no slave answers or takes them."""
+        slave, offset = self._at(address, 1, 0)
+        slave.write_part(offset, word, strobe)
 
     def _at(self, address: int, count: int, stride: int) -> tuple[Slave, int]:
         first, last = sorted((address, address + stride * (count - 1)))
@@ -248,12 +256,12 @@ class Window:
         raw = _to_low_bytes(items.reshape(-1))
         for address, which, step in self._runs():
             if size == 4:
-                self._bus.write(address, raw[which], step, WHOLE_WORD)
+                self._bus.write(address, raw[which], step)
                 continue
             for number, value in enumerate(raw[which]):
                 place = address + step * number
-                shifted = np.array([int(value) << 8 * (place & 3)], dtype=np.uint32)
-                self._bus.write(place, shifted, 4, (1 << size) - 1 << (place & 3))
+                lane = place & 3
+                self._bus.write_part(place, int(value) << 8 * lane, (1 << size) - 1 << lane)
 
     def _read_bytes(self) -> np.ndarray:
         self._check_width()
@@ -297,10 +305,12 @@ class Storage:
         """As of Slave."""
         return self._words[(offset + stride * np.arange(count)) // 4]
 
-    def write(self, offset: int, values: np.ndarray, stride: int, strobe: int) -> None:
-        """As of Slave. Raises OSError for less than a word."""
-        if strobe != WHOLE_WORD:
-            raise bus_error(f"less than a word written to the register at offset {offset:#x}")
+    def write_part(self, offset: int, word: int, strobe: int) -> None:
+        """As of Slave. Raises OSError."""
+        raise bus_error(f"less than a word written to the register at offset {offset:#x}")
+
+    def write(self, offset: int, values: np.ndarray, stride: int) -> None:
+        """As of Slave."""
         self._words[(offset + stride * np.arange(len(values))) // 4] = values
 
 
@@ -311,7 +321,11 @@ class Unconfigured:
         """As of Slave. Raises TimeoutError."""
         raise self._hang(offset)
 
-    def write(self, offset: int, values: np.ndarray, stride: int, strobe: int) -> None:
+    def write(self, offset: int, values: np.ndarray, stride: int) -> None:
+        """As of Slave. Raises TimeoutError."""
+        raise self._hang(offset)
+
+    def write_part(self, offset: int, word: int, strobe: int) -> None:
         """As of Slave. Raises TimeoutError."""
         raise self._hang(offset)
 
@@ -513,10 +527,12 @@ class Dma:
         """As of Slave. Reading a status register moves the transfers on."""
         return np.array([self._read(offset + stride * i) for i in range(count)], dtype=np.uint32)
 
-    def write(self, offset: int, values: np.ndarray, stride: int, strobe: int) -> None:
-        """As of Slave. Raises OSError for less than a word: the DMA does not look at strobes."""
-        if strobe != WHOLE_WORD:
-            raise bus_error(f"less than a word written to the DMA's register at offset {offset:#x}")
+    def write_part(self, offset: int, word: int, strobe: int) -> None:
+        """As of Slave. Raises OSError: the DMA does not look at strobes, so it would take noise."""
+        raise bus_error(f"less than a word written to the DMA's register at offset {offset:#x}")
+
+    def write(self, offset: int, values: np.ndarray, stride: int) -> None:
+        """As of Slave."""
         for i, value in enumerate(values):
             channel, register = self._channel(offset + stride * i)
             was_sending = self.mm2s.busy
@@ -595,14 +611,20 @@ class AcceleratorSlave:
         self._dma.advance(WHILE_ELSEWHERE)
         return self._library.read(offset, count, stride, self.access_limit)
 
-    def write(self, offset: int, values: np.ndarray, stride: int, strobe: int) -> None:
+    def write(self, offset: int, values: np.ndarray, stride: int) -> None:
         """As of Slave. Raises OSError and TimeoutError as Library.write does."""
         self._check_end(offset, len(values), stride)
         self._dma.advance(WHILE_ELSEWHERE)
+        self._library.write(offset, values, stride, self.access_limit)
+
+    def write_part(self, offset: int, word: int, strobe: int) -> None:
+        """As of Slave. Raises OSError and TimeoutError as Library.write does."""
+        self._check_end(offset, 1, 0)
+        self._dma.advance(WHILE_ELSEWHERE)
         try:
-            self._library.write(offset, values, stride, self.access_limit, strobe)
+            self._library.write(offset, word, 4, self.access_limit, strobe)
         except OSError as error:
-            if strobe == WHOLE_WORD or error.errno != errno.EIO:
+            if error.errno != errno.EIO:
                 raise
             raise bus_error(
                 f"{error.strerror}: it was less than a word, as all that numpy stores by slices"

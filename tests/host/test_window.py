@@ -70,20 +70,23 @@ def test_shapes_and_order_of_rows() -> None:
 def accesses(monkeypatch: pytest.MonkeyPatch) -> list[Access]:
     """Every access that reaches the virtual board's bus, from here on."""
     seen: list[Access] = []
-    read, write = Bus.read, Bus.write
+    read, write, write_part = Bus.read, Bus.write, Bus.write_part
 
     def noted_read(self: Bus, address: int, count: int, stride: int) -> npt.NDArray[Any]:
         seen.extend(("read", address + stride * n, 0xF) for n in range(count))
         return read(self, address, count, stride)
 
-    def noted_write(
-        self: Bus, address: int, values: npt.NDArray[Any], stride: int, strobe: int
-    ) -> None:
-        seen.extend(("write", address + stride * n, strobe) for n in range(len(values)))
-        write(self, address, values, stride, strobe)
+    def noted_write(self: Bus, address: int, values: npt.NDArray[Any], stride: int) -> None:
+        seen.extend(("write", address + stride * n, 0xF) for n in range(len(values)))
+        write(self, address, values, stride)
+
+    def noted_part(self: Bus, address: int, word: int, strobe: int) -> None:
+        seen.append(("write", address, strobe))
+        write_part(self, address, word, strobe)
 
     monkeypatch.setattr(Bus, "read", noted_read)
     monkeypatch.setattr(Bus, "write", noted_write)
+    monkeypatch.setattr(Bus, "write_part", noted_part)
     return seen
 
 
