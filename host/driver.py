@@ -47,6 +47,7 @@ from host import checks, rates
 from host.bundle import MAP_VERSION, Bundle, Memory, Words, check_words
 from host.errors import DeviceError, InputError, RateError
 from host.on_board import PYNQ_VERSIONS, knows_pynq
+from host.window import get, put
 
 MODES = ("off", "flip", "switch")
 """Error modes; the place of each is its code in the MODE register."""
@@ -70,7 +71,7 @@ _SETTLE_S = 1.0
 """Seconds that a step of mending may take after an interrupted call; a board takes microseconds."""
 
 _SETTINGS = ("MODE", "RATE1", "RATE0", "SEED")
-_STATUS_FIELDS = ("idle", "busy", "refused")
+_STATUS_FIELDS = ("idle", "busy", "refused", "partial")
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -556,7 +557,7 @@ class Accelerator:
 
     @_alone
     def status(self, field: str) -> bool:
-        """Return a field of STATUS: ``idle``, ``busy`` or ``refused``."""
+        """Return a field of STATUS: ``idle``, ``busy``, ``refused`` or ``partial``."""
         if field not in _STATUS_FIELDS:
             raise InputError(
                 f"field {checks.shown(field)} of STATUS: must be one of {', '.join(_STATUS_FIELDS)}"
@@ -999,18 +1000,30 @@ class Accelerator:
 
     def _store(self, memory: Memory, words: Words, addresses: Sequence[int] | None = None) -> None:
         # Words go out in order, least significant segment first: the random stream counts so.
-        array = self._mmio.array
         self._wait_idle()
+        places = self._places(memory, range(len(words)) if addresses is None else addresses)
         with _named(f"writing the weights of {memory.name}"):
-            if addresses is None and memory.stride == 4 * memory.segments:
-                first = memory.base // 4
-                array[first : first + words.size] = words.reshape(-1)
-            else:
-                places = range(len(words)) if addresses is None else addresses
-                for address, word in zip(places, words, strict=True):
-                    at = (memory.base + address * memory.stride) // 4
-                    array[at : at + memory.segments] = word
+            put(self._mmio.array, places, words)
+        self._check_whole_words(f"writing the weights of {memory.name}")
         self._wait_idle()
+
+    def _check_whole_words(self, what: str) -> None:
+        """Raise DeviceError if the accelerator has refused a write of less than a word."""
+        if "partial" in self._registers.fields["STATUS"] and self._status("partial"):
+            self._write("STATUS", self._registers.field("STATUS", "partial", 1))
+            raise DeviceError(
+                f"{what}: less than a word of 32 bits was written and refused (STATUS.partial): "
+                "words go out through host.window alone"
+            )
+
+    def _places(self, memory: Memory, addresses: Iterable[int]) -> npt.NDArray[np.intp]:
+        """Return where words of a weight memory lie in the window, by word and segment.
+
+        The gap behind a word whose segments do not fill its stride is in no window.
+        """
+        words = np.array(list(addresses), dtype=np.intp)
+        starts = memory.base // 4 + words * (memory.stride // 4)
+        return starts[:, None] + np.arange(memory.segments)
 
     @_alone
     def read_weights(self, memory: str, addresses: Sequence[int] | None = None) -> Words:
@@ -1035,18 +1048,9 @@ class Accelerator:
         return self._read_words(where, places)
 
     def _read_words(self, where: Memory, addresses: Sequence[int] | None) -> Words:
-        array, first, step = self._mmio.array, where.base // 4, where.stride // 4
+        places = self._places(where, range(where.depth) if addresses is None else addresses)
         with _named(f"reading the weights of {where.name}"):
-            if addresses is None and step == where.segments:
-                words = np.array(array[first : first + where.depth * step], dtype=np.uint32)
-                return words.reshape(-1, where.segments)
-            # The gap behind a word whose segments do not fill its stride is in no window.
-            places = range(where.depth) if addresses is None else addresses
-            words = np.empty((len(places), where.segments), np.uint32)
-            for row, place in enumerate(places):
-                at = first + place * step
-                words[row] = np.array(array[at : at + where.segments], dtype=np.uint32)
-        return words
+            return get(self._mmio.array, places)
 
     def _check_contents(self, names: Iterable[str], written: bool = True) -> None:
         """Raise DeviceError unless weight memories hold what was asked for, written whole."""

@@ -5,10 +5,12 @@ finds first. Everything above it is pynq's own: Overlay, MMIO, DefaultIP, alloca
 may be made from any file of a bundle, as there is always one that exists: libaccel.so or accel.bit.
 The design is described by the accel.hwh beside it, and what is loaded is libaccel.so.
 
-What a PC would forgive and a board would not, shows here: the memory that the DMA sees is apart
-from the arrays, and only flush and invalidate copy between them; a transfer whose TLAST never comes
-never completes; an AXI error raises OSError. Nothing hangs: a register access, and a DMA transfer
-on which somebody waits, have a limit in clock cycles, after which TimeoutError names them.
+What a PC would forgive and a board would not, shows here: an access reaches the RTL with the width
+and the strobes that it has on a board; the memory that the DMA sees is apart from the arrays, and
+only flush and invalidate copy between them; a transfer whose TLAST never comes never completes; a
+bus error raises OSError. Nothing hangs: a register access, and a DMA transfer on which somebody
+waits, have a limit in clock cycles, after which TimeoutError names them. docs/board.md lists what
+is left in which this board is kinder than a real one.
 
 Time passes only while somebody looks: with a register access, and while a transfer is waited for.
 """
@@ -21,10 +23,12 @@ import errno
 import importlib
 import sys
 import weakref
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
+import numpy.typing as npt
 import pynq.ps
 from pynq.buffer import PynqBuffer
 from pynq.metadata.runtime_metadata_parser import RuntimeMetadataParser
@@ -39,8 +43,10 @@ STALL_LIMIT = 1_000_000  # cycles without a single word moved, while a transfer 
 WHILE_ELSEWHERE = 1_000  # cycles that a transfer goes on for while another register is accessed
 
 DMA_MEMORY_BASE = 0x1000_0000
-DMA_MEMORY_END = 0x2000_0000
+DMA_MEMORY_END = 0x1800_0000  # 128 MB of contiguous memory, as PYNQ's image sets them aside
 PAGE = 4096
+
+LOGIC_BASE, LOGIC_END = 0x4000_0000, 0xC000_0000  # the two general-purpose ports, GP0 and GP1
 
 SLCR_BASE = 0xF800_0000
 SLCR_SIZE = 0x200
@@ -52,112 +58,241 @@ class Slave(Protocol):
     """What answers on the processor's bus. Offsets are in bytes from the slave's base."""
 
     def read(self, offset: int, count: int, stride: int) -> np.ndarray:
-        """Reads `count` words (uint32), `stride` bytes apart."""
+        """Reads the words (uint32) in which `count` offsets lie, `stride` bytes apart, in order."""
 
     def write(self, offset: int, values: np.ndarray, stride: int) -> None:
         """Writes words, `stride` bytes apart, in order."""
+
+    def write_part(self, offset: int, word: int, strobe: int) -> None:
+        """Writes those bytes of a word that `strobe` says, bit 0 the lowest."""
+
+
+def bus_error(message: str) -> OSError:
+    """What stands for the signal that ends a program on a board."""
+    return OSError(errno.EIO, message)
+
+
+class Bus:
+    """The processor's side of the buses: every access goes to the slave that is there by then."""
+
+    def __init__(self, slaves: Callable[[], list[tuple[int, int, Slave]]]) -> None:
+        self._slaves = slaves
+
+    def read(self, address: int, count: int, stride: int) -> np.ndarray:
+        """Reads words from physical addresses. Raises OSError where no slave answers."""
+        slave, offset = self._at(address, count, stride)
+        return slave.read(offset, count, stride)
+
+    def write(self, address: int, values: np.ndarray, stride: int) -> None:
+        """Writes words to physical addresses. Raises OSError where no slave answers."""
+        slave, offset = self._at(address, len(values), stride)
+        slave.write(offset, values, stride)
+
+    def write_part(self, address: int, word: int, strobe: int) -> None:
+        """Writes some bytes of a word. Raises OSError where no slave answers or takes them."""
+        slave, offset = self._at(address, 1, 0)
+        slave.write_part(offset, word, strobe)
+
+    def _at(self, address: int, count: int, stride: int) -> tuple[Slave, int]:
+        first, last = sorted((address, address + stride * (count - 1)))
+        for base, size, slave in self._slaves():
+            if base <= first and last < base + size:
+                return slave, address - base
+        raise bus_error(f"no slave answers at {first:#x} to {last:#x}")
 
 
 class Window:
     """A mapped range of registers that looks like the uint32 array which a board's mmap gives.
 
-    It is live: an item or slice that is read or written becomes bus accesses. Basic indexing,
-    `reshape` and strides work as in numpy, since numpy itself works out where a part lies, on a
-    shadow array whose contents nobody uses.
+    It is live: what is read or written becomes bus accesses, of the widths that a 32-bit ARM gives
+    them. An integer as index, or integers in arrays, are words: one access each, in the order of
+    the indices. Whatever else numpy writes, a slice, a mask, a fill, it may write with memmove,
+    whose stores are bytes: so they reach the slave as bytes, one write strobe each. Reads have no
+    strobes: a slice is read byte by byte, so four times as often as its words are there. Items of 8
+    or 16 bits, through `view`, are such accesses too; wider ones than the bus are refused.
+
+    A part is another window, as a numpy array's is a view. Where it lies numpy itself works out, on
+    an array of the items' numbers.
     """
 
-    dtype = np.dtype(np.uint32)
-
-    def __init__(self, slave: Slave, offset: int, shadow: np.ndarray) -> None:
-        self._slave = slave
-        self._offset = offset  # in bytes, of the shadow's first item
-        self._shadow = shadow
+    def __init__(
+        self, bus: Bus, base: int, numbers: np.ndarray, dtype: npt.DTypeLike = np.uint32
+    ) -> None:
+        self.dtype: np.dtype[Any] = np.dtype(dtype)
+        self._bus = bus
+        self._base = base
+        self._numbers = numbers  # of the items, counted from the base
 
     @property
     def shape(self) -> tuple[int, ...]:
         """As of a numpy array."""
-        return self._shadow.shape
+        return self._numbers.shape
+
+    @property
+    def ndim(self) -> int:
+        """As of a numpy array."""
+        return self._numbers.ndim
 
     @property
     def size(self) -> int:
         """As of a numpy array: items."""
-        return self._shadow.size
+        return self._numbers.size
 
     @property
     def nbytes(self) -> int:
         """As of a numpy array."""
-        return self._shadow.nbytes
+        return self.size * self.dtype.itemsize
 
     def __len__(self) -> int:
-        return len(self._shadow)
+        return len(self._numbers)
 
     def __getitem__(self, key: Any) -> Any:
         part = self._part(key)
-        return part if part.shape else self._slave.read(part._offset, 1, 4)[0]
+        if self._is_by_items(key):
+            items = part._read_items()
+            return items if part.shape else items[()]
+        return part if part._shares(self) else part._read_bytes()
 
     def __setitem__(self, key: Any, values: Any) -> None:
         part = self._part(key)
-        words = np.broadcast_to(np.asarray(values), part.shape).astype(np.uint32)
-        for offset, count, stride, index in part._runs():
-            self._slave.write(offset, words[index].reshape(count), stride)
+        items = np.empty(part.shape, dtype=self.dtype)
+        items[...] = values  # numpy's own conversions, and complaints
+        if self._is_by_items(key):
+            part._write_items(items)
+        else:
+            part._write_bytes(items)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
-        words = np.empty(self.shape, dtype=np.uint32)
-        for offset, count, stride, index in self._runs():
-            words[index] = self._slave.read(offset, count, stride).reshape(words[index].shape)
-        return words if dtype is None else words.astype(dtype)
+        items = self._read_bytes()
+        items = items if dtype is None else items.astype(dtype)
+        # On a board an array that was not asked to be a copy is the registers themselves: who
+        # writes into this one is told.
+        items.flags.writeable = False
+        return items
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
+        out = options.get("out", ())
+        if any(isinstance(one, Window) for one in (*out, *(inputs[:1] if method == "at" else ()))):
+            raise bus_error(f"numpy.{ufunc.__name__} stores into registers as it likes")
+        plain = [np.array(one) if isinstance(one, Window) else one for one in inputs]
+        return getattr(ufunc, method)(*plain, **options)
+
+    def __array_function__(self, function: Any, types: Any, arguments: Any, options: Any) -> Any:
+        fills = function in (np.copyto, np.place, np.put, np.putmask)
+        targets = [options.get("out"), options.get("dst"), *(arguments[:1] if fills else ())]
+        if any(isinstance(one, Window) for one in targets):
+            raise bus_error(f"numpy.{function.__name__} stores into registers as it likes")
+        return function(*_plain(arguments), **{k: _plain(v) for k, v in options.items()})
 
     def copy(self) -> np.ndarray:
         """Reads everything into an array of its own."""
-        return self.__array__()
+        return self._read_bytes()
 
     def reshape(self, *shape: Any) -> Window:
         """The same registers in another shape."""
-        return self._window(self._shadow.reshape(*shape))
+        return Window(self._bus, self._base, self._numbers.reshape(*shape), self.dtype)
 
-    def view(self, dtype: Any = np.uint32) -> Window:
-        """The same registers. Only words of 32 bits can be accessed."""
-        if np.dtype(dtype) != self.dtype:
-            raise TypeError(f"registers are accessed as uint32, not as {np.dtype(dtype)}")
-        return self
+    def view(self, dtype: npt.DTypeLike = np.uint32) -> Window:
+        """The same registers as items of another size, of a window of one dimension."""
+        before, after = self.dtype.itemsize, np.dtype(dtype).itemsize
+        numbers = self._numbers
+        if after != before:
+            steps = np.diff(numbers.astype(np.int64))
+            if self.ndim != 1 or self.nbytes % after or np.any(steps != 1):
+                raise ValueError("only whole ranges of registers are seen as items of another size")
+            first = int(numbers[0]) * before // after if self.size else 0
+            numbers = first + np.arange(self.nbytes // after)
+        return Window(self._bus, self._base, numbers, dtype)
 
     def _part(self, key: Any) -> Window:
         keys = key if isinstance(key, tuple) else (key,)
         if not any(one is ... for one in keys):
-            keys += (...,)  # integers alone would give a scalar, which has no place
-        part = self._shadow[keys]
-        if not np.may_share_memory(part, self._shadow) and part.size:
-            raise TypeError("registers are chosen by integers and slices only")
-        return self._window(part)
+            keys += (...,)  # integers alone would give a scalar, which is no array
+        return Window(self._bus, self._base, self._numbers[keys], self.dtype)
 
-    def _window(self, part: np.ndarray) -> Window:
-        distance = _address(part) - _address(self._shadow) if part.size else 0
-        return Window(self._slave, self._offset + distance, part)
+    def _shares(self, whole: Window) -> bool:
+        return np.may_share_memory(self._numbers, whole._numbers) or not self.size
 
-    def _runs(self) -> list[tuple[int, int, int, Any]]:
-        """Evenly spaced runs that make up the window, in order: offset, count, stride, index."""
-        if not self.size:
-            return []
-        strides, shape = self._shadow.strides, self.shape
-        flat = not shape or all(
-            strides[axis] == strides[axis + 1] * shape[axis + 1] for axis in range(len(shape) - 1)
-        )
-        if flat:
-            return [(self._offset, self.size, strides[-1] if shape else 4, ...)]
-        return [
-            (
-                self._offset + sum(i * s for i, s in zip(index, strides, strict=False)),
-                shape[-1],
-                strides[-1],
-                index,
+    def _is_by_items(self, key: Any) -> bool:
+        """Whether numpy goes item by item: an index, or an array of them, for each axis."""
+        keys = key if isinstance(key, tuple) else (key,)
+        return len(keys) == self.ndim and all(
+            one is not None and one is not ... and not isinstance(one, slice)
+            and np.asarray(one).dtype.kind in "iu"
+            for one in keys
+        )  # fmt: skip
+
+    def _runs(self) -> Iterator[tuple[int, slice, int]]:
+        """Evenly spaced runs of the items, in order: first address, which items, bytes apart."""
+        addresses = self._base + self._numbers.reshape(-1).astype(np.int64) * self.dtype.itemsize
+        steps = np.diff(addresses)
+        turns = np.append(np.flatnonzero(np.diff(steps)) + 1, len(steps))
+        start = 0
+        while start < len(addresses):
+            end = start + 1
+            if start < len(steps):
+                end = int(turns[np.searchsorted(turns, start, side="right")]) + 1
+            step = int(steps[start]) if start < len(steps) else self.dtype.itemsize
+            yield int(addresses[start]), slice(start, end), step
+            start = end
+
+    def _check_width(self) -> None:
+        if self.dtype.itemsize not in (1, 2, 4):
+            raise bus_error(
+                f"{self.dtype} is wider than the bus of 32 bits: it would be accessed in parts"
             )
-            for index in np.ndindex(*shape[:-1])
-        ]
+
+    def _read_items(self) -> np.ndarray:
+        self._check_width()
+        words = np.empty(self.size, dtype=np.uint32)
+        places = np.empty(self.size, dtype=np.uint32)  # of the items in their words, in bits
+        for address, which, step in self._runs():
+            words[which] = self._bus.read(address, which.stop - which.start, step)
+            places[which] = address + step * np.arange(which.stop - which.start) & 3
+        items = words >> 8 * places
+        return _from_low_bytes(items, self.dtype).reshape(self.shape)
+
+    def _write_items(self, items: np.ndarray) -> None:
+        self._check_width()
+        size = self.dtype.itemsize
+        raw = _to_low_bytes(items.reshape(-1))
+        for address, which, step in self._runs():
+            if size == 4:
+                self._bus.write(address, raw[which], step)
+                continue
+            for number, value in enumerate(raw[which]):
+                place = address + step * number
+                lane = place & 3
+                self._bus.write_part(place, int(value) << 8 * lane, (1 << size) - 1 << lane)
+
+    def _read_bytes(self) -> np.ndarray:
+        self._check_width()
+        return self._as_bytes()._read_items().view(self.dtype).reshape(self.shape)
+
+    def _write_bytes(self, items: np.ndarray) -> None:
+        self._check_width()
+        self._as_bytes()._write_items(np.ascontiguousarray(items).reshape(-1).view(np.uint8))
+
+    def _as_bytes(self) -> Window:
+        size = self.dtype.itemsize
+        numbers = self._numbers.reshape(-1, 1).astype(np.int64) * size + np.arange(size)
+        return Window(self._bus, self._base, numbers.reshape(-1), np.uint8)
 
 
-def _address(array: np.ndarray) -> int:
-    address: int = array.__array_interface__["data"][0]
-    return address
+def _plain(value: Any) -> Any:
+    """The same with windows read."""
+    if isinstance(value, (tuple, list)):
+        return type(value)(_plain(one) for one in value)
+    return np.array(value) if isinstance(value, Window) else value
+
+
+def _from_low_bytes(words: np.ndarray, dtype: np.dtype[Any]) -> np.ndarray:
+    unsigned = words.astype(f"u{dtype.itemsize}")
+    return unsigned.view(dtype)
+
+
+def _to_low_bytes(items: np.ndarray) -> np.ndarray:
+    return items.view(f"u{items.dtype.itemsize}").astype(np.uint32)
 
 
 class Storage:
@@ -172,9 +307,36 @@ class Storage:
         """As of Slave."""
         return self._words[(offset + stride * np.arange(count)) // 4]
 
+    def write_part(self, offset: int, word: int, strobe: int) -> None:
+        """As of Slave. Raises OSError."""
+        raise bus_error(f"less than a word written to the register at offset {offset:#x}")
+
     def write(self, offset: int, values: np.ndarray, stride: int) -> None:
         """As of Slave."""
         self._words[(offset + stride * np.arange(len(values))) // 4] = values
+
+
+class Unconfigured:
+    """Programmable logic before the first bitstream: on a board the processor waits for ever."""
+
+    def read(self, offset: int, count: int, stride: int) -> np.ndarray:
+        """As of Slave. Raises TimeoutError."""
+        raise self._hang(offset)
+
+    def write(self, offset: int, values: np.ndarray, stride: int) -> None:
+        """As of Slave. Raises TimeoutError."""
+        raise self._hang(offset)
+
+    def write_part(self, offset: int, word: int, strobe: int) -> None:
+        """As of Slave. Raises TimeoutError."""
+        raise self._hang(offset)
+
+    @staticmethod
+    def _hang(offset: int) -> TimeoutError:
+        where = LOGIC_BASE + offset
+        return TimeoutError(
+            errno.ETIMEDOUT, f"nothing is loaded that could answer at {where:#x}: a board hangs"
+        )
 
 
 def clock_registers() -> Storage:
@@ -199,7 +361,7 @@ class DmaMemory:
         """Takes `size` bytes, page-aligned, and returns their address.
 
         `shared` is the processor's own array when the memory is not cached, so that both see one.
-        Raises MemoryError when there is no gap of this size.
+        Raises RuntimeError, as pynq's own devices do, when there is no gap of this size.
         """
         address = DMA_MEMORY_BASE
         for start in self._starts:
@@ -207,7 +369,7 @@ class DmaMemory:
                 break
             address = _page_above(start + self._blocks[start].size)
         if address + size > DMA_MEMORY_END:
-            raise MemoryError(f"no {size} bytes of DMA memory are left")
+            raise RuntimeError(f"BO allocation failed: no {size} bytes of DMA memory are left")
         # In this order, and freed in the other: an interrupt between leaves no start without block.
         self._blocks[address] = np.zeros(size, np.uint8) if shared is None else shared
         bisect.insort(self._starts, address)
@@ -220,12 +382,16 @@ class DmaMemory:
 
     def at(self, address: int, size: int) -> np.ndarray | None:
         """The bytes at an address, as a view, or None where not all of them are allocated."""
-        number = bisect.bisect_right(self._starts, address) - 1
-        if number < 0:
+        block = self.block_at(address)
+        if block is None:
             return None
-        block = self._blocks[self._starts[number]]
-        offset = address - self._starts[number]
+        offset = address - self._starts[bisect.bisect_right(self._starts, address) - 1]
         return block[offset : offset + size] if offset + size <= block.size else None
+
+    def block_at(self, address: int) -> np.ndarray | None:
+        """The allocation that begins at an address or before it, the nearest one."""
+        number = bisect.bisect_right(self._starts, address) - 1
+        return None if number < 0 else self._blocks[self._starts[number]]
 
 
 def _page_above(address: int) -> int:
@@ -243,10 +409,11 @@ class Channel:
     INTERRUPTS = 0x7000  # written as 1 to clear; 0x1000 is the one on completion
     COMPLETE = 0x1000
 
-    def __init__(self, name: str, memory: DmaMemory, length_bits: int) -> None:
+    def __init__(self, name: str, memory: DmaMemory, length_bits: int, data_bytes: int) -> None:
         self.name = name
         self._memory = memory
         self._length_mask = (1 << length_bits) - 1
+        self._data_bytes = data_bytes
         self.reset()
 
     def reset(self) -> None:
@@ -255,7 +422,8 @@ class Channel:
         self.status = self.HALTED
         self.address = 0
         self.length = 0
-        self.words = NOTHING  # of the transfer under way
+        self._block: np.ndarray | None = None  # of the transfer under way
+        self.words = NOTHING  # of that too
         self.moved = 0  # of these words
         self.busy = False
 
@@ -289,6 +457,16 @@ class Channel:
         elif offset == self.LENGTH and not self.busy and not self.status & self.HALTED:
             self._begin(value & self._length_mask)
 
+    def check_buffer(self) -> None:
+        """Raises OSError when the memory of the transfer under way was given back meanwhile."""
+        if self.busy and self._memory.block_at(self.address) is not self._block:
+            self._fail(self.DECODE_ERROR)
+            self.busy = False
+            raise bus_error(
+                f"dma {self.name}: the buffer at {self.address:#x} was freed during its transfer:"
+                " a board goes on in memory that is someone else's by then"
+            )
+
     def complete(self, length: int) -> None:
         """Ends the transfer after `length` bytes."""
         self.length = length
@@ -309,10 +487,18 @@ class Channel:
         if length == 0:
             self._fail(self.INTERNAL_ERROR)
             return
+        if self.address % self._data_bytes:
+            # The design's DMA has no data realignment engine: PG021 calls the results undefined.
+            self._fail(self.INTERNAL_ERROR)
+            raise bus_error(
+                f"dma {self.name}: address {self.address:#x} is no multiple of {self._data_bytes},"
+                " and there is no realignment engine"
+            )
         data = self._memory.at(self.address, length)
         if data is None:
             self._fail(self.DECODE_ERROR)
             return
+        self._block = self._memory.block_at(self.address)
         self.words = _words(data)
         self.moved = 0
         self.busy = True
@@ -332,15 +518,21 @@ def _words(data: np.ndarray) -> np.ndarray:
 class Dma:
     """The AXI DMA: MM2S feeds the accelerator's input stream, S2MM stores its output stream."""
 
-    def __init__(self, library: Library, memory: DmaMemory, length_bits: int) -> None:
+    def __init__(self, library: Library, memory: DmaMemory) -> None:
+        facts = library.description["dma"]
+        bits, size = facts["length_bits"], facts["data_bits"] // 8
         self._library = library
-        self.mm2s = Channel("MM2S", memory, length_bits)
-        self.s2mm = Channel("S2MM", memory, length_bits)
+        self.mm2s = Channel("MM2S", memory, bits, size)
+        self.s2mm = Channel("S2MM", memory, bits, size)
         self.stall_limit = STALL_LIMIT
 
     def read(self, offset: int, count: int, stride: int) -> np.ndarray:
         """As of Slave. Reading a status register moves the transfers on."""
         return np.array([self._read(offset + stride * i) for i in range(count)], dtype=np.uint32)
+
+    def write_part(self, offset: int, word: int, strobe: int) -> None:
+        """As of Slave. Raises OSError: the DMA does not look at strobes, so it would take noise."""
+        raise bus_error(f"less than a word written to the DMA's register at offset {offset:#x}")
 
     def write(self, offset: int, values: np.ndarray, stride: int) -> None:
         """As of Slave."""
@@ -361,6 +553,8 @@ class Dma:
     def advance(self, cycles: int) -> bool:
         """Lets the transfers under way go on for so many cycles; returns whether a word moved."""
         mm2s, s2mm = self.mm2s, self.s2mm
+        mm2s.check_buffer()
+        s2mm.check_buffer()
         if not mm2s.busy and not s2mm.busy:
             return False
         progress = self._library.transfer(
@@ -401,6 +595,7 @@ class Dma:
         )
 
     def _channel(self, offset: int) -> tuple[Channel, int]:
+        offset &= ~3
         if offset < Channel.SIZE:
             return self.mm2s, offset
         return self.s2mm, offset - Channel.SIZE
@@ -412,17 +607,51 @@ class AcceleratorSlave:
     def __init__(self, library: Library, dma: Dma) -> None:
         self._library = library
         self._dma = dma
+        self._end = _address_space(library.description)
         self.access_limit = ACCESS_LIMIT
 
     def read(self, offset: int, count: int, stride: int) -> np.ndarray:
         """As of Slave. Raises OSError and TimeoutError as Library.read does."""
+        self._check_end(offset, count, stride)
         self._dma.advance(WHILE_ELSEWHERE)
         return self._library.read(offset, count, stride, self.access_limit)
 
     def write(self, offset: int, values: np.ndarray, stride: int) -> None:
         """As of Slave. Raises OSError and TimeoutError as Library.write does."""
+        self._check_end(offset, len(values), stride)
         self._dma.advance(WHILE_ELSEWHERE)
         self._library.write(offset, values, stride, self.access_limit)
+
+    def write_part(self, offset: int, word: int, strobe: int) -> None:
+        """As of Slave. Raises OSError and TimeoutError as Library.write does."""
+        self._check_end(offset, 1, 0)
+        self._dma.advance(WHILE_ELSEWHERE)
+        try:
+            self._library.write(offset, word, 4, self.access_limit, strobe)
+        except OSError as error:
+            if error.errno != errno.EIO:
+                raise
+            raise bus_error(
+                f"{error.strerror}: it was less than a word, as all that numpy stores by slices"
+            ) from None
+
+    def _check_end(self, offset: int, count: int, stride: int) -> None:
+        last = max(offset, offset + stride * (count - 1))
+        if last >= self._end:
+            raise bus_error(
+                f"accelerator address {last:#x} is beyond its {self._end:#x} bytes: on a board"
+                " another one answers"
+            )
+
+
+def _address_space(description: dict[str, Any]) -> int:
+    """Bytes that the accelerator's address bits reach: those of the last window's end."""
+    ends = [
+        memory["base"] + (1 << (memory["stride"] * memory["depth"] - 1).bit_length())
+        for memory in description["memories"]
+        if memory["kind"] == "weights"
+    ]
+    return 1 << (max(ends) - 1).bit_length()
 
 
 class VirtualBoard(Device):
@@ -451,6 +680,7 @@ class VirtualBoard(Device):
         self.library: Library | None = None
         self._memory = DmaMemory()
         self._clocks = clock_registers()
+        self._bus = Bus(self._slaves)
 
     def get_bitfile_metadata(self, bitfile_name: str, partial: bool = False) -> Any:
         """What pynq knows of the design, from the .hwh beside the file that was named."""
@@ -467,7 +697,7 @@ class VirtualBoard(Device):
         if self.library is not None:
             self.library.close()
         self.library = library
-        self.dma = Dma(library, self._memory, library.description["dma"]["length_bits"])
+        self.dma = Dma(library, self._memory)
         self.accelerator = AcceleratorSlave(library, self.dma)
         super().post_download(bitstream, parser, self.name)
 
@@ -475,12 +705,13 @@ class VirtualBoard(Device):
         """Nothing is kept from one process to the next."""
 
     def mmap(self, base_addr: int, length: int) -> Window:
-        """The registers at a physical address. Raises OSError where no slave answers."""
-        for base, size, slave in self._slaves():
-            if base <= base_addr and base_addr + length <= base + size:
-                return Window(slave, base_addr - base, np.empty(length // 4, dtype=np.uint32))
-        last = base_addr + length - 1
-        raise OSError(errno.ENXIO, f"no slave answers at {base_addr:#x} to {last:#x}")
+        """The registers at a physical address, whatever is there by the time of an access.
+
+        Raises OSError for an address that is no word's: the processor refuses every access to it.
+        """
+        if base_addr % 4:
+            raise bus_error(f"{base_addr:#x} is not the address of a word")
+        return Window(self._bus, base_addr, np.arange(length // 4, dtype=np.uint32))
 
     def allocate(self, shape: Any, dtype: Any, cacheable: int = 1, **kwargs: Any) -> PynqBuffer:
         """An array with a physical address, as pynq.allocate gives it; memory starts as 0."""
@@ -515,7 +746,9 @@ class VirtualBoard(Device):
 
     def _slaves(self) -> list[tuple[int, int, Slave]]:
         slaves: list[tuple[int, int, Slave]] = [(SLCR_BASE, SLCR_SIZE, self._clocks)]
-        if self.library is not None:
+        if self.library is None:
+            slaves.append((LOGIC_BASE, LOGIC_END - LOGIC_BASE, Unconfigured()))
+        else:
             address_map = self.library.description["address_map"]
             for name, slave in ("accel", self.accelerator), ("dma", self.dma):
                 slaves.append((address_map[name]["base"], address_map[name]["range"], slave))

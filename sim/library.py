@@ -20,6 +20,7 @@ from host import description
 from host.errors import BundleError
 
 ACCESS_LIMIT = 100_000  # cycles that one register access may take
+WHOLE_WORD = 0xF  # strobe of a write of all four bytes
 DONE, LIMIT, SLAVE_ERROR, ASSERTION = range(4)
 
 
@@ -97,15 +98,23 @@ class Library:
         """Clock cycles since the simulation began."""
         return int(self._functions.spin_cycles(self._handle))
 
-    def write(self, address: int, values: Any, stride: int = 4, limit: int = ACCESS_LIMIT) -> None:
+    def write(
+        self,
+        address: int,
+        values: Any,
+        stride: int = 4,
+        limit: int = ACCESS_LIMIT,
+        strobe: int = WHOLE_WORD,
+    ) -> None:
         """Writes 32-bit values to address, address + stride, ... over AXI-Lite, in this order.
 
-        `limit` is the number of cycles that one access may take. Raises OSError for an error
-        response and TimeoutError for an access that is never answered; both name the address.
+        `limit` is the number of cycles that one access may take, `strobe` says which bytes of each
+        value are written, bit 0 the lowest. Raises OSError for an error response and TimeoutError
+        for an access that is never answered; both name the address.
         """
         words = np.ascontiguousarray(values, dtype=np.uint32).reshape(-1)
         result = self._functions.spin_axil_write(
-            self._handle, address, stride, words.ctypes.data, words.size, limit
+            self._handle, address, stride, words.ctypes.data, words.size, limit, strobe
         )
         self._check_access(result, "write to", address, stride, limit)
 
@@ -251,7 +260,7 @@ def _load(path: Path) -> Any:
         "spin_open": (pointer, []),
         "spin_close": (None, [pointer]),
         "spin_cycles": (u64, [pointer]),
-        "spin_axil_write": (integer, [pointer, u32, u32, pointer, size, u64]),
+        "spin_axil_write": (integer, [pointer, u32, u32, pointer, size, u64, ctypes.c_uint]),
         "spin_axil_read": (integer, [pointer, u32, u32, pointer, size, u64]),
         "spin_axil_done": (size, [pointer]),
         "spin_run": (

@@ -86,10 +86,9 @@ module accel_shell
   localparam logic [31:0] RegsSize = spinflow_regs_pkg::SPINFLOW_REGS_SIZE;
 
   // AXI-Lite side
-  logic req, we, ack, err, to_regs;
+  logic req, we, ack, err, to_regs, partial;
   logic [AddrWidth-1:0] addr;
   logic [31:0] wdata, rdata;
-  logic [3:0] wstrb;
 
   axil_slave #(
     .AddrWidth (AddrWidth)
@@ -117,10 +116,10 @@ module accel_shell
     .we_o      (we),
     .addr_o    (addr),
     .wdata_o   (wdata),
-    .wstrb_o   (wstrb),
     .ack_i     (ack),
     .err_i     (err),
-    .rdata_i   (rdata)
+    .rdata_i   (rdata),
+    .partial_o (partial)
   );
 
   logic [5:0] unused_prot;
@@ -142,7 +141,7 @@ module accel_shell
     .s_cpuif_req_is_wr    (we),
     .s_cpuif_addr         ({addr[RegsAddrWidth-1:2], 2'b00}),
     .s_cpuif_wr_data      (wdata),
-    .s_cpuif_wr_biten     ({{8{wstrb[3]}}, {8{wstrb[2]}}, {8{wstrb[1]}}, {8{wstrb[0]}}}),
+    .s_cpuif_wr_biten     ('1),
     .s_cpuif_req_stall_wr (unused_regs[0]),
     .s_cpuif_req_stall_rd (unused_regs[1]),
     .s_cpuif_rd_ack       (regs_rd_ack),
@@ -161,7 +160,7 @@ module accel_shell
   logic [IndexWidth-1:0] weight_index;
   count_t weight_count;
   logic weight_count_valid, weight_count_ready;
-  logic weight_ack, weight_err, weight_busy, idle, under_way;
+  logic weight_ack, weight_err, weight_busy, under_way;
   logic [31:0] weight_rdata;
   logic soft_reset;
 
@@ -182,7 +181,6 @@ module accel_shell
     .we_i           (we),
     .addr_i         (addr),
     .wdata_i        (wdata),
-    .wstrb_i        (wstrb),
     .ack_o          (weight_ack),
     .err_o          (weight_err),
     .rdata_o        (weight_rdata),
@@ -201,7 +199,6 @@ module accel_shell
   assign ack   = regs_rd_ack || regs_wr_ack || weight_ack;
   assign err   = weight_ack && weight_err;
   assign rdata = weight_ack ? weight_rdata : regs_rdata;
-  assign idle  = !under_way && !weight_busy;
 
   // Registers of the memories
   logic refused, memories_rd_ack, memories_wr_ack;
@@ -219,12 +216,11 @@ module accel_shell
   ) u_memory_regs (
     .clk_i          (aclk),
     .rst_ni         (aresetn),
-    .idle_i         (idle),
+    .idle_i         (!under_way),
     .req_i          (regs_out.memories.req),
     .we_i           (regs_out.memories.req_is_wr),
     .addr_i         (regs_out.memories.addr),
     .wdata_i        (regs_out.memories.wr_data),
-    .wmask_i        (regs_out.memories.wr_biten),
     .rd_ack_o       (memories_rd_ack),
     .wr_ack_o       (memories_wr_ack),
     .rdata_o        (memories_rdata),
@@ -313,9 +309,11 @@ module accel_shell
     regs_in.memories.rd_data        = memories_rdata;
     regs_in.BUILD_ID.value.next     = BuildId;
     regs_in.NUM_MEMORIES.value.next = 8'(NumMems);
-    regs_in.STATUS.idle.next        = idle;
+    // A weight access keeps the bus until it is done: whoever reads STATUS sees none.
+    regs_in.STATUS.idle.next        = !under_way;
     regs_in.STATUS.busy.next        = counters_busy || !core_rst_no;
     regs_in.STATUS.refused.hwset    = refused;
+    regs_in.STATUS.partial.hwset    = partial;
     regs_in.FRAMES_DONE.value.next  = frames_shown_q;
     {regs_in.CYCLES_HI.value.next, regs_in.CYCLES_LO.value.next} = cycles_shown_q;
     {regs_in.STALLS_HI.value.next, regs_in.STALLS_LO.value.next} = stalls_shown_q;

@@ -2,8 +2,13 @@
 //
 // `req_o` is high for one cycle; address and data hold until `ack_i`, which may come in the same cycle
 // or any later one. B and R follow the acknowledge, so a write is answered after its commit. Reads and
-// writes that wait at once take turns. All that goes to the bus comes from registers, since the decoding
-// of an address is long. Throughput: one access every four cycles plus the bus's own.
+// writes that wait at once take turns, since a channel is empty for a cycle after its access. All that
+// goes to the bus comes from registers, since the decoding of an address is long. Throughput: one access
+// every four cycles plus the bus's own.
+//
+// Only whole words are written. A write with any other strobe than all ones never reaches the bus: it is
+// answered with SLVERR and `partial_o` tells, for a cycle. The lowest two bits of an address are passed
+// on; no one behind the slave looks at them. A read gives the whole word, whatever part is wanted.
 
 module axil_slave #(
   parameter int unsigned AddrWidth = 20
@@ -32,10 +37,10 @@ module axil_slave #(
   output logic                 we_o,
   output logic [AddrWidth-1:0] addr_o,
   output logic [31:0]          wdata_o,
-  output logic [3:0]           wstrb_o,
   input  logic                 ack_i,
   input  logic                 err_i,
-  input  logic [31:0]          rdata_i
+  input  logic [31:0]          rdata_i,
+  output logic                 partial_o
 );
 
   localparam logic [1:0] RespOkay = 2'b00;
@@ -44,8 +49,8 @@ module axil_slave #(
   // One waiting beat of each incoming channel.
   logic aw_full_q, w_full_q, ar_full_q;
   logic [AddrWidth-1:0] aw_addr_q, ar_addr_q;
-  logic active_q, read_turn_q;
-  logic can_write, can_read, start, start_we, finish;
+  logic active_q, whole_q;
+  logic can_write, can_read, start, finish;
 
   assign awready_o = !aw_full_q;
   assign wready_o  = !w_full_q;
@@ -54,19 +59,18 @@ module axil_slave #(
   assign can_write = aw_full_q && w_full_q && !bvalid_o;
   assign can_read  = ar_full_q && !rvalid_o;
   assign start     = !active_q && (can_write || can_read);
-  assign start_we  = can_write && !(can_read && read_turn_q);
-  assign finish    = ack_i && active_q;
+  assign finish    = active_q && (ack_i || partial_o);
+  assign partial_o = active_q && we_o && !whole_q;
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni) begin
-      aw_full_q   <= 1'b0;
-      w_full_q    <= 1'b0;
-      ar_full_q   <= 1'b0;
-      active_q    <= 1'b0;
-      req_o       <= 1'b0;
-      read_turn_q <= 1'b0;
-      bvalid_o    <= 1'b0;
-      rvalid_o    <= 1'b0;
+      aw_full_q <= 1'b0;
+      w_full_q  <= 1'b0;
+      ar_full_q <= 1'b0;
+      active_q  <= 1'b0;
+      req_o     <= 1'b0;
+      bvalid_o  <= 1'b0;
+      rvalid_o  <= 1'b0;
     end else begin
       if (awvalid_i && awready_o) aw_full_q <= 1'b1;
       if (wvalid_i && wready_o)   w_full_q  <= 1'b1;
@@ -74,11 +78,8 @@ module axil_slave #(
       if (bready_i) bvalid_o <= 1'b0;
       if (rready_i) rvalid_o <= 1'b0;
 
-      req_o <= start;
-      if (start) begin
-        active_q    <= 1'b1;
-        read_turn_q <= start_we;
-      end
+      req_o <= start && (whole_q || !can_write);
+      if (start) active_q <= 1'b1;
       if (finish) begin
         active_q <= 1'b0;
         if (we_o) begin
@@ -93,23 +94,23 @@ module axil_slave #(
     end
 
     if (start) begin
-      we_o   <= start_we;
-      addr_o <= start_we ? aw_addr_q : ar_addr_q;
+      we_o   <= can_write;
+      addr_o <= can_write ? aw_addr_q : ar_addr_q;
     end
     if (awvalid_i && awready_o) aw_addr_q <= awaddr_i;
     if (arvalid_i && arready_o) ar_addr_q <= araddr_i;
     if (wvalid_i && wready_o) begin
       wdata_o <= wdata_i;
-      wstrb_o <= wstrb_i;
+      whole_q <= wstrb_i == 4'hF;
     end
     if (finish) begin
-      if (we_o) bresp_o <= err_i ? RespSlvErr : RespOkay;
+      if (we_o) bresp_o <= err_i || partial_o ? RespSlvErr : RespOkay;
       else      rresp_o <= err_i ? RespSlvErr : RespOkay;
       if (!we_o) rdata_o <= rdata_i;
     end
   end
 
-  assert property (@(posedge clk_i) disable iff (!rst_ni) ack_i |-> active_q)
+  assert property (@(posedge clk_i) disable iff (!rst_ni) !ack_i || active_q)
     else $error("axil_slave: acknowledge without a request");
 
 endmodule

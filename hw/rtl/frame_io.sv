@@ -1,8 +1,12 @@
 // The accelerator's ends: counts frames in and out, so that idle is known, and makes one 32-bit word of
 // each label, with TLAST on every `frames_per_transfer_i`-th.
 //
-// A frame is under way from its first input beat until its label has left. New input waits while
-// `hold_i` is high. Both paths are combinational: no latency.
+// A frame is under way from its first input beat, be it only offered to the layers, until its label has
+// left. New input waits while `hold_i` is high, which may rise only while no frame is under way, so no
+// offered beat is ever taken back. A label that waits keeps its TLAST when a transfer is restarted; it
+// belongs to the transfer before. Only a reset of the layers withdraws a label that waits.
+//
+// Both paths are combinational: no latency.
 
 module frame_io #(
   parameter int unsigned InBeats = 196
@@ -37,6 +41,9 @@ module frame_io #(
   logic [BeatWidth-1:0] beat_q;
   logic [31:0] open_q, frame_q;
   logic take, first_beat, last_of_transfer, open_gate;
+  logic offered_q;             // to the layers, which were not ready
+  logic waits_q, last_q;       // a label waits for its receiver, with this TLAST
+  logic restarted_q;           // a transfer, while that label waited
 
   assign open_gate     = rst_ni && !hold_i;
   assign in_data_o     = s_axis_tdata;
@@ -49,23 +56,30 @@ module frame_io #(
   assign m_axis_tkeep  = 4'hF;
   assign m_axis_tvalid = label_valid_i && rst_ni;
   assign label_ready_o = m_axis_tready && rst_ni;
-  assign m_axis_tlast  = last_of_transfer;
+  assign m_axis_tlast  = waits_q ? last_q : last_of_transfer;
   assign frame_done_o  = m_axis_tvalid && m_axis_tready;
   assign last_of_transfer = frame_q + 1 == frames_per_transfer_i;
 
-  assign under_way_o = open_q != '0 && rst_ni;
+  assign under_way_o = (open_q != '0 || offered_q) && rst_ni;
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni) begin
-      beat_q  <= '0;
-      open_q  <= '0;
-      frame_q <= '0;
+      beat_q      <= '0;
+      open_q      <= '0;
+      frame_q     <= '0;
+      offered_q   <= 1'b0;
+      waits_q     <= 1'b0;
+      restarted_q <= 1'b0;
     end else begin
+      offered_q   <= in_valid_o && !in_ready_i;
+      waits_q     <= m_axis_tvalid && !m_axis_tready;
+      restarted_q <= (transfer_restart_i || restarted_q) && m_axis_tvalid && !m_axis_tready;
       if (take) beat_q <= beat_q == BeatWidth'(InBeats - 1) ? '0 : beat_q + 1'b1;
       open_q <= open_q + 32'(first_beat) - 32'(frame_done_o);
-      if (transfer_restart_i) frame_q <= '0;
+      if (transfer_restart_i || restarted_q) frame_q <= '0;
       else if (frame_done_o) frame_q <= last_of_transfer ? '0 : frame_q + 1;
     end
+    last_q <= m_axis_tlast;
   end
 
 endmodule

@@ -30,7 +30,6 @@ module memory_regs
   input  logic        we_i,
   input  logic [11:0] addr_i,
   input  logic [31:0] wdata_i,
-  input  logic [31:0] wmask_i,
   output logic        rd_ack_o,
   output logic        wr_ack_o,
   output logic [31:0] rdata_o,
@@ -107,7 +106,7 @@ module memory_regs
       default:     old_word = cfg.seed;
     endcase
   end
-  assign cfg_word = clearing ? '0 : (old_word & ~wmask_i) | (wdata_i & wmask_i);
+  assign cfg_word = clearing ? '0 : wdata_i;
 
   always_ff @(posedge clk_i) begin
     if (clearing || (write_cfg && offset == MapMemMode))  mode[ram_addr]  <= cfg_word[1:0];

@@ -11,8 +11,8 @@
 // write 8 with mode off and 77 with errors, 79 from an odd position of the stream. In four columns, which
 // a ninth of the segments of a wide memory lie in, a read takes 22, a write 46 or 23 more than in one.
 // Longer if the counts of the write before are still being added up: they stay at `count_o` until
-// `count_ready_i` is high again. An access that is not allowed (not idle, outside every window, a partial
-// write strobe) ends with `err_o` after one.
+// `count_ready_i` is high again. An access that is not allowed (not idle, outside every window) ends with
+// `err_o` after one.
 
 module weight_port
   import spinflow_pkg::*;
@@ -36,7 +36,6 @@ module weight_port
   input  logic                          we_i,
   input  logic [AddrWidth-1:0]          addr_i,
   input  logic [31:0]                   wdata_i,
-  input  logic [3:0]                    wstrb_i,
   output logic                          ack_o,
   output logic                          err_o,
   output logic [31:0]                   rdata_o,
@@ -115,7 +114,7 @@ module weight_port
   error_cfg_t  cfg_q;
   logic        allowed, with_errors, decode, gathered, last_pass;
 
-  assign allowed     = idle_i && window != '0 && (!we_i || wstrb_i == 4'hF);
+  assign allowed     = idle_i && window != '0;
   assign with_errors = WithErrors && cfg_q.mode != ModeOff;
   // What the write before counted is held until it is taken.
   assign decode      = state_q == StDecode && count_ready_i;

@@ -79,13 +79,13 @@ class Simulator {
     // Addresses and data run ahead of the responses, as far as the slave accepts them. The limit is
     // on the cycles between two responses.
     int write(std::uint32_t address, std::uint32_t stride, const std::uint32_t *data, std::size_t n,
-              std::uint64_t limit) {
+              std::uint64_t limit, unsigned strobe) {
         std::size_t sent_addresses = 0, sent_words = 0;
         answered_ = 0;
         std::uint64_t start = cycles_;
         bool error = false;
         top_->s_axi_bready = 1;
-        top_->s_axi_wstrb = 0xF;
+        top_->s_axi_wstrb = strobe & 0xF;
         // After an error nothing new is sent, but what was sent is waited for.
         std::size_t wanted = n;
         while (answered_ < wanted && !hung_) {
@@ -311,8 +311,9 @@ SPIN_API void spin_close(void *handle) { delete &of(handle); }
 SPIN_API std::uint64_t spin_cycles(void *handle) { return of(handle).cycles(); }
 
 SPIN_API int spin_axil_write(void *handle, std::uint32_t addr, std::uint32_t stride,
-                             const std::uint32_t *data, std::size_t n, std::uint64_t limit) {
-    return of(handle).write(addr, stride, data, n, limit);
+                             const std::uint32_t *data, std::size_t n, std::uint64_t limit,
+                             unsigned strobe) {
+    return of(handle).write(addr, stride, data, n, limit, strobe);
 }
 
 SPIN_API int spin_axil_read(void *handle, std::uint32_t addr, std::uint32_t stride,

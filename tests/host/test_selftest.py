@@ -262,9 +262,11 @@ def test_a_weight_written_to_two_places_is_found(
     base = bundle.memory("fc1.weights").base
 
     def twice(write: Any, offset: int, values: Any, stride: int) -> None:
-        write(offset, values, stride)
-        if offset == base + 4 * word:
-            write(base + 4 * other, values[:1], stride)
+        for number in range(len(values)):
+            value = values[number : number + 1]
+            write(offset + stride * number, value, stride)
+            if offset + stride * number == base + 4 * word:
+                write(base + 4 * other, value, stride)
 
     wrong = faulty(write=twice)
     assert "fc1.weights" in wrong["weights, patterns"]

@@ -23,6 +23,16 @@ def draw(seed: int, position: int) -> int:
     return y if position & 1 else x
 
 
+def origin(x: int, y: int) -> tuple[int, int]:
+    """The seed and the block whose two draws these are: the rounds of `draw`, undone."""
+    for number in range(8, 0, -1):
+        turned = x ^ y
+        y = turned >> 3 | turned << 29 & MASK32
+        x = (x ^ 0x9E3779B9 * number & MASK32) - y & MASK32
+        x = x << 8 & MASK32 | x >> 24
+    return y, x
+
+
 def memory_seed(base: int, repeat: int, index: int) -> int:
     """The seed of one memory for one repeat."""
     return draw(base ^ 0x5EED0000, 64 * repeat + index)

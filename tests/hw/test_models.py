@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 
 from sim import random_stream
-from tests.hw.models import draw
+from tests.hw.models import draw, origin
 
 
 def test_two_random_streams_agree() -> None:
@@ -16,3 +16,11 @@ def test_two_random_streams_agree() -> None:
         positions = ends + [rng.getrandbits(33) for _ in range(200)]
         assert random_stream.draw(seed, positions).tolist() == [draw(seed, p) for p in positions]
         assert draw(seed, 2**33 + 5) == draw(seed, 5)
+
+
+def test_a_block_is_found_from_its_draws() -> None:
+    """The rounds are undone exactly, so benches can ask for the place of a certain draw."""
+    rng = random.Random(6)
+    for wanted in [(0, 2**32 - 1), (2**32 - 1, 5), (rng.getrandbits(32), rng.getrandbits(32))]:
+        seed, block = origin(*wanted)
+        assert (draw(seed, 2 * block), draw(seed, 2 * block + 1)) == wanted

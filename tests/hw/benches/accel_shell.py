@@ -10,7 +10,16 @@ from typing import Any
 
 import cocotb
 
-from tests.hw.benches.axi import CLEAR, IDLE, REFUSED, SNAPSHOT, SOFT_RESET, Registers, address_of
+from tests.hw.benches.axi import (
+    CLEAR,
+    IDLE,
+    PARTIAL,
+    REFUSED,
+    SNAPSHOT,
+    SOFT_RESET,
+    Registers,
+    address_of,
+)
 from tests.hw.benches.base import Bench, Sink, Source, equal, parameter
 from tests.hw.benches.memories import WeightMemories, fields
 from tests.hw.models import ALWAYS, FLIP, SWITCH, Config, Counts, Weights
@@ -39,13 +48,15 @@ class ShellBench(Bench):
         )
         self.source = Source(self, dut.s_axis_tdata, dut.s_axis_tvalid, dut.s_axis_tready)
         self.core_in = Sink(self, dut.in_data_o, dut.in_valid_o, dut.in_ready_i)
-        self.core_in.steady = False  # a weight access holds words back
         self.core_out = Source(self, dut.label_data_i, dut.label_valid_i, dut.label_ready_o)
-        self.sink = Sink(self, dut.m_axis_tdata, dut.m_axis_tvalid, dut.m_axis_tready)
+        self.sink = Sink(self, dut.m_axis_tdata, dut.m_axis_tvalid, dut.m_axis_tready,
+                         dut.m_axis_tlast, dut.m_axis_tkeep)  # fmt: skip
         self.agents.append(self)
         self.registers = Registers(dut, self.rng)
         self.buffer_traffic = False
         self.core_in_reset = 0  # cycles
+        self.offered = False  # a beat, to the layers, which were not ready
+        self.weight_cycles = 0  # in which a weight memory was accessed
         self.labels: list[int] = []
         self.lasts: list[int] = []
         self.clear()
@@ -65,6 +76,7 @@ class ShellBench(Bench):
         self.core_out.withdraw()
         self.sink.withdraw()
         self.labels.clear()
+        self.offered = False
 
     def drive(self) -> None:
         """Increments and stalls of the buffers; the layers are in reset while they are told so."""
@@ -90,12 +102,20 @@ class ShellBench(Bench):
             assert not int(self.dut.s_axis_tready.value), "input taken during a reset"
             assert not int(self.dut.m_axis_tvalid.value), "output during a reset"
             return
-        # A frame is under way from the cycle after its first beat to that of its label.
+        # A frame is under way from the cycle after its first beat was offered to that of its label.
         opened = -(-len(self.core_in.words) // self.beats)
         beat = bool(self.core_in.cycles) and self.core_in.cycles[-1] == self.cycle_number
         opens = beat and len(self.core_in.words) % self.beats == (1 if self.beats > 1 else 0)
         label = bool(self.sink.cycles) and self.sink.cycles[-1] == self.cycle_number
-        self.cycles_busy += int(opened - int(opens) > len(self.sink.words) - int(label))
+        under_way = opened - int(opens) > len(self.sink.words) - int(label) or self.offered
+        self.cycles_busy += int(under_way)
+        offers = bool(int(self.dut.in_valid_o.value))
+        self.offered = offers and not beat
+        if int(self.dut.weight_en_o.value):
+            assert not under_way and not offers, (
+                "a weight memory accessed while a frame is under way"
+            )
+            self.weight_cycles += 1
         if beat and len(self.core_in.words) % self.beats == 0:
             self.labels.append(self.rng.getrandbits(8))
             self.core_out.queue.append(self.labels[-1])
@@ -147,6 +167,12 @@ class ShellBench(Bench):
         await self.wait(lambda: len(self.sink.words) >= frames, "the labels")
         equal(self.core_in.words, beats, "beat")
         equal(self.sink.words, self.labels, "label")
+
+    def all_out(self) -> bool:
+        """Whether every frame that was queued has given its label."""
+        return not self.source.queue and (
+            len(self.sink.words) * self.beats == len(self.core_in.words)
+        )
 
     async def configure(self, memory: int, config: Config) -> None:
         """Programs a memory and its model."""
@@ -229,6 +255,76 @@ async def test_weights(dut: Any) -> None:
         await bench.write_weights(5)
         await bench.compare_weights()
         await bench.compare_counters()
+
+
+@cocotb.test()
+async def test_whole_words_only(dut: Any) -> None:
+    """A write of another strobe is an error, changes nothing and stays in STATUS until cleared."""
+    bench = ShellBench(dut)
+    await bench.start()
+    registers = bench.registers
+    await bench.configure(0, Config(FLIP, 1 << 31, 1 << 30, 0x1234_5678))
+    await registers.write("FRAMES_PER_TRANSFER", 0x0102_0304)
+    await bench.write_weights(5)
+    places = [
+        address_of("FRAMES_PER_TRANSFER"),
+        address_of("CONTROL"),
+        address_of("STATUS"),
+        *(address_of(name, 0) for name in ("MODE", "RATE1", "RATE0", "SEED")),
+        address_of("SEED", bench.memories - 1),
+        bench.address(0, 0, 0),
+    ]
+    before = [await registers.read_at(place) for place in places]
+    bench.core_in_reset = 0
+    for place in places:
+        # First byte and number of bytes, in one word.
+        for first, size in [(a, n) for n in (1, 2, 3) for a in range(5 - n)]:
+            data = bench.rng.getrandbits(8 * size) | 1
+            assert not await registers.write_at(place + first, data, size), f"{place:#x}"
+            assert await registers.read("STATUS") == IDLE | PARTIAL
+            await registers.write("STATUS", PARTIAL)
+            assert await registers.read("STATUS") == IDLE
+    assert [await registers.read_at(place) for place in places] == before
+    assert not bench.core_in_reset, "a soft reset came of a part of a word"
+    await bench.write_weights(5)
+    await bench.compare_weights()
+    await bench.compare_counters()
+
+
+@cocotb.test()
+async def test_frames_and_weights_at_once(dut: Any) -> None:
+    """Frames that come during a weight access wait for it; an access during frames is refused."""
+    bench = ShellBench(dut)
+    await bench.start()
+    for memory in range(bench.weights):
+        await bench.configure(memory, Config(FLIP, 1 << 31, 1 << 30, memory))
+    done = refused = waited = 0
+    bench.new_run()
+    for turn in range(120):
+        bench.core_in.rate = bench.rng.choice([0.1, 1.0])
+        bench.sink.rate = bench.rng.choice([0.3, 1.0])
+        memory = bench.rng.randrange(bench.weights)
+        word, data = bench.rng.randrange(bench.depths[memory]), bench.rng.getrandbits(32)
+        if turn % 4:
+            await bench.wait(bench.all_out, "the labels")
+        accessed = bench.weight_cycles
+        writing = cocotb.start_soon(bench.registers.write_at(bench.address(memory, word, 0), data))
+        for _ in range(bench.rng.randrange(12)):
+            await bench.clock.falling_edge
+        bench.send(1)
+        before = len(bench.core_in.words)
+        if await writing:
+            bench.models[memory].write(word, 0, data)
+            done += 1
+            waited += int(bool(bench.source.queue) and len(bench.core_in.words) == before)
+        else:
+            assert bench.weight_cycles == accessed
+            refused += 1
+    assert min(done, refused, waited) > 10, (done, refused, waited)
+    await bench.wait(bench.all_out, "the labels")
+    equal(bench.sink.words, bench.labels, "label")
+    await bench.compare_weights()
+    await bench.compare_counters()
 
 
 @cocotb.test()

@@ -13,7 +13,7 @@ from tests.hw.runner import REGS
 
 REGISTERS = json.loads((REGS / "regmap.json").read_text(encoding="utf-8"))
 SOFT_RESET, CLEAR, SNAPSHOT = 1, 2, 4  # bits of CONTROL
-IDLE, BUSY, REFUSED = 1, 2, 4  # bits of STATUS
+IDLE, BUSY, REFUSED, PARTIAL = 1, 2, 4, 8  # bits of STATUS
 
 
 class Registers:

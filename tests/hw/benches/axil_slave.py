@@ -1,4 +1,7 @@
-"""axil_slave: random traffic, with pauses on all five channels, to a memory that answers late."""
+"""axil_slave: random traffic, with pauses on all five channels, to a memory that answers late.
+
+Writes of every strobe are among it: those of whole words reach the memory, no others do.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ from tests.hw.benches.base import Bench, Sink, Source, equal
 
 OKAY, SLVERR = 0, 2
 BAD = 0x3F0  # the address that the bus refuses
+WHOLE = 0xF  # the strobe of a whole word
 
 
 class Joined:
@@ -91,10 +95,9 @@ class Bus:
             self.answers.append(response << 32 | int(self.dut.rdata_i.value))
 
     def seen(self) -> tuple[int, int, int]:
-        """The request at the port: write, address, data and strobe."""
-        data = int(self.dut.wstrb_o.value) << 32 | int(self.dut.wdata_o.value)
+        """The request at the port: write, address and data."""
         write = int(self.dut.we_o.value)
-        return write, int(self.dut.addr_o.value), data if write else 0
+        return write, int(self.dut.addr_o.value), int(self.dut.wdata_o.value) if write else 0
 
 
 class SlaveBench(Bench):
@@ -108,19 +111,24 @@ class SlaveBench(Bench):
         self.b = Sink(self, dut.bresp_o, dut.bvalid_o, dut.bready_i)
         self.r = Sink(self, Joined(dut.rdata_o, dut.rresp_o), dut.rvalid_o, dut.rready_i)
         self.bus = Bus(self)
-        self.sent_writes: list[tuple[int, int]] = []
+        self.sent_writes: list[tuple[int, int]] = []  # strobe above data
         self.sent_reads: list[int] = []
+        self.refused = 0  # writes of less than a word, as the slave tells them
 
     async def start(self) -> None:
         """Reset."""
         await self.reset()
         self.sent_writes.clear()
         self.sent_reads.clear()
+        self.refused = 0
 
     async def cycle(self, **inputs: int) -> None:
         """One cycle; no answer may come before its access."""
         await super().cycle(**inputs)
-        assert len(self.b.words) <= len(self.bus.writes), "B before the commit"
+        if int(self.dut.partial_o.value):
+            self.refused += 1
+        answered = len(self.bus.writes) + self.refused
+        assert len(self.b.words) <= answered, "B before the commit"
         assert len(self.r.words) <= len(self.bus.reads), "R before the read"
 
     def send(self, accesses: int, reads: float = 0.5) -> None:
@@ -131,7 +139,8 @@ class SlaveBench(Bench):
                 self.sent_reads.append(address)
                 self.ar.queue.append(address)
             else:
-                data = self.rng.getrandbits(36)
+                strobe = self.rng.choice([WHOLE, WHOLE, self.rng.randrange(WHOLE)])
+                data = strobe << 32 | self.rng.getrandbits(32)
                 self.sent_writes.append((address, data))
                 self.aw.queue.append(address)
                 self.w.queue.append(data)
@@ -141,9 +150,16 @@ class SlaveBench(Bench):
         await self.until(lambda: len(self.b.words) >= len(self.sent_writes)
                          and len(self.r.words) >= len(self.sent_reads), "the answers")  # fmt: skip
         await self.cycles(8)
-        assert self.bus.writes == self.sent_writes
+        whole = [data >> 32 == WHOLE for _, data in self.sent_writes]
+        assert self.bus.writes == [
+            (address, data & 0xFFFFFFFF)
+            for (address, data), taken in zip(self.sent_writes, whole, strict=True)
+            if taken
+        ]
+        assert self.refused == whole.count(False)
         assert self.bus.reads == self.sent_reads
-        equal(self.b.words, self.bus.responses, "B response")
+        answers = iter(self.bus.responses)
+        equal(self.b.words, [next(answers) if taken else SLVERR for taken in whole], "B response")
         equal(self.r.words, self.bus.answers, "R answer")
 
 
@@ -159,6 +175,20 @@ async def test_random_pauses(dut: Any) -> None:
                 channel.rate = bench.rng.choice([0.1, 0.5, 1.0])
             bench.send(40, reads)
             await bench.finish()
+
+
+@cocotb.test()
+async def test_every_strobe(dut: Any) -> None:
+    """Of the sixteen strobes only that of a whole word writes; the others change nothing."""
+    bench = SlaveBench(dut)
+    await bench.start()
+    for strobe in range(WHOLE + 1):
+        await bench.start()
+        bench.sent_writes.append((8, strobe << 32 | 0x1234_5678))
+        bench.aw.queue.append(8)
+        bench.w.queue.append(strobe << 32 | 0x1234_5678)
+        await bench.finish()
+        assert bench.refused == (strobe != WHOLE), f"strobe {strobe:04b}"
 
 
 @cocotb.test()

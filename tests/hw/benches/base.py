@@ -16,7 +16,7 @@ import cocotb
 from cocotb.clock import Clock
 from cocotb.triggers import FallingEdge, ReadOnly
 
-from tests.hw.models import ALWAYS, FLIP, OFF, SWITCH, Config
+from tests.hw.models import ALWAYS, FLIP, OFF, SWITCH, Config, origin
 
 PERIOD_NS = 10
 LIMIT = 200_000  # cycles; a wait that takes longer has failed
@@ -71,17 +71,20 @@ class Source:
 
 
 class Sink:
-    """Takes words from a stream, and sees to it that an offered word stays as it is until taken."""
+    """Takes words from a stream, and sees to it that an offered word stays as it is until taken.
 
-    def __init__(self, bench: Bench, data: Any, valid: Any, ready: Any) -> None:
+    So do the ports `beside` it, as TLAST.
+    """
+
+    def __init__(self, bench: Bench, data: Any, valid: Any, ready: Any, *beside: Any) -> None:
         self.rng = bench.rng
         self.bench = bench
         self.data, self.valid, self.ready = data, valid, ready
+        self.beside = beside
         self.words: list[int] = []
         self.cycles: list[int] = []  # when each word was taken
         self.rate = 1.0
-        self.steady = True  # an offered word must stay
-        self._waiting: int | None = None
+        self._waiting: list[int] | None = None
         self._ready = False
         self.withdraw()
         bench.agents.append(self)
@@ -101,13 +104,14 @@ class Sink:
 
     def sample(self) -> None:
         """Take the word that is offered."""
-        valid = bool(int(self.valid.value))
-        word = int(self.data.value) if valid else None
-        if self._waiting is not None and self.steady:
-            assert word == self._waiting, f"the offered word {self._waiting:#x} became {word}"
-        self._waiting = None if self._ready else word
-        if word is not None and self._ready:
-            self.words.append(word)
+        offered = None
+        if int(self.valid.value):
+            offered = [int(port.value) for port in (self.data, *self.beside)]
+        if self._waiting is not None:
+            assert offered == self._waiting, f"the offered {self._waiting} became {offered}"
+        self._waiting = None if self._ready else offered
+        if offered is not None and self._ready:
+            self.words.append(offered[0])
             self.cycles.append(self.bench.cycle_number)
 
 
@@ -171,6 +175,25 @@ class Bench:
                 return
             await self.cycle()
         raise AssertionError(f"waited {limit} cycles for {what}")
+
+
+def far_places(rng: random.Random, mode: int) -> list[tuple[Config, int]]:
+    """Configurations and even positions of their streams that no bench would get to by itself.
+
+    They lie where the number of a position or of its block outgrows 17 or 32 bits, at the period's
+    end, and where a draw is all ones, which only a rate of always errs against.
+    """
+    rate = 1 << 31
+    places = [
+        (Config(mode, rate, rate >> 1, rng.getrandbits(32)), position)
+        for position in (2**16 - 8, 2**17 - 8, 2**32 - 8, 2**32 + 2**31, 2**33 - 8)
+    ]
+    for half in 0, 1:
+        other = rng.getrandbits(32)
+        seed, block = origin(*((ALWAYS, other) if half == 0 else (other, ALWAYS)))
+        for rates in (ALWAYS, ALWAYS - 1), (ALWAYS - 1, ALWAYS):
+            places.append((Config(mode, *rates, seed), 2 * block))
+    return places
 
 
 def parameter(name: str) -> int:

@@ -6,7 +6,7 @@ from typing import Any
 
 import cocotb
 
-from tests.hw.benches.base import Bench, parameter
+from tests.hw.benches.base import Bench, far_places, parameter
 from tests.hw.models import ALWAYS, FLIP, OFF, SWITCH, Config, Stream
 
 PIPE = 9
@@ -46,12 +46,15 @@ class MakerBench(Bench):
         self.rate = 0.0
         self.dut.pop_i.value = 0
 
-    async def restart(self, config: Config) -> Stream:
-        """Programs the error maker as memory_regs does: the restart comes with the new values."""
+    async def restart(self, config: Config, position: int = 0) -> Stream:
+        """Programs the error maker as memory_regs does: the restart comes with the new values.
+
+        Another position than the first is put into the register before it is looked at.
+        """
         self.rate = 0.0
         await self.cycle(cfg_i=config.packed(), restart_i=1)
-        await self.cycle(restart_i=0)
-        return Stream(config)
+        await self.cycle(restart_i=0, pos_q=position)
+        return Stream(config, position)
 
     async def take(self, stream: Stream, words: int, rate: float) -> None:
         """Pops words at some rate and compares each with the model."""
@@ -88,6 +91,17 @@ async def test_threshold_is_exact(dut: Any) -> None:
         config.rate1 = bench.rng.choice(draws)
         config.rate0 = config.rate1 + 1
         await bench.take(await bench.restart(config), 2, 1.0)
+
+
+@cocotb.test()
+async def test_far_positions(dut: Any) -> None:
+    """Where positions outgrow 32 bits and 33, and against a draw of all ones."""
+    bench = MakerBench(dut)
+    await bench.reset()
+    for config, position in far_places(bench.rng, FLIP):
+        for before in range(0, bench.width, 2):
+            stream = await bench.restart(config, (position - before) % 2**33)
+            await bench.take(stream, 2 + 8 // bench.width, 1.0)
 
 
 @cocotb.test()

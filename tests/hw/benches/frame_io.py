@@ -17,15 +17,17 @@ class FrameBench(Bench):
         self.beats = parameter("InBeats")
         self.source = Source(self, dut.s_axis_tdata, dut.s_axis_tvalid, dut.s_axis_tready)
         self.core_in = Sink(self, dut.in_data_o, dut.in_valid_o, dut.in_ready_i)
-        # Hold takes valid away from an offered word, by design.
-        self.core_in.steady = False
         self.core_out = Source(self, dut.label_data_i, dut.label_valid_i, dut.label_ready_o)
-        self.sink = Sink(self, dut.m_axis_tdata, dut.m_axis_tvalid, dut.m_axis_tready)
+        self.sink = Sink(self, dut.m_axis_tdata, dut.m_axis_tvalid, dut.m_axis_tready,
+                         dut.m_axis_tlast, dut.m_axis_tkeep)  # fmt: skip
         self.transfer = 1
+        self.in_transfer = 0  # labels of the transfer that have left
+        self.last: bool | None = None  # TLAST of the label that is offered
         self.hold_rate = 0.0
-        self.lasts: list[int] = []
+        self.held = 0  # cycles in which input waited
         self.done = 0
-        self.opened = 0
+        self.opened = 0  # frames
+        self.offered = False  # a beat, to the layers
         self.labels: list[int] = []
         self.sent: list[int] = []
         dut.hold_i.value = dut.transfer_restart_i.value = 0
@@ -33,12 +35,15 @@ class FrameBench(Bench):
 
     async def cycle(self, **inputs: int) -> None:
         """One cycle, in which a frame that is whole gives its label."""
-        hold = int(self.rng.random() < self.hold_rate)
         taken, done = len(self.core_in.words), len(self.sink.words)
+        under_way = self.opened > done or self.offered
+        hold = int(not under_way and self.rng.random() < self.hold_rate)
         await super().cycle(hold_i=hold, **inputs)
-        assert bool(int(self.dut.under_way_o.value)) == (self.opened > done), "under way"
+        assert bool(int(self.dut.under_way_o.value)) == under_way, "under way"
         if hold:
             assert not int(self.dut.s_axis_tready.value), "input taken during hold"
+            self.held += 1
+        self.offered = bool(int(self.dut.in_valid_o.value)) and not int(self.dut.in_ready_i.value)
         if len(self.core_in.words) > taken:
             if taken % self.beats == 0:
                 self.opened += 1
@@ -47,9 +52,21 @@ class FrameBench(Bench):
                 self.core_out.queue.append(self.labels[-1])
         left = len(self.sink.words) > done
         assert bool(int(self.dut.frame_done_o.value)) == left
-        if left:
-            self.lasts.append(int(self.dut.m_axis_tlast.value))
+        self.follow_transfer(left=left, restart=bool(inputs.get("transfer_restart_i")))
+
+    def follow_transfer(self, *, left: bool, restart: bool) -> None:
+        """TLAST is settled when a label is first offered; a restart is for the labels after it."""
+        if int(self.dut.m_axis_tvalid.value):
+            if self.last is None:
+                self.last = self.in_transfer + 1 == self.transfer
+            assert bool(int(self.dut.m_axis_tlast.value)) == self.last, "TLAST"
             assert int(self.dut.m_axis_tkeep.value) == 15
+        if left:
+            self.in_transfer = 0 if self.last else self.in_transfer + 1
+            self.last = None
+        if restart:
+            # The label that still waits is counted before the first one of the new transfer.
+            self.in_transfer = 0 if self.last is None else -1
 
     def send(self, frames: int) -> None:
         """Queues frames."""
@@ -60,27 +77,26 @@ class FrameBench(Bench):
     async def restart_transfer(self, frames: int) -> None:
         """Programs FRAMES_PER_TRANSFER: the new value is there one cycle after the pulse."""
         await self.cycle(transfer_restart_i=1)
-        await self.cycle(transfer_restart_i=0, frames_per_transfer_i=frames)
         self.transfer = frames
-        self.lasts.clear()
+        await self.cycle(transfer_restart_i=0, frames_per_transfer_i=frames)
 
     async def finish(self) -> None:
-        """Waits for all labels and compares them and TLAST."""
+        """Waits for all labels and compares them."""
         await self.until(lambda: len(self.core_in.words) >= len(self.sent), "the last beat")
         await self.until(lambda: len(self.sink.words) >= len(self.labels), "the last label")
         await self.cycles(3)
         equal(self.core_in.words, self.sent, "beat")
         equal(self.sink.words, self.labels, "label")
         assert not int(self.dut.under_way_o.value)
-        closing = [int((n + 1) % self.transfer == 0) for n in range(len(self.lasts))]
-        assert self.lasts == closing, "TLAST"
 
     async def start(self) -> None:
         """Reset; the register that holds FRAMES_PER_TRANSFER keeps its value."""
         await self.reset()
-        for seen in self.lasts, self.labels, self.sent:
+        for seen in self.labels, self.sent:
             seen.clear()
-        self.opened = 0
+        self.opened = self.in_transfer = 0
+        self.offered = False
+        self.last = None
 
 
 @cocotb.test()
@@ -97,6 +113,7 @@ async def test_random_timing(dut: Any) -> None:
             bench.hold_rate = hold
             bench.send(11)
             await bench.finish()
+    assert bench.held > 10
 
 
 @cocotb.test()
@@ -107,6 +124,38 @@ async def test_transfer_restart(dut: Any) -> None:
     for frames, sent in (4, 3), (4, 5), (2, 3), (5, 10):
         await bench.restart_transfer(frames)
         bench.send(sent)
+        await bench.finish()
+
+
+@cocotb.test()
+async def test_transfer_restart_while_a_label_waits(dut: Any) -> None:
+    """A label that waits keeps its TLAST; the one after it is the first of the new transfer."""
+    bench = FrameBench(dut)
+    await bench.start()
+    waited = 0
+    bench.sink.rate = 0.3
+    for _ in range(40):
+        bench.send(3)
+        await bench.cycles(bench.rng.randrange(2 * bench.beats + 6))
+        waited += int(int(dut.m_axis_tvalid.value) and not int(dut.m_axis_tready.value))
+        await bench.restart_transfer(bench.rng.choice([1, 1, 2, 3]))
+    assert waited > 10
+    await bench.finish()
+
+
+@cocotb.test()
+async def test_an_offered_beat_is_never_taken_back(dut: Any) -> None:
+    """A beat that the layers have not taken is under way: nothing may be held from then on."""
+    bench = FrameBench(dut)
+    await bench.start()
+    for _ in range(10):
+        bench.core_in.rate = 0.0
+        bench.hold_rate = 0.7
+        bench.send(1)
+        await bench.until(lambda: bool(int(dut.in_valid_o.value)), "the first beat")
+        await bench.cycles(5)
+        assert int(dut.in_valid_o.value) and int(dut.under_way_o.value)
+        bench.core_in.rate = 0.5
         await bench.finish()
 
 

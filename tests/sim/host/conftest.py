@@ -31,13 +31,13 @@ class Board:
         with np.load(BUNDLE / "arrays.npz") as arrays:
             for memory in self.description["memories"]:
                 if memory["kind"] == "weights":
-                    self.window(memory)[...] = arrays[f"weights.{memory['layer']}"]
+                    places = self.places(memory)
+                    self.accel.array[places] = arrays[f"weights.{memory['layer']}"]
 
-    def window(self, memory: dict[str, Any]) -> Any:
-        """The words of a weight memory, live, (depth, segments)."""
-        first, step = memory["base"] // 4, memory["stride"] // 4
-        words = self.accel.array[first : first + memory["depth"] * step]
-        return words.reshape(memory["depth"], step)[:, : memory["segments"]]
+    def places(self, memory: dict[str, Any]) -> np.ndarray:
+        """Where the words of a weight memory are in the accelerator's array, (depth, segments)."""
+        starts = memory["base"] // 4 + np.arange(memory["depth"]) * (memory["stride"] // 4)
+        return starts[:, None] + np.arange(memory["segments"])
 
     def classify(self, images: np.ndarray) -> np.ndarray:
         self.accel.write(self.offset("FRAMES_PER_TRANSFER"), len(images))
