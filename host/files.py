@@ -1,4 +1,4 @@
-"""Files that are read as far as they are plain ones; files and folders written whole or not at all."""
+"""Files of a bundle that are read if they are plain; files and folders written whole or not."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
-_EXCHANGE = 2  # RENAME_EXCHANGE of renameat2
-_HERE = -100  # AT_FDCWD
-
 from host.errors import BundleError
 
 MIB = 1 << 20
+
+_EXCHANGE = 2  # RENAME_EXCHANGE of renameat2
+_HERE = -100  # AT_FDCWD
 
 
 def replace_text(path: Path, content: str) -> None:
