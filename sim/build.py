@@ -65,6 +65,7 @@ def build(bundle: Path, variant: Variant = FAST) -> Path:
     Raises BundleError when the bundle is not whole, BuildError when a tool is missing or fails.
     """
     read_description(bundle)
+    source_files(bundle)  # nothing is written to a bundle that is not whole
     with open(bundle / ".sim.lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # two programs may want the same library at once
         return _build(bundle, variant)
