@@ -23,8 +23,9 @@ import numpy.typing as npt
 
 from hls import folding
 from hls.common import BUILD, REPO, BuildError, sha256_file
+from host.description import FORMAT, read
+from host.errors import BundleError
 
-FORMAT = 2
 REGISTERS = BUILD / "regs"
 REGISTER_SOURCES = (REPO / "hw" / "regs" / "spinflow.rdl", REPO / "hw" / "regs" / "generate.py")
 TOOLS = ("finn-plus", "qonnx", "peakrdl-regblock")
@@ -252,6 +253,10 @@ def _replace(out: Path, work: Path, accel: dict[str, Any]) -> None:
     """Put a finished build in the place of the old bundle, its accel.json last."""
     description = work / "accel.json"
     description.write_text(json.dumps(accel, indent=2) + "\n")
+    try:
+        read(work).check_files()  # as every program will
+    except BundleError as error:
+        raise BuildError(f"what was made is no bundle: {error}") from error
     others = [made for made in work.iterdir() if made != description]
     (out / "accel.json").unlink(missing_ok=True)
     for made in others:
