@@ -47,7 +47,7 @@ def building(arguments: list[str]) -> int | None:
 
 
 def timing(arguments: list[str]) -> int | None:
-    depths._for_timing = lambda path, folder: str(path)  # type: ignore[assignment]
+    depths._for_timing = lambda path, folder: str(path)
     depths.subprocess.run = lambda command, **_: _stop(  # type: ignore[assignment]
         [Path(part) for part in command if part.endswith(".sv")], ""
     )
@@ -55,7 +55,7 @@ def timing(arguments: list[str]) -> int | None:
 
 
 def synthesising(arguments: list[str]) -> int | None:
-    report.synthesise = lambda files, *_, **__: _stop(files, "")  # type: ignore[assignment]
+    report.synthesise = lambda files, *_, **__: _stop(files, "")
     return synth.main(arguments)
 
 
