@@ -52,7 +52,7 @@ endif
 
 RTL       := $(wildcard hw/rtl/*.sv)
 REGS      := build/regs/regmap.json
-HLS_DEPS  := $(wildcard hls/*.py hls/depths.json) host/words.py $(RTL) $(REGS) hw/pynq-z2/board.toml
+HLS_DEPS  := $(wildcard hls/*.py hls/depths.json) host/words.py host/description.py host/handover.py $(RTL) $(REGS) hw/pynq-z2/board.toml
 SIM_DEPS  := $(wildcard sim/harness/*) sim/build.py
 
 .PHONY: help setup run test check acceptance bench synth physics papers bundle data lint clean distclean docs

@@ -23,11 +23,12 @@ import numpy.typing as npt
 from hls import folding
 from hls.common import BUILD, REPO, BuildError, sha256_file
 from host import start
+from host.description import FORMAT, read
+from host.errors import BundleError
 from host.files import held, put_in_place, remove_leftovers, replace_text, work_beside
 from host.options import one_line, whole
 from host.reading import read_json
 
-FORMAT = 2
 NAME = r"[A-Za-z0-9][\w.+-]{0,99}"
 """What the name of a network or of a data set may be."""
 
@@ -84,6 +85,10 @@ def build(
             raise
         _keep_log(finn, made)
         replace_text(made / "accel.json", json.dumps(accel, indent=2) + "\n")
+        try:
+            read(made).check_files()  # as every program will
+        except BundleError as error:
+            raise BuildError(f"what was made is no bundle: {error}") from error
         with held(out) if out.is_dir() else nullcontext():  # sim.build may be at work there
             put_in_place(made, out)
     return accel

@@ -34,7 +34,7 @@ def shown(value: Any) -> str:
 
 
 def parse(raw: bytes) -> Any:
-    """Parse JSON as the standard has it: no key twice, no NaN, no number beyond 64 bits.
+    """Parse JSON as the standard has it: no key twice, no NaN, no number of endless digits.
 
     Raises:
         WrongError: it is no such text.
@@ -62,9 +62,11 @@ def _wrong(message: str) -> NoReturn:
 def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     made = dict(pairs)
     if len(made) < len(pairs):
-        keys = [key for key, _ in pairs]
-        twice = next(key for key in keys if keys.count(key) > 1)
-        raise WrongError(f"damaged: the key {shown(twice)} is there twice in one object")
+        seen: set[str] = set()
+        for key, _ in pairs:
+            if key in seen:
+                raise WrongError(f"damaged: the key {shown(key)} is there twice in one object")
+            seen.add(key)
     return made
 
 
@@ -90,7 +92,7 @@ class At:
 
     def fail(self, right: str) -> NoReturn:
         """Refuse the value; ``right`` says what would be right."""
-        raise WrongError(f"{self.place} is {shown(self.value)}: it must be {right}")
+        raise WrongError(f"{self.place or 'it'} is {shown(self.value)}: it must be {right}")
 
     def object(self, keys: Sequence[str], optional: Sequence[str] = ()) -> dict[str, At]:
         """Return the members of an object that has these keys and, of others, only optional."""

@@ -35,6 +35,8 @@ from pynq.metadata.runtime_metadata_parser import RuntimeMetadataParser
 from pynq.pl_server.device import Device
 from pynqmetadata.frontends import Metadata
 
+from host import description, handover
+from host.errors import BundleError
 from sim.library import ACCESS_LIMIT, Library
 
 BOARD = Path(__file__).resolve().parents[1] / "hw" / "pynq-z2" / "board.toml"
@@ -683,9 +685,19 @@ class VirtualBoard(Device):
         self._bus = Bus(self._slaves)
 
     def get_bitfile_metadata(self, bitfile_name: str, partial: bool = False) -> Any:
-        """What pynq knows of the design, from the .hwh beside the file that was named."""
-        parser = RuntimeMetadataParser(Metadata(input=str(Path(bitfile_name).parent / HANDOVER)))
-        parser.refresh_hierarchy_dict()
+        """What pynq knows of the design, from the .hwh beside the file that was named.
+
+        Raises BundleError when the bundle is not whole or pynq cannot read the file.
+        """
+        described = description.read(Path(bitfile_name).parent)
+        path = described.folder / HANDOVER
+        handover.check(handover.read(path, described.content(HANDOVER)), described, path)
+        try:
+            parser = RuntimeMetadataParser(Metadata(input=str(path)))
+            parser.refresh_hierarchy_dict()
+        except Exception as error:  # of whatever kind: its parser believes what it finds
+            reason = f"{type(error).__name__}: {error}".replace("\n", " ")
+            raise BundleError(f"{path}: pynq cannot read it: {reason[:120]}") from None
         return parser
 
     def download(self, bitstream: Any, parser: Any = None) -> None:

@@ -70,6 +70,7 @@ def build(bundle: Path, variant: Variant = FAST) -> Path:
     bundle = bundle.resolve()
     remove_leftovers(bundle)
     read_description(bundle)
+    source_files(bundle)  # nothing is written to a bundle that is not whole
     with held(bundle):  # two programs may want the same library at once
         return _build(bundle, variant)
 

@@ -137,6 +137,11 @@ class Library:
         The output ends when it is full or, with `until_tlast`, at the first TLAST. An input word
         that was offered when the limit came stays offered: go on with it, or offer none at all.
         """
+        for words in (words_in, words_out):  # the library believes in pointer and size
+            if words.dtype != np.uint32 or not words.flags.c_contiguous:
+                raise ValueError(f"words must be contiguous uint32, not {words.dtype}")
+        if not words_out.flags.writeable:
+            raise ValueError("the words that come out need an array that can be written")
         done_in, done_out, tlast = ctypes.c_size_t(), ctypes.c_size_t(), ctypes.c_int()
         result = self._functions.spin_run(
             self._handle,

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from host.checked import shown
 from host.errors import BundleError
 from host.files import MIB, read_plain
 
@@ -45,8 +46,8 @@ def source_files(bundle: Path) -> list[Path]:
         folder, _, name = line.rpartition("/")
         if not _NAME.match(name) or (folder and folder not in FOLDERS):
             raise BundleError(
-                f"{listing}, line {number}: {line[:60]!r}: must be the name of a Verilog file in "
-                f"rtl/, or behind {' or '.join(f'{known}/' for known in FOLDERS)}"
+                f"{listing}, line {number}: {shown(line)}: it must be the name of a Verilog file "
+                f"in rtl/, or behind {' or '.join(f'{known}/' for known in FOLDERS)}"
             )
         path = (REPOSITORY / folder if folder else rtl) / name
         if path.is_symlink() or not path.is_file():

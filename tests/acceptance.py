@@ -116,6 +116,20 @@ def _command(command: list[str], folder: Path = ROOT) -> None:
         raise LineError((done.stdout + done.stderr).strip()[-500:])
 
 
+def _all(*lines: Callable[[], Figures]) -> Callable[[], Figures]:
+    """A line that holds if all of these do; figures are added up."""
+
+    def run() -> Figures:
+        figures: Figures = {}
+        for line in lines:
+            for name, value in line().items():
+                is_count = isinstance(value, int) and name in figures
+                figures[name] = figures[name] + value if is_count else value
+        return figures
+
+    return run
+
+
 class Line(NamedTuple):
     """One promise."""
 
@@ -161,7 +175,7 @@ LINES = [
     Line(
         "6a",
         "the driver on the virtual board, with every bad input",
-        pytest(HOST, "tests/host", "tests/sim/host"),
+        pytest(HOST, "tests/host", "tests/sim/host", "--ignore=tests/host/test_fuzz_bundles.py"),
     ),
     Line(
         "foldings",
@@ -189,6 +203,14 @@ LINES = [
         "sweeps",
         "sweeps on workers and a cluster, killed and resumed, intervals that cover",
         pytest(BUILD, *SWEEP_TESTS),
+    ),
+    Line(
+        "bundles",
+        "1,500 mutated bundles: refused in one line or harmless, no traceback",
+        _all(
+            pytest(BUILD, "tests/fuzz/test_bundles.py"),
+            pytest(HOST, "tests/host/test_fuzz_bundles.py"),
+        ),
     ),
     Line(
         "rooms",

@@ -15,6 +15,7 @@ import install
 import pytest
 
 from hls.common import REPO
+from host.errors import HostError
 from tests.board import vivado
 from tests.board.conftest import BOARD, change
 from tests.board.test_prepare import replace
@@ -78,7 +79,7 @@ def test_bitstream(bundle: Path) -> None:
     }
     described = {key: value for key, value in described.items() if "simulator" not in key}
     assert of_board == described
-    common.check_files(bundle / "board", of_board)
+    common.check_files(bundle / "board")
     assert install.read_board_bundle(bundle)["bitstream"] == entry
 
 
@@ -164,7 +165,7 @@ WRONG = {
         '"DESCRIPTION" VALUE="STATUS" />\n              <PROPERTY NAME="ADDRESS_OFFSET" VALUE="24"',
         "register STATUS of accel",
     ),
-    "no XML": ("</EDKSYSTEM>", "", "not a hardware handover file"),
+    "no XML": ("</EDKSYSTEM>", "", "no handover file that fits: no element found"),
 }
 
 
@@ -230,7 +231,7 @@ def test_install_refuses(what: str, bundle: Path) -> None:
     spoil, complaint = SPOIL[what]
     spoil(bundle)
     before = snapshot(bundle)
-    with pytest.raises(common.BoardError, match=complaint):
+    with pytest.raises(HostError, match=complaint):
         install.install(bundle)
     assert snapshot(bundle) == before
 
@@ -261,7 +262,7 @@ def test_an_interrupted_installation_is_no_obstacle(
         (lambda b: (b / "board/accel.bit").unlink(), "has no bitstream: make bitstream NETWORK="),
         (lambda b: (b / "board/accel.bit").write_text("x"), "accel.bit is damaged"),
         (lambda b: (b / "board/accel.hwh").write_text("x"), "accel.hwh is damaged"),
-        (lambda b: change(b / "board", bitstream=None), "accel.bit is damaged"),
+        (lambda b: change(b / "board", bitstream=None), "bitstream is None: it must be an object"),
         (lambda b: change(b, build_id=7), "run make bitstream again"),
     ],
 )
@@ -270,5 +271,5 @@ def test_board_folder_is_checked(
 ) -> None:
     assert make(bundle).returncode == 0
     spoil(bundle)
-    with pytest.raises(common.BoardError, match=complaint):
+    with pytest.raises(HostError, match=complaint):
         install.read_board_bundle(bundle)

@@ -6,11 +6,11 @@ import json
 import shutil
 from pathlib import Path
 
-import handover
 import prepare
 import pytest
 import tomllib
 
+from host import handover
 from tests.board.conftest import BOARD
 from tests.board.design import Design, DesignError, existing, replay
 from tests.board.vivado import Run, run
@@ -35,7 +35,7 @@ def test_design(every_bundle: Path) -> None:
     design = built(every_bundle)
     accel = json.loads((every_bundle / "accel.json").read_text())
     board = tomllib.loads((BOARD / "board.toml").read_text())
-    described = handover.read(every_bundle / "accel.hwh")
+    described = handover.read(every_bundle, (every_bundle / "accel.hwh").read_bytes())
     for cell, segment in (("accel", "accel/s_axi/reg0"), ("dma", "dma/S_AXI_LITE/Reg")):
         place = design.mapped["processing_system7_0/Data", segment]
         assert place == tuple(board["address_map"][cell][key] for key in ("base", "range"))
@@ -44,7 +44,7 @@ def test_design(every_bundle: Path) -> None:
     for cell, vlnv in handover.CELLS.items():
         assert design.cells[cell].vlnv == vlnv
     for name, value in described.dma.items():
-        assert design.cells["dma"].settings.get(name) == value
+        assert design.cells["dma"].settings.get(name) == str(value)
     processor = design.cells["processing_system7_0"].settings
     assert float(processor["PCW_FPGA0_PERIPHERAL_FREQMHZ"]) == accel["clock_mhz"]
     assert processor["PCW_FCLK0_PERIPHERAL_CLKSRC"] == "IO PLL"

@@ -14,6 +14,7 @@ import prepare
 import pytest
 
 from hls.common import REPO
+from host.errors import HostError
 from sim.sources import source_files
 from tests.board.conftest import BOARD, change
 from tests.hw.runner import LINT, verilator
@@ -78,9 +79,9 @@ def replace(path: Path, old: str, new: str) -> None:
 
 SPOIL: dict[str, tuple[Callable[[Path], object], str]] = {
     "no bundle": (lambda b: (b / "accel.json").unlink(), "is not a bundle"),
-    "not JSON": (lambda b: (b / "accel.json").write_text("{"), "is damaged"),
-    "no object": (lambda b: (b / "accel.json").write_text("[]"), "no JSON object"),
-    "no part": (lambda b: (b / "accel.json").write_text("{}"), "has no network"),
+    "not JSON": (lambda b: (b / "accel.json").write_text("{"), "damaged"),
+    "no object": (lambda b: (b / "accel.json").write_text("[]"), "not one JSON object"),
+    "no part": (lambda b: (b / "accel.json").write_text("{}"), "it has no format"),
     "another board": (lambda b: change(b, board="Ultra96"), "board Ultra96.*Pynq-Z2"),
     "another part": (lambda b: change(b, part="xc7z010clg400-1"), "part xc7z010"),
     "another clock": (lambda b: change(b, clock_mhz=50.0), "clock_mhz 50.0"),
@@ -89,17 +90,17 @@ SPOIL: dict[str, tuple[Callable[[Path], object], str]] = {
         "address_map",
     ),
     "another DMA": (lambda b: change(b, dma={"data_bits": 64, "length_bits": 26}), "dma"),
-    "a name that is none": (lambda b: change(b, network="a b; exit"), "is not a name"),
+    "a name that is none": (lambda b: change(b, network="a b; exit"), "it must be a name"),
     "handover file damaged": (lambda b: (b / "accel.hwh").write_text("<x>"), "SHA-256"),
     "weights missing": (lambda b: (b / "arrays.npz").unlink(), "arrays.npz is missing"),
     "no list": (lambda b: (b / "rtl" / "files.f").unlink(), "files.f is missing"),
     "file not there": (
         lambda b: replace(b / "rtl" / "files.f", "draw_pipe.sv", "draw.sv"),
-        "draw.sv, which is not there",
+        "draw.sv, which is no file there",
     ),
     "no Verilog": (
         lambda b: replace(b / "rtl" / "files.f", "hw/rtl/draw_pipe.sv", "hw/README.md"),
-        "no Verilog",
+        "README.md': it must be the name of a Verilog file",
     ),
     "a name twice": (
         lambda b: replace(b / "rtl" / "files.f", "accel.sv", "accel.sv\naccel.sv"),
@@ -146,7 +147,7 @@ SPOIL: dict[str, tuple[Callable[[Path], object], str]] = {
 def test_bad_bundles_are_refused(what: str, bundle: Path) -> None:
     spoil, complaint = SPOIL[what]
     spoil(bundle)
-    with pytest.raises(common.BoardError, match=complaint) as caught:
+    with pytest.raises(HostError, match=complaint) as caught:
         prepare.prepare(bundle)
     assert "\n" not in str(caught.value)
     assert not (bundle / "vivado").exists()

@@ -171,7 +171,7 @@ def test_golden_vectors_of_another_network_are_refused(
 ) -> None:
     folder = changed_bundle()
     with np.load(folder / "golden.npz") as stored:
-        np.savez(folder / "golden.npz", **{**stored, **arrays})  # type: ignore[arg-type]
+        np.savez(folder / "golden.npz", **{**stored, **arrays})
     described = json.loads((folder / "accel.json").read_text())
     content = (folder / "golden.npz").read_bytes()
     described["files"]["golden.npz"] = hashlib.sha256(content).hexdigest()

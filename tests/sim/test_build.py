@@ -98,7 +98,7 @@ def test_a_list_of_sources_holds_file_names_alone(tmp_path: Path, line: str) -> 
     (rtl / "accel.sv").write_text("")
     (rtl / "files.f").write_text(f"accel.sv\n{line}\n")
     with pytest.raises(
-        BundleError, match=r"files\.f, line 2: .*must be the name of a Verilog file"
+        BundleError, match=r"files\.f, line 2: .*it must be the name of a Verilog file"
     ):
         source_files(tmp_path)
 

@@ -1,5 +1,6 @@
 """The Verilated library of the quick network: registers, frames, taps, pauses, limits, errors."""
 
+import hashlib
 import json
 import shutil
 from collections.abc import Iterator
@@ -149,3 +150,42 @@ def test_a_damaged_library_is_refused(bundle_folder: Path, tmp_path: Path) -> No
     (tmp_path / "accel.json").write_text(json.dumps(description))
     with pytest.raises(BundleError, match=r"has no simulator: run python -m sim\.build"):
         Library(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("content", "line"),
+    [
+        (b"", "is no library that can be loaded: file too short"),
+        (b"#!/bin/sh\n" * 100, "is no library that can be loaded: invalid ELF header"),
+        (None, "is no simulator: it has no function spin_run"),
+    ],
+)
+def test_what_is_no_simulator_is_refused(
+    bundle_folder: Path, tmp_path: Path, content: bytes | None, line: str
+) -> None:
+    for name in ("accel.json", "arrays.npz", "golden.npz", "accel.hwh", "libaccel.so"):
+        shutil.copy(bundle_folder / name, tmp_path / name)
+    if content is None:
+        content = (tmp_path / "libaccel.so").read_bytes().replace(b"spin_run\0", b"spin_ran\0")
+    (tmp_path / "libaccel.so").write_bytes(content)
+    description = json.loads((tmp_path / "accel.json").read_text())
+    description["simulator"]["sha256"] = hashlib.sha256(content).hexdigest()
+    (tmp_path / "accel.json").write_text(json.dumps(description))
+    with pytest.raises(BundleError) as caught:
+        Library(tmp_path)
+    assert str(caught.value).startswith(f"{tmp_path / 'libaccel.so'} {line}")
+    assert "\n" not in str(caught.value) and len(str(caught.value)) < 300
+
+
+def test_memory_that_the_library_cannot_use_never_reaches_it(bundle_folder: Path) -> None:
+    out = np.zeros(4, np.uint32)
+    with Library(bundle_folder) as library:
+        for given, taken in (
+            (np.zeros(8, np.uint32)[::2], out),
+            (np.zeros(4, np.uint64), out),
+            (out, np.zeros(4, np.uint8)),
+            (out, np.zeros((4, 4), np.uint32)[:, 0]),
+            (out, np.broadcast_to(np.uint32(0), 4)),
+        ):
+            with pytest.raises(ValueError, match=r"the words that come out|contiguous uint32"):
+                library.transfer(given, taken, 10)

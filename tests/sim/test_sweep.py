@@ -349,7 +349,7 @@ BAD = [
     (["--memory", "fc9.weights"], "tfc-mnist has no memory 'fc9.weights'"),
     (["--layer", "9"], "tfc-mnist has no layer 9; it has fc0, fc1, fc2, fc3"),
     (["--rates", "7"], "bit-error rate 7.0: must be a number from 0 to 1"),
-    (["--bundle", "/nowhere"], "/nowhere: not a bundle"),
+    (["--bundle", "/nowhere"], "/nowhere is not a bundle"),
 ]
 
 
