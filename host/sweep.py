@@ -44,7 +44,6 @@ from host.points import Point
 from host.results import Identity, Key, ResultsFile, Row
 from host.words import Words, count_ones
 
-
 MOST_TRIALS = 1_000_000
 """Trials of a sweep: all its rows are held in memory, some 3 kB each."""
 
@@ -152,9 +151,7 @@ def grid(
             )
     check_number(len(points_once), repeats)
     rates.memory_seed(seed, repeats - 1, 0)
-    return [
-        replace(trial, repeat=repeat) for repeat in range(repeats) for trial in points_once
-    ]
+    return [replace(trial, repeat=repeat) for repeat in range(repeats) for trial in points_once]
 
 
 def check_number(points: int, repeats: int) -> None:
@@ -479,6 +476,7 @@ def sweep(
     path: Path,
     measure: Measure,
     until: UntilWidth | None = None,
+    *,
     aside: bool = False,
 ) -> list[Row]:
     """Measure the trials that a results file lacks, and append each as it is finished.
