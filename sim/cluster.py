@@ -116,9 +116,12 @@ class Cluster:
             try:
                 client.wait_for_workers(1, timeout=self.patience_s)
             except TimeoutError:
+                there = _in_time(client.scheduler_info, self.patience_s)["workers"]
                 raise SweepError(
                     f"the Dask scheduler at {self.address} has no worker: start some with "
                     f"`dask worker {self.address}`"
+                    if not there
+                    else f"the Dask cluster at {self.address} does not go on: {_PAUSED}"
                 ) from None
             except Exception as error:
                 raise self.lost(error) from None
@@ -157,6 +160,11 @@ class Cluster:
             "back, the same command goes on"
         )
 
+
+_PAUSED = (
+    "all workers are paused, being short of memory: start them with more (`dask worker` has "
+    "--memory-limit), or fewer of them, and give this command again"
+)
 
 _ADDRESS = re.compile(r"(?:tcp|tls)://(\[[0-9a-fA-F:.%]+\]|[^\s:/]+):([0-9]{1,5})\Z")
 
@@ -344,15 +352,9 @@ class _Watched:
             self._working = now
         elif now > self._working + max(RESTART_S, self._cluster.patience_s):
             what = (
-                "all workers are paused, being short of memory: start them with more "
-                "(`dask worker` has --memory-limit), or fewer of them"
-                if states
-                else "no worker is left: start some"
+                _PAUSED if states else "no worker is left: start some, and give this command again"
             )
-            raise SweepError(
-                f"the Dask cluster at {self._cluster.address} does not go on: {what}, and give "
-                "the same command again"
-            )
+            raise SweepError(f"the Dask cluster at {self._cluster.address} does not go on: {what}")
 
     def _ask(self, what: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
         """Ask the scheduler something.
