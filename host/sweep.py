@@ -476,6 +476,7 @@ def sweep(
     path: Path,
     measure: Measure,
     until: UntilWidth | None = None,
+    *,
     aside: bool = False,
 ) -> list[Row]:
     """Measure the trials that a results file lacks, and append each as it is finished.
