@@ -28,6 +28,8 @@ RTL = REPOSITORY / "hw" / "rtl"
 REGS = REPOSITORY / "build" / "regs"
 LINT = REPOSITORY / "hw" / "lint" / "verilator.vlt"
 BUILDS = REPOSITORY / "build" / "tests"
+# What watches the streams at the ports of our modules, in every build.
+RULES = [Path(__file__).with_name(name) for name in ("stream_rule.sv", "stream_rules.sv")]
 
 Parameter = int | str
 
@@ -80,6 +82,7 @@ def build(
     flags: Sequence[str] = VERILATOR_FLAGS,
 ) -> Path:
     """Compiles `top` for cocotb and returns the folder, named `name` and a hash, that it is in."""
+    files = [*files, *RULES]
     folder = BUILDS / f"{name}-{fingerprint(top, parameters, files, flags)}"
     with locked(folder):
         if not (folder / "done").exists():

@@ -114,6 +114,26 @@ def test_error_responses_name_the_address(accelerator: Accelerator) -> None:
     assert accelerator.get("ID") == 0x5350494E  # the bus goes on
 
 
+def test_only_whole_words_are_written(accelerator: Accelerator) -> None:
+    """The RTL refuses every other strobe, in registers and in weights, and tells in STATUS."""
+    library = accelerator.library
+    fields = accelerator.description["registers"]["global"]["STATUS"]["fields"]
+    status = accelerator.description["registers"]["global"]["STATUS"]["offset"]
+    partial = 1 << fields["partial"]["lsb"]
+    frames = accelerator.description["registers"]["global"]["FRAMES_PER_TRANSFER"]["offset"]
+    places = frames, accelerator.description["memories"][0]["base"]
+    library.write(frames, 77)
+    library.write(places[1], 88)
+    for place, value in zip(places, (77, 88), strict=True):
+        for strobe in range(15):
+            with pytest.raises(OSError, match=f"write to accelerator address {place:#x} was"):
+                library.write(place, 0xFFFF_FFFF, strobe=strobe)
+            assert accelerator.get("STATUS") & partial
+            library.write(status, partial)
+            assert not accelerator.get("STATUS") & partial
+        assert library.read(place, 1)[0] == value
+
+
 def test_wrong_images_and_taps(accelerator: Accelerator) -> None:
     with pytest.raises(ValueError, match=r"uint8 \(n, 784\), not float64"):
         accelerator.library.run(np.zeros((1, 784)))
