@@ -1,4 +1,4 @@
-"""Campaigns: many mutated inputs for one program, each judged; the faults, by the number of the case.
+"""Campaigns: many mutated inputs for one program, each judged; the faults, by the case's number.
 
 A case is made from the name of its subject and its number alone, so it can be run again by itself:
 ``SPINFLOW_FUZZ_CASE=17 pytest -k SUBJECT`` does that.
