@@ -71,6 +71,9 @@ def build(
         cycles = folding.DEFAULT_CYCLES[source.name]
     if cycles < 1:
         raise BuildError(f"cycles per frame must be at least 1, not {cycles}")
+    from hls import graph  # imports ONNX, which takes a while
+
+    graph.read(source / "model.onnx")
     registers = _read_registers()
     with work_beside(out) as work:
         made, finn = work.path / "made", work.path / "finn"
@@ -80,8 +83,9 @@ def build(
             accel = _make(
                 source, trained, cycles, given, registers=registers, work=made, finn_folder=finn
             )
-        except BuildError:
-            _keep_log(finn, out)
+        except BuildError as error:
+            if "finn.log" in str(error):
+                _keep_log(finn, out)
             raise
         _keep_log(finn, made)
         replace_text(made / "accel.json", json.dumps(accel, indent=2) + "\n")
@@ -255,8 +259,10 @@ def _golden_images(pixels: int, threshold: int) -> npt.NDArray[np.uint8]:
     random = np.random.default_rng(GOLDEN_SEED)
     share = np.linspace(0, 1, GOLDEN_IMAGES)[:, None]
     light = random.random((GOLDEN_IMAGES, pixels)) < share
-    dark_values = random.integers(0, threshold, light.shape)
-    light_values = random.integers(threshold, 256, light.shape) if threshold < 256 else dark_values
+    # A threshold may be such that no pixel reaches it, or every one does.
+    least, most = (min(max(threshold, low), high) for low, high in ((1, 256), (0, 255)))
+    dark_values = random.integers(0, least, light.shape)
+    light_values = random.integers(most, 256, light.shape) if threshold < 256 else dark_values
     images = np.where(light, light_values, dark_values)
     return images.astype(np.uint8)
 

@@ -34,21 +34,22 @@ def opened(path: Path, error: type[Exception] = InputError) -> Iterator[IO[bytes
     try:
         # Opened without waiting: a FIFO waits for a writer, for ever if there is none.
         handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-        mode = os.fstat(handle).st_mode
-        if not stat.S_ISREG(mode):
-            os.close(handle)
-            raise error(f"{path}: a {_kind(mode)}, a plain file is expected")
-        with os.fdopen(handle, "rb") as file:
-            yield file
     except OSError as reason:
-        # Some classes of errors are both: what was raised for the file is not a failure to read it.
-        if isinstance(reason, error):
-            raise
-        raise error(f"{path}: {reason.strerror or 'cannot be read'}") from None
-    except ValueError as reason:
-        if isinstance(reason, error) or "null byte" not in str(reason):
-            raise
+        raise error(f"{path}: {reason.strerror}") from None
+    except ValueError:
         raise error(f"{path}: no path of a file: it holds a null character") from None
+    mode = os.fstat(handle).st_mode
+    if not stat.S_ISREG(mode):
+        os.close(handle)
+        raise error(f"{path}: a {_kind(mode)}, a plain file is expected")
+    with os.fdopen(handle, "rb") as file:
+        try:
+            yield file
+        except OSError as reason:
+            # Some classes are errors of the system, too, or of what the file holds.
+            if isinstance(reason, error) or reason.errno is None:
+                raise
+            raise error(f"{path}: {reason.strerror}") from None
 
 
 def _kind(mode: int) -> str:
@@ -135,11 +136,10 @@ def read_json(path: Path, most: int, error: type[Exception] = InputError) -> dic
     Raises:
         error: as :func:`read_bytes`, or it is no JSON object.
     """
+    text = read_text(path, most, error)
     try:
-        found = json.loads(read_text(path, most, error), parse_constant=_no_number)
+        found = json.loads(text, parse_constant=_no_number)
     except (ValueError, RecursionError) as reason:
-        if isinstance(reason, error):
-            raise
         raise error(f"{path}: damaged, not JSON ({reason})") from None
     if not isinstance(found, dict):
         raise error(f"{path}: damaged: a {type(found).__name__}, a JSON object is expected")

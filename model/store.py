@@ -81,7 +81,7 @@ def unpack(path: Path, spec: Spec) -> TrainedNetwork:
         ValueError: the file is not safetensors (a pickled checkpoint, say), is damaged, or holds
             another network than ``spec``.
     """
-    found, tensors = read_tensors(path, "a safetensors file of a trained network")
+    found, tensors = read_tensors(path, "a safetensors file")
     for key, expected in _identity(spec).items():
         if found.get(key) != expected:
             raise ValueError(
@@ -199,7 +199,8 @@ def load_recipe(name: str, folder: Path = ZOO) -> dict[str, Any]:
             f"{recipe}: {shown(correct)} of {shown(images)} test images right and an accuracy of "
             f"{shown(accuracy)} do not belong together"
         )
-    epochs = facts["recipe"].get("epochs") if isinstance(facts.get("recipe"), dict) else None
+    training = facts.get("recipe", {"epochs": 1})
+    epochs = training.get("epochs") if isinstance(training, dict) else None
     if type(epochs) is not int or epochs < 1:
         raise ValueError(f"{recipe}: recipe.epochs is {shown(epochs)}, a whole number is expected")
     return facts

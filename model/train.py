@@ -463,7 +463,9 @@ class Trainer:
             and 0 <= best_epoch <= epoch
             and -1 <= best_correct <= self.recipe.validation
         ):
-            raise ValueError(f"{path}: damaged: not the state of a training")
+            raise ValueError(
+                f"{path}: not a checkpoint of model.train, or damaged: its state is none"
+            )
         held = epoch <= min(recipe["hold"], mine["hold"])
         for key in mine:
             if held and key in ("epochs", "hold"):
@@ -477,8 +479,9 @@ class Trainer:
         def part(prefix: str) -> dict[str, Tensor]:
             return {k[len(prefix) :]: v for k, v in tensors.items() if k.startswith(prefix)}
 
-        for prefix in ("model.", "best."):
-            check_tensors(path, part(prefix), self.model.state_dict())
+        check_tensors(path, part("model."), self.model.state_dict())
+        if epoch or part("best."):  # before the first epoch there is no best one
+            check_tensors(path, part("best."), self.model.state_dict())
         moments: dict[int, dict[str, Tensor]] = {}
         for number, parameter in enumerate(self.parameters):
             like = {"step": torch.zeros(()), "exp_avg": parameter, "exp_avg_sq": parameter}

@@ -425,7 +425,31 @@ def build_subject(quick: int, full: int) -> Subject:
         cycles = rng.choice(("64",) * 8 + ("0", "-1", "x", "1e3", "nan", str(10**30), "1"))
         return ["net", "--cycles", cycles, *words]
 
-    return Subject("hls.build", hls.build.main, prepare, quick, full)
+    def compare(folder: Path, outcome: Outcome) -> str | None:
+        return (
+            "the bundle's labels are not the network's" if "other labels" in outcome.out else None
+        )
+
+    return Subject("hls.build", build_and_execute, prepare, quick, full, compare)
+
+
+def build_and_execute(arguments: list[str]) -> int:
+    """Build a bundle, and compare its golden labels with those of the QONNX as it came."""
+    import hls.build
+    from qonnx.core.modelwrapper import ModelWrapper
+    from qonnx.core.onnx_exec import execute_onnx
+    from qonnx.transformation.infer_shapes import InferShapes
+
+    status = hls.build.main(arguments)
+    if status == 0:
+        model = ModelWrapper("build/net/model.onnx").transform(InferShapes())
+        pixels, result = model.graph.input[0].name, model.graph.output[0].name
+        with np.load("build/net/golden.npz") as golden:
+            for image, label in zip(golden["images"][::5], golden["labels"][::5], strict=True):
+                found = execute_onnx(model, {pixels: image[None].astype(np.float32)})[result]
+                if int(found.argmax()) != label:
+                    print("other labels")
+    return status
 
 
 SUBJECTS: dict[str, Callable[[], Subject]] = {

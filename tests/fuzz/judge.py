@@ -80,8 +80,10 @@ class Outcome:
             return f"refused in a line of {len(lines[0])} characters: {lines[0]!r}"
         if not re.search(r"\w{3}", lines[0]) or not lines[0].isprintable():
             return f"refused in a line that nobody can read: {lines[0]!r}"
-        if self.written:
-            return f"refused, but wrote {', '.join(self.written)}"
+        # A log that the line sends its reader to is part of the answer.
+        unsaid = [name for name in self.written if Path(name).name not in lines[0]]
+        if unsaid:
+            return f"refused, but wrote {', '.join(unsaid)}"
         return None
 
 

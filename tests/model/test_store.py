@@ -273,7 +273,10 @@ def test_evaluation_notices_another_accuracy(tmp_path: Path) -> None:
         shutil.copy(path, tmp_path)
     recipe = tmp_path / "tfc-mnist.json"
     facts = json.loads(recipe.read_text())
-    recipe.write_text(json.dumps(facts | {"test_correct": facts["test_correct"] + 1}))
+    correct = facts["test_correct"] + 1
+    recipe.write_text(
+        json.dumps(facts | {"test_correct": correct, "test_accuracy": correct / 10000})
+    )
     with pytest.raises(SystemExit, match=rf"error: tfc-mnist: {facts['test_correct']} of 10000"):
         main(["tfc-mnist", "--folder", str(tmp_path)])
 
