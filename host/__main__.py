@@ -181,7 +181,7 @@ def run_sweeps(plan: Grid, sweeps: Sequence[Planned], folder: Path, aside: bool)
                 file=sys.stderr,
             )
             rows += fill(each, s.of, s.trials, s.measure, plan.until)
-        _report(rows, folder)
+        _report(rows, [each.path for each in opened], folder)
 
 
 def _names(sweeps: Sequence[Planned]) -> list[str]:
@@ -234,12 +234,17 @@ def run_selftest(options: argparse.Namespace) -> int:
 def run_report(options: argparse.Namespace) -> None:
     """Write the report of results files, of one network or several, board, RTL or evaluator."""
     rows = [row for path in options.results for row in read(path)]
-    _report(rows, options.out, options.keep, options.keep_loss)
+    _report(rows, options.results, options.out, options.keep, options.keep_loss)
 
 
 def _report(
-    rows: Sequence[Row], folder: Path, keep: float | None = None, loss: float | None = None
+    rows: Sequence[Row],
+    paths: Sequence[Path],
+    folder: Path,
+    keep: float | None = None,
+    loss: float | None = None,
 ) -> None:
+    """Print the table of rows, which are those of these files, and write their report."""
     groups = report.summarise(rows)
     found = report.kept(groups, keep, loss)
     print(report.table(groups))
