@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}\Z")
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}\Z")
 _SHA256 = re.compile(r"[0-9a-f]{64}\Z")
 
 
@@ -145,7 +145,7 @@ class At:
 
     def name(self) -> str:
         """Return a name that can stand in a path, a command and a table."""
-        return self.text(_NAME, "a name of at most 64 of A-Z a-z 0-9 . _ -")
+        return self.text(NAME, "a name of at most 64 of A-Z a-z 0-9 . _ -")
 
     def sha256(self) -> str:
         """Return a SHA-256."""

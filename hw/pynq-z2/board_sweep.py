@@ -18,10 +18,11 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import common
-from common import NAME, REPO, BoardError
+from common import REPO, BoardError
 from connection import Connection
 from deploy import add_arguments, as_root, at_place
 
+from host.checked import NAME
 from host.files import put_in_place, work_beside
 
 RESULTS, SUMMARY, REPORT = "results.csv", "summary.json", "report.html"

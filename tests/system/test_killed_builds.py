@@ -18,8 +18,7 @@ from typing import Any
 import pytest
 
 from host import bundle as bundles
-from host import files
-from sim.bundle import check_file, check_files, read_description
+from host import description, files
 
 ROOT = Path(__file__).resolve().parents[2]
 BUNDLE = ROOT / "build/tfc-mnist"
@@ -28,17 +27,14 @@ FULL = os.environ.get("SPINFLOW_FULL") == "1"
 
 def sound(bundle: Path) -> int:
     """Check that a bundle can be loaded; return its build id."""
-    description = read_description(bundle)
-    check_files(bundle, description)
-    if "simulator" in description:
-        section = description["simulator"]
-        check_file(bundle / section["library"], section["sha256"])
+    described = description.read(bundle)
+    described.check_files()
+    if described.library("simulator") is not None:
         bundles.load(bundle)
     sources = (bundle / "rtl" / "files.f").read_text(encoding="utf-8").split()
     assert all((bundle / "rtl" / name).exists() or (ROOT / name).exists() for name in sources)
-    assert f"{description['build_id']:08x}" in (bundle / "rtl" / "accel.sv").read_text().lower()
-    build_id: int = description["build_id"]
-    return build_id
+    assert f"{described.build_id:08x}" in (bundle / "rtl" / "accel.sv").read_text().lower()
+    return described.build_id
 
 
 def leftovers(bundle: Path) -> list[Path]:
