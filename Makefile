@@ -135,7 +135,7 @@ lint: setup $(REGS)
 	@$(BUILD) hw/lint/lint.py
 
 check: setup lint data-mnist data-fashion-mnist build/tfc-mnist/.simulator ## the quick loop: lint and fast tests
-	@$(BUILD) $(PYTEST) -n 2 $(FAST) tests/model tests/hls tests/sim --ignore=tests/sim/host
+	@$(BUILD) $(PYTEST) -n 2 $(FAST) tests/model tests/mtj tests/papers tests/hls tests/sim --ignore=tests/sim/host
 
 test: setup lint data $(NETWORKS:%=build/%/.simulator) ## every block, the quick network in full, a sample of the rest
 	@$(BUILD) $(PYTEST) -n 2 tests --ignore=tests/host --ignore=tests/sim/host
@@ -145,7 +145,10 @@ acceptance: setup data $(NETWORKS:%=build/%/.simulator) ## every promise in full
 	@$(BUILD) -m tests.acceptance
 
 physics: setup ## every table and curve of the device models, to out/mtj
-	@$(BUILD) -m model.mtj all
+	@$(BUILD) -m papers.physics all
+
+papers: setup data ## every figure and table of the three papers that can be measured here, to out/papers
+	@$(BUILD) -m papers all
 
 synth: $(BUNDLE)/.bundle ## size and depth of NETWORK's accelerator by yosys, to out/synth
 	@nice $(BUILD) -m hw.synth $(BUNDLE)

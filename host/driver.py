@@ -61,7 +61,7 @@ class TapRecorder(Protocol):
 
 
 class Rates(Protocol):
-    """A write condition, as far as the registers need it (see ``model.mtj``)."""
+    """A write condition, as far as the registers need it (see ``host.mtj``)."""
 
     @property
     def rate1(self) -> float:
@@ -469,7 +469,7 @@ class Accelerator:
     def set_condition(
         self, memory: str, condition: Rates, mode: str = "flip", seed: int = 0
     ) -> None:
-        """Set the errors of one memory from a write condition of ``model.mtj``."""
+        """Set the errors of one memory from a write condition of ``host.mtj``."""
         self.set_errors(memory, mode, condition.rate1, condition.rate0, seed)
 
     def configure(self, memory: Memory, settings: Mapping[str, int]) -> None:

@@ -128,7 +128,7 @@ def _tests(pattern: str) -> list[str]:
     return [str(path.relative_to(ROOT)) for path in sorted(ROOT.glob(pattern))]
 
 
-MTJ_TESTS = _tests("tests/model/test_mtj*.py")
+MTJ_TESTS = _tests("tests/mtj/test_*.py")
 EVALUATOR_TESTS = _tests("tests/sim/test_evaluator*.py")
 SWEEP_TESTS = _tests("tests/sim/test_sweep*.py")
 
@@ -195,10 +195,11 @@ LINES = [
         "tests of model, hls and sim, and the documents",
         pytest(
             BUILD,
-            *("tests/model", "tests/hls", "tests/sim", "tests/system/test_documents.py"),
+            *("tests/model", "tests/papers", "tests/hls", "tests/sim"),
+            "tests/system/test_documents.py",,
             *(
                 f"--ignore={path}"
-                for path in ("tests/sim/host", *MTJ_TESTS, *EVALUATOR_TESTS, *SWEEP_TESTS)
+                for path in ("tests/sim/host", *EVALUATOR_TESTS, *SWEEP_TESTS)
             ),
             processes=2,
         ),

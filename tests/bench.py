@@ -85,7 +85,7 @@ def main() -> None:
             f"({driver['cycles_per_frame']:.1f} simulated cycles a frame); "
             f"built in {built['bundle_s']:.0f} s, simulator in {built['simulator_s']:.0f} s"
         )
-    bench["mtj"] = measured(sys.executable, "model.mtj", "bench")
+    bench["mtj"] = measured(sys.executable, "papers.physics", "bench")
     print(f"mtj: Monte Carlo takes {bench['mtj']['ratio']:.0f} times as long as quadrature")
     bench["evaluator"] = measured(sys.executable, "tests.bench_evaluator")["evaluator"]
     for network, figures in bench["evaluator"].items():

@@ -2,7 +2,7 @@
 
 All goes to `spinflow/` in the user's home on the board:
 
-    host/ model/            the driver and the junction models, as in the repository
+    host/                   the driver and the junction models, as in the repository
     build/<network>/        the bundle's folder for the board: accel.bit, accel.hwh, weights, golden
     build/<network>/data/   the test images, where the driver finds them
 
@@ -26,7 +26,7 @@ from common import REPO, BoardError
 from install import BOARD, read_board_bundle
 
 FOLDER_THERE = "spinflow"
-SOURCES = ("host", "model/__init__.py", "model/mtj")
+SOURCES = ("host",)
 """What the driver is made of, relative to the repository."""
 
 IMAGES = {

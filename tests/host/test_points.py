@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from host.errors import HostError, InputError, RateError
+from host.mtj import models
 from host.points import (
     Point,
     point_of_pulse,
@@ -13,7 +14,6 @@ from host.points import (
     point_of_write_condition,
     quantity,
 )
-from model.mtj import models
 
 
 @pytest.mark.parametrize(

@@ -20,10 +20,10 @@ from model.data import ImageNet, Pictures, dataset
 from model.data import imagenet as pictures_of_imagenet
 from model.imagenet import RECIPES, Training, measure, train, training_order
 from model.networks import Block, XnorSpec, to_input, untrained
-from model.reproduce import measure as reproduced
-from model.reproduce import page, trainings
-from model.reproduce.base import Role, Setting, Table
 from model.train import epochs_in_words
+from papers import measure as reproduced
+from papers import page, trainings
+from papers.item import Role, Setting, Table
 
 TINY = XnorSpec(
     "tiny-alexnet",

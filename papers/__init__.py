@@ -1,0 +1,1 @@
+"""Every figure and table of the three papers, measured anew: ``python -m papers``."""
