@@ -86,7 +86,7 @@ docs: docs/registers.md ## make the register page anew
 docs/registers.md: $(REGS)
 	@cp build/regs/registers.md $@
 
-build/%/model.onnx: model/zoo/%.safetensors model/zoo/%.json model/export.py model/networks.py .venv/build/.installed
+build/%/model.onnx: model/zoo/%.safetensors model/zoo/%.json model/zoo/%.toml model/export.py $(wildcard model/networks/*.py) .venv/build/.installed
 	@$(BUILD) -m model.export $* --out $@
 
 build/%/.bundle: build/%/model.onnx $(HLS_DEPS)

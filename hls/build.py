@@ -21,7 +21,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from hls import folding
 from hls.common import BUILD, REPO, BuildError, sha256_file
 
 FORMAT = 2
@@ -58,9 +57,9 @@ def build(
     out = out or source
     trained = _read_trained(source)
     if cycles is None:
-        if source.name not in folding.DEFAULT_CYCLES:
+        cycles = trained["cycles"]
+        if cycles is None:
             raise BuildError(f"{source.name} has no default target; give --cycles")
-        cycles = folding.DEFAULT_CYCLES[source.name]
     if cycles < 1:
         raise BuildError(f"cycles per frame must be at least 1, not {cycles}")
     registers = _read_registers()
@@ -86,7 +85,8 @@ def _read_trained(source: Path) -> dict[str, Any]:
             raise BuildError(f"{source / name} is missing; export the network first")
     try:
         trained: dict[str, Any] = json.loads((source / "model.json").read_text())
-        return {key: trained[key] for key in ("dataset", "accuracy", "images")}
+        facts = {key: trained[key] for key in ("dataset", "accuracy", "images")}
+        return facts | {"cycles": trained.get("cycles")}
     except (ValueError, KeyError) as error:
         raise BuildError(f"{source / 'model.json'} is damaged: {error!r}") from error
 

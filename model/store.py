@@ -6,7 +6,8 @@
 of a convolution's sum, and those of a matrix that takes a map, are in the order (row, column,
 channel). Of a fixed-point network ``layers.i.weight_codes`` (int8, int16 or int32) has the shape
 and order of torch's weights, (MH, channels, rows, columns) or (MH, MW). So do ``weight`` and
-``bias`` (float32) of a layer of floats in a network of ``model.xnor``, where each layer has a norm.
+``bias`` (float32) of a layer of floats in a network of ``model.networks.xnor``, where each layer
+has a norm.
 
 ``NAME.json`` names the weights' SHA-256, the recipe, the versions and the accuracy on the full test
 set. ``model/zoo`` holds ours. A network trained in another way is a variant with a label, in
@@ -29,7 +30,10 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
 from model.files import write_bytes, write_json
-from model.networks import NetworkSpec, Spec, TrainedNetwork, build, network, predict
+from model.networks.base import TrainedNetwork, predict
+from model.networks.build import build
+from model.networks.graph import NetworkSpec, Spec
+from model.zoo import network
 
 FORMAT = 1
 ZOO = Path(__file__).parent / "zoo"
@@ -165,7 +169,7 @@ def load_recipe(name: str, folder: Path = ZOO) -> dict[str, Any]:
     """Return the JSON beside the weights of a network, checked against the weights' SHA-256.
 
     Args:
-        name: a network of ``model.networks.NETWORKS``, or a variant of one.
+        name: a network of ``model.zoo.NETWORKS``, or a variant of one.
         folder: where the files lie.
 
     Raises:
@@ -190,7 +194,7 @@ def load_trained(name: str, folder: Path = ZOO) -> TrainedNetwork:
     """Return a trained network in eval mode.
 
     Args:
-        name: a network of ``model.networks.NETWORKS``, or a variant of one.
+        name: a network of ``model.zoo.NETWORKS``, or a variant of one.
         folder: where ``NAME.safetensors`` lies.
 
     Raises:

@@ -31,7 +31,8 @@ from model import store
 from model.data import DataError, Pictures, locate, open_imagenet
 from model.imagenet import RESIZE, classes_before
 from model.metrics import degradation, rrmse
-from model.networks import NETWORKS, Spec, network
+from model.networks.graph import Spec
+from model.zoo import NETWORKS, network
 from papers.item import (
     TEST_IMAGES,
     ReproduceError,

@@ -18,8 +18,10 @@ from typing import Any
 
 from model import imagenet
 from model.data import CLASSES_OF_IMAGENET, dataset, locate, open_imagenet
-from model.networks import XnorSpec, network
-from model.train import CHECKPOINT, RECIPES, Recipe, train
+from model.networks.graph import XnorSpec
+from model.recipe import Recipe
+from model.train import CHECKPOINT, train
+from model.zoo import RECIPES, network
 from papers.item import ReproduceError, Setting, Table
 from papers.tzoufras import CLASSES, COLUMNS, FIGURES, MEMORY, RATES, SEEDS
 

@@ -542,7 +542,7 @@ def _jobs_of(plan: grids.Grid, data_dir: Path | None, backend: str) -> list[Job]
         name = plan.networks[place] if place < len(plan.networks) else ""
         trained = name and (REPOSITORY / "model" / "zoo" / f"{name}.safetensors").is_file()
         if trained and not (folder / "accel.json").is_file():
-            from model.networks import network
+            from model.zoo import network
 
             dataset = network(name).dataset
             tests = images_of(dataset, plan.images, data_dir, plan.image_seed)

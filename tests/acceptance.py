@@ -196,11 +196,8 @@ LINES = [
         pytest(
             BUILD,
             *("tests/model", "tests/papers", "tests/hls", "tests/sim"),
-            "tests/system/test_documents.py",,
-            *(
-                f"--ignore={path}"
-                for path in ("tests/sim/host", *EVALUATOR_TESTS, *SWEEP_TESTS)
-            ),
+            "tests/system/test_documents.py",
+            *(f"--ignore={path}" for path in ("tests/sim/host", *EVALUATOR_TESTS, *SWEEP_TESTS)),
             processes=2,
         ),
     ),

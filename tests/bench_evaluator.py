@@ -32,7 +32,7 @@ from numba import njit
 from torch import Tensor, nn
 
 from model import data
-from model.networks import BinaryWeight
+from model.networks.base import BinaryWeight
 from sim.evaluator import Conv, Evaluator, Linear, MaxPool, Network, PixelThreshold, cnv
 from sim.evaluator.network import of_bundle
 

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from host.images import DATASETS
-from model.networks import FixedPointSpec, XnorSpec, network
+from model.networks.graph import FixedPointSpec, XnorSpec
 from model.train import epochs_in_words
+from model.zoo import network
 
 ROOT = Path(__file__).resolve().parents[1]
 README = ROOT / "README.md"

@@ -16,17 +16,11 @@ from safetensors.torch import load_file
 from model import store
 from model.data import Dataset
 from model.evaluate import evaluate, main
-from model.networks import (
-    BinaryMLP,
-    BinaryNetwork,
-    NetworkSpec,
-    Spec,
-    TrainedNetwork,
-    build,
-    network,
-    predict,
-    untrained,
-)
+from model.networks.base import TrainedNetwork, predict
+from model.networks.binary import BinaryMLP, BinaryNetwork
+from model.networks.build import build, untrained
+from model.networks.graph import NetworkSpec, Spec
+from model.zoo import network
 from tests.model.conftest import COLOUR
 
 LEAST_ACCURACY = {

@@ -12,8 +12,10 @@ from scipy import stats
 
 from model import store
 from model.data import Dataset
-from model.networks import NETWORKS, FixedPointSpec, NetworkSpec, untrained
-from model.train import RECIPES, Recipe
+from model.networks.build import untrained
+from model.networks.graph import FixedPointSpec, NetworkSpec
+from model.recipe import Recipe
+from model.zoo import NETWORKS, RECIPES
 from papers import asano, comparisons, hirtzlin, measure, page, trainings, tzoufras
 from papers.__main__ import main
 from papers.item import ReproduceError, Role, Setting, SkippedError, Table

@@ -23,8 +23,8 @@ from host.points import point_of_rate
 from host.results import Row, read
 from host.sweep import Bench, grid
 from model import store
-from model.fixed_point import FixedPointSpec
-from model.networks import untrained
+from model.networks.build import untrained
+from model.networks.graph import FixedPointSpec
 from sim.evaluator import Conv, Label, Linear, MaxPool, Network
 from sim.sweep import (
     Job,

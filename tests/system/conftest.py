@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from model import data
-from model.networks import network as spec_of
+from model.zoo import network as spec_of
 
 ROOT = Path(__file__).resolve().parents[2]
 CONVOLUTIONAL = ("lenet-mnist", "cnv-cifar10")

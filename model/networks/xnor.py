@@ -11,7 +11,7 @@ The layers are those of XNOR-Net-PyTorch. What of it is not here, and why:
   batch norm that always follows takes away the first two, and the paper's blocks have no third;
 - the ReLU of the last convolution, which stands before it, so that sums of classes keep their sign;
 - dropout: a bit that is left out is no bit. The recipes crop and mirror images instead;
-- padding with 0, which is no value of a bit: maps of bits are padded with -1 (``model.networks``).
+- padding with 0, which is no value of a bit: maps of bits are padded with -1 (as ``binary``).
 
 ``sim.floats`` measures with errors.
 """
@@ -25,14 +25,13 @@ from brevitas.nn import QuantConv2d, QuantLinear
 from torch import Tensor, nn
 from torch.nn import functional
 
-from model.fixed_point import PIXEL_OFFSET, PIXEL_SCALE
-from model.networks import (
+from model.networks.base import (
     GAMMA_MIN,
+    PIXEL_OFFSET,
+    PIXEL_SCALE,
     BinaryWeight,
-    Layer,
     Memories,
     TrainedNetwork,
-    XnorSpec,
     binarizer,
     packed_bits,
     padded,
@@ -40,6 +39,7 @@ from model.networks import (
     unpacked_bits,
     weight_bits,
 )
+from model.networks.graph import Layer, XnorSpec
 
 
 class XnorNetwork(TrainedNetwork):

@@ -23,10 +23,8 @@ from brevitas.quant.base import IntQuant
 from brevitas.quant.solver import ActQuantSolver, WeightQuantSolver
 from torch import Tensor, nn
 
-from model.networks import FixedPointSpec, Memories, TrainedNetwork
-
-PIXEL_SCALE, PIXEL_OFFSET = 1 / 128, -1.0
-"""An image of pixels 0 to 255 in [-1, 1)."""
+from model.networks.base import PIXEL_OFFSET, PIXEL_SCALE, Memories, TrainedNetwork
+from model.networks.graph import FixedPointSpec
 
 
 class FixedPointWeight(IntQuant, WeightQuantSolver):
