@@ -154,7 +154,7 @@ synth: $(BUNDLE)/.bundle ## size and depth of NETWORK's accelerator by yosys, to
 	@nice $(BUILD) -m hw.synth $(BUNDLE)
 
 bench: setup data $(NETWORKS:%=build/%/.simulator) ## speeds, figures to out/bench/bench.json
-	@$(BUILD) -m tests.bench
+	@$(BUILD) -m tools.bench
 
 clean: ## remove what was built, keep the environments
 	@rm -rf build out

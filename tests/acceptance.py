@@ -16,7 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from tests.bench import NETWORKS
+from model.zoo import TESTED
 
 ROOT = Path(__file__).resolve().parents[1]
 OUT = ROOT / "out/acceptance.json"
@@ -75,7 +75,7 @@ def mutants() -> Figures:
 
 def bench() -> Figures:
     """The benchmark runs; its figures have aims, not limits."""
-    _command([str(BUILD), "-m", "tests.bench"])
+    _command([str(BUILD), "-m", "tools.bench"])
     result: Figures = json.loads((ROOT / "out/bench/bench.json").read_text())
     return result
 
@@ -84,7 +84,7 @@ def self_test() -> Figures:
     """The on-board check, in full, on the virtual board; its figures are the checks that passed."""
     passed = {}
     with tempfile.TemporaryDirectory() as scratch:
-        for network in NETWORKS:
+        for network in TESTED:
             out = Path(scratch) / f"{network}.json"
             options = ["--full", "--json", str(out)]
             _command([str(HOST), "-m", "host", "selftest", f"build/{network}", *options])

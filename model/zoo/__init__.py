@@ -146,6 +146,12 @@ RECIPES: dict[str, Recipe] = {name: entry.recipe for name, entry in ENTRIES.item
 """How they are trained, by name."""
 
 
+TESTED: tuple[str, ...] = tuple(
+    name for name, entry in ENTRIES.items() if entry.hardware and entry.hardware.tested
+)
+"""Names of the networks that ``make test`` builds and simulates."""
+
+
 def network(name: str) -> Spec:
     """Return the spec of a network or of its variant NAME+LABEL; ValueError lists the names."""
     base = name.partition("+")[0]

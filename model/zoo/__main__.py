@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from model.zoo import ENTRIES
+from model.zoo import ENTRIES, TESTED
 
 
 def main() -> None:
@@ -10,7 +10,7 @@ def main() -> None:
     built = {name: entry.hardware for name, entry in ENTRIES.items() if entry.hardware}
     print("NAMES :=", *ENTRIES)
     print("BUILT :=", *built)
-    print("TESTED :=", *(name for name, hardware in built.items() if hardware.tested))
+    print("TESTED :=", *TESTED)
     for name, entry in ENTRIES.items():
         print(f"DATASET_{name} := {entry.spec.dataset}")
     for name, hardware in built.items():

@@ -1,6 +1,6 @@
 """Speed of the evaluator beside Brevitas, plain PyTorch and MRFI: same network, same faults.
 
-`python -m tests.bench_evaluator` prints JSON. A trial writes all weights with flip errors at RATE
+`python -m tools.bench_evaluator` prints JSON. A trial writes all weights with flip errors at RATE
 and runs the images with flip errors in every hidden feature map. All take turns in one process on
 the same cores, so that other load meets all alike; a ratio is the median over the rounds. The
 torch programs draw their faults as is usual there: a mask of uniform numbers in Brevitas eager,
@@ -457,7 +457,7 @@ def bench(
 
 def main(arguments: list[str] | None = None) -> None:
     """Command line of the bench."""
-    parser = argparse.ArgumentParser(prog="python -m tests.bench_evaluator", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m tools.bench_evaluator", description=__doc__)
     parser.add_argument("--rounds", type=int, default=ROUNDS)
     parser.add_argument("--network", choices=list(IMAGES), action="append", help="default: all")
     parser.add_argument("--no-compile", action="store_true", help="leave torch.compile out")

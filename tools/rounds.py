@@ -1,6 +1,6 @@
 """How many rounds the random stream needs: the measurement behind docs/decisions.md.
 
-`python -m tests.rounds` prints, for each number of rounds, the worst avalanche bias over all pairs
+`python -m tools.rounds` prints, for each number of rounds, the worst avalanche bias over all pairs
 of input and output bits, and the largest autocorrelation of error events in standard deviations.
 """
 

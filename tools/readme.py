@@ -1,7 +1,7 @@
 """Writes the tables of README.md: the networks of the zoo, and a measured sweep.
 
 The first is made from the zoo's recipes, the second from docs/results/mlp-mnist.json, a summary of
-`host sweep`. `python -m tests.readme` puts each between its markers; the document test compares.
+`host sweep`. `python -m tools.readme` puts each between its markers; the document test compares.
 """
 
 import json

@@ -1,6 +1,6 @@
 """Images per second through the PYNQ driver on the virtual board; run in the host environment.
 
-`python -m tests.bench_driver BUNDLE` prints JSON: images per second of wall clock over the whole
+`python -m tools.bench_driver BUNDLE` prints JSON: images per second of wall clock over the whole
 way, driver, DMA and Verilated RTL, and the simulated cycles of a frame.
 """
 

@@ -15,13 +15,13 @@ import time
 from pathlib import Path
 from typing import Any
 
+from model.zoo import TESTED
 from sim.build import source_files
 from tests.hw import runner
 
 ROOT = Path(__file__).resolve().parents[1]
 OUT = ROOT / "out/bench/bench.json"
 HOST_PYTHON = ROOT / ".venv/host/bin/python"
-NETWORKS = ("tfc-mnist", "mlp-mnist", "lfc-mnist", "lenet-mnist", "cnv-cifar10")
 
 
 def measured(python: str | Path, *arguments: str) -> dict[str, Any]:
@@ -39,7 +39,7 @@ def through_cocotb(bundle: Path) -> dict[str, Any]:
     folder = runner.build(f"bench-{bundle.name}", "accel", {}, files, flags)
     with tempfile.NamedTemporaryFile("r", suffix=".json") as out:
         environment = {"BENCH_BUNDLE": str(bundle), "BENCH_OUT": out.name}
-        runner.run(folder, "accel", "tests.bench_cocotb", noise=False, extra_env=environment)
+        runner.run(folder, "accel", "tools.bench_cocotb", noise=False, extra_env=environment)
         figures: dict[str, Any] = json.load(out)
     return figures
 
@@ -66,9 +66,9 @@ def build_times(bundle: Path) -> dict[str, float]:
 def main() -> None:
     """Measure everything, print a table and write the file."""
     bench: dict[str, Any] = {"machine": {"processor": platform.machine(), "cores": os.cpu_count()}}
-    for network in NETWORKS:
+    for network in TESTED:
         bundle = ROOT / "build" / network
-        driver = measured(HOST_PYTHON, "tests.bench_driver", str(bundle))
+        driver = measured(HOST_PYTHON, "tools.bench_driver", str(bundle))
         cocotb = through_cocotb(bundle)
         ratio = driver["images_per_s"] / cocotb["images_per_s"]
         built = build_times(bundle)
@@ -87,7 +87,7 @@ def main() -> None:
         )
     bench["mtj"] = measured(sys.executable, "papers.physics", "bench")
     print(f"mtj: Monte Carlo takes {bench['mtj']['ratio']:.0f} times as long as quadrature")
-    bench["evaluator"] = measured(sys.executable, "tests.bench_evaluator")["evaluator"]
+    bench["evaluator"] = measured(sys.executable, "tools.bench_evaluator")["evaluator"]
     for network, figures in bench["evaluator"].items():
         if not isinstance(figures, dict):  # a condition of the measurement
             continue

@@ -1,0 +1,1 @@
+"""What measures, and what writes pages: benchmarks, the tables of README.md, rounds of the stream."""
