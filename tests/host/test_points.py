@@ -68,7 +68,7 @@ def test_a_bare_rate_of_1_is_no_pulse_at_all() -> None:
 @pytest.mark.parametrize(
     ("text", "line"),
     [
-        ("moon-gamma:pulse=2ns", "device model is 'moon-gamma', valid: exponential, sun-gamma"),
+        ("moon-gamma:pulse=2ns", "device model is 'moon-gamma', valid: exponential, fokker-planck"),
         ("sun-gamma:voltage=0.4V", "no pulse"),
         ("sun-gamma:current=1uA,pulse=2ns", "is driven by a voltage, not by a current"),
         ("sun-gamma:voltage=0.4V,current=1uA,pulse=2ns", "a voltage and a current"),

@@ -196,7 +196,7 @@ def test_bad_directions_and_drives_are_refused(model: Model) -> None:
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: named("spin"), "device model is 'spin', valid: exponential, sun-gamma"),
+        (lambda: named("spin"), "device model is 'spin', valid: exponential, fokker-planck"),
         (lambda: named("sun-gamma", tau=1), "parameter of sun-gamma is 'tau', valid: diameter_m"),
         (lambda: FokkerPlanck(delta=0.0), "thermal stability Delta is 0, valid: above 0"),
         (lambda: FokkerPlanck(delta=-3.0), "thermal stability Delta is -3, valid: above 0"),
