@@ -286,7 +286,7 @@ def test_refuses_other_files(tmp_path: Path) -> None:
     target.write_bytes(whole[:-100])
     with pytest.raises(ValueError, match="not a safetensors file, or damaged"):
         store.load_trained("tfc-mnist", tmp_path)
-    with pytest.raises(ValueError, match="unknown network 'vgg'; known: mlp-mnist, tfc-mnist, "):
+    with pytest.raises(ValueError, match="unknown network 'vgg'; known: alexnet-imagenet, cnn-cifar10, "):
         store.load_trained("vgg", tmp_path)
 
 
