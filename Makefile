@@ -121,7 +121,7 @@ docs: docs/registers.md ## make the register page anew
 docs/registers.md: $(REGS)
 	@cp build/regs/registers.md $@
 
-build/%/model.onnx: model/zoo/%.safetensors model/zoo/%.json model/export.py model/networks.py .venv/build/.installed
+build/%/model.onnx: model/zoo/%.safetensors model/zoo/%.json model/zoo/%.toml model/export.py $(wildcard model/networks/*.py) .venv/build/.installed
 	@$(BUILD) -m model.export $* --out $@
 
 build/%/.bundle: build/%/model.onnx $(HLS_DEPS)
@@ -175,7 +175,7 @@ lint: setup $(REGS)
 	@$(BUILD) hw/lint/lint.py
 
 check: setup lint data-mnist data-fashion-mnist build/tfc-mnist/.simulator ## the quick loop: lint and fast tests
-	@$(BUILD) $(PYTEST) -n 2 $(FAST) tests/model tests/hls tests/sim --ignore=tests/sim/host
+	@$(BUILD) $(PYTEST) -n 2 $(FAST) tests/model tests/mtj tests/papers tests/hls tests/sim --ignore=tests/sim/host
 
 test: setup lint data $(NETWORKS:%=build/%/.simulator) ## every block, the quick network in full, a sample of the rest
 	@$(BUILD) $(PYTEST) -n 2 tests --ignore=tests/host --ignore=tests/sim/host
@@ -185,16 +185,19 @@ acceptance: setup data $(NETWORKS:%=build/%/.simulator) ## every promise in full
 	@$(BUILD) -m tests.acceptance
 
 physics: setup ## every table and curve of the device models, to out/mtj
-	@$(BUILD) -m model.mtj all
+	@$(BUILD) -m papers.physics all
+
+papers: setup data ## every figure and table of the three papers that can be measured here, to out/papers
+	@$(BUILD) -m papers all
 
 papers: setup data ## every figure and table of the papers measured anew, to out/papers
-	@$(BUILD) -m model.reproduce all
+	@$(BUILD) -m papers all
 
 synth: $(BUNDLE)/.bundle ## size and depth of NETWORK's accelerator by yosys, to out/synth
 	@nice $(BUILD) -m hw.synth $(BUNDLE)
 
 bench: setup data $(NETWORKS:%=build/%/.simulator) ## speeds, figures to out/bench/bench.json
-	@$(BUILD) -m tests.bench
+	@$(BUILD) -m tools.bench
 
 clean: ## remove what was built, keep the environments
 	@rm -rf build out

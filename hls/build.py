@@ -20,7 +20,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from hls import folding
 from hls.common import BUILD, REPO, BuildError, sha256_file
 from host import start
 from host.description import FORMAT, read
@@ -66,9 +65,9 @@ def build(
     remove_leftovers(out)
     trained = _read_trained(source)
     if cycles is None:
-        if source.name not in folding.DEFAULT_CYCLES:
+        cycles = trained["cycles"]
+        if cycles is None:
             raise BuildError(f"{source.name} has no default target; give --cycles")
-        cycles = folding.DEFAULT_CYCLES[source.name]
     if cycles < 1:
         raise BuildError(f"cycles per frame must be at least 1, not {cycles}")
     from hls import graph  # imports ONNX, which takes a while
@@ -123,7 +122,12 @@ def _read_trained(source: Path) -> dict[str, Any]:
         )
     if "onnx_sha256" in found and found["onnx_sha256"] != sha256_file(source / "model.onnx"):
         raise BuildError(f"{path} is of another model.onnx: export the network again")
-    return {"dataset": dataset, "accuracy": accuracy, "images": images}
+    cycles = found.get("cycles")
+    if cycles is not None and (type(cycles) is not int or cycles < 1):
+        raise BuildError(
+            f"{path} is damaged: cycles is {_shown(cycles)}, a whole number above 0 is expected"
+        )
+    return {"dataset": dataset, "accuracy": accuracy, "images": images, "cycles": cycles}
 
 
 def _shown(value: object) -> str:

@@ -39,16 +39,6 @@ SPARE = 2
 
 RUN_AHEAD = RUN_AHEADS[0]
 
-DEFAULT_CYCLES = {
-    "mlp-mnist": 512,
-    "tfc-mnist": 256,
-    "lfc-mnist": 512,
-    "lenet-mnist": 1_600,
-    "mlp-fashion-mnist": 512,
-    "lenet-fashion-mnist": 1_600,
-    "cnv-cifar10": 16_384,
-}
-
 
 class Cost:
     """What things cost in LUT after yosys; the one place of these figures."""

@@ -88,7 +88,7 @@ class TapRecorder(Protocol):
 
 
 class Rates(Protocol):
-    """A write condition, as far as the registers need it (see ``model.mtj``)."""
+    """A write condition, as far as the registers need it (see ``host.mtj``)."""
 
     @property
     def rate1(self) -> float:
@@ -810,13 +810,13 @@ class Accelerator:
     def set_condition(
         self, memory: str, condition: Rates, mode: str = "flip", seed: int = 0
     ) -> None:
-        """Set the errors of one memory from a write condition of ``model.mtj``."""
+        """Set the errors of one memory from a write condition of ``host.mtj``."""
         try:
             rate1, rate0 = condition.rate1, condition.rate0
         except AttributeError:
             raise InputError(
                 f"write condition {checks.shown(condition)}: must have rate1 and rate0, as those "
-                "of model.mtj"
+                "of host.mtj"
             ) from None
         self.set_errors(memory, mode, rate1, rate0, seed)
 

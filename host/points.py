@@ -18,9 +18,9 @@ from host import rates
 from host.aging import Aging
 from host.energy import Costs
 from host.errors import HostError, InputError, RateError
-from model.mtj.checks import DomainWarning
-from model.mtj.exponential import ASANO, CONVENTIONAL_RATE
-from model.mtj.models import (
+from host.mtj.checks import DomainWarning
+from host.mtj.exponential import ASANO, CONVENTIONAL_RATE
+from host.mtj.models import (
     FokkerPlanck,
     Model,
     WriteCondition,
@@ -28,7 +28,7 @@ from model.mtj.models import (
     condition_for_rate,
     named,
 )
-from model.mtj.reliability import read_disturb_rate, retention_error_rate
+from host.mtj.reliability import read_disturb_rate, retention_error_rate
 
 DEFAULT_MODEL = ASANO.name
 

@@ -22,9 +22,9 @@ import numpy as np
 
 from host.errors import InputError, ResultsError
 from host.files import replace_text
+from host.mtj.exponential import CONVENTIONAL_RATE
 from host.results import Key, Row
 from host.statistics import LEVEL, mean_interval, wilson_interval
-from model.mtj.exponential import CONVENTIONAL_RATE
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

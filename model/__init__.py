@@ -1,7 +1,4 @@
-"""Data sets, binary networks, their training and export, and the junction models.
-
-Nothing that takes long is imported here: ``model.mtj`` must load on a board without torch.
-"""
+"""Data sets, binary networks, their training and export."""
 
 from host import start
 

@@ -20,9 +20,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from model.networks import Spec
-
-MODES = ("flip", "switch")
+from model.networks.graph import Spec
+from model.recipe import ERROR_MODES
 
 
 @dataclass(frozen=True)
@@ -152,8 +151,10 @@ class ErrorProneMemories:
         Raises:
             ValueError: another mode.
         """
-        if mode not in MODES:
-            raise ValueError(f"there is no error mode {mode!r}; the modes are {', '.join(MODES)}")
+        if mode not in ERROR_MODES:
+            raise ValueError(
+                f"there is no error mode {mode!r}; the modes are {', '.join(ERROR_MODES)}"
+            )
         self.weight_rates, self.map_rates = dict(weights), dict(maps)
         self.mode, self.seed, self.part = mode, seed, part
         self._place = 0.0

@@ -11,8 +11,9 @@ from pathlib import Path
 
 from host import start
 from model.data import dataset
-from model.networks import network, predict
+from model.networks.base import predict
 from model.store import ZOO, load_recipe, load_trained
+from model.zoo import network
 
 
 def evaluate(name: str, folder: Path = ZOO, data_dir: Path | None = None) -> tuple[int, int]:

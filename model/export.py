@@ -6,8 +6,8 @@
 The graph takes pixels 0 to 255, datatype UINT8, and gives the logits, (1, classes). Pixels are
 (1, pixels) for an MLP and (1, channels, rows, columns) for a convolutional network. Beside it
 ``model.json`` names the network, the shape of its images in the order in which pixels are streamed
-to the hardware, its software accuracy and the SHA-256 of graph and weights. Of a network with
-random weights the accuracy and what belongs to it are null.
+to the hardware, its software accuracy, the cycles that a frame may take by default and the SHA-256
+of graph and weights. Of a network with random weights the accuracy and what belongs to it are null.
 """
 
 from __future__ import annotations
@@ -27,16 +27,11 @@ from qonnx.util.cleanup import cleanup_model
 
 from host import start
 from model.files import write_bytes, write_json
-from model.networks import (
-    NETWORKS,
-    NetworkSpec,
-    TrainedNetwork,
-    is_binary,
-    network,
-    to_input,
-    untrained,
-)
+from model.networks.base import TrainedNetwork, to_input
+from model.networks.build import untrained
+from model.networks.graph import NetworkSpec, is_binary
 from model.store import ZOO, load_recipe, load_trained
+from model.zoo import ENTRIES, NETWORKS, network
 
 with warnings.catch_warnings():
     # It warns at import of an accelerator that these networks do not use.
@@ -65,11 +60,11 @@ def export(
     """Write the QONNX graph of a network, and ``model.json`` beside it.
 
     Args:
-        name: a network of ``model.networks.NETWORKS``.
+        name: a network of ``model.zoo.NETWORKS``.
         out: path of the graph to write.
         folder: where the trained files lie.
         untrained_seed: export random weights of this seed instead, as
-            ``model.networks.untrained`` makes them; ``folder`` is not read then.
+            ``model.networks.build.untrained`` makes them; ``folder`` is not read then.
 
     Returns:
         What ``model.json`` holds.
@@ -88,6 +83,8 @@ def export(
     else:
         model = untrained(spec, untrained_seed)
     content = to_qonnx(model).model.SerializeToString()
+    entry = ENTRIES.get(spec.name)
+    hardware = entry.hardware if entry else None
     facts: dict[str, Any] = {"network": name, "dataset": spec.dataset, "shape": list(spec.shape)}
     if isinstance(spec, NetworkSpec):
         facts |= {"widths": list(spec.widths), "input_threshold": spec.input_threshold}
@@ -96,6 +93,7 @@ def export(
         "correct": recipe.get("test_correct"),
         "images": recipe.get("test_images"),
         "weights_sha256": recipe.get("weights_sha256"),
+        "cycles": hardware.cycles if hardware else None,
         "onnx_sha256": hashlib.sha256(content).hexdigest(),
     }
     write_bytes(out, content)

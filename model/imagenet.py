@@ -41,8 +41,12 @@ from model import store
 from model.data import ImageNet, Pictures, open_imagenet, parse_classes
 from model.errors import ErrorProneMemories, map_names, parse_rates, weight_names
 from model.files import check_tensors, read_tensors, shown, write_bytes, write_json
-from model.networks import TrainedNetwork, XnorSpec, build, network, to_input
-from model.train import CHECKPOINT, RECIPES, Recipe, add_options, chosen_of
+from model.networks.base import TrainedNetwork, to_input
+from model.networks.build import build
+from model.networks.graph import XnorSpec
+from model.recipe import Recipe
+from model.train import CHECKPOINT, add_options, chosen_of
+from model.zoo import RECIPES, network
 
 NETWORK = "alexnet-imagenet"
 RESIZE = 256

@@ -6,8 +6,6 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-LOSSES = ("cross-entropy", "margin")
-
 
 def margin_loss(sums: Tensor, labels: Tensor, margin: float) -> Tensor:
     """Return the modified hinge loss (MHL) of Buschjaeger et al., DATE 2021, mean over all sums.

@@ -6,7 +6,8 @@
 of a convolution's sum, and those of a matrix that takes a map, are in the order (row, column,
 channel). Of a fixed-point network ``layers.i.weight_codes`` (int8, int16 or int32) has the shape
 and order of torch's weights, (MH, channels, rows, columns) or (MH, MW). So do ``weight`` and
-``bias`` (float32) of a layer of floats in a network of ``model.xnor``, where each layer has a norm.
+``bias`` (float32) of a layer of floats in a network of ``model.networks.xnor``, where each layer
+has a norm.
 
 ``NAME.json`` names the weights' SHA-256, the recipe, the versions and the accuracy on the full test
 set. ``model/zoo`` holds ours. A network trained in another way is a variant with a label, in
@@ -30,11 +31,14 @@ from safetensors.torch import save
 
 from host.reading import read_bytes, read_json
 from model.files import MOST_BYTES, check_tensors, read_tensors, shown, write_bytes, write_json
-from model.networks import NetworkSpec, Spec, TrainedNetwork, build, network, predict
+from model.networks.base import TrainedNetwork, predict
+from model.networks.build import build
+from model.networks.graph import NetworkSpec, Spec
+from model.recipe import LABEL
+from model.zoo import network
 
 FORMAT = 1
 ZOO = Path(__file__).parent / "zoo"
-LABEL = r"[\w.-]*"
 """What the label of a variant may be."""
 
 NORM_PARTS = {
@@ -167,7 +171,7 @@ def load_recipe(name: str, folder: Path = ZOO) -> dict[str, Any]:
     """Return the JSON beside the weights of a network, checked against the weights' SHA-256.
 
     Args:
-        name: a network of ``model.networks.NETWORKS``, or a variant of one.
+        name: a network of ``model.zoo.NETWORKS``, or a variant of one.
         folder: where the files lie.
 
     Raises:
@@ -210,7 +214,7 @@ def load_trained(name: str, folder: Path = ZOO) -> TrainedNetwork:
     """Return a trained network in eval mode.
 
     Args:
-        name: a network of ``model.networks.NETWORKS``, or a variant of one.
+        name: a network of ``model.zoo.NETWORKS``, or a variant of one.
         folder: where ``NAME.safetensors`` lies.
 
     Raises:

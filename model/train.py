@@ -26,11 +26,9 @@ import dataclasses
 import hashlib
 import json
 import math
-import re
 import sys
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -44,184 +42,16 @@ from tqdm import tqdm
 from host import start
 from model import store
 from model.data import Dataset, dataset
-from model.errors import MODES, ErrorProneMemories, map_names, parse_rates, weight_names
+from model.errors import ErrorProneMemories, map_names, parse_rates, weight_names
 from model.files import check_tensors, read_tensors, shown, write_bytes
-from model.losses import LOSSES, margin_loss
-from model.networks import Spec, build, network, predict, to_input
+from model.losses import margin_loss
+from model.networks.base import predict, to_input
+from model.networks.build import build
+from model.networks.graph import Spec
+from model.recipe import FIELDS, Recipe
+from model.zoo import RECIPES, network
 
 CHECKPOINT = "checkpoint.safetensors"
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """All that a trained file depends on, beside the data and the versions.
-
-    Attributes:
-        network: name in ``model.networks.NETWORKS``.
-        seed: of the weights, the order of the images and the distortions.
-        epochs: passes over the training images.
-        batch: images a step.
-        lr: Adam's first learning rate; after the hold it falls to 0 along a half cosine.
-        hold: epochs at the first learning rate. As long as they last, a run can be resumed with
-            another hold and another number of epochs.
-        norm_lr: the same of the batch norms, as a multiple of lr.
-        shift: largest shift of an image, in pixels, each axis.
-        rotate: largest rotation, in degrees.
-        zoom: largest relative change of size, each axis.
-        crop: largest shift of an image in whole pixels, each axis; its border is repeated.
-        flip: whether half of the images are mirrored, left to right.
-        label_smoothing: of the cross-entropy.
-        validation: how many of the last training images choose the epoch.
-        bfloat16: matrix products in bfloat16 while training; evaluation is always float32.
-        parts: equal parts of a batch, each with batch-norm statistics of its own, computed at the
-            same time; the mean of their gradients and of their statistics counts.
-        threads: of torch, for each part; sums of gradients depend on it.
-        weight_errors: rates at which written weights err, in the form of ``model.errors``.
-        activation_errors: the same of the hidden maps, as the buffers store them.
-        error_mode: of both, "flip" or "switch"; see ``model.errors.ErrorProneMemories``.
-        loss: "cross-entropy" or "margin", ``model.losses.margin_loss``.
-        margin: of the margin loss, in agreeing less disagreeing bits of the last layer.
-        device: "cpu" or "cuda". Only on the CPU does the same recipe give the same file.
-        label: of a variant, whose files are called NETWORK+LABEL.
-    """
-
-    network: str
-    seed: int = 1
-    epochs: int = 60
-    batch: int = 256
-    lr: float = 0.03
-    hold: int = 0
-    norm_lr: float = 1.0
-    shift: float = 0.0
-    rotate: float = 0.0
-    zoom: float = 0.0
-    crop: int = 0
-    flip: bool = False
-    label_smoothing: float = 0.0
-    validation: int = 5000
-    bfloat16: bool = True
-    parts: int = 1
-    threads: int = 1
-    weight_errors: str = "0"
-    activation_errors: str = "0"
-    error_mode: str = MODES[0]
-    loss: str = LOSSES[0]
-    margin: float = 128.0
-    device: str = "cpu"
-    label: str = ""
-
-    def __post_init__(self) -> None:
-        for name in ("epochs", "batch", "validation", "parts", "threads"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} is {getattr(self, name)}, valid: 1 or more")
-        for name, top in (("shift", 28.0), ("rotate", 180.0), ("zoom", 0.9)):
-            if not 0.0 <= getattr(self, name) <= top:
-                raise ValueError(f"{name} is {getattr(self, name)}, valid: 0 to {top}")
-        if not 0.0 <= self.label_smoothing < 1.0:
-            raise ValueError(f"label_smoothing is {self.label_smoothing}, valid: 0 to below 1")
-        if not 0 <= self.hold < self.epochs:
-            raise ValueError(f"hold is {self.hold}, valid: 0 to {self.epochs - 1}")
-        if self.batch % self.parts:
-            raise ValueError(f"parts is {self.parts}, valid: a divisor of the batch, {self.batch}")
-        if not 0 <= self.crop <= 28:
-            raise ValueError(f"crop is {self.crop}, valid: 0 to 28")
-        for name in ("lr", "norm_lr", "margin"):
-            if not (getattr(self, name) > 0.0 and math.isfinite(getattr(self, name))):
-                raise ValueError(f"{name} is {getattr(self, name)}, valid: above 0")
-        if not 0 <= self.seed < 2**32:
-            raise ValueError(f"seed is {self.seed}, valid: 0 to {2**32 - 1}")
-        for name, known in (("error_mode", MODES), ("loss", LOSSES), ("device", ("cpu", "cuda"))):
-            if getattr(self, name) not in known:
-                raise ValueError(f"{name} is {getattr(self, name)}, valid: {', '.join(known)}")
-        if self.label_smoothing and self.loss == "margin":
-            raise ValueError(
-                f"label_smoothing is {self.label_smoothing}, valid: 0 with the margin loss"
-            )
-        if not re.fullmatch(store.LABEL, self.label, re.ASCII):
-            raise ValueError(f"label is {self.label!r}, valid: letters, digits, '.', '-' and '_'")
-
-    def command(self) -> str:
-        """Return the command that repeats this recipe, every option written out."""
-        words = ["python -m model.train", self.network]
-        for field in dataclasses.fields(self)[1:]:
-            option, value = field.name.replace("_", "-"), getattr(self, field.name)
-            if isinstance(value, bool):
-                words.append(f"--{option}" if value else f"--no-{option}")
-            elif value != "":
-                words.append(f"--{option} {value}")
-        return " ".join([*words, "--out FOLDER"])
-
-
-FIELDS = tuple(field.name for field in dataclasses.fields(Recipe))[1:]
-"""What can be chosen of a recipe: all but its network."""
-
-RECIPES = {
-    "mlp-mnist": Recipe("mlp-mnist", epochs=60, lr=0.05, shift=1.5, rotate=10.0, zoom=0.1),
-    "tfc-mnist": Recipe("tfc-mnist", epochs=150, lr=0.03),
-    "lfc-mnist": Recipe("lfc-mnist", epochs=40, lr=0.05, shift=1.5, rotate=10.0, zoom=0.1),
-    "lenet-mnist": Recipe(
-        "lenet-mnist", epochs=20, batch=128, lr=0.02, norm_lr=0.1, shift=1.5, rotate=10.0, zoom=0.1
-    ),
-    **{
-        f"lenet-fxp{bits}-mnist": Recipe(
-            f"lenet-fxp{bits}-mnist",
-            epochs=4,
-            batch=128,
-            lr=0.005,
-            norm_lr=0.2,
-            shift=1.5,
-            rotate=10.0,
-            zoom=0.1,
-            bfloat16=bits == 8,
-        )
-        for bits in (8, 16, 32)
-    },
-    "cnv-cifar10": Recipe(
-        "cnv-cifar10",
-        epochs=60,
-        hold=10,
-        batch=128,
-        lr=0.02,
-        norm_lr=0.1,
-        crop=2,
-        flip=True,
-        parts=2,
-    ),
-    "mlp-fashion-mnist": Recipe("mlp-fashion-mnist", epochs=20, lr=0.05, shift=1.0, zoom=0.05),
-    "lenet-fashion-mnist": Recipe(
-        "lenet-fashion-mnist", epochs=10, batch=128, lr=0.02, norm_lr=0.1, shift=1.0, zoom=0.05
-    ),
-    **{
-        name: Recipe(name, epochs=150, batch=128, lr=0.02, norm_lr=0.1, crop=4, flip=True)
-        for name in ("cnn-cifar10", "vgg-cifar10", "vgg3-cifar10")
-    },
-    **{
-        f"vgg-fxp{bits}-cifar10": Recipe(
-            f"vgg-fxp{bits}-cifar10",
-            epochs=150,
-            batch=128,
-            lr=0.02,
-            norm_lr=0.1,
-            crop=4,
-            flip=True,
-            bfloat16=bits == 8,
-        )
-        for bits in (8, 16, 32)
-    },
-    "lenet4-mnist": Recipe(
-        "lenet4-mnist", epochs=20, batch=128, lr=0.01, norm_lr=0.1, shift=1.5, rotate=10.0, zoom=0.1
-    ),
-    "nin-cifar10": Recipe(
-        "nin-cifar10", epochs=200, batch=128, lr=0.01, norm_lr=0.1, crop=4, flip=True
-    ),
-    "nin-cifar100": Recipe(
-        "nin-cifar100", epochs=200, batch=128, lr=0.01, norm_lr=0.1, crop=4, flip=True
-    ),
-    # A mirrored digit is another one, or none.
-    "nin-svhn": Recipe("nin-svhn", epochs=30, batch=128, lr=0.01, norm_lr=0.1, crop=2),
-    # Of python -m model.imagenet.
-    "alexnet-imagenet": Recipe("alexnet-imagenet", epochs=100, batch=256, lr=0.001, flip=True),
-}
 
 
 def epochs_in_words(facts: Mapping[str, Any]) -> str:

@@ -2,8 +2,8 @@
 
 NAME.in and overrides.txt give NAME.lock: every package with its exact version and the SHA-256 of
 every file in which that version is published, for whatever machine. pip installs it with
---require-hashes and resolves nothing. Versions that a lock already has stay unless the .in file asks
-for another; `--upgrade` takes the newest of all.
+--require-hashes and resolves nothing. Versions that a lock already has stay unless the .in file
+asks for another; `--upgrade` takes the newest of all.
 
 The build environment's torch is PyTorch's CPU wheel where one is offered, PyPI's wheel where not.
 hashes.txt holds the hashes of files that PyPI does not have. PyPI's wheel needs CUDA's libraries to

@@ -22,8 +22,8 @@ from sim.memories import MemoryOperations, check_images
 if TYPE_CHECKING:
     import torch
 
-    from model.networks import Layer, XnorSpec
-    from model.xnor import XnorNetwork
+    from model.networks.graph import Layer, XnorSpec
+    from model.networks.xnor import XnorNetwork
 
 FRAMES_AT_ONCE = 100  # bounds the memory that run() takes
 Taps = dict[str, np.ndarray]
@@ -51,7 +51,7 @@ class XnorParameters:
         """The network, in eval mode."""
         import torch
 
-        from model.networks import build
+        from model.networks.build import build
 
         model: XnorNetwork = build(self.spec)
         model.load_state_dict({name: torch.from_numpy(v.copy()) for name, v in self.values.items()})
@@ -81,7 +81,7 @@ class XnorEvaluator(MemoryOperations[Memory]):
         `stream` is "hardware" or "fast", `threads` make errors, by default on all cores. Raises
         ValueError for a stream that does not exist.
         """
-        from model.networks import weight_bits
+        from model.networks.base import weight_bits
 
         if stream not in STREAMS:
             raise ValueError(f"there is no stream {stream!r}; the streams are {', '.join(STREAMS)}")
@@ -176,7 +176,7 @@ class XnorEvaluator(MemoryOperations[Memory]):
     def _sums(self, images: np.ndarray, parts: list[Taps] | None) -> NDArray[np.float32]:
         import torch
 
-        from model.networks import set_weight_bits, to_input
+        from model.networks.base import set_weight_bits, to_input
 
         spec = self._model.spec
         images = check_images(images, spec.pixels)

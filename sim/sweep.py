@@ -553,7 +553,7 @@ def _jobs_of(plan: grids.Grid, data_dir: Path | None, backend: str) -> list[tupl
         name = plan.networks[place] if place < len(plan.networks) else ""
         trained = name and (REPOSITORY / "model" / "zoo" / f"{name}.safetensors").is_file()
         if trained and not (folder / "accel.json").is_file():
-            from model.networks import network
+            from model.zoo import network
 
             dataset = network(name).dataset
             tests = images_of(dataset, plan.images, data_dir, plan.image_seed)
@@ -574,7 +574,7 @@ def _jobs_of(plan: grids.Grid, data_dir: Path | None, backend: str) -> list[tupl
 
 def _untrained(name: str, source: str) -> SweepError | None:
     """Return the error of a network that is known but not trained; None if it is unknown."""
-    from model.networks import NETWORKS
+    from model.zoo import NETWORKS
 
     base, _, label = name.partition("+")
     if base not in NETWORKS:

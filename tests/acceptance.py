@@ -16,7 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from tests.bench import NETWORKS
+from model.zoo import TESTED
 
 ROOT = Path(__file__).resolve().parents[1]
 OUT = ROOT / "out/acceptance.json"
@@ -75,7 +75,7 @@ def mutants() -> Figures:
 
 def bench() -> Figures:
     """The benchmark runs; its figures have aims, not limits."""
-    _command([str(BUILD), "-m", "tests.bench"])
+    _command([str(BUILD), "-m", "tools.bench"])
     result: Figures = json.loads((ROOT / "out/bench/bench.json").read_text())
     return result
 
@@ -84,7 +84,7 @@ def self_test() -> Figures:
     """The on-board check, in full, on the virtual board; its figures are the checks that passed."""
     passed = {}
     with tempfile.TemporaryDirectory() as scratch:
-        for network in NETWORKS:
+        for network in TESTED:
             out = Path(scratch) / f"{network}.json"
             options = ["--full", "--json", str(out)]
             _command([str(HOST), "-m", "host", "selftest", f"build/{network}", *options])
@@ -142,7 +142,7 @@ def _tests(pattern: str) -> list[str]:
     return [str(path.relative_to(ROOT)) for path in sorted(ROOT.glob(pattern))]
 
 
-MTJ_TESTS = _tests("tests/model/test_mtj*.py")
+MTJ_TESTS = _tests("tests/mtj/test_*.py")
 EVALUATOR_TESTS = _tests("tests/sim/test_evaluator*.py")
 SWEEP_TESTS = _tests("tests/sim/test_sweep*.py")
 
@@ -217,11 +217,9 @@ LINES = [
         "tests of model, hls and sim, and the documents",
         pytest(
             BUILD,
-            *("tests/model", "tests/hls", "tests/sim", "tests/system/test_documents.py"),
-            *(
-                f"--ignore={path}"
-                for path in ("tests/sim/host", *MTJ_TESTS, *EVALUATOR_TESTS, *SWEEP_TESTS)
-            ),
+            *("tests/model", "tests/papers", "tests/hls", "tests/sim"),
+            "tests/system/test_documents.py",
+            *(f"--ignore={path}" for path in ("tests/sim/host", *EVALUATOR_TESTS, *SWEEP_TESTS)),
             processes=2,
         ),
     ),

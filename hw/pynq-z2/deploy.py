@@ -3,7 +3,7 @@
 BOARD is user@host or a Host of ssh_config. All goes to `spinflow/` in the folder that PYNQ's
 Jupyter shows, `jupyter_notebooks` in the user's home or in xilinx's; in the home if there is none:
 
-    host/ model/            the driver and the junction models, as in the repository
+    host/                   the driver and the junction models, as in the repository
     build/<network>/        the bundle's folder for the board: accel.bit, accel.hwh, weights, golden
     build/<network>/data/   the test images, where the driver finds them
 
@@ -29,7 +29,7 @@ from connection import Connection
 from install import BOARD, read_board_bundle
 
 FOLDER_THERE = "spinflow"
-SOURCES = ("host", "model/__init__.py", "model/mtj")
+SOURCES = ("host",)
 """What the driver is made of, relative to the repository."""
 
 IMAGES = {

@@ -102,9 +102,9 @@ class Evaluator(MemoryOperations[Memory]):
     ) -> Any:
         """The evaluator of a network without a bundle, memories in the natural order.
 
-        `network` is the name of a trained network of the zoo, one of `model.networks`,
-        `model.fixed_point` or `model.xnor`, a `Network`, what another evaluator has as its
-        `network`, or a list of PyTorch modules, which `options` (bits, shape, ...) quantize. The
+        `network` is the name of a trained network of the zoo, a network of any kind of
+        `model.networks`, a `Network`, what another evaluator has as its `network`, or a
+        list of PyTorch modules, which `options` (bits, shape, ...) quantize. The
         result is for fixed point a `sim.quantized.QuantizedEvaluator`, for a network with layers of
         floats a `sim.floats.XnorEvaluator`; both have the same operations. Raises ValueError for
         an unknown name and as the constructors do.

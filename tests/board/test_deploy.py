@@ -136,8 +136,7 @@ def test_deploy(made: Path, board: PlayedBoard) -> None:
         "t10k-images-idx3-ubyte",
         "t10k-labels-idx1-ubyte",
     ]
-    assert {path.name for path in there.iterdir()} == {"host", "model", "build"}
-    assert {path.name for path in (there / "model").iterdir()} == {"__init__.py", "mtj"}
+    assert {path.name for path in there.iterdir()} == {"host", "build"}
     assert not list(there.rglob("__pycache__"))
     assert "board: Python 3.11, pynq 3.1" in done.stdout
     *_, command, last = done.stdout.splitlines()

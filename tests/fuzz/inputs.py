@@ -271,7 +271,7 @@ def evaluate_subject(quick: int, full: int) -> Subject:
 
     from model.data import dataset
     from model.evaluate import main
-    from model.networks import predict
+    from model.networks.base import predict
     from model.store import load_trained
 
     torch.set_num_threads(1)

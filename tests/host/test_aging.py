@@ -12,10 +12,10 @@ from host.__main__ import main
 from host.aging import Aging, aged
 from host.bundle import Bundle, Memory
 from host.errors import InputError
+from host.mtj.models import named
+from host.mtj.reliability import read_disturb_rate
 from host.points import aging_of, point_of_rate, point_of_write_condition
 from host.results import read
-from model.mtj.models import named
-from model.mtj.reliability import read_disturb_rate
 from sim.random_stream import draw
 from tests.host.conftest import BUNDLE
 

@@ -15,13 +15,11 @@ import pytest
 
 REPOSITORY = Path(__file__).parents[2]
 SOURCES = [
-    REPOSITORY / "model" / "__init__.py",
-    *sorted((REPOSITORY / "host").glob("*.py")),
-    *sorted((REPOSITORY / "model" / "mtj").glob("*.py")),
+    *sorted((REPOSITORY / "host").rglob("*.py")),
 ]
 
 ON_A_BOARD = {"numpy", "scipy", "tqdm", "matplotlib", "pynq"}
-COPIED = ("host", "model.mtj")
+COPIED = ("host",)
 
 # Modules and names that came to the standard library after 3.10, and to numpy after 1.21.
 LATER: dict[str, str] = {

@@ -17,7 +17,7 @@ from host import driver, rates
 from host.bundle import Bundle, load
 from host.driver import MODES, Accelerator, background_words
 from host.errors import DeviceError, InputError, RateError
-from model.mtj import exponential
+from host.mtj import exponential
 from sim.emulator import Emulator
 
 IMAGES = 30

@@ -14,8 +14,8 @@ from host.driver import Accelerator, Counts, background_words
 from host.energy import Costs, Kinds, kinds_of_buffer, kinds_of_weights
 from host.errors import DeviceError
 from host.images import mnist_test
+from host.mtj import models
 from host.results import Row, read
-from model.mtj import models
 from sim import emulator
 from tests.host.conftest import BUNDLE
 

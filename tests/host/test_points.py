@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from host.errors import HostError, InputError, RateError
+from host.mtj import models
 from host.points import (
     Point,
     point_of_pulse,
@@ -13,7 +14,6 @@ from host.points import (
     point_of_write_condition,
     quantity,
 )
-from model.mtj import models
 
 
 @pytest.mark.parametrize(
@@ -68,7 +68,7 @@ def test_a_bare_rate_of_1_is_no_pulse_at_all() -> None:
 @pytest.mark.parametrize(
     ("text", "line"),
     [
-        ("moon-gamma:pulse=2ns", "device model is 'moon-gamma', valid: exponential, sun-gamma"),
+        ("moon-gamma:pulse=2ns", "device model is 'moon-gamma', valid: exponential, fokker-planck"),
         ("sun-gamma:voltage=0.4V", "no pulse"),
         ("sun-gamma:current=1uA,pulse=2ns", "is driven by a voltage, not by a current"),
         ("sun-gamma:voltage=0.4V,current=1uA,pulse=2ns", "a voltage and a current"),

@@ -22,8 +22,8 @@ from host.__main__ import main
 from host.bundle import Bundle
 from host.driver import background_words
 from host.images import TestSet, mnist_test
+from host.mtj import exponential
 from host.results import Row, read
-from model.mtj import exponential
 from sim.emulator import Emulator
 from tests.host.conftest import BUNDLE
 

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from model import data, networks
+from model import data, zoo
 from model.data import Dataset
-from model.networks import Block, ConvSpec, FixedPointSpec, NetworkSpec, Spec, XnorSpec
+from model.networks.graph import Block, ConvSpec, FixedPointSpec, NetworkSpec, Spec, XnorSpec
 
 TINY = NetworkSpec("tiny", (784, 24, 16, 10), 64, 2.0**-2)
 
@@ -40,7 +40,7 @@ def mnist() -> Dataset:
 def tiny(monkeypatch: pytest.MonkeyPatch) -> Iterator[NetworkSpec]:
     """Make the tiny networks known by name while a test runs; gives the fully connected one."""
     for spec in (TINY, TINY_CONV, TINY_FIXED_POINT, TINY_XNOR):
-        monkeypatch.setitem(networks.NETWORKS, spec.name, spec)
+        monkeypatch.setitem(zoo.NETWORKS, spec.name, spec)
     yield TINY
 
 

@@ -216,7 +216,7 @@ def test_command_line_error_is_one_line(own_copy: Path, empty_cache: Path) -> No
 
 
 def test_needs_no_torch() -> None:
-    program = "import sys, model.data, model.mtj.exponential; sys.exit('torch' in sys.modules)"
+    program = "import sys, model.data, host.mtj.exponential; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
 
 

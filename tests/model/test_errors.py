@@ -20,8 +20,13 @@ from model.errors import (
     weight_names,
 )
 from model.losses import margin_loss
-from model.networks import BinaryNetwork, Spec, build, network, to_input
-from model.train import Recipe, Trainer
+from model.networks.base import to_input
+from model.networks.binary import BinaryNetwork
+from model.networks.build import build
+from model.networks.graph import Spec
+from model.recipe import Recipe
+from model.train import Trainer
+from model.zoo import network
 from sim.evaluator.network import of_model
 from tests.model.conftest import COLOUR, TINY_CONV
 

@@ -12,9 +12,11 @@ from qonnx.core.datatype import DataType
 from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.core.onnx_exec import execute_onnx
 
-from model import export, networks
+from model import export, zoo
 from model.data import Dataset
-from model.networks import Spec, predict, to_input, untrained
+from model.networks.base import predict, to_input
+from model.networks.build import untrained
+from model.networks.graph import Spec
 from model.store import ZOO, load_recipe, load_trained
 from tests.model.conftest import COLOUR, TINY
 
@@ -47,8 +49,8 @@ def test_untrained_networks(
     spec: Spec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Random weights, in a graph that computes the labels of the same network in Brevitas."""
-    monkeypatch.setitem(networks.NETWORKS, spec.name, spec)
-    monkeypatch.setattr(export, "NETWORKS", networks.NETWORKS)
+    monkeypatch.setitem(zoo.NETWORKS, spec.name, spec)
+    monkeypatch.setattr(export, "NETWORKS", zoo.NETWORKS)
     out = tmp_path / "model.onnx"
     export.main([spec.name, "--untrained", "5", "--out", str(out)])
     assert capsys.readouterr().out.endswith("random weights of seed 5\n")

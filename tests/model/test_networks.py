@@ -14,18 +14,12 @@ from torch.nn import functional
 
 from model.data import Dataset
 from model.export import to_qonnx
-from model.networks import (
-    NETWORKS,
-    BinaryNetwork,
-    ConvSpec,
-    Spec,
-    build,
-    network,
-    predict,
-    to_input,
-    untrained,
-)
-from model.train import RECIPES, Trainer, tqdm
+from model.networks.base import predict, to_input
+from model.networks.binary import BinaryNetwork
+from model.networks.build import build, untrained
+from model.networks.graph import ConvSpec, Spec
+from model.train import Trainer, tqdm
+from model.zoo import NETWORKS, RECIPES, network
 from sim.evaluator import Evaluator
 
 # Of several pools and paddings, no two sizes alike, small.

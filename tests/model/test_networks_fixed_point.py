@@ -9,11 +9,13 @@ import numpy as np
 import pytest
 import torch
 
-from model import networks, store
+from model import store, zoo
 from model.errors import ErrorProneMemories
 from model.export import export
-from model.fixed_point import FixedPointNetwork
-from model.networks import FixedPointSpec, network, predict, to_input
+from model.networks.base import predict, to_input
+from model.networks.fixed_point import FixedPointNetwork
+from model.networks.graph import FixedPointSpec
+from model.zoo import network
 from sim.evaluator import Evaluator
 from sim.quantized import QuantizedEvaluator
 from tests.model.test_networks import random_images
@@ -95,7 +97,7 @@ def test_evaluator_gives_the_labels_of_the_vgg() -> None:
 @pytest.mark.parametrize("bits", [8, 16, 32])
 def test_round_trip(bits: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     spec = dataclasses.replace(TINY, bits=bits)
-    monkeypatch.setitem(networks.NETWORKS, spec.name, spec)
+    monkeypatch.setitem(zoo.NETWORKS, spec.name, spec)
     model = spread(spec, 32).float()
     images = random_images(spec, 50)
     store.save_trained(model, images, np.zeros(50, np.uint8), {}, tmp_path)

@@ -15,15 +15,18 @@ import torch
 from PIL import Image
 from torch import distributed, multiprocessing
 
-from model import imagenet, networks, store
+from model import imagenet, store, zoo
 from model.data import ImageNet, Pictures, dataset
 from model.data import imagenet as pictures_of_imagenet
-from model.imagenet import RECIPES, Training, measure, train, training_order
-from model.networks import Block, XnorSpec, to_input, untrained
-from model.reproduce import measure as reproduced
-from model.reproduce import page, trainings
-from model.reproduce.base import Role, Setting, Table
+from model.imagenet import Training, measure, train, training_order
+from model.networks.base import to_input
+from model.networks.build import untrained
+from model.networks.graph import Block, XnorSpec
 from model.train import epochs_in_words
+from model.zoo import RECIPES
+from papers import measure as reproduced
+from papers import page, trainings
+from papers.item import Role, Setting, Table
 
 TINY = XnorSpec(
     "tiny-alexnet",
@@ -156,7 +159,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(pictures_of_imagenet, "TRAIN_OF_A_CLASS", (8, 8))
     monkeypatch.setattr(pictures_of_imagenet, "VAL_OF_A_CLASS", 5)
     monkeypatch.setattr(imagenet, "RESIZE", 12)
-    monkeypatch.setitem(networks.NETWORKS, imagenet.NETWORK, TINY)
+    monkeypatch.setitem(zoo.NETWORKS, imagenet.NETWORK, TINY)
     make_pictures(tmp_path / "ImageNet")
     return tmp_path / "ImageNet"
 
@@ -206,7 +209,7 @@ def test_errors_in_weights_against_the_first_five(
         (store, "ZOO", tmp_path), (reproduced, "RESIZE", 12), (reproduced, "RATES", (0.0, 0.2)),
     ):  # fmt: skip
         monkeypatch.setattr(place, name, value)
-    monkeypatch.setitem(networks.NETWORKS, spec.name, spec)
+    monkeypatch.setitem(zoo.NETWORKS, spec.name, spec)
     monkeypatch.setenv("SPINFLOW_CACHE", str(tmp_path / "cache"))
     model = untrained(spec, 2)
     pictures = make_pictures(folder, tuple(f"n0000000{number}" for number in range(7)))
@@ -239,7 +242,7 @@ def test_trainings_of_a_figure(
     """Two rates, two seeds; started as torchrun starts the only process."""
     name = imagenet.NETWORK
     short = dataclasses.replace(RECIPES[name], epochs=1, batch=4, bfloat16=False)
-    monkeypatch.setitem(networks.NETWORKS, name, dataclasses.replace(TINY, name=name))
+    monkeypatch.setitem(zoo.NETWORKS, name, dataclasses.replace(TINY, name=name))
     monkeypatch.setitem(RECIPES, name, short)
     monkeypatch.setattr(trainings, "RATES", (0.0, 0.1))
     monkeypatch.setattr(trainings, "SEEDS", (1, 2))

@@ -10,12 +10,16 @@ import pytest
 import torch
 from torch.nn import functional
 
-from model import evaluate, networks, store
+from model import evaluate, store, zoo
 from model.data import Dataset
 from model.errors import map_names, weight_names
-from model.networks import Block, XnorSpec, build, network, predict, to_input, untrained
-from model.train import Recipe, Trainer, tqdm
-from model.xnor import XnorNetwork
+from model.networks.base import predict, to_input
+from model.networks.build import build, untrained
+from model.networks.graph import Block, XnorSpec
+from model.networks.xnor import XnorNetwork
+from model.recipe import Recipe
+from model.train import Trainer, tqdm
+from model.zoo import network
 from tests.model.test_networks import random_images
 
 TINY = XnorSpec(
@@ -116,7 +120,7 @@ def test_a_step_of_training() -> None:
     images = random_images(spec, 40)
     data = Dataset(images, np.arange(40, dtype=np.uint8) % 5, images, np.zeros(40, np.uint8))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(networks.NETWORKS, spec.name, spec)
+        patch.setitem(zoo.NETWORKS, spec.name, spec)
         recipe = Recipe(
             spec.name, batch=32, validation=8, epochs=1, crop=1, flip=True, activation_errors="0.1"
         )
@@ -138,7 +142,7 @@ def test_constrain_leaves_floats_alone(tiny: XnorNetwork) -> None:
 
 
 def test_round_trip(tiny: XnorNetwork, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(networks.NETWORKS, TINY.name, TINY)
+    monkeypatch.setitem(zoo.NETWORKS, TINY.name, TINY)
     images = random_images(TINY, 60)
     store.save_trained(tiny, images, np.zeros(60, np.uint8), {}, tmp_path)
     back = store.load_trained(TINY.name, tmp_path)
@@ -152,7 +156,7 @@ def test_measured_again_by_name_and_label(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setitem(networks.NETWORKS, TINY.name, TINY)
+    monkeypatch.setitem(zoo.NETWORKS, TINY.name, TINY)
     images = random_images(TINY, 60)
     labels = predict(tiny, images).astype(np.uint8)
     labels[:15] += 1

@@ -16,17 +16,11 @@ from safetensors.torch import load_file
 from model import store
 from model.data import Dataset
 from model.evaluate import evaluate, main
-from model.networks import (
-    BinaryMLP,
-    BinaryNetwork,
-    NetworkSpec,
-    Spec,
-    TrainedNetwork,
-    build,
-    network,
-    predict,
-    untrained,
-)
+from model.networks.base import TrainedNetwork, predict
+from model.networks.binary import BinaryMLP, BinaryNetwork
+from model.networks.build import build, untrained
+from model.networks.graph import NetworkSpec, Spec
+from model.zoo import network
 from tests.model.conftest import COLOUR
 
 LEAST_ACCURACY = {
@@ -295,7 +289,9 @@ def test_refuses_other_files(tmp_path: Path) -> None:
     target.write_bytes(whole[:-100])
     with pytest.raises(ValueError, match="not a safetensors file, or damaged"):
         store.load_trained("tfc-mnist", tmp_path)
-    with pytest.raises(ValueError, match="unknown network 'vgg'; known: mlp-mnist, tfc-mnist, "):
+    with pytest.raises(
+        ValueError, match="unknown network 'vgg'; known: alexnet-imagenet, cnn-cifar10, "
+    ):
         store.load_trained("vgg", tmp_path)
 
 

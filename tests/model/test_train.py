@@ -13,11 +13,15 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import save
 
-from model import networks, store, train
+from model import store, train, zoo
 from model.data import Dataset
 from model.errors import ErrorProneMemories
-from model.networks import NetworkSpec, build, network, to_input, untrained
-from model.train import RECIPES, Recipe, Trainer
+from model.networks.base import to_input
+from model.networks.build import build, untrained
+from model.networks.graph import NetworkSpec
+from model.recipe import Recipe
+from model.train import Trainer
+from model.zoo import RECIPES, network
 from tests.model.conftest import TINY_CONV
 
 RECIPE = Recipe(
@@ -270,7 +274,7 @@ def test_checkpoint_of_another_network(
     with pytest.raises(ValueError, match="begun with network = tiny, not tiny-conv; resume with"):
         train.train(dataclasses.replace(RECIPE, network="tiny-conv"), small, tmp_path, resume=True)
     wider = dataclasses.replace(tiny, widths=(784, 32, 16, 10))
-    monkeypatch.setitem(networks.NETWORKS, "tiny", wider)
+    monkeypatch.setitem(zoo.NETWORKS, "tiny", wider)
     with pytest.raises(
         ValueError, match=r"tensor linears\.0\.weight is missing, or not torch\.float32"
     ):

@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 
 from model import data
-from model.networks import ConvSpec, NetworkSpec, network, predict
+from model.networks.base import predict
+from model.networks.graph import ConvSpec, NetworkSpec
 from model.store import ZOO, load_recipe, load_trained
+from model.zoo import network
 from sim.accelerator import Accelerator
 from sim.emulator import Emulator
 from sim.evaluator import Evaluator

@@ -10,8 +10,10 @@ import numpy as np
 import pytest
 import torch
 
-from model.networks import Layer, predict, to_input, untrained
-from model.xnor import XnorNetwork
+from model.networks.base import predict, to_input
+from model.networks.build import untrained
+from model.networks.graph import Layer
+from model.networks.xnor import XnorNetwork
 from sim.evaluator import Evaluator
 from sim.floats import XnorEvaluator
 from sim.random_stream import draw_range, errs

@@ -7,7 +7,9 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from model.networks import build, network, predict
+from model.networks.base import predict
+from model.networks.build import build
+from model.zoo import network
 from sim.evaluator import (
     Conv,
     Evaluator,

@@ -26,8 +26,9 @@ from host.points import point_of_rate
 from host.results import Row, read
 from host.sweep import grid
 from model import store
-from model.fixed_point import FixedPointSpec
-from model.networks import NETWORKS, Spec, XnorSpec, network, untrained
+from model.networks.build import untrained
+from model.networks.graph import FixedPointSpec, Spec, XnorSpec
+from model.zoo import NETWORKS, network
 from sim.bundle import sha256
 from sim.evaluator import Conv, Evaluator, Label, Linear, MaxPool, Network
 from sim.evaluator.network import Folding, fold_weights, unfold_weights
@@ -536,7 +537,7 @@ def test_a_worker_takes_no_job_that_it_would_measure_otherwise() -> None:
 def test_the_version_is_of_all_source_that_takes_part(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    for name in ("host/a.py", "model/b.py", "model/mtj/c.py", "sim/d.py", "sim/evaluator/e.py"):
+    for name in ("host/a.py", "model/b.py", "host/mtj/c.py", "sim/d.py", "sim/evaluator/e.py"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text("")
     monkeypatch.setattr(sim.sweep, "REPOSITORY", tmp_path)

@@ -8,16 +8,16 @@ import numpy as np
 import pytest
 
 from model import data
-from model.networks import network as spec_of
+from model.zoo import TESTED
+from model.zoo import network as spec_of
 
 ROOT = Path(__file__).resolve().parents[2]
-CONVOLUTIONAL = ("lenet-mnist", "cnv-cifar10")
-NETWORKS = ("tfc-mnist", "mlp-mnist", "lfc-mnist", *CONVOLUTIONAL)
+CONVOLUTIONAL = tuple(name for name in TESTED if len(spec_of(name).shape) > 1)
 # `make test` takes the sizes that fit its 20 minutes; `make acceptance` the ones it promises.
 FULL = os.environ.get("SPINFLOW_FULL") == "1"
 
 
-@pytest.fixture(params=NETWORKS)
+@pytest.fixture(params=TESTED)
 def network(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 

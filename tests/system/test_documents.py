@@ -6,7 +6,7 @@ from pathlib import Path
 
 from host.bundle import load
 from hw.synth import page as sizes
-from tests import readme
+from tools import readme
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -38,7 +38,7 @@ def test_the_guide_names_what_the_driver_has() -> None:
 
 def test_the_tables_are_those_of_the_zoo_and_the_results() -> None:
     text = readme.README.read_text()
-    assert readme.with_tables(text) == text, "run python -m tests.readme"
+    assert readme.with_tables(text) == text, "run python -m tools.readme"
 
 
 def test_the_page_of_sizes_is_that_of_the_reports() -> None:

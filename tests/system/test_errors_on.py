@@ -8,9 +8,10 @@ import pytest
 
 from hls.golden import golden_edges
 from host.rates import memory_seed, threshold
+from model.zoo import TESTED
 from sim.accelerator import Accelerator
 from sim.emulator import Emulator
-from tests.system.conftest import CONVOLUTIONAL, FULL, NETWORKS
+from tests.system.conftest import CONVOLUTIONAL, FULL
 from tests.system.test_errors_off import PAUSE, Images, load_weights
 
 BASE_SEED = 2026
@@ -50,7 +51,7 @@ SAMPLE = [ALL_CASES[i] for i in (0, 7, 9, 14, 19, 22)]
 # A convolutional network takes its time: errors in everything, in both modes; in full the sample.
 CASES = [
     (network, case)
-    for network in NETWORKS
+    for network in TESTED
     for case in (
         (SAMPLE if FULL else SAMPLE[4:])
         if network in CONVOLUTIONAL

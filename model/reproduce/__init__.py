@@ -1,1 +1,0 @@
-"""Every figure and table of the three papers, measured anew: ``python -m model.reproduce``."""

@@ -1,0 +1,119 @@
+"""Measure the papers' figures and tables anew, and write them as CSV, pictures and a page.
+
+    python -m papers hirtzlin-2 asano-7      # these, to out/papers
+    python -m papers all                     # all of them; `make papers`
+    python -m papers page                    # docs/reproduction.md from its CSV files
+    python -m papers tzoufras-1 --train --out FOLDER
+    torchrun --nproc-per-node 4 -m papers tzoufras-3 --train --device cuda --out FOLDER
+
+Each prints its lines and writes <name>.csv, <name>.svg and <name>.png. Finished trials are kept in
+measured/ under the folder, so a run that was stopped goes on with the same command. What cannot be
+measured here is named with the reason.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from host import start
+from papers import draw, page, wording
+from papers.item import OUT, SEED, TEST_IMAGES, ReproduceError, Setting
+from papers.physics import draw as draw_sheet
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; return its exit status."""
+    options = _parser().parse_args(arguments)
+    return start.finish(
+        lambda: make(options),
+        "papers",
+        (ValueError,),
+        "the same command goes on from here",
+    )
+
+
+def make(options: argparse.Namespace) -> None:
+    """Do what the options ask for."""
+    if "page" in options.names:
+        if options.names != ["page"]:
+            raise ReproduceError("page stands alone: it makes the page from CSV files")
+        for path in page.make(options.take):
+            print(path)
+        return
+    if options.take is not None:
+        raise ReproduceError("--take goes with page")
+    if options.train:
+        if len(options.names) != 1:
+            raise ReproduceError("--train is for one figure at a time")
+        from papers import trainings
+
+        print(trainings.run(options.names[0], options.out, options.epochs, options.device))
+        return
+    if options.epochs is not None:
+        raise ReproduceError("--epochs goes with --train")
+    setting = _setting(options)
+    names = list(page.ITEMS) if "all" in options.names else list(dict.fromkeys(options.names))
+    for name in names:
+        run(name, setting)
+
+
+def run(name: str, setting: Setting) -> None:
+    """Measure one figure, print its lines and write its files."""
+    item = page.ITEMS[name]
+    table = item.collect(setting)
+    table.write(setting.out / f"{name}.csv")
+    lines = item.lines(table)
+    print(f"{item.title} ({item.source})")
+    print(wording.aligned(page.HEAD[:-1], map(page.cells, lines)))
+    print(f"{item.note}\n" if item.note else "")
+    pictures = [setting.out / f"{name}.{end}" for end in ("svg", "png")]
+    if item.sheet is not None:
+        draw_sheet(item.sheet(), *pictures)
+    elif page.picture_of(item, table):
+        draw.picture(item, table, *pictures)
+
+
+def _setting(options: argparse.Namespace) -> Setting:
+    if options.images < 1:
+        raise ReproduceError(f"{options.images} images: at least 1 is needed")
+    if options.repeats is not None and options.repeats < 2:
+        raise ReproduceError(f"{options.repeats} repeats: an interval needs at least 2")
+    return Setting(options.out, options.images, options.repeats, options.seed)
+
+
+def _parser() -> start.Parser:
+    parser = start.Parser(
+        prog="python -m papers",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "names", nargs="+", metavar="NAME", choices=[*page.ITEMS, "all", "page"],
+        help=f"{', '.join(page.ITEMS)}; all, or page",
+    )  # fmt: skip
+    parser.add_argument("--out", type=Path, default=OUT, help=f"folder (default {OUT})")
+    parser.add_argument(
+        "--images", type=int, default=TEST_IMAGES, help="test images (default %(default)s)"
+    )
+    parser.add_argument("--repeats", type=int, help="of every point (default: the paper's number)")
+    parser.add_argument(
+        "--seed", type=int, default=SEED, help="of the errors (default %(default)s)"
+    )
+    parser.add_argument(
+        "--take", type=Path, metavar="FOLDER", help="page: take over the CSV files of this folder"
+    )
+    parser.add_argument(
+        "--train", action="store_true", help="tzoufras-1 to 4: train in the folder --out"
+    )
+    parser.add_argument("--epochs", type=int, help="of each of them (default: the recipe's)")
+    parser.add_argument(
+        "--device", choices=("cpu", "cuda"), default="cpu", help="to train on (default %(default)s)"
+    )
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,76 @@
+"""The rooms lean on each other downwards only, and no two files import each other in a circle.
+
+Read off the sources, so an import inside a function counts as well.
+"""
+
+from __future__ import annotations
+
+import ast
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+
+# Each room and the rooms that it may import from. `host` is the ground floor, `papers` the roof.
+BELOW = {
+    "host": set(),
+    "model": {"host"},
+    "hls": {"host"},
+    "hw": {"host"},
+    "sim": {"host", "model"},
+    "papers": {"host", "model", "sim"},
+}
+# What `hw` has for Vivado and a board runs as scripts, whose folder is the path that they import
+# from.
+SCRIPTS = "hw/pynq-z2"
+
+
+def module(path: Path) -> str:
+    parts = list(path.relative_to(REPOSITORY).with_suffix("").parts)
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def modules() -> dict[str, Path]:
+    return {
+        module(path): path
+        for room in BELOW
+        for path in sorted((REPOSITORY / room).rglob("*.py"))
+        if not path.is_relative_to(REPOSITORY / SCRIPTS)
+    }
+
+
+def imported(name: str, path: Path, known: set[str]) -> set[str]:
+    """The modules among those known that a file imports, whole or names of."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert not node.level, f"{path}: a relative import"
+            for alias in node.names:
+                part = f"{node.module}.{alias.name}"
+                found.add(part if part in known else node.module or "")
+    return found & known - {name}
+
+
+def graph() -> dict[str, set[str]]:
+    found = modules()
+    return {name: imported(name, path, set(found)) for name, path in found.items()}
+
+
+def test_imports_go_down_only() -> None:
+    up = [
+        f"{name} imports {other}"
+        for name, others in graph().items()
+        for other in sorted(others)
+        if (room := name.partition(".")[0]) != (below := other.partition(".")[0])
+        and below not in BELOW[room]
+    ]
+    assert not up, "\n".join(up)
+
+
+def test_no_circles() -> None:
+    try:
+        TopologicalSorter(graph()).prepare()
+    except CycleError as error:
+        raise AssertionError(" <- ".join(error.args[1])) from None

@@ -1,0 +1,106 @@
+"""Measures speeds side by side in one run: `make bench`, figures to out/bench/bench.json.
+
+Ratios are what counts; the absolute figures are of the machine that ran it. Nothing here passes or
+fails by a time.
+"""
+
+import json
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from model.zoo import TESTED
+from sim.sources import source_files
+from tests.hw import runner
+
+ROOT = Path(__file__).resolve().parents[1]
+OUT = ROOT / "out/bench/bench.json"
+HOST_PYTHON = ROOT / ".venv/host/bin/python"
+
+
+def measured(python: str | Path, *arguments: str) -> dict[str, Any]:
+    """Run a module that prints a JSON object and nothing else."""
+    command = [str(python), "-m", *arguments]
+    done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True)
+    figures: dict[str, Any] = json.loads(done.stdout)
+    return figures
+
+
+def through_cocotb(bundle: Path) -> dict[str, Any]:
+    """Images per second of the same accelerator under cocotb."""
+    files = source_files(bundle)
+    flags = ("--no-assert", "-Wno-fatal", "-Wno-lint", "-O3")
+    folder = runner.build(f"bench-{bundle.name}", "accel", {}, files, flags)
+    with tempfile.NamedTemporaryFile("r", suffix=".json") as out:
+        environment = {"BENCH_BUNDLE": str(bundle), "BENCH_OUT": out.name}
+        runner.run(folder, "accel", "tools.bench_cocotb", noise=False, extra_env=environment)
+        figures: dict[str, Any] = json.load(out)
+    return figures
+
+
+def build_times(bundle: Path) -> dict[str, float]:
+    """Seconds that a bundle takes from the trained network: FINN with the RTL, and Verilator."""
+    with tempfile.TemporaryDirectory() as scratch:
+        source = Path(scratch) / bundle.name
+        source.mkdir()
+        for name in ("model.onnx", "model.json"):
+            shutil.copyfile(bundle / name, source / name)
+        seconds = {}
+        for what, module, *rest in (
+            ("bundle_s", "hls.build", str(source)),
+            ("simulator_s", "sim.build", str(source)),
+        ):
+            start = time.perf_counter()
+            command = [sys.executable, "-m", module, *rest]
+            subprocess.run(command, cwd=ROOT, stdout=subprocess.DEVNULL, check=True)
+            seconds[what] = time.perf_counter() - start
+    return seconds
+
+
+def main() -> None:
+    """Measure everything, print a table and write the file."""
+    bench: dict[str, Any] = {"machine": {"processor": platform.machine(), "cores": os.cpu_count()}}
+    for network in TESTED:
+        bundle = ROOT / "build" / network
+        driver = measured(HOST_PYTHON, "tools.bench_driver", str(bundle))
+        cocotb = through_cocotb(bundle)
+        ratio = driver["images_per_s"] / cocotb["images_per_s"]
+        built = build_times(bundle)
+        bench[network] = {
+            "driver": driver,
+            "cocotb": cocotb,
+            "driver_over_cocotb": ratio,
+            "build": built,
+        }
+        print(
+            f"{network}: {driver['images_per_s']:.0f} images/s through the driver on the virtual "
+            f"board, {cocotb['images_per_s']:.2f} through cocotb, ratio {ratio:.0f}; "
+            f"{driver['frames_per_s_at_100_mhz_simulated_cycles']:.0f} frames/s at 100 MHz "
+            f"({driver['cycles_per_frame']:.1f} simulated cycles a frame); "
+            f"built in {built['bundle_s']:.0f} s, simulator in {built['simulator_s']:.0f} s"
+        )
+    bench["mtj"] = measured(sys.executable, "papers.physics", "bench")
+    print(f"mtj: Monte Carlo takes {bench['mtj']['ratio']:.0f} times as long as quadrature")
+    bench["evaluator"] = measured(sys.executable, "tools.bench_evaluator")["evaluator"]
+    for network, figures in bench["evaluator"].items():
+        if not isinstance(figures, dict):  # a condition of the measurement
+            continue
+        print(
+            f"evaluator, {network}: {figures['images_per_s']['evaluator']:.0f} images/s, "
+            f"{figures['ratio']:.1f} times Brevitas, {figures['ratio_best']:.1f} times the best of "
+            f"PyTorch ({figures['best_of_torch']}), {figures['ratio_mrfi']:.1f} times MRFI; "
+            f"{100 * figures['share_of_peak']:.0f} % of the processor's peak"
+        )
+    OUT.parent.mkdir(parents=True, exist_ok=True)
+    OUT.write_text(json.dumps(bench, indent=2) + "\n")
+    print(f"wrote {OUT.relative_to(ROOT)}")
+
+
+if __name__ == "__main__":
+    main()
