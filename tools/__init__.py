@@ -1,1 +1,1 @@
-"""Programs that measure, and that write pages: benchmarks, README's tables, rounds of the stream."""
+"""Programs that measure or write pages: benchmarks, README's tables, rounds of the stream."""

@@ -1,4 +1,7 @@
-"""Print what make needs to know of the networks: ``python -m model.zoo``."""
+"""Print what make needs to know of the networks, an assignment a line: ``python -m model.zoo``.
+
+A ``~`` stands for a space, since make takes the words of a program's output apart.
+"""
 
 from __future__ import annotations
 
@@ -6,15 +9,14 @@ from model.zoo import ENTRIES, TESTED
 
 
 def main() -> None:
-    """Print the entries for make, as assignments to its variables."""
-    built = {name: entry.hardware for name, entry in ENTRIES.items() if entry.hardware}
-    print("NAMES :=", *ENTRIES)
-    print("BUILT :=", *built)
-    print("TESTED :=", *TESTED)
+    """Print the assignments."""
+    assignments = {"NETWORKS": " ".join(TESTED)}
     for name, entry in ENTRIES.items():
-        print(f"DATASET_{name} := {entry.spec.dataset}")
-    for name, hardware in built.items():
-        print(f"IMAGES_{name} := {hardware.images}")
+        assignments[f"DATASET_{name}"] = entry.spec.dataset
+        if entry.hardware is not None:
+            assignments[f"IMAGES_{name}"] = str(entry.hardware.images)
+    for variable, value in assignments.items():
+        print(f"{variable}:={value}".replace(" ", "~"))
 
 
 if __name__ == "__main__":

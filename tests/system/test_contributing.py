@@ -88,8 +88,8 @@ def run(folder: Path, *arguments: str) -> str:
 
 def test_a_network_is_one_file(copy: Path) -> None:
     (copy / "model" / "zoo" / "small-mnist.toml").write_text(NETWORK)
-    lists = dict(line.split(" := ") for line in run(copy, "-m", "model.zoo").splitlines())
-    assert "small-mnist" in lists["BUILT"].split()
+    lists = dict(line.split(":=") for line in run(copy, "-m", "model.zoo").splitlines())
+    assert (lists["DATASET_small-mnist"], lists["IMAGES_small-mnist"]) == ("mnist", "500")
     run(copy, "-m", "model.export", "small-mnist", "--untrained", "1", "--out", "model.onnx")
     facts = json.loads((copy / "model.json").read_text())
     assert (facts["network"], facts["dataset"], facts["cycles"]) == ("small-mnist", "mnist", 784)
