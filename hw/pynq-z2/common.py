@@ -21,7 +21,7 @@ if str(REPO) not in sys.path:
 
 from host import description, handover
 from host.errors import HostError
-from host.files import digest_of
+from host.plain import digest_of
 
 
 class BoardError(HostError):
