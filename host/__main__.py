@@ -15,6 +15,7 @@ from host import grid as grids
 from host import report, selftest, start, throughput
 from host.driver import FRAMES_A_TRANSFER, Accelerator, backend
 from host.errors import InputError
+from host.files import check_replaceable
 from host.grid import Grid
 from host.images import TestSet, images_for
 from host.points import Point, aging_of, point_of_rate, point_of_write_condition
@@ -214,6 +215,8 @@ def run_selftest(options: argparse.Namespace) -> int:
     golden = selftest.read_golden(bundle)
     if not 0 <= options.seed < 2**32:
         raise InputError(f"seed {options.seed}: must be a whole number from 0 to {2**32 - 1}")
+    if options.json is not None:
+        check_replaceable(options.json)  # before minutes of checks, not after them
     results = []
     with Accelerator(bundle, wait_s=20.0, check=False) as accelerator:
         print(

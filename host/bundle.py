@@ -17,7 +17,7 @@ import numpy as np
 from host import arrays, description, handover
 from host.description import MAP_VERSION, Description
 from host.errors import BundleError, InputError
-from host.files import check_sum
+from host.plain import check_sum
 from host.words import Words
 
 __all__ = ["MAP_VERSION", "SELECTIONS", "Bundle", "Memory", "Registers", "Words", "load"]

@@ -19,7 +19,7 @@ from typing import Any
 
 from host.checked import At, WrongError, parse, shown
 from host.errors import BundleError
-from host.files import MIB, check_digest, check_sum, read_plain
+from host.plain import MIB, check_digest, check_sum, read_plain
 
 NAME = "accel.json"
 FORMAT = 2

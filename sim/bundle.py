@@ -9,7 +9,7 @@ from typing import Any
 from host import arrays, description
 from host.description import NAME as DESCRIPTION
 from host.errors import BundleError
-from host.files import MIB, check_sum, digest_of
+from host.plain import MIB, check_sum, digest_of
 
 __all__ = ["DESCRIPTION", "BundleError", "check_file", "read_arrays", "read_description", "sha256"]
 

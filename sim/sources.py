@@ -12,7 +12,7 @@ from pathlib import Path
 
 from host.checked import shown
 from host.errors import BundleError
-from host.files import MIB, read_plain
+from host.plain import MIB, read_plain
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 LISTING = "files.f"

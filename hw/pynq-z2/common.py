@@ -23,7 +23,7 @@ import tomllib
 
 from host import description, handover
 from host.errors import HostError
-from host.files import digest_of
+from host.plain import digest_of
 
 FOLDER = Path(__file__).resolve().parent
 REPO = FOLDER.parents[1]

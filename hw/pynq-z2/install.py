@@ -21,7 +21,7 @@ from prepare import WORK
 
 from host import description, handover
 from host.checked import At, WrongError, parse
-from host.files import MIB, read_plain
+from host.plain import MIB, read_plain
 
 BOARD = "board"
 RESULT = "result.json"

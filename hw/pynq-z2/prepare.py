@@ -23,7 +23,7 @@ from common import BoardError
 
 from host import handover
 from host.errors import BundleError
-from host.files import MIB, read_plain
+from host.plain import MIB, read_plain
 from sim import sources as listing
 
 TOP = "accel_ip"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -409,3 +410,18 @@ def test_the_range_of_a_count_leaves_out_no_more_than_asked(trials: int, rate: f
         assert high - low == pytest.approx(
             2 * 4.9 * math.sqrt(trials * rate * (1 - rate)), rel=0.03
         )
+
+
+def test_a_report_replaces_files_alone(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    os.mkfifo("pipe")
+    for place in ("", str(tmp_path), "pipe", "/dev/null"):
+        assert main(["selftest", str(BUNDLE), "--json", place]) == 1
+        output = capsys.readouterr()
+        assert output.err == (
+            f"error: {place or '.'}: is there, and no plain file that could be replaced\n"
+        )
+        assert not output.out  # nothing was checked in vain
+    assert Path("/dev/null").is_char_device() and [p.name for p in tmp_path.iterdir()] == ["pipe"]
