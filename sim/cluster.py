@@ -119,22 +119,31 @@ class Cluster:
                 f"no Dask scheduler answers at {self.address}: {_first_line(error)}"
             ) from None
         try:
-            try:
-                client.wait_for_workers(1, timeout=self.patience_s)
-            except TimeoutError:
-                there = _in_time(client.scheduler_info, self.patience_s)["workers"]
-                raise ClusterError(
-                    f"the Dask scheduler at {self.address} has no worker: start some with "
-                    f"`dask worker {self.address}`"
-                    if not there
-                    else f"the Dask cluster at {self.address} does not go on: {_PAUSED}"
-                ) from None
-            except Exception as error:
-                raise self.lost(error) from None
+            self._wait_for_worker(client)
             yield client
         finally:
             with suppress(Exception):  # the scheduler may be gone
                 client.close(timeout=2.0)
+
+    def _wait_for_worker(self, client: Any) -> None:
+        """Wait until there is a worker that works.
+
+        Raises:
+            ClusterError: there is none.
+        """
+        try:
+            with suppress(TimeoutError):
+                client.wait_for_workers(1, timeout=self.patience_s)
+                return
+            there = _in_time(client.scheduler_info, self.patience_s)["workers"]
+        except Exception as error:
+            raise self.lost(error) from None
+        raise ClusterError(
+            f"the Dask cluster at {self.address} does not go on: {_PAUSED}"
+            if there
+            else f"the Dask scheduler at {self.address} has no worker: start some with "
+            f"`dask worker {self.address}`"
+        )
 
     def _wait_for_port(self) -> None:
         """Wait until something listens at the address.
@@ -269,7 +278,8 @@ def _given(client: Any, job: Job, wanted: dict[str, str]) -> Iterator[None]:
             sweep.forget(self.digest)
 
     name = f"spinflow-{job.digest}-{uuid.uuid4().hex[:8]}"  # two sweeps may be of one job
-    client.register_plugin(Give(name, job.digest, pickle.dumps(job), wanted))
+    give = Give(name, job.digest, pickle.dumps(job), wanted)
+    client.sync(client.register_plugin, give, callback_timeout=PROBE_S)
     try:
         yield
     finally:

@@ -27,6 +27,7 @@ LONG = [
 ]
 TRIALS = 15 * 2 * 2
 FULL = os.environ.get("SPINFLOW_FULL") == "1"
+full = pytest.mark.skipif(not FULL, reason="one of its kind is enough: SPINFLOW_FULL=1 runs it")
 KILLS = 30 if FULL else 1
 INTERRUPTS = 10 if FULL else 2
 
@@ -126,13 +127,12 @@ def test_killed_at_any_moment_and_resumed_it_gives_the_undisturbed_file(
             kills += 1
         else:  # it came after the last row: that was no kill, and the next run needs rows to do
             path.unlink()
-    process = start(*LONG, *options, "--out", tmp_path)
-    assert lines_of(process) == [] and process.returncode == 0
+    assert main([*LONG, *options, "--out", str(tmp_path)]) == 0
     assert path.read_bytes() == undisturbed
     assert len({row.key for row in read(path)}) == TRIALS
 
 
-@pytest.mark.parametrize("workers", ["1", "2"])
+@pytest.mark.parametrize("workers", [pytest.param("1", marks=full), "2"])
 def test_interrupted_it_says_so_in_one_line_and_ends_all_its_workers(
     undisturbed: bytes, tmp_path: Path, workers: str
 ) -> None:
@@ -159,7 +159,7 @@ def test_interrupted_it_says_so_in_one_line_and_ends_all_its_workers(
     assert path.read_bytes() == undisturbed
 
 
-@pytest.mark.parametrize("cut", [1, 30, 200])
+@pytest.mark.parametrize("cut", [1, pytest.param(30, marks=full), pytest.param(200, marks=full)])
 def test_a_torn_last_line_is_measured_again(undisturbed: bytes, tmp_path: Path, cut: int) -> None:
     path = tmp_path / "results.csv"
     path.write_bytes(undisturbed[:-cut])
@@ -205,6 +205,7 @@ def test_of_two_sweeps_that_start_together_one_goes_on(undisturbed: bytes, tmp_p
     assert len(aside) == 1  # neither lost nor renamed twice
 
 
+@full
 def test_a_sweep_of_several_networks_holds_all_its_files(tmp_path: Path) -> None:
     """Also those whose turn has not come, and reports of its own rows alone."""
     mlp = str(REPOSITORY / "build" / "mlp-mnist")
@@ -217,8 +218,7 @@ def test_a_sweep_of_several_networks_holds_all_its_files(tmp_path: Path) -> None
     assert second.returncode == 1 and f"process {first.pid}:" in line
     os.killpg(first.pid, signal.SIGKILL)
     first.communicate()
-    second = start(*other, "--out", tmp_path / "mlp-mnist")
-    assert lines_of(second) == [] and second.returncode == 0
+    assert main([*other, "--out", str(tmp_path / "mlp-mnist")]) == 0
 
 
 def replace_file(path: Path) -> None:
@@ -236,8 +236,8 @@ def append_to_file(path: Path) -> None:
     ("change", "what"),
     [
         (Path.unlink, "removed"),
-        (replace_file, "replaced by another file"),
-        (append_to_file, "changed by another program"),
+        pytest.param(replace_file, "replaced by another file", marks=full),
+        pytest.param(append_to_file, "changed by another program", marks=full),
     ],
 )
 def test_a_file_that_changes_underneath_is_noticed_at_the_next_row(
