@@ -163,7 +163,8 @@ def run_sweeps(plan: Grid, sweeps: Sequence[Planned], folder: Path, aside: bool)
             folder of its name.
         aside: rename results of another sweep instead of refusing them.
     """
-    places = [folder] if len(sweeps) == 1 else [folder / name for name in _names(sweeps)]
+    names = _names(plan, sweeps)
+    places = [folder] if len(sweeps) == 1 else [folder / name for name in names]
     rows: list[Row] = []
     with ExitStack() as stack:
         opened = [
@@ -185,11 +186,11 @@ def run_sweeps(plan: Grid, sweeps: Sequence[Planned], folder: Path, aside: bool)
         _report(rows, [each.path for each in opened], folder)
 
 
-def _names(sweeps: Sequence[Planned]) -> list[str]:
+def _names(plan: Grid, sweeps: Sequence[Planned]) -> list[str]:
     """Return a name for the folder of each network: its own, else that of its bundle.
 
     Raises:
-        InputError: one build is there twice.
+        InputError: one build is there twice, or a network that the grid names is not there.
     """
     for number, s in enumerate(sweeps):
         if s.of in [before.of for before in sweeps[:number]]:
@@ -197,6 +198,9 @@ def _names(sweeps: Sequence[Planned]) -> list[str]:
                 f"{s.of.network} build {s.of.build_id:#010x} is there twice: give each build once"
             )
     networks = [s.of.network for s in sweeps]
+    for name in plan.networks:
+        if name not in networks:
+            raise InputError(f"none of the bundles holds {name}: give one that does, or none")
     names = [
         s.bundle.resolve().name if networks.count(s.of.network) > 1 else s.of.network
         for s in sweeps

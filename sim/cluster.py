@@ -9,6 +9,7 @@ otherwise.
 
 from __future__ import annotations
 
+import functools
 import logging
 import math
 import pickle
@@ -45,6 +46,10 @@ PROBE_S = 60.0
 """How long a worker may take to import this package, seconds."""
 
 
+class ClusterError(SweepError):
+    """A cluster that is not there, does not go on, or has workers that are not as this machine."""
+
+
 def on_cluster(job: Job, cluster: Cluster) -> Measure:
     """Return what measures trials on the workers of a Dask cluster.
 
@@ -55,8 +60,9 @@ def on_cluster(job: Job, cluster: Cluster) -> Measure:
     def pool() -> Iterator[Pool]:
         with cluster.connected() as client:
             watched = _Watched(cluster, client, job)
-            with _one_line(cluster, watched.check):
-                watched.check(at_once=True)
+            look = functools.partial(watched.check, at_once=True)
+            with _one_line(cluster, look):
+                look()
                 with _given(client, job, watched.wanted):
                     yield watched.submit, watched.workers
 
@@ -82,7 +88,7 @@ class Cluster:
         """A client of the scheduler, which has workers.
 
         Raises:
-            SweepError: no scheduler answers, or it has no worker.
+            ClusterError: no scheduler answers, or it has no worker.
         """
         from distributed import Client
         from distributed.versions import VersionMismatchWarning
@@ -109,26 +115,35 @@ class Cluster:
                 2 * self.patience_s + 1.0,
             )
         except Exception as error:
-            raise SweepError(
+            raise ClusterError(
                 f"no Dask scheduler answers at {self.address}: {_first_line(error)}"
             ) from None
         try:
-            try:
-                client.wait_for_workers(1, timeout=self.patience_s)
-            except TimeoutError:
-                there = _in_time(client.scheduler_info, self.patience_s)["workers"]
-                raise SweepError(
-                    f"the Dask scheduler at {self.address} has no worker: start some with "
-                    f"`dask worker {self.address}`"
-                    if not there
-                    else f"the Dask cluster at {self.address} does not go on: {_PAUSED}"
-                ) from None
-            except Exception as error:
-                raise self.lost(error) from None
+            self._wait_for_worker(client)
             yield client
         finally:
             with suppress(Exception):  # the scheduler may be gone
                 client.close(timeout=2.0)
+
+    def _wait_for_worker(self, client: Any) -> None:
+        """Wait until there is a worker that works.
+
+        Raises:
+            ClusterError: there is none.
+        """
+        try:
+            with suppress(TimeoutError):
+                client.wait_for_workers(1, timeout=self.patience_s)
+                return
+            there = _in_time(client.scheduler_info, self.patience_s)["workers"]
+        except Exception as error:
+            raise self.lost(error) from None
+        raise ClusterError(
+            f"the Dask cluster at {self.address} does not go on: {_PAUSED}"
+            if there
+            else f"the Dask scheduler at {self.address} has no worker: start some with "
+            f"`dask worker {self.address}`"
+        )
 
     def _wait_for_port(self) -> None:
         """Wait until something listens at the address.
@@ -153,9 +168,9 @@ class Cluster:
                     raise OSError(error.strerror) from None
                 time.sleep(0.1)  # it may be starting
 
-    def lost(self, reason: BaseException) -> SweepError:
+    def lost(self, reason: BaseException) -> ClusterError:
         """Return the error of a scheduler that does not answer any more."""
-        return SweepError(
+        return ClusterError(
             f"the Dask scheduler at {self.address} is gone ({_first_line(reason)}): when it is "
             "back, the same command goes on"
         )
@@ -214,13 +229,14 @@ def _one_line(cluster: Cluster, check: Callable[[], None]) -> Iterator[None]:
 
     try:
         yield
-    except HostError as error:
-        if isinstance(error, SweepError):
-            check()  # a worker that refused: which, and why
+    except ClusterError:
+        raise
+    except HostError:
+        check()  # if a worker refused: which, and why
         raise
     except KilledWorker as error:
         last = getattr(error.last_worker, "address", "unknown")
-        raise SweepError(
+        raise ClusterError(
             f"{error.allowed_failures + 1} workers at {cluster.address} died of one trial, the "
             f"last was {last}: is there memory for it? `dask worker` has --memory-limit"
         ) from None
@@ -228,7 +244,7 @@ def _one_line(cluster: Cluster, check: Callable[[], None]) -> Iterator[None]:
         raise cluster.lost(error) from None
     except Exception as error:
         check()
-        raise SweepError(
+        raise ClusterError(
             f"a task failed on the Dask cluster at {cluster.address}: {type(error).__name__}: "
             f"{_first_line(error)}"
         ) from None
@@ -262,7 +278,8 @@ def _given(client: Any, job: Job, wanted: dict[str, str]) -> Iterator[None]:
             sweep.forget(self.digest)
 
     name = f"spinflow-{job.digest}-{uuid.uuid4().hex[:8]}"  # two sweeps may be of one job
-    client.register_plugin(Give(name, job.digest, pickle.dumps(job), wanted))
+    give = Give(name, job.digest, pickle.dumps(job), wanted)
+    client.sync(client.register_plugin, give, callback_timeout=PROBE_S)
     try:
         yield
     finally:
@@ -335,7 +352,7 @@ class _Watched:
             at_once: look even if the last look was a moment ago.
 
         Raises:
-            SweepError: it does not.
+            ClusterError: it does not.
         """
         if not at_once and time.monotonic() < self._looked + CHECK_S:
             return
@@ -354,13 +371,15 @@ class _Watched:
             what = (
                 _PAUSED if states else "no worker is left: start some, and give this command again"
             )
-            raise SweepError(f"the Dask cluster at {self._cluster.address} does not go on: {what}")
+            raise ClusterError(
+                f"the Dask cluster at {self._cluster.address} does not go on: {what}"
+            )
 
     def _ask(self, what: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
         """Ask the scheduler something.
 
         Raises:
-            SweepError: it does not answer.
+            ClusterError: it does not answer.
         """
         wait_s = options.pop("wait_s", max(self._cluster.patience_s, PATIENCE_S))
         try:
@@ -374,7 +393,7 @@ class _Watched:
         """Check that workers would measure what this machine would.
 
         Raises:
-            SweepError: one would not; the message says which and why.
+            ClusterError: one would not; the message says which and why.
         """
         # Without pickles first: those of another Python or Dask cannot be read.
         versions = self._ask(self._client.get_versions)
@@ -415,7 +434,7 @@ class _Watched:
                 if address == "scheduler"
                 else f"the worker {address} of {self._cluster.address}"
             )
-            raise SweepError(f"{who} {why}")
+            raise ClusterError(f"{who} {why}")
 
 
 @dataclass(frozen=True)

@@ -205,6 +205,42 @@ def test_two_sweeps_cannot_write_to_one_file(tmp_path: Path) -> None:
     assert read(path) == []
 
 
+def test_a_file_in_use_is_not_set_aside(tmp_path: Path) -> None:
+    path = tmp_path / "results.csv"
+    with ResultsFile(path, IDENTITY) as results:
+        results.append(row())
+        with pytest.raises(ResultsError, match=rf"another sweep .* process {os.getpid()}: "):
+            ResultsFile(path, row(build_id=1).key.identity, aside=True)
+        results.append(row(repeat=1))
+    assert os.listdir(tmp_path) == ["results.csv"] and len(read(path)) == 2
+
+
+@pytest.mark.parametrize("what", ["removed", "replaced", "changed"])
+def test_a_file_that_is_no_longer_ours_is_not_written_to(tmp_path: Path, what: str) -> None:
+    path = tmp_path / "results.csv"
+    with ResultsFile(path, IDENTITY) as results:
+        results.append(row())
+        content = path.read_bytes()
+        if what != "changed":
+            path.rename(tmp_path / "elsewhere.csv")
+        if what != "removed":
+            path.write_bytes(content[:-1])
+        with pytest.raises(ResultsError, match=f"was {what}"):
+            results.append(row(repeat=1))
+        assert len(results.rows) == 1
+
+
+def test_a_sweep_that_comes_to_nothing_leaves_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "deep" / "results.csv"
+    with pytest.raises(ZeroDivisionError), ResultsFile(path, IDENTITY):
+        raise ZeroDivisionError
+    assert os.listdir(tmp_path) == []
+    with pytest.raises(ZeroDivisionError), ResultsFile(path, IDENTITY) as results:
+        results.append(row())
+        raise ZeroDivisionError
+    assert read(path) == [row()]
+
+
 def test_a_folder_that_cannot_be_written_gives_one_line(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(ResultsError, match="cannot be opened"):
