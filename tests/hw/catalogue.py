@@ -192,6 +192,17 @@ CASES = [
         "weight_port",
         {"AddrWidth": 16, "NumWeights": 4, **windows([288, 144, 1, 203], [5, 3, 2, 8])},
     ),
+    Case(
+        "weight_port",
+        {
+            "AddrWidth": 20,
+            "NumWeights": 2,
+            "Width": words([3, 40]),
+            "Depth": words([65536, 300]),
+            "Base": words([0x40000, 0x2000]),
+            "Stride": words([4, 8]),
+        },
+    ),
     Case("axil_slave", {"AddrWidth": 10}),
     Case("counter_bank", {"NumWeights": 3, "NumBuffers": 2, "BufferWidth": words([32, 3])}),
     Case("counter_bank", {"NumWeights": 1, "NumBuffers": 1, "BufferWidth": words([255])}),
@@ -201,9 +212,20 @@ CASES = [
         {
             "NumWeights": 3,
             "NumBuffers": 2,
-            "Layer": words([0, 1, 2, 0, 1]),
-            "Width": words([40, 64, 5, 2, 3]),
+            "Layer": words([0, 1, 255, 0, 129]),
+            "Width": words([40, 64, 70000, 2, 3]),
             "Depth": words([512, 6, 70000, 512, 9]),
+        },
+    ),
+    # As many memories as the register map has room for.
+    Case(
+        "memory_regs",
+        {
+            "NumWeights": 33,
+            "NumBuffers": 31,
+            "Layer": words([*range(33), *range(31)]),
+            "Width": words([5 * n + 1 for n in range(64)]),
+            "Depth": words([3 * n + 2 for n in range(64)]),
         },
     ),
     Case("frame_io", {"InBeats": 1}),

@@ -63,8 +63,10 @@ POOL = "bin_maxpool-Rows5-Columns7-Folds3-Pe3-Size2"
 LABEL = "label_select-Labels10-Pe5-InBits11"
 COUNTERS = "counter_bank-NumWeights3-NumBuffers2"
 REGS = "memory_regs-NumWeights3-NumBuffers2"
+ALL_REGS = "memory_regs-NumWeights33-NumBuffers31"
 FRAMES = "frame_io-InBeats5"
 SLAVE = "axil_slave-AddrWidth10"
+DEEP_PORT = "weight_port-AddrWidth20-NumWeights2"
 SHELL = "accel_shell-AddrWidth16-NumWeights2-NumBuffers2-InBeats3"
 
 MUTANTS = [
@@ -139,6 +141,9 @@ MUTANTS = [
            "PosWidth = 33", "PosWidth = 32", PORT),
     Mutant("the weights' block number has 16 bits", "weight_port.sv",
            "pos_plus[PosWidth-1:1]", "32'(pos_plus[16:1])", PORT),
+    Mutant("words beyond 2^15 at the place of others", "weight_port.sv",
+           "16'((32'(addr_i) & (Size - 1)) >> WordLsb)",
+           "16'(15'((32'(addr_i) & (Size - 1)) >> WordLsb))", DEEP_PORT),
     Mutant("padding takes draws", "weight_port.sv",
            "StWrite ? PosWidth'(bits_q)", "StWrite ? PosWidth'(32)", PORT),
     Mutant("odd positions start at the even one", "weight_port.sv",
@@ -255,6 +260,8 @@ MUTANTS = [
            "(transfer_restart_i || restarted_q) && m_axis_tvalid", FRAMES),
     Mutant("an offered beat is not under way", "frame_io.sv",
            "(open_q != '0 || offered_q)", "(open_q != '0)", FRAMES),
+    Mutant("a transfer ends after 2^16 frames at most", "frame_io.sv",
+           "logic [31:0] open_q, frame_q;", "logic [31:0] open_q; logic [15:0] frame_q;", FRAMES),
     Mutant("hold ignored", "frame_io.sv", "rst_ni && !hold_i", "rst_ni", FRAMES),
     Mutant("a frame under way only from its last beat", "frame_io.sv",
            "take && beat_q == '0", "take && beat_q == BeatWidth'(InBeats - 1)", FRAMES),
@@ -264,6 +271,14 @@ MUTANTS = [
            "clearing ? '0 : wdata_i", "clearing ? old_word : wdata_i", REGS),
     Mutant("an access does not wait until all is cleared", "memory_regs.sv",
            "(req_i || waits_q) && !clearing", "req_i || waits_q", REGS),
+    Mutant("layers above 31 cut off", "memory_regs.sv",
+           "Layer[mem][7:0]", "{3'd0, Layer[mem][4:0]}", REGS),
+    Mutant("widths above 65535 cut off", "memory_regs.sv",
+           "rdata_d = Width[mem]", "rdata_d = 32'(Width[mem][15:0])", REGS),
+    Mutant("memories from 32 on answer for others", "memory_regs.sv",
+           "mem_index  = addr_i[11:6]", "mem_index  = {1'b0, addr_i[10:6]}", ALL_REGS),
+    Mutant("one memory more than there is", "memory_regs.sv",
+           "32'(mem_index) < NumMems", "32'(mem_index) <= NumMems", REGS),
     Mutant("counters read at the wrong address", "memory_regs.sv",
            "{mem, offset[4:2]}", "{mem, offset[3:2], 1'b0}", REGS),
     Mutant("refused weight accesses answered with OKAY", "accel_shell.sv",
@@ -275,6 +290,12 @@ MUTANTS = [
            ".idle_i         (1'b1),\n    .req_i          (req && !to_regs)", SHELL),
     Mutant("a part of a word leaves no trace in STATUS", "accel_shell.sv",
            "STATUS.partial.hwset    = partial", "STATUS.partial.hwset    = 1'b0", SHELL),
+    Mutant("frames counted in 16 bits", "accel_shell.sv",
+           "frames_q + 32'(frame_done)", "32'(16'(frames_q + 32'(frame_done)))", SHELL),
+    Mutant("cycles counted in 32 bits", "accel_shell.sv",
+           "cycles_q + 64'(under_way)", "64'(32'(cycles_q + 64'(under_way)))", SHELL),
+    Mutant("stalls counted in 32 bits", "accel_shell.sv",
+           "stalls_q + 64'(stall_q)", "64'(32'(stalls_q + 64'(stall_q)))", SHELL),
     Mutant("counts of two weight memories swapped", "accel_shell.sv",
            ".weight_index_i (weight_index)", ".weight_index_i (~weight_index)", SHELL),
 ]  # fmt: skip

@@ -132,6 +132,13 @@ class ShellBench(Bench):
         while True:
             await self.cycle()
 
+    async def reset(self, cycles: int = 2) -> None:
+        """Resets the shell; the layers are told a cycle later and then withdraw what they offer."""
+        await self.clock.falling_edge
+        self.dut.aresetn.value = 0
+        await self.clock.falling_edge
+        await super().reset(cycles)
+
     async def start(self) -> None:
         """Hard reset, then run."""
         await self.reset(3)
@@ -367,6 +374,24 @@ async def test_frames_and_registers_at_once(dut: Any) -> None:
     await bench.registers.command(CLEAR)
     bench.clear()
     await bench.compare_counters()
+
+
+@cocotb.test()
+async def test_wide_counters(dut: Any) -> None:
+    """Frames count in 32 bits, cycles and stalls in 64: they are set close to where less ends."""
+    bench = ShellBench(dut)
+    await bench.start()
+    for frames, cycles in (2**16 - 2, 2**32 - 5), (2**31 - 2, 2**48 - 5):
+        await bench.clock.falling_edge
+        dut.frames_q.value = bench.frames = frames
+        dut.cycles_q.value = bench.cycles_busy = cycles
+        dut.stalls_q.value = bench.stalls = cycles
+        bench.new_run(rate=0.5)
+        bench.buffer_traffic = True
+        await bench.finish(bench.send(5))
+        bench.buffer_traffic = False
+        await bench.compare_counters()
+        assert bench.stalls > cycles + 5 and bench.cycles_busy > cycles + 5
 
 
 @cocotb.test()

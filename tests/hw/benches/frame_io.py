@@ -144,6 +144,20 @@ async def test_transfer_restart_while_a_label_waits(dut: Any) -> None:
 
 
 @cocotb.test()
+async def test_long_transfers(dut: Any) -> None:
+    """The frames of a transfer are counted in 32 bits: the count is set close to its end."""
+    bench = FrameBench(dut)
+    await bench.start()
+    for frames in 2**8 + 1, 2**16 + 1, 2**31 + 1, 2**32 - 1:
+        await bench.restart_transfer(frames)
+        await bench.cycle(frame_q=frames - 2)
+        bench.in_transfer = frames - 2
+        bench.send(4)
+        await bench.finish()
+        assert bench.in_transfer == 2
+
+
+@cocotb.test()
 async def test_an_offered_beat_is_never_taken_back(dut: Any) -> None:
     """A beat that the layers have not taken is under way: nothing may be held from then on."""
     bench = FrameBench(dut)

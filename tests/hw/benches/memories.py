@@ -50,6 +50,16 @@ class WeightMemories:
             word = columns[column]
             self.answers[memory] = deque([0, word & MASK32, word >> 32 & MASK32, word >> 64])
 
+    def words(self, memory: int) -> dict[int, int]:
+        """What a memory holds, by address, but for words of 0."""
+        width = sum(bits.bit_count() for bits in self.bits[memory])
+        places = [column_place(width, bit) for bit in range(width)]
+        return {
+            address: sum((columns[c] >> place & 1) << bit for bit, (c, place) in enumerate(places))
+            for address, columns in enumerate(self.stored[memory])
+            if any(columns)
+        }
+
     def withdraw(self) -> None:
         """Memories have no reset."""
 
