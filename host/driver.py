@@ -558,7 +558,7 @@ class Accelerator:
     @_alone
     def status(self, field: str) -> bool:
         """Return a field of STATUS: ``idle``, ``busy``, ``refused`` or ``partial``."""
-        if field not in _STATUS_FIELDS:
+        if not isinstance(field, str) or field not in _STATUS_FIELDS:
             raise InputError(
                 f"field {checks.shown(field)} of STATUS: must be one of {', '.join(_STATUS_FIELDS)}"
             )

@@ -42,6 +42,7 @@ class Library:
     def __init__(self, bundle: str | os.PathLike[str], checked: bool = False) -> None:
         folder = Path(bundle)
         self._open_handle: int | None = None
+        self._process = os.getpid()
         described = description.read(folder)
         described.check_files()
         self.description = described.document
@@ -76,7 +77,8 @@ class Library:
     def close(self) -> None:
         """Ends the simulation. Whatever is asked of it afterwards raises OSError."""
         handle, self._open_handle = self._open_handle, None
-        if handle is not None:
+        # A fork has the memory of the simulation, but not the threads that its end would wait for.
+        if handle is not None and self._process == os.getpid():
             self._functions.spin_close(handle)
 
     def __enter__(self) -> Library:

@@ -101,6 +101,7 @@ def module_faults(module: str) -> Iterator[str]:
     top = module.partition(".")[0]
     if LATER.get(module) == "*":
         yield f"{module} is newer"
+        return
     if any(f"{module}.".startswith(f"{name}.") for name in COPIED):
         return
     if top not in sys.stdlib_module_names | ON_A_BOARD:

@@ -298,7 +298,10 @@ def test_an_exception_at_any_place(
             assert counted.seen >= 2
             case.then(accelerator)
             for at in moments(counted.seen, number):
-                assert interrupted(accelerator, case, state, way, Moment(at, times))
+                moment = Moment(at, times)
+                came = interrupted(accelerator, case, state, way, moment)
+                # The first call is the longest: it allocates the buffers.
+                assert came or moment.seen <= at
                 assert not any(
                     channel.busy for channel in (board().dma.mm2s, board().dma.s2mm)
                 ) or (times > 1), "the DMA goes on"
