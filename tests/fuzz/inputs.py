@@ -435,10 +435,11 @@ def build_subject(quick: int, full: int) -> Subject:
 
 def build_and_execute(arguments: list[str]) -> int:
     """Build a bundle, and compare its golden labels with those of the QONNX as it came."""
-    import hls.build
     from qonnx.core.modelwrapper import ModelWrapper
     from qonnx.core.onnx_exec import execute_onnx
     from qonnx.transformation.infer_shapes import InferShapes
+
+    import hls.build
 
     status = hls.build.main(arguments)
     if status == 0:
