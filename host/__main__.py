@@ -1,4 +1,4 @@
-"""The command line: ``python -m host info|run|sweep|report|selftest``; every error is one line."""
+"""The command line: ``python -m host COMMAND``; every error is one line."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from typing import Any
 
 from host import bundle as bundles
 from host import grid as grids
-from host import report, selftest, start
-from host.driver import Accelerator, backend
+from host import report, selftest, start, throughput
+from host.driver import FRAMES_A_TRANSFER, Accelerator, backend
 from host.errors import InputError
 from host.grid import Grid
 from host.images import TestSet, images_for
@@ -96,6 +96,15 @@ def run(options: argparse.Namespace) -> None:
         f"cycles     {row.cycles} ({cycles:.1f} a frame, {row.stalls} stalled): "
         f"{row.clock_mhz * 1e6 / cycles:.0f} frames/s at {row.clock_mhz:g} MHz"
     )
+
+
+def run_throughput(options: argparse.Namespace) -> None:
+    """Measure images a second, by the wall clock and by counted cycles."""
+    bundle = bundles.load(options.bundle)
+    with Accelerator(bundle) as accelerator:
+        print(f"{bundle.network}, build {bundle.build_id:#010x}, on {accelerator.backend}")
+        measured = throughput.measure(accelerator, options.images, options.batch)
+    print("\n".join(measured.lines()))
 
 
 def run_sweep(options: argparse.Namespace) -> None:
@@ -189,8 +198,13 @@ def _report(
     print(report.table(groups))
     for line in report.kept_lines(found):
         print(line)
-    report.write(groups, folder, found)
-    print(f"wrote {folder / 'summary.json'} and {folder / 'report.html'}")
+    written = report.write(groups, folder, found)
+    print(f"wrote {' and '.join(map(str, written))}")
+    if len(written) == 1:
+        print(
+            "no report.html: this Python has no matplotlib; where there is one, python -m host "
+            f"report {' '.join(map(str, paths))} makes it"
+        )
 
 
 def _written(trial: Trial) -> str:
@@ -230,7 +244,9 @@ def add_sweep_options(command: argparse.ArgumentParser) -> None:
 
 def _parser() -> Parser:
     parser = Parser(prog="python -m host", description="Run a Spinflow accelerator.")
-    commands = parser.add_subparsers(required=True, metavar="info|run|sweep|report|selftest")
+    commands = parser.add_subparsers(
+        required=True, metavar="info|run|throughput|sweep|report|selftest"
+    )
 
     with_bundle = Parser(add_help=False)
     with_bundle.add_argument(
@@ -280,6 +296,21 @@ def _parser() -> Parser:
     )
     command.add_argument(
         "--repeat", type=whole(0, 2**26 - 1), default=0, help="number of the repeat (default 0)"
+    )
+
+    command = commands.add_parser("throughput", parents=[with_bundle], help=run_throughput.__doc__)
+    command.set_defaults(command=run_throughput)
+    command.add_argument(
+        "--images",
+        type=int,
+        default=grids.DEFAULT_IMAGES,
+        help="random images to run (default %(default)s)",
+    )
+    command.add_argument(
+        "--batch",
+        type=int,
+        default=FRAMES_A_TRANSFER,
+        help="images that one DMA transfer carries, at most (default %(default)s)",
     )
 
     command = commands.add_parser("sweep", parents=[with_data], help=run_sweep.__doc__)

@@ -1,20 +1,22 @@
 """Readies a board's Python for Spinflow; run there as root, in pynq's environment, by deploy.py.
 
-Checks Python, pynq and the kind of board, and installs what is missing of NEEDED with pip. What
-pynq brought is never replaced. It comes to the board before the rest of this package: it must work
-alone, and every Python since 3.6 must be able to read it.
+Checks Python, pynq and the kind of board, installs what is missing of NEEDED with pip, and moves
+what was copied aside into its place. What pynq brought is never replaced. It runs before the rest
+of this package is known to: it must work alone, and every Python since 3.6 must be able to read it.
 """
 
 import argparse
 import importlib.util
 import os
 import re
+import shutil
+import signal
 import subprocess
 import sys
 
 OLDEST_PYTHON = (3, 10)
 PYNQ_VERSIONS = "3.0.1 or 3.1"
-NEEDED = ("scipy", "tqdm", "matplotlib")
+NEEDED = ("scipy", "tqdm")
 
 
 class BoardError(Exception):
@@ -79,16 +81,67 @@ def install():
     return missing
 
 
+def keep_others(old, new):
+    """Give the files of a folder that another has not of the same name to that other, too."""
+    if os.path.isdir(old) and os.path.isdir(new):
+        for name in os.listdir(old):
+            source, target = os.path.join(old, name), os.path.join(new, name)
+            if os.path.isdir(source) and not os.path.lexists(target):
+                shutil.copytree(source, target)
+            elif not os.path.lexists(target):
+                os.link(source, target)
+
+
+def move_into_place(new):
+    """Move host/, model/ and build/NETWORK/ of a folder to where the folder lies, or nothing.
+
+    What was there before goes away, but for files in build/NETWORK/data/ that are not replaced.
+    """
+    place = os.path.dirname(os.path.abspath(new))
+    parts = ["host", "model"]
+    parts += [os.path.join("build", name) for name in os.listdir(os.path.join(new, "build"))]
+    for part in parts:
+        keep_others(os.path.join(place, part, "data"), os.path.join(new, part, "data"))
+    os.makedirs(os.path.join(place, "build"), exist_ok=True)
+    # Between these steps the board would have a driver of one deployment and a bundle of another.
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+    done = []
+    try:
+        for part in parts:
+            target, old = os.path.join(place, part), os.path.join(new, part + ".old")
+            if os.path.lexists(target):
+                os.rename(target, old)
+                done.append((old, target))
+            os.rename(os.path.join(new, part), target)
+            done.append((target, os.path.join(new, part)))
+    except OSError:
+        for there, back in reversed(done):
+            os.rename(there, back)
+        raise
+    shutil.rmtree(new, ignore_errors=True)
+
+
 def main():
-    """Check and install; return the exit status."""
+    """Check, install and move; return the exit status."""
     parser = argparse.ArgumentParser(description="Ready a board's Python for Spinflow.")
     parser.add_argument("--board", required=True, help="what the bundle is for, as Pynq-Z2")
+    parser.add_argument("--place", help="folder whose contents are moved to where it lies")
+    options = parser.parse_args()
     try:
-        check(parser.parse_args().board)
+        check(options.board)
         installed = install()
+        if options.place:
+            move_into_place(options.place)
     except BoardError as error:
         print(f"spinflow: {error}", file=sys.stderr)
         return 1
+    except OSError as error:
+        print(f"spinflow: {error.filename}: {error.strerror}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("spinflow: interrupted", file=sys.stderr)
+        return 130
     print(
         f"board: Python {python()}, pynq {version('pynq')}, "
         f"installed: {', '.join(installed) or 'nothing'}"

@@ -8,6 +8,7 @@ a network: its pictures are inline SVG. The same rows give the same bytes.
 
 from __future__ import annotations
 
+import importlib.util
 import io
 import json
 import math
@@ -414,10 +415,21 @@ def _condition_words(group: Group) -> str:
     return f"{group.model} at {_quantity(group.drive, group.drive_unit)}"
 
 
-def write(groups: Sequence[Group], folder: Path, found: Sequence[Kept] = ()) -> None:
-    """Write ``summary.json`` and ``report.html`` into a folder, each in one step."""
-    replace_text(folder / "summary.json", json.dumps(summary(groups, found), indent=2) + "\n")
-    replace_text(folder / "report.html", page(groups, found))
+def write(groups: Sequence[Group], folder: Path, found: Sequence[Kept] = ()) -> list[Path]:
+    """Write ``summary.json`` and ``report.html`` into a folder, each in one step.
+
+    Returns:
+        What was written: the summary alone where there is no matplotlib, as on a board. A page of
+        earlier rows goes away then.
+    """
+    written = {"summary.json": json.dumps(summary(groups, found), indent=2) + "\n"}
+    if importlib.util.find_spec("matplotlib") is not None:
+        written["report.html"] = page(groups, found)
+    else:
+        (folder / "report.html").unlink(missing_ok=True)
+    for name, content in written.items():
+        replace_text(folder / name, content)
+    return [folder / name for name in written]
 
 
 def summary(groups: Sequence[Group], found: Sequence[Kept] = ()) -> dict[str, Any]:

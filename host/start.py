@@ -13,6 +13,7 @@ import codecs
 import os
 import select
 import signal
+import stat
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -21,6 +22,8 @@ from types import FrameType, TracebackType
 from typing import NoReturn, TextIO
 
 from host.errors import HostError
+
+REPOSITORY = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 LINE = 290
 """Most characters of a line that says what is wrong."""
@@ -78,6 +81,7 @@ def begin() -> None:
     is nothing yet, or no longer, to tidy up. A signal that the parent ignores stays ignored.
     """
     _open_closed_streams()
+    _have_a_home()
     codecs.register_error("spinflow", _plain)
     for stream in sys.stdout, sys.stderr:
         with suppress(AttributeError, ValueError, OSError):
@@ -224,6 +228,33 @@ def _open_closed_streams() -> None:
         sys.stdout = _nowhere()
     if sys.stderr is None:
         sys.stderr = _nowhere()
+
+
+def _have_a_home() -> None:
+    """Give a user without a home, as a container may have one, a private folder that is one.
+
+    The data sets' cache, matplotlib, numba and FINN all want to keep something there.
+    """
+    home = os.path.expanduser("~")
+    is_one = os.path.isdir(home) and (home != "/" or os.access(home, os.W_OK))
+    if is_one and (os.access(home, os.W_OK) or os.access(REPOSITORY, os.W_OK)):
+        return
+    import tempfile  # takes a moment, and is hardly ever needed
+
+    try:
+        folder = os.path.join(tempfile.gettempdir(), f"spinflow-{os.getuid()}")
+        with suppress(FileExistsError):
+            os.mkdir(folder, 0o700)
+        status = os.lstat(folder)
+        if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.getuid():
+            folder = tempfile.mkdtemp(prefix="spinflow-")
+    except OSError:
+        return  # what needs it says so
+    if not is_one:
+        os.environ["HOME"] = folder
+        os.environ.setdefault("USER", str(os.getuid()))
+    os.environ.setdefault("NUMBA_CACHE_DIR", os.path.join(folder, "numba"))
+    os.environ.setdefault("MPLCONFIGDIR", os.path.join(folder, "matplotlib"))
 
 
 def _nowhere() -> TextIO:

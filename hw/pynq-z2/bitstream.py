@@ -6,7 +6,6 @@ output goes to `build/<network>/vivado/vivado.log`. `--check` only looks whether
 
 from __future__ import annotations
 
-import argparse
 import shutil
 import subprocess
 import sys
@@ -84,7 +83,7 @@ def check() -> None:
 
 def main(arguments: list[str] | None = None) -> int:
     """The command line; returns the exit status."""
-    parser = argparse.ArgumentParser(prog="bitstream.py", description=__doc__.split("\n")[0])
+    parser = common.start.Parser(prog="bitstream.py", description=__doc__.split("\n")[0])
     parser.add_argument("bundle", type=Path, nargs="?", help="the folder build/<network>")
     parser.add_argument("--check", action="store_true", help="only look whether Vivado is there")
     options = parser.parse_args(arguments)

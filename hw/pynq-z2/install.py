@@ -8,7 +8,6 @@ whole.
 
 from __future__ import annotations
 
-import argparse
 import json
 import re
 import shutil
@@ -152,7 +151,7 @@ def summary(bundle: Path, entry: dict[str, Any]) -> str:
 
 def main(arguments: list[str] | None = None) -> int:
     """The command line; returns the exit status."""
-    parser = argparse.ArgumentParser(prog="install.py", description=__doc__.split("\n")[0])
+    parser = common.start.Parser(prog="install.py", description=__doc__.split("\n")[0])
     parser.add_argument("bundle", type=Path, help="the folder build/<network>")
     bundle = parser.parse_args(arguments).bundle
     return common.run(lambda: print(summary(bundle, install(bundle))))

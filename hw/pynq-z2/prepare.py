@@ -11,7 +11,6 @@ attributes by which Vivado knows its interfaces.
 
 from __future__ import annotations
 
-import argparse
 import os
 import re
 import shutil
@@ -323,7 +322,7 @@ set facts {{
 
 def main(arguments: list[str] | None = None) -> int:
     """The command line; returns the exit status."""
-    parser = argparse.ArgumentParser(prog="prepare.py", description=__doc__.split("\n")[0])
+    parser = common.start.Parser(prog="prepare.py", description=__doc__.split("\n")[0])
     parser.add_argument("bundle", type=Path, help="the folder build/<network>")
     bundle = parser.parse_args(arguments).bundle
     return common.run(lambda: print(f"prepared {prepare(bundle)}"))

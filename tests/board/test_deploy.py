@@ -1,17 +1,24 @@
-"""Copying to a board: to a folder that plays one, by programs that play ssh, rsync and sudo."""
+"""Copying to a board: to a folder that plays one, by programs that play ssh and sudo."""
 
 from __future__ import annotations
 
 import ast
+import hashlib
+import io
+import itertools
+import json
 import os
 import shlex
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+import tarfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import board_sweep
+import connection
 import deploy
 import pytest
 from common import BoardError
@@ -23,54 +30,32 @@ from tests.board.test_bitstream import HOST_PYTHON, make, program
 
 LOGIN = "xilinx@pynq"
 
-# A board's shell: the user's home is $HOME_THERE; root's environment is that of the host tests.
+# A board's shell: the user's home is $HOME_THERE; root's environment is that of the host tests. Of
+# ssh's options it knows those that are used. A command without the connection's socket makes one.
 SSH = """#!/bin/sh
 echo "ssh $*" >> "$RECORD"
-while [ "$1" != "xilinx@pynq" ]; do shift; done
-cd "$HOME_THERE" && exec sh -c "$2"
+while :; do
+  case "$1" in
+    -S) socket=$2; shift 2 ;;
+    -O) [ "$2" = exit ] && rm "$socket"; exit ;;
+    -M) master=1; shift ;;
+    -o) shift 2 ;;
+    -N | -f | -t) shift ;;
+    --) shift; break ;;
+    *) echo "ssh: $1?" >&2; exit 9 ;;
+  esac
+done
+[ "$1" = "$BOARD_THERE" ] || { echo "ssh: Could not resolve hostname $1" >&2; exit 255; }
+if [ -n "$master" ]; then
+  echo connection >> "$CONNECTIONS"; : > "$socket"; exit 0
+fi
+[ -e "$socket" ] || echo connection >> "$CONNECTIONS"
+[ -e "$CUT" ] && { head -c 100000 | HOME="$HOME_THERE" sh -c "cd; $2"; exit 255; }
+cd "$HOME_THERE" && HOME="$HOME_THERE" exec sh -c "$2"
 """
 SUDO = """#!/bin/sh
 [ "$1 $2" = "bash -lc" ] || exit 9
 PATH="$HOST_BIN:$PATH" PYTHONPATH="$SITE_THERE" exec bash -c "$3"
-"""
-
-# Copies as rsync does with the options that are used; any other is an error.
-RSYNC = """#!{python}
-import os, shutil, sys
-from pathlib import Path
-with open(os.environ["RECORD"], "a") as record:
-    print("rsync", *sys.argv[1:], file=record)
-words, options, excluded, named = sys.argv[1:], set(), ["__nothing__"], []
-while words:
-    word = words.pop(0)
-    if word == "--exclude":
-        excluded.append(words.pop(0))
-    elif word.startswith("-"):
-        options.add(word)
-    else:
-        named.append(word)
-known = {{"-rtz", "-tz", "--delete", "--relative", "--delay-updates"}}
-assert options <= known, options - known
-login, _, there = named.pop().partition(":")
-assert login == "xilinx@pynq", login
-target = Path(os.environ["HOME_THERE"]) / there
-for name in named:
-    source = Path(name)
-    base, _, relative = name.partition("/./") if "--relative" in options else ("", "", "")
-    place = target / relative if relative else target
-    if source.is_file():
-        place = place if relative or not there.endswith("/") else place / source.name
-        place.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(source, place)
-        continue
-    assert "-rtz" in options, name
-    assert relative or name.endswith("/"), name
-    place.mkdir(parents=True, exist_ok=True)
-    keep = {{word.strip("/") for word in excluded}}
-    for old in place.iterdir():
-        if "--delete" in options and old.name not in keep:
-            shutil.rmtree(old) if old.is_dir() else old.unlink()
-    shutil.copytree(source, place, dirs_exist_ok=True, ignore=shutil.ignore_patterns(*keep))
 """
 
 
@@ -87,16 +72,17 @@ class PlayedBoard:
         for name in ("t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"):
             (self.images / name).write_text(name)
         self.bins = folder / "tools"
-        for name, text in (
-            ("ssh", SSH),
-            ("sudo", SUDO),
-            ("rsync", RSYNC.format(python=sys.executable)),
-        ):
+        for name, text in (("ssh", SSH), ("sudo", SUDO)):
             program(self.bins, name, text)
+        self.connections = folder / "connections.txt"
+        self.cut = folder / "cut"
         self.environment = {
             **os.environ,
             "PATH": f"{self.bins}:{os.environ['PATH']}",
             "RECORD": str(self.record),
+            "CONNECTIONS": str(self.connections),
+            "CUT": str(self.cut),
+            "BOARD_THERE": LOGIN,
             "HOME_THERE": str(self.home),
             "HOST_BIN": str(HOST_PYTHON.parent),
             "SITE_THERE": "",
@@ -106,9 +92,14 @@ class PlayedBoard:
         self, bundle: Path, *options: str, login: str = LOGIN
     ) -> subprocess.CompletedProcess[str]:
         """Run deploy.py."""
-        command = [sys.executable, str(BOARD / "deploy.py"), login, str(bundle)]
+        return self.run("deploy.py", login, bundle, "--data-dir", str(self.images), *options)
+
+    def run(
+        self, script: str, login: str, bundle: Path, *options: str
+    ) -> subprocess.CompletedProcess[str]:
+        """Run a script that reaches the board."""
         return subprocess.run(
-            [*command, "--data-dir", str(self.images), *options],
+            [sys.executable, str(BOARD / script), *options, "--", login, str(bundle)],
             env=self.environment,
             capture_output=True,
             text=True,
@@ -145,13 +136,19 @@ def test_deploy(made: Path, board: PlayedBoard) -> None:
         "t10k-images-idx3-ubyte",
         "t10k-labels-idx1-ubyte",
     ]
-    assert {path.name for path in there.iterdir()} == {"host", "model", "build", "on_board.py"}
+    assert {path.name for path in there.iterdir()} == {"host", "model", "build"}
     assert {path.name for path in (there / "model").iterdir()} == {"__init__.py", "mtj"}
     assert not list(there.rglob("__pycache__"))
     assert "board: Python 3.11, pynq 3.1" in done.stdout
-    last = shlex.split(done.stdout.splitlines()[-1])
-    assert last[:3] == ["ssh", "-t", LOGIN]
-    assert f"python3 -m host selftest --bundle build/{made.name}" in last[3]
+    *_, command, last = done.stdout.splitlines()
+    words = shlex.split(command)
+    assert words[:3] == ["ssh", "-t", LOGIN]
+    assert words[3].startswith(f"cd {there} && sudo bash -lc")
+    assert f"python3 -m host selftest --bundle build/{made.name}" in words[3]
+    assert "end of the line for this board upstream" in last
+    assert board.connections.read_text() == "connection\n"
+    folders = [line.split()[2] for line in board.record.read_text().splitlines()]
+    assert len(set(folders)) == 1 and not Path(folders[0]).parent.exists()
 
 
 def test_what_is_there_runs_by_itself(made: Path, board: PlayedBoard) -> None:
@@ -190,14 +187,89 @@ def test_a_second_deploy_removes_what_is_gone_and_keeps_the_images(
     assert own.exists()
 
 
+def tree(folder: Path) -> dict[str, bytes]:
+    """Every file below a folder with its content."""
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and "__pycache__" not in path.parts
+    }
+
+
+def test_a_connection_that_is_cut_leaves_what_was_there(made: Path, board: PlayedBoard) -> None:
+    assert board.deploy(made).returncode == 0
+    before = tree(board.home)
+    (made / "board" / "accel.hwh").write_text((made / "board" / "accel.hwh").read_text() + " ")
+    change(made / "board", files=sums(made / "board"))
+    board.cut.touch()
+    done = board.deploy(made)
+    assert done.returncode == 1 and "did not take" in done.stderr.splitlines()[-1]
+    assert "Traceback" not in done.stderr
+    board.cut.unlink()
+    assert tree(board.home) == before
+    assert board.deploy(made).returncode == 0
+    assert tree(board.home) != before
+
+
+def sums(folder: Path) -> dict[str, str]:
+    """The entry `files` of a folder's accel.json as it would be right."""
+    names = json.loads((folder / "accel.json").read_text())["files"]
+    return {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in names}
+
+
+def test_jupyter_shows_it(made: Path, board: PlayedBoard) -> None:
+    (board.home / "jupyter_notebooks").mkdir()
+    done = board.deploy(made)
+    assert done.returncode == 0, done.stderr
+    there = board.home / "jupyter_notebooks" / "spinflow"
+    assert (there / "build" / made.name / "accel.bit").exists()
+    assert not (board.home / "spinflow").exists()
+    assert f"cd {there} " in done.stdout
+
+
+def test_moving_is_undone_if_a_part_cannot_be_moved(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def lay(folder: Path, text: str) -> None:
+        for name in ("host/a.py", "model/b.py", "build/net/accel.json", "build/net/data/images"):
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_text(text)
+
+    monkeypatch.setattr(on_board.signal, "signal", lambda number, handler: None)
+    for failing in range(1, 7):
+        place = tmp_path / str(failing)
+        lay(place, "old")
+        (place / "build" / "net" / "data" / "own").write_text("own")
+        lay(place / "new", "new")
+        before = {name: text for name, text in tree(place).items() if not name.startswith("new")}
+        left = itertools.count(failing, -1)
+
+        def rename(source: str, target: str, left: Iterator[int] = left) -> None:
+            if next(left) == 1:
+                raise OSError(5, "Input/output error", target)
+            Path(source).rename(target)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(on_board.os, "rename", rename)
+            with pytest.raises(OSError, match="Input/output error"):
+                on_board.move_into_place(str(place / "new"))
+        after = {name: text for name, text in tree(place).items() if not name.startswith("new")}
+        assert after == before
+        on_board.move_into_place(str(place / "new"))
+        assert {path.read_text() for path in place.rglob("*") if path.is_file()} == {"new", "own"}
+        assert not (place / "new").exists()
+
+
 def test_dry_run_only_says(made: Path, board: PlayedBoard) -> None:
     done = board.deploy(made, "--dry-run")
     assert done.returncode == 0, done.stderr
     assert not list(board.home.iterdir()) and not board.record.read_text()
-    lines = [shlex.split(line) for line in done.stdout.splitlines()]
-    said = [line for line in lines if line[0] in ("ssh", "rsync")][:-1]
+    said = [line for line in done.stdout.splitlines() if line.startswith("ssh")]
     assert board.deploy(made).returncode == 0
-    assert [" ".join(line) for line in said] == board.record.read_text().splitlines()
+    did = board.record.read_text().splitlines()
+    assert len(said) == len(did) + 1  # the last is for the user to run
+    for told, done_ in zip(said, did, strict=False):
+        assert shlex.split(told)[-2] == LOGIN or "-O" in done_ or "-M" in done_
 
 
 def test_packed_images_do(made: Path, board: PlayedBoard) -> None:
@@ -208,24 +280,73 @@ def test_packed_images_do(made: Path, board: PlayedBoard) -> None:
     assert {path.suffix for path in data.iterdir()} == {".gz"}
 
 
-NO_LOGINS = "", "pynq", "-ox=y@z", "a@-b", "a b@c", "a@b c", "a@b;reboot", "a@$(x)", "@b", "a@"
+NO_BOARDS = (
+    *(
+        "",
+        " ",
+        "-ox=y@z",
+        "-oProxyCommand=reboot",
+        "a@-b",
+        "a@-oProxyCommand=reboot",
+        "-F/dev/null",
+    ),
+    *(
+        "a b@c",
+        "a@b c",
+        "a@b;reboot",
+        "a@$(x)",
+        "`x`",
+        "a|b",
+        "a&b",
+        "a>b",
+        "@b",
+        "a@",
+        "a\nb",
+        "'a'",
+    ),
+)
 
 
-@pytest.mark.parametrize("login", NO_LOGINS)
-def test_what_is_no_login_is_refused(login: str, tmp_path: Path) -> None:
-    with pytest.raises(BoardError, match="must be user@host"):
-        deploy.commands(login, tmp_path, None)
+@pytest.mark.parametrize("name", NO_BOARDS)
+def test_what_is_no_board_is_refused(name: str) -> None:
+    with pytest.raises(BoardError, match="must be user@host or a Host of your ssh_config"):
+        connection.destination(name)
 
 
-def test_no_board_is_named(made: Path, board: PlayedBoard) -> None:
-    done = board.deploy(made, login="")
-    assert done.returncode == 1 and done.stderr.startswith("spinflow: BOARD=: must be user@host")
+@pytest.mark.parametrize("name", ["", "-oProxyCommand=reboot", "a@-oProxyCommand=reboot"])
+def test_no_program_is_run_for_it(name: str, made: Path, board: PlayedBoard) -> None:
+    done = board.deploy(made, login=name)
+    assert done.returncode == 1 and done.stderr.startswith("spinflow: BOARD=")
     assert done.stderr.count("\n") == 1 and not board.record.read_text()
 
 
-@pytest.mark.parametrize("login", ["xilinx@192.168.2.99", "root@pynq.local", "u_1@[fe80::1%eth0]"])
-def test_logins(login: str, made: Path, board: PlayedBoard) -> None:
-    assert board.deploy(made, "--dry-run", login=login).returncode == 0
+@pytest.mark.parametrize(
+    ("name", "given"),
+    [
+        ("pynq", None),
+        ("pynq-z2.lab_3", None),
+        ("xilinx@192.168.2.99", None),
+        ("root@pynq.local", None),
+        ("u_1@[fe80::1%eth0]", "u_1@fe80::1%eth0"),
+        ("fe80::1%eth0", None),
+        ("[::1]", "::1"),
+        ("ssh://xilinx@pynq:2222", None),
+    ],
+)
+def test_boards(name: str, given: str | None, made: Path, board: PlayedBoard) -> None:
+    board.environment["BOARD_THERE"] = given or name
+    assert connection.destination(name) == (given or name)
+    if name in ("pynq", "[::1]"):
+        done = board.deploy(made, login=name)
+        assert done.returncode == 0, done.stderr
+        assert (board.home / "spinflow" / "host" / "driver.py").exists()
+
+
+def test_a_mistyped_board(made: Path, board: PlayedBoard) -> None:
+    done = board.deploy(made, login="pynk")
+    assert done.returncode == 1
+    of_ssh, line = done.stderr.splitlines()
+    assert of_ssh.startswith("ssh: Could not resolve") and "is the board on, and the name" in line
 
 
 def no_images(bundle: Path, board: PlayedBoard) -> None:
@@ -264,14 +385,12 @@ def test_refused_before_anything_is_copied(
     assert not board.record.read_text()
 
 
-def test_rsync_is_not_there(made: Path, board: PlayedBoard) -> None:
-    (board.bins / "rsync").unlink()
-    for name in ("sh", "mkdir"):
-        (board.bins / name).symlink_to(f"/bin/{name}")
+def test_ssh_is_not_there(made: Path, board: PlayedBoard) -> None:
+    (board.bins / "ssh").unlink()
     board.environment["PATH"] = str(board.bins)
     done = board.deploy(made)
-    assert done.returncode == 1
-    assert done.stderr == "spinflow: rsync is not on PATH: install it to copy to a board\n"
+    assert done.returncode == 1 and done.stderr.count("\n") == 1
+    assert done.stderr.startswith("spinflow: ssh is not on PATH")
 
 
 def package(folder: Path, name: str, version: str) -> None:
@@ -291,9 +410,8 @@ def test_another_pynq_is_refused(
     assert done.returncode == 1
     first, second = done.stderr.splitlines()
     assert first.startswith(f"spinflow: pynq {version} is not known to the driver: use")
-    assert second == "spinflow: ssh failed with exit status 1; see above"
-    # Neither driver nor bundle is copied to such a board.
-    assert not (board.home / "spinflow" / "host").exists()
+    assert second.startswith(f"spinflow: {LOGIN} was left as it was")
+    assert not list((board.home / "spinflow").iterdir())
 
 
 @pytest.mark.parametrize("version", ["3.0.1", "3.1.0", "3.1.2"])
@@ -365,3 +483,96 @@ def test_a_python_that_lacks_what_newer_ones_have_is_told() -> None:
         "spinflow: Python 3.6 is too old, 3.10 or newer is needed: use a PYNQ image of version "
         "3.0.1 or 3.1\n"
     )
+
+
+NO_MATPLOTLIB = "import sys; sys.modules['matplotlib'] = None\n"
+
+
+@pytest.fixture
+def swept(made: Path, board: PlayedBoard, tmp_path: Path) -> PlayedBoard:
+    """A board that can run the bundle: in place of the bitstream it has the simulator."""
+    board.images = deploy.cache_folder() / "mnist"
+    done = board.deploy(made)
+    assert done.returncode == 0, done.stderr
+    there = board.home / "spinflow" / "build" / made.name
+    (there / "accel.bit").unlink()
+    for name in ("accel.json", "accel.hwh", "libaccel.so"):
+        shutil.copyfile(REPO / "build" / made.name / name, there / name)
+    (tmp_path / "site").mkdir()
+    (tmp_path / "site" / "sitecustomize.py").write_text(NO_MATPLOTLIB)
+    (tmp_path / "site" / "sim").symlink_to(REPO / "sim")
+    board.environment["SITE_THERE"] = str(tmp_path / "site")
+    board.connections.unlink()
+    return board
+
+
+def test_a_sweep_on_the_board(made: Path, swept: PlayedBoard, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    options = ("--out", str(out), "--images", "10", "--repeats", "1")
+    done = swept.run("board_sweep.py", LOGIN, made, *options)
+    assert done.returncode == 0, done.stderr
+    assert swept.connections.read_text() == "connection\n"
+    assert "no report.html: this Python has no matplotlib" in done.stdout
+    assert {path.name for path in out.iterdir()} == {"results.csv", "summary.json", "report.html"}
+    there = swept.home / "spinflow" / "results" / made.name
+    assert {path.name for path in there.iterdir()} >= {"results.csv", "summary.json"}
+    whole = (out / "results.csv").read_text()
+    assert "<svg" in (out / "report.html").read_text() and len(whole.splitlines()) > 5
+
+    # Cut off after some rows, it goes on from them.
+    lines = whole.splitlines(keepends=True)
+    (there / "results.csv").write_text("".join(lines[:4]))
+    done = swept.run("board_sweep.py", LOGIN, made, *options)
+    assert done.returncode == 0, done.stderr
+    assert (out / "results.csv").read_text().splitlines(keepends=True)[:4] == lines[:4]
+    assert len((out / "results.csv").read_text().splitlines()) == len(lines)
+
+
+def test_a_sweep_that_fails_on_the_board(made: Path, swept: PlayedBoard, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    done = swept.run("board_sweep.py", LOGIN, made, "--out", str(out), "--images", "0")
+    assert done.returncode == 1 and not out.exists()
+    assert "Traceback" not in done.stderr
+    assert "the same command goes on" in done.stderr.splitlines()[-1]
+
+
+def test_a_board_without_the_bundle_or_with_another_build(
+    made: Path, board: PlayedBoard, tmp_path: Path
+) -> None:
+    out = ("--out", str(tmp_path / "out"))
+    done = board.run("board_sweep.py", LOGIN, made, *out)
+    assert done.returncode == 1 and done.stderr.count("\n") == 1
+    assert f"has no {made.name}: run make deploy" in done.stderr
+    assert board.deploy(made).returncode == 0
+    change(board.home / "spinflow" / "build" / made.name, build_id=1)
+    done = board.run("board_sweep.py", LOGIN, made, *out)
+    assert done.returncode == 1 and done.stderr.count("\n") == 1
+    assert "has build 00000001 of" in done.stderr and not (tmp_path / "out").exists()
+
+
+def packed(**files: str) -> bytes:
+    """A tar of files."""
+    stream = io.BytesIO()
+    with tarfile.open(fileobj=stream, mode="w") as tar:
+        for name, text in files.items():
+            entry = tarfile.TarInfo(name)
+            entry.size = len(text)
+            tar.addfile(entry, io.BytesIO(text.encode()))
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("sent", "complaint"),
+    [
+        (packed(**{"../results.csv": ""}), r"sends '\.\./results\.csv'"),
+        (packed(**{"results.csv": "", ".bashrc": ""}), r"sends '\.bashrc'"),
+        (packed(**{"summary.json": ""}), r"sends no results\.csv"),
+        (packed(**{"results.csv": "x" * 2000})[:1200], "damaged"),
+        (b"hello" * 300, "damaged"),
+        (b"", "damaged"),
+    ],
+)
+def test_what_a_board_sends_is_not_trusted(sent: bytes, complaint: str, tmp_path: Path) -> None:
+    with pytest.raises(BoardError, match=complaint):
+        board_sweep.place(sent, tmp_path / "out")
+    assert not list(tmp_path.iterdir())
