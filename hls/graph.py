@@ -34,6 +34,8 @@ MOST_NODES = 10000
 DOMAINS = ("", "ai.onnx", "ai.onnx.ml", "onnx.brevitas", "qonnx.custom_op.general")
 """Sets of operators that a network may use."""
 
+_STANDARD = ("", "ai.onnx")
+
 _MAKERS = ("ConstantOfShape", "Expand", "Tile", "Range", "OneHot", "Resize", "Upsample", "EyeLike")
 """Operators whose result is as large as a number says."""
 
@@ -86,7 +88,8 @@ def _check(model: onnx.ModelProto) -> None:
         _check_tensor(tensor)
     for value in (*graph.input, *graph.output, *graph.value_info):
         _check_value(value)
-    _check_nodes(graph, {"", *tensors, *inputs})
+    (version,) = (entry.version for entry in model.opset_import if entry.domain in _STANDARD)
+    _check_nodes(graph, {"", *tensors, *inputs}, version)
 
 
 def _check_versions(model: onnx.ModelProto) -> None:
@@ -95,7 +98,7 @@ def _check_versions(model: onnx.ModelProto) -> None:
             f"its ONNX format is {model.ir_version}, 3 to {onnx.IR_VERSION} can be read"
         )
     newest = onnx.defs.onnx_opset_version()
-    versions = [entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx")]
+    versions = [entry.version for entry in model.opset_import if entry.domain in _STANDARD]
     if len(versions) != 1 or not 9 <= versions[0] <= newest:
         raise BuildError(
             f"its operators are of version {', '.join(map(str, versions)) or 'none'}, one from 9 "
@@ -156,7 +159,7 @@ def _check_value(value: onnx.ValueInfoProto) -> None:
     _check_sizes(name, [size.dim_value for size in sizes])
 
 
-def _check_nodes(graph: onnx.GraphProto, known: set[str]) -> None:
+def _check_nodes(graph: onnx.GraphProto, known: set[str], version: int) -> None:
     """Check that every node reads what is there before it, and makes something new."""
     for node in graph.node:
         place = f"operator {_quoted(node.op_type)}"
@@ -172,11 +175,28 @@ def _check_nodes(graph: onnx.GraphProto, known: set[str]) -> None:
             if not name or name in known:
                 raise BuildError(f"{place} makes {_quoted(name)}, which is there already")
             known.add(name)
+        if node.domain in _STANDARD:
+            _check_standard(place, node, version)
+        _unique(node.attribute, f"{place}: attribute")
         for attribute in node.attribute:
             _check_attribute(place, attribute)
     for value in graph.output:
         if value.name not in known:
             raise BuildError(f"nothing makes its output {_quoted(value.name)}")
+
+
+def _check_standard(place: str, node: onnx.NodeProto, version: int) -> None:
+    """Check that an operator of ONNX's own is one, with attributes that it has."""
+    try:
+        schema = onnx.defs.get_schema(node.op_type, version, "")
+    except onnx.defs.SchemaError:
+        raise BuildError(f"{place} is none of version {version}") from None
+    for attribute in node.attribute:
+        known = schema.attributes.get(attribute.name)
+        if known is None or int(known.type.value) != attribute.type:
+            raise BuildError(f"{place} has no attribute {_quoted(attribute.name)} of this type")
+    if not schema.min_input <= len(node.input) <= schema.max_input:
+        raise BuildError(f"{place} has {len(node.input)} inputs")
 
 
 def _check_attribute(place: str, attribute: AttributeProto) -> None:

@@ -18,6 +18,7 @@ from host.errors import InputError
 from host.files import check_replaceable
 from host.grid import Grid
 from host.images import TestSet, images_for
+from host.options import number, rate, seed, whole
 from host.points import Point, aging_of, point_of_rate, point_of_write_condition
 from host.results import Identity, ResultsFile, Row, read
 from host.start import Parser
@@ -217,8 +218,6 @@ def run_selftest(options: argparse.Namespace) -> int:
         raise InputError("no bundle: give its folder, as build/tfc-mnist")
     bundle = bundles.load(Path(options.bundle))
     golden = selftest.read_golden(bundle)
-    if not 0 <= options.seed < 2**32:
-        raise InputError(f"seed {options.seed}: must be a whole number from 0 to {2**32 - 1}")
     if options.json is not None:
         check_replaceable(options.json)  # before minutes of checks, not after them
     results = []
@@ -324,32 +323,38 @@ def _parser() -> Parser:
     command.set_defaults(command=run)
     command.add_argument(
         "--images",
-        type=int,
+        type=whole(1, 10**9),
         default=grids.DEFAULT_IMAGES,
         help="test images to run (default %(default)s)",
     )
     command.add_argument(
-        "--image-seed", type=int, help="choose the images at random with this seed, not the first"
+        "--image-seed",
+        type=whole(0, 2**63),
+        help="choose the images at random with this seed, not the first",
     )
     command.add_argument(
         "--seed",
-        type=int,
+        type=seed,
         default=grids.DEFAULT_SEED,
         help="base seed of the random streams (default %(default)s)",
     )
     command.add_argument("--memory", default="all", help=f"{grids.MEMORIES} (default all)")
     command.add_argument("--mode", help="off, flip or switch (default flip, or off at rate 0)")
-    command.add_argument("--rate", type=float, help="bit-error rate (default 0)")
-    command.add_argument("--rate0", type=float, help="that of a written 0, if another")
+    command.add_argument("--rate", type=rate, help="bit-error rate (default 0)")
+    command.add_argument("--rate0", type=rate, help="that of a written 0, if another")
     command.add_argument("--write-condition", help=grids.SETTINGS["write_condition"].help)
     command.add_argument(
-        "--retention-s", type=float, default=0.0, help=grids.SETTINGS["retention_s"].help
+        "--retention-s", type=number(0, 1e30), default=0.0, help=grids.SETTINGS["retention_s"].help
     )
-    command.add_argument("--reads", type=int, default=0, help=grids.SETTINGS["reads"].help)
+    command.add_argument(
+        "--reads", type=whole(0, 2**63 - 1), default=0, help=grids.SETTINGS["reads"].help
+    )
     command.add_argument(
         "--background", default="random:1", help=f"{grids.BACKGROUNDS} (default random:1)"
     )
-    command.add_argument("--repeat", type=int, default=0, help="number of the repeat (default 0)")
+    command.add_argument(
+        "--repeat", type=whole(0, 2**26 - 1), default=0, help="number of the repeat (default 0)"
+    )
 
     command = commands.add_parser("throughput", parents=[with_bundle], help=run_throughput.__doc__)
     command.set_defaults(command=run_throughput)
@@ -403,7 +408,7 @@ def _parser() -> Parser:
         "--full", action="store_true", help="every word and every golden image, not a choice"
     )
     command.add_argument(
-        "--seed", type=int, default=1, help="of patterns and errors (default %(default)s)"
+        "--seed", type=seed, default=1, help="of patterns and errors (default %(default)s)"
     )
     command.add_argument("--json", type=Path, metavar="FILE", help="write the results there, too")
     return parser

@@ -25,6 +25,7 @@ from typing import Any
 from host.aging import Aging
 from host.bundle import Bundle
 from host.errors import HostError, InputError
+from host.options import one_line
 from host.points import (
     DEFAULT_MODEL,
     READ_PULSE_S,
@@ -37,6 +38,7 @@ from host.points import (
     point_of_write_condition,
     point_without_errors,
 )
+from host.reading import read_text
 from host.sweep import Trial, UntilWidth, grid
 
 DEFAULT_RATES = (0.0, 1e-4, 1e-3, 1e-2, 3e-2, 1e-1)
@@ -46,6 +48,15 @@ DEFAULT_SEED = 1
 MOST_REPEATS = 1000
 """Repeats at which a point is given up, if the grid names no other number."""
 
+
+MOST_BYTES = 1 << 20
+"""Bytes of the largest grid file."""
+
+MOST_VALUES = 10000
+"""Most values of a key."""
+
+MOST_TEXT = 500
+"""Most characters of a value."""
 
 _BUILD = Path("build")
 
@@ -260,12 +271,10 @@ def read(path: Path) -> dict[str, Any]:
     Raises:
         InputError: it cannot be read or is not TOML, or this Python cannot read TOML.
     """
-    toml = _toml()
+    toml, text = _toml(), read_text(path, MOST_BYTES)
     try:
-        settings: dict[str, Any] = toml.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(f"{path}: {error.strerror}") from None
-    except ValueError as error:  # of the decoding, or of the TOML
+        settings: dict[str, Any] = toml.loads(text)
+    except (ValueError, RecursionError) as error:
         raise InputError(f"{path}: not TOML: {error}") from None
     return settings
 
@@ -299,26 +308,41 @@ def _checked(name: str, value: Any) -> Any:
     if setting is None:
         near = difflib.get_close_matches(name, SETTINGS, n=1)
         hint = f"did you mean {near[0]}?" if near else f"the keys are {', '.join(SETTINGS)}"
-        raise InputError(f"unknown key {name}: {hint}")
+        raise InputError(f"unknown key {one_line(name, 60)}: {hint}")
     values = value if isinstance(value, (list, tuple)) else [value]
     if not setting.many and isinstance(value, (list, tuple)):
-        raise InputError(f"{name} = {value!r}: one value expected, not a list")
+        raise InputError(f"{name} = {one_line(repr(value), 80)}: one value expected, not a list")
     if not values:
         raise InputError(f"{name} is an empty list: give a value, or leave the key out")
+    if len(values) > MOST_VALUES:
+        raise InputError(f"{name} has {len(values)} values: at most {MOST_VALUES} are possible")
     typed = tuple(_typed(name, setting.kind, each) for each in values)
     return typed if setting.many else typed[0]
 
 
 def _typed(name: str, kind: type, value: Any) -> Any:
     number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    if kind is float and number:
-        return float(value)
-    if kind is int and number and isinstance(value, int):
+    # Whole numbers go into 64 bits, and a float is none that cannot be reckoned with.
+    if number and abs(value) < 2**63:
+        if kind is float:
+            return float(value)
+        if kind is int and isinstance(value, int):
+            return value
+        if name == "layer" and isinstance(value, int):
+            return str(value)
+    if kind is str and isinstance(value, str):
+        if not value.isprintable() or len(value) > MOST_TEXT:
+            raise InputError(
+                f"{name} = {one_line(repr(value), 80)}: at most {MOST_TEXT} characters expected, "
+                "all printable"
+            )
         return value
-    if kind is str and (isinstance(value, str) or (name == "layer" and isinstance(value, int))):
-        return str(value)
-    words = {float: "a number", int: "a whole number", str: "a text in quotes"}[kind]
-    raise InputError(f"{name} = {value!r}: {words} expected")
+    words = {
+        float: "a number",
+        int: "a whole number",
+        str: "a text in quotes",
+    }[kind]
+    raise InputError(f"{name} = {one_line(repr(value), 80)}: {words} expected")
 
 
 def _make(settings: dict[str, Any], source: str) -> Grid:
