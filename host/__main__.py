@@ -193,8 +193,8 @@ def _names(plan: Grid, sweeps: Sequence[Planned]) -> list[str]:
     Raises:
         InputError: one build is there twice, or a network that the grid names is not there.
     """
-    for number, s in enumerate(sweeps):
-        if s.of in [before.of for before in sweeps[:number]]:
+    for place, s in enumerate(sweeps):
+        if s.of in [before.of for before in sweeps[:place]]:
             raise InputError(
                 f"{s.of.network} build {s.of.build_id:#010x} is there twice: give each build once"
             )
