@@ -92,7 +92,10 @@ def _keep_log(finn: Path, folder: Path) -> None:
 def _read_trained(source: Path) -> dict[str, Any]:
     for name in ("model.onnx", "model.json"):
         if not (source / name).is_file():
-            raise BuildError(f"{source / name} is missing; export the network first")
+            raise BuildError(
+                f"{source / name} is missing: export the network first, by model.export; those "
+                f"with a target of their own are {', '.join(folding.DEFAULT_CYCLES)}"
+            )
     try:
         trained: dict[str, Any] = json.loads((source / "model.json").read_text(encoding="utf-8"))
         return {key: trained[key] for key in ("dataset", "accuracy", "images")}

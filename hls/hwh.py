@@ -27,7 +27,7 @@ IO_PLL_MHZ = 1000.0
 
 def read_board(path: Path = BOARD) -> dict[str, Any]:
     """Return the tables of board.toml."""
-    return tomllib.loads(path.read_text())
+    return tomllib.loads(path.read_text(encoding="utf-8"))
 
 
 def document(
