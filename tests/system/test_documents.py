@@ -118,7 +118,7 @@ def test_modules_and_programs_that_pages_name_exist() -> None:
     rooms = ("host", "sim", "hls", "model", "hw", "tests")
     for page in PAGES:
         for code in code_of(page):
-            for module in re.findall(rf"\b(?:-m |from |^)((?:{'|'.join(rooms)})(?:\.\w+)*)", code):
+            for module in re.findall(rf"(?:-m |from |^)((?:{'|'.join(rooms)})(?:\.\w+)*)", code):
                 names = module.split(".")
                 if names[-1] in ("onnx", "json"):
                     continue  # a file
