@@ -2,8 +2,8 @@
 
 NAME.in and overrides.txt give NAME.lock: every package with its exact version and the SHA-256 of
 every file in which that version is published, for whatever machine. pip installs it with
---require-hashes and resolves nothing. Versions that a lock already has stay unless the .in file asks
-for another; `--upgrade` takes the newest of all.
+--require-hashes and resolves nothing. Versions that a lock has already stay unless the .in file
+asks for another; `--upgrade` takes the newest of all.
 
 The build environment's torch is PyTorch's CPU wheel where one is offered, PyPI's wheel where not.
 hashes.txt holds the hashes of files that PyPI does not have. PyPI's wheel needs CUDA's libraries to
@@ -60,11 +60,11 @@ def compiled(name: str, upgrade: bool) -> list[str]:
 
 def with_more_hashes(entry: str) -> str:
     """Return an entry with the hashes that hashes.txt has for it."""
-    name = entry.split()[0]
+    name = entry.split(maxsplit=1)[0]
     listed = (FOLDER / "hashes.txt").read_text(encoding="utf-8").splitlines()
     more = [line.split()[1] for line in listed if line.split()[:1] == [name]]
     kept = [part for part in entry.split() if part.startswith("--hash=")]
-    marker = entry.split("\n")[0].removesuffix(" \\")
+    marker = entry.split("\n", maxsplit=1)[0].removesuffix(" \\")
     return " \\\n".join([marker, *(f"    {part}" for part in sorted({*kept, *more}))])
 
 
