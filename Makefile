@@ -107,8 +107,8 @@ WHOLE = accel.json accel.hwh arrays.npz golden.npz rtl/files.f
 gone = $(filter-out $(wildcard $(addprefix $1,$2)),$(addprefix $1,$2))
 STALE := $(foreach stamp,$(wildcard build/*/.bundle),$(if $(call gone,$(dir $(stamp)),$(WHOLE)),$(stamp)))
 STALE += $(foreach stamp,$(wildcard build/*/.simulator),$(if $(call gone,$(dir $(stamp)),libaccel.so),$(stamp)))
+.PHONY: FORCE
 $(STALE): FORCE
-FORCE:
 
 $(REGS): hw/regs/spinflow.rdl hw/regs/generate.py .venv/build/.installed
 	@$(BUILD) hw/regs/generate.py $(@D)

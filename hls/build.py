@@ -108,7 +108,9 @@ def _read_trained(source: Path) -> dict[str, Any]:
     path = source / "model.json"
     for name in ("model.onnx", "model.json"):
         if not (source / name).exists():
-            raise BuildError(f"{source / name} is missing; export the network first")
+            raise BuildError(
+                f"{source / name} is missing: export the network first, python -m model.export"
+            )
     found = read_json(path, 1 << 20, BuildError)
     dataset, accuracy, images = (found.get(key) for key in ("dataset", "accuracy", "images"))
     if not isinstance(dataset, str) or not re.fullmatch(NAME, dataset, re.ASCII):

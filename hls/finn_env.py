@@ -56,7 +56,7 @@ def working_in(folder: Path) -> Iterator[None]:
     settings = get_settings()
     before = settings.finn_build_dir
     finn_log = logging.getLogger("finn_logger")
-    with (folder / "finn.log").open("w") as log:
+    with (folder / "finn.log").open("w", encoding="utf-8") as log:
         handler = logging.StreamHandler(log)
         finn_log.addHandler(handler)
         settings.finn_build_dir = folder

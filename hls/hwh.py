@@ -25,7 +25,7 @@ ACCEL_VLNV = "spinflow:accel:accel:1.0"
 
 def read_board(path: Path = BOARD) -> dict[str, Any]:
     """Return the tables of board.toml."""
-    return tomllib.loads(path.read_text())
+    return tomllib.loads(path.read_text(encoding="utf-8"))
 
 
 def document(

@@ -81,6 +81,9 @@ def begin() -> None:
     is nothing yet, or no longer, to tidy up. A signal that the parent ignores stays ignored.
     """
     _open_closed_streams()
+    for name in "TMPDIR", "TEMP", "TMP":  # tools that are run do not look whether it is there
+        if name in os.environ and not os.access(os.environ[name], os.W_OK | os.X_OK):
+            del os.environ[name]
     _have_a_home()
     codecs.register_error("spinflow", _plain)
     for stream in sys.stdout, sys.stderr:

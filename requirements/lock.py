@@ -2,7 +2,7 @@
 
 NAME.in and overrides.txt give NAME.lock: every package with its exact version and the SHA-256 of
 every file in which that version is published, for whatever machine. pip installs it with
---require-hashes and resolves nothing. Versions that a lock already has stay unless the .in file
+--require-hashes and resolves nothing. Versions that a lock has already stay unless the .in file
 asks for another; `--upgrade` takes the newest of all.
 
 The build environment's torch is PyTorch's CPU wheel where one is offered, PyPI's wheel where not.

@@ -141,6 +141,8 @@ def _run_verilator(objects: Path, sources: list[Path], variant: Variant, lock: i
         *["-fslice-element-limit", "65536"],
         *["-CFLAGS", CXX_FLAGS, "-LDFLAGS", f"-shared -Wl,-Bsymbolic {CXX_FLAGS}"],
         *[part for variable in MAKE_VARIABLES for part in ("-MAKEFLAGS", variable)],
+        # Else the Python of whoever packed Verilator, or what PATH has of this name.
+        *["-MAKEFLAGS", f"PYTHON3={sys.executable}"],
         *variant.flags,
         *map(str, sources),
         str(HARNESS),

@@ -184,7 +184,12 @@ def build_timing(bundle: Path, folder: Path) -> Timing:
         str(FOLDER / "depths.cpp"),
     ]
     done = subprocess.run(
-        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        check=False,
+        encoding="utf-8",
+        errors="replace",
     )
     if done.returncode != 0:
         reason = next((line for line in done.stdout.split("\n") if "rror" in line), "no message")

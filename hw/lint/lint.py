@@ -27,7 +27,9 @@ PACKAGES = [
 
 def run(command: list[str]) -> bool:
     """Run one linter; print what it says if it fails."""
-    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    result = subprocess.run(
+        command, cwd=ROOT, capture_output=True, encoding="utf-8", errors="replace", check=False
+    )
     if result.returncode:
         print(result.stdout + result.stderr, file=sys.stderr)
     return result.returncode == 0

@@ -23,7 +23,7 @@ def main() -> None:
 
     run(job["read"])
     run(f"tee -q -o {job['modules']} ls")
-    for owner, kind in instances_in(Path(job["modules"]).read_text()).items():
+    for owner, kind in instances_in(Path(job["modules"]).read_text(encoding="utf-8")).items():
         place = f"{kind}${job['top']}.{owner}" if owner else kind
         module = place.replace("[", "?").replace("]", "?")  # else a set of characters
         run(f'setattr -set src "\\"@{owner}@\\"" {module}/c:*')

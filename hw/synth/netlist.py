@@ -239,7 +239,10 @@ def read_netlist(path: Path, modules: Path, top: str) -> Netlist:
 
     `modules` is a list of the modules before they were flattened, as yosys's ls prints it.
     """
-    return Netlist(json.loads(path.read_text())["modules"][top], instances_in(modules.read_text()))
+    return Netlist(
+        json.loads(path.read_text(encoding="utf-8"))["modules"][top],
+        instances_in(modules.read_text(encoding="utf-8")),
+    )
 
 
 def instances_in(listing: str) -> dict[str, str]:

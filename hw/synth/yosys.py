@@ -113,7 +113,7 @@ def synthesise(
                 f"write_json {out}",
             ],
         }
-        with open(work / "log", "w") as text:
+        with open(work / "log", "w", encoding="utf-8") as text:
             child = subprocess.Popen(
                 [sys.executable, "-m", "hw.synth.child", json.dumps(job)],
                 stdout=text,

@@ -40,9 +40,7 @@ def swept(folder: Path, outcome: judge.Outcome) -> str:
 
 
 def building(arguments: list[str]) -> int | None:
-    build._run_verilator = lambda objects, files, *_: _stop(
-        files, (objects / "taps.h").read_text()
-    )
+    build._run_verilator = lambda objects, files, *_: _stop(files, (objects / "taps.h").read_text())
     return build.main(arguments)
 
 

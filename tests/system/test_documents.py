@@ -44,3 +44,102 @@ def test_the_tables_are_those_of_the_zoo_and_the_results() -> None:
 def test_the_page_of_sizes_is_that_of_the_reports() -> None:
     made = sizes.page(sizes.reports())
     assert sizes.PAGE.read_text() == made, "run python -m hw.synth.page"
+
+
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+MADE = ("build/", "out/", ".venv/", "spinflow/", "data/", "measured/", "~", "/", "$")
+"""Beginnings of paths that are there only once something has run, or elsewhere."""
+
+
+def code_of(page: Path) -> list[str]:
+    """What a page sets as code: spans, and the lines of blocks without their comments."""
+    text = page.read_text(encoding="utf-8")
+    blocks = re.findall(r"(?:^    \S.*\n?)+", text, re.M) + re.findall(
+        r"```\w*\n(.*?)```", text, re.S
+    )
+    spans = re.findall(r"`([^`\n]+)`", re.sub(r"```.*?```", "", text, flags=re.S))
+    lines = [line for block in blocks for line in block.replace("\\\n", " ").splitlines()]
+    return [*spans, *(re.sub(r"\s#\s.*", "", line).strip() for line in lines)]
+
+
+def test_paths_that_pages_name_exist() -> None:
+    folders = {path.name for path in ROOT.iterdir() if path.is_dir()} - {"build", "out", ".venv"}
+    for page in PAGES:
+        for code in code_of(page):
+            for word in re.findall(r"(?<![\w./<>-])[\w-]+/[\w./*<>-]*", code):
+                if word.split("/")[0] in folders and not word.startswith(MADE) and "<" not in word:
+                    assert list(ROOT.glob(word.rstrip("/."))), f"{page.name} names {word}"
+
+
+def test_make_targets_that_pages_name_exist() -> None:
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    targets = set(re.findall(r"^([a-z][a-z-]*):", makefile, re.M))
+    variables = set(re.findall(r"^([A-Z_]+) *\??:?=", makefile, re.M)) | {"PYTHON"}
+    for page in PAGES:
+        for code in code_of(page):
+            for target, rest in re.findall(r"\bmake ([a-z][a-z-]*)((?: [A-Z_]+=\S*)*)", code):
+                if code.startswith("make ") or "  make " in code:
+                    assert target in targets, f"{page.name} names make {target}"
+                    for variable in re.findall(r"([A-Z_]+)=", rest):
+                        assert variable in variables, f"{page.name} names {variable}= of make"
+
+
+def test_every_target_of_make_makes_something() -> None:
+    """A phony name without a rule would be accepted and do nothing."""
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    phony = {name for line in re.findall(r"^\.PHONY:(.*)", makefile, re.M) for name in line.split()}
+    named = {name for name in phony if re.fullmatch(r"[a-z][a-z-]*", name)}
+    assert named == {n for n in named if re.search(rf"^{n}:", makefile, re.M)}
+
+
+def test_options_that_pages_name_exist() -> None:
+    """An option is one that some program of the repository takes, by the sources of all of them."""
+    sources = [
+        path.read_text(encoding="utf-8")
+        for room in ("host", "sim", "hls", "model", "hw", "tests")
+        for path in (ROOT / room).rglob("*.py")
+    ]
+    text = "\n".join(sources)
+    known = set(re.findall(r'"(--[a-z][a-z0-9-]*)"', text))
+    # Those of a sweep's grid and of a recipe are named by their settings.
+    names = re.findall(r'^    "?([a-z_0-9]+)"?(?:: Setting|: [a-z].*=)', text, re.M)
+    names += re.findall(r'"([a-z_0-9]+)": Setting', text) + re.findall(r'Setting\(\s*"(\w+)"', text)
+    known |= {"--" + name.replace("_", "-") for name in names}
+    foreign = {"--exec", "--require-hashes", "--nproc-per-node", "--help"}
+    for page in PAGES:
+        for code in code_of(page):
+            if re.match(r"(pip|torchrun|dask|uv|vivado) ", code):
+                continue
+            for option in re.findall(r"(?<![\w-])--[a-z][a-z0-9-]*", code):
+                assert option in known | foreign, f"{page.name} names {option}"
+
+
+def test_modules_and_programs_that_pages_name_exist() -> None:
+    rooms = ("host", "sim", "hls", "model", "hw", "tests")
+    for page in PAGES:
+        for code in code_of(page):
+            for module in re.findall(rf"(?:-m |from |^)((?:{'|'.join(rooms)})(?:\.\w+)*)", code):
+                names = module.split(".")
+                if names[-1] in ("onnx", "json"):
+                    continue  # a file
+                found = [
+                    ROOT.joinpath(*names[:number])
+                    for number in range(len(names), 0, -1)
+                    if ROOT.joinpath(*names[:number]).is_dir()
+                    or ROOT.joinpath(*names[:number]).with_suffix(".py").is_file()
+                ]
+                depth = len(found[0].relative_to(ROOT).parts) if found else 0
+                rest = names[depth:]
+                assert depth, f"{page.name} names {module}"
+                if rest:
+                    source = found[0] / "__init__.py" if found[0].is_dir() else None
+                    path = source or found[0].with_suffix(".py")
+                    assert re.search(rf"\b{rest[0]}\b", path.read_text(encoding="utf-8")), (
+                        f"{page.name} names {module}"
+                    )
+
+
+def test_no_page_counts_the_mutants() -> None:
+    """Their list is where their number is."""
+    text = (ROOT / "docs/test-plan.md").read_text(encoding="utf-8")
+    assert not re.search(r"\d+ mutated", text)
