@@ -5,6 +5,7 @@ The scripts of this folder need Python 3.11 and nothing else, so that they run b
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -23,9 +24,10 @@ from host import description, handover
 from host.errors import HostError
 from host.plain import digest_of
 
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*\Z")
 
-class BoardError(HostError):
-    """Something that the user can act on; the message is one line."""
+BoardError = HostError
+"""Something that the user can act on; the message is one line. Bundles' errors are of the kind."""
 
 
 def read_board(path: Path = FOLDER / "board.toml") -> dict[str, Any]:
