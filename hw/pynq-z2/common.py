@@ -29,8 +29,8 @@ FOLDER = Path(__file__).resolve().parent
 REPO = FOLDER.parents[1]
 
 
-class BoardError(HostError):
-    """Something that the user can act on; the message is one line."""
+BoardError = HostError
+"""Something that the user can act on; the message is one line. Bundles' errors are of the kind."""
 
 
 def read_board(path: Path = FOLDER / "board.toml") -> dict[str, Any]:

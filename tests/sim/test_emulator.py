@@ -209,12 +209,12 @@ def test_wrong_bundles(perceptron: Path) -> None:
     with pytest.raises(BundleError, match="format is 1, this program reads format 2"):
         Emulator(perceptron)
     (perceptron / "accel.json").write_text(json.dumps(description)[:-5])
-    with pytest.raises(BundleError, match="is damaged"):
+    with pytest.raises(BundleError, match="damaged: "):
         Emulator(perceptron)
     (perceptron / "accel.json").write_text(json.dumps(description))
     with open(perceptron / "arrays.npz", "ab") as file:
         file.write(b"x")
-    with pytest.raises(BundleError, match=r"arrays\.npz is damaged: its SHA-256 is"):
+    with pytest.raises(BundleError, match=r"arrays\.npz is damaged: its SHA-256 begins"):
         Emulator(perceptron)
     (perceptron / "arrays.npz").unlink()
     with pytest.raises(BundleError, match=r"arrays\.npz is missing"):
