@@ -451,7 +451,7 @@ def test_a_layer_of_floats_is_refused_by_name(
 
 @pytest.fixture
 def folded_otherwise(tmp_path: Path) -> Path:
-    """tfc-mnist with half the outputs and twice the inputs of a word of its first layer."""
+    """tfc-mnist with twice the outputs and half the inputs of a word of its first layer."""
     folder = tmp_path / "bundles" / "wide"
     shutil.copytree(BUNDLE, folder, ignore=shutil.ignore_patterns("obj_*", "rtl", "*.onnx*"))
     described = json.loads((folder / "accel.json").read_text())
@@ -460,7 +460,7 @@ def folded_otherwise(tmp_path: Path) -> Path:
         arrays = {name: opened[name] for name in opened.files}
     size = layer["mh"], layer["mw"]
     bits = unfold_weights(arrays["weights.0"], *size, Folding(layer["pe"], layer["simd"]))
-    layer["pe"], layer["simd"] = layer["pe"] // 2, layer["simd"] * 2
+    layer["pe"], layer["simd"] = layer["pe"] * 2, layer["simd"] // 2
     arrays["weights.0"] = fold_weights(bits, Folding(layer["pe"], layer["simd"]))
     np.savez(folder / "arrays.npz", **arrays)
     described["files"]["arrays.npz"] = sha256(folder / "arrays.npz")
