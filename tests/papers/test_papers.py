@@ -105,7 +105,7 @@ def test_a_measurement_goes_on_where_it_was_stopped(
     lines = kept.read_text().splitlines(keepends=True)
     kept.write_text("".join(lines[:4]) + lines[4][:20])
     assert table_of(setting, (TFC,)).text() == whole
-    monkeypatch.setattr(measure, "sweep", lambda of, trials, path, measure: [])
+    monkeypatch.setattr(measure, "sweep", lambda *arguments, **options: [])
     with pytest.raises(KeyError):  # nothing is made up for what a sweep lacks
         table_of(dataclasses.replace(setting, out=setting.out / "new"), (TFC,))
 
