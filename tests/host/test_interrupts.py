@@ -33,7 +33,7 @@ from tests.host.conftest import BUNDLE
 
 FULL = bool(os.environ.get("SPINFLOW_FULL"))
 RANDOM = 100 if FULL else 10  # interrupts at random moments of each call
-POINTS = 50 if FULL else 2  # places of each call at which an exception comes, in each state
+POINTS = 25 if FULL else 2  # places of each call at which an exception comes, in each state
 
 REFUSED = "refused"
 REFUSALS = (
