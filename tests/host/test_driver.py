@@ -17,6 +17,7 @@ from host import driver, rates
 from host.bundle import Bundle, load
 from host.driver import MODES, Accelerator, background_words
 from host.errors import DeviceError, InputError, RateError
+from host.images import TestSet
 from model.mtj import exponential
 from sim.emulator import Emulator
 
@@ -278,6 +279,25 @@ def test_a_writing_that_fails_is_not_run(
     accelerator.set_errors("fc3.weights", "off")
     accelerator.write_weights()
     assert accelerator.run(golden[0][:2]).tolist() == golden[1][:2].tolist()
+
+
+def test_the_guides_programs_run(
+    bundle: Bundle,
+    golden: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    guide = (Path(__file__).parents[2] / "docs" / "programming.md").read_text(encoding="utf-8")
+    ten_lines, seeds = re.findall(r"```python\n(.*?)```", guide, re.DOTALL)
+    tests = TestSet(golden[0][:20], golden[1][:20], "the golden images")
+    monkeypatch.setattr("host.images.images_for", lambda loaded, count: tests)
+    names: dict[str, Any] = {}
+    exec(ten_lines.replace('"build/mlp-mnist"', repr(str(bundle.folder))), names)
+    assert "Snapshot(memories={'fc0.weights': Counts(" in capsys.readouterr().out
+    with Accelerator(bundle) as accelerator:
+        exec(seeds, {"loaded": names["loaded"], "accel": accelerator})
+        used = {accelerator.errors(memory.name)[3] for memory in bundle.memories}
+        assert len(used) == len(bundle.memories)
 
 
 def test_maps_are_taken_with_channels_last(bundle: Bundle, golden: Any) -> None:
