@@ -727,12 +727,14 @@ class Accelerator:
     @_alone
     def soft_reset(self) -> None:
         """Clear pipelines, stream positions and counters; weights and error settings stay."""
+        self._check_loaded()
         self._command("soft_reset")
         self._streams = _Streams.RESET
 
     @_alone
     def clear(self) -> None:
         """Zero all counters."""
+        self._check_loaded()
         self._command("clear")
 
     @_alone
@@ -747,6 +749,7 @@ class Accelerator:
                 "snapshot: a call was interrupted, and with it the counters that had moved before "
                 "it were lost: call soft_reset() or write_weights() first"
             )
+        self._check_loaded()
         return self._snapshot()
 
     def _snapshot(self) -> Snapshot:
