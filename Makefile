@@ -144,7 +144,8 @@ test: setup lint data $(NETWORKS:%=build/%/.simulator) ## every block, the quick
 	@$(HOST) $(PYTEST) tests/host tests/sim/host
 	@$(MAKE) --no-print-directory test-board
 
-ON_BOARD_PYTHON := tests/host/test_driver.py tests/host/test_arguments.py tests/host/test_selftest.py tests/sim/host
+ON_BOARD_PYTHON := tests/host/test_driver.py tests/host/test_arguments.py tests/sim/host \
+                   tests/host/test_selftest.py::test_the_virtual_board_passes
 
 .venv/board/.installed: requirements/board.lock
 	@echo "spinflow: setting up the board environment ($$(grep -c == $<) packages)"
