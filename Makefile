@@ -22,6 +22,8 @@ quote = '$(subst ','\'',$1)'
 PYTHON  ?= $(shell command -v python3.11 || command -v python3 || echo python3)
 BUILD   := .venv/build/bin/python
 HOST    := .venv/host/bin/python
+# A board's image has Python 3.10. Its tests are left out, with a line, where there is none.
+BOARD_PYTHON ?= $(shell command -v python3.10)
 SITE    := $(CURDIR)/.venv/build/lib/python3.11/site-packages
 # What the zoo says of the networks: NETWORKS, which make test builds, IMAGES_name and DATASET_name.
 $(foreach line,$(shell env -u PYTHONHOME -u PYTHONSTARTUP PYTHONDONTWRITEBYTECODE=1 $(PYTHON) -m model.zoo 2>/dev/null),$(eval $(subst ~, ,$(line))))
@@ -177,6 +179,24 @@ check: setup lint data-mnist data-fashion-mnist build/tfc-mnist/.simulator ## th
 test: setup lint data $(NETWORKS:%=build/%/.simulator) ## every block, the quick network in full, a sample of the rest
 	@$(BUILD) $(PYTEST) -n 2 tests --ignore=tests/host --ignore=tests/sim/host
 	@$(HOST) $(PYTEST) tests/host tests/sim/host
+	@$(MAKE) --no-print-directory test-board
+
+ON_BOARD_PYTHON := tests/host/test_driver.py tests/host/test_arguments.py tests/sim/host \
+                   tests/host/test_selftest.py::test_the_virtual_board_passes
+
+.venv/board/.installed: requirements/board.lock
+	@echo "spinflow: setting up the board environment ($$(grep -c == $<) packages)"
+	@$(BOARD_PYTHON) -m venv --clear .venv/board
+	@.venv/board/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes \
+	  -r $< 2> >(grep -v '^WARNING\|DEPRECATION' >&2)
+	@touch $@
+
+.PHONY: test-board
+test-board: build/tfc-mnist/.simulator ## driver and virtual board under a board's Python 3.10, numpy, scipy and pynq
+	@if "$(BOARD_PYTHON)" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 10))' 2>/dev/null; then \
+	  $(MAKE) --no-print-directory .venv/board/.installed && \
+	  .venv/board/bin/python $(PYTEST) $(if $(SPINFLOW_FULL),tests/host tests/sim/host,$(ON_BOARD_PYTHON)); \
+	else echo "spinflow: no python3.10 here: the driver is not tested under a board's Python and pynq (name one with BOARD_PYTHON=)"; fi
 
 acceptance: setup data $(NETWORKS:%=build/%/.simulator) ## every promise in full, a line each, figures to out/acceptance.json
 	@$(BUILD) -m tests.acceptance

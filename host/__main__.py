@@ -336,7 +336,8 @@ def _parser() -> Parser:
         "--seed",
         type=seed,
         default=grids.DEFAULT_SEED,
-        help="base seed of the random streams (default %(default)s)",
+        help="base seed, of which each memory and repeat gets a stream of its own (default "
+        "%(default)s)",
     )
     command.add_argument("--memory", default="all", help=f"{grids.MEMORIES} (default all)")
     command.add_argument("--mode", help="off, flip or switch (default flip, or off at rate 0)")
@@ -408,7 +409,11 @@ def _parser() -> Parser:
         "--full", action="store_true", help="every word and every golden image, not a choice"
     )
     command.add_argument(
-        "--seed", type=seed, default=1, help="of patterns and errors (default %(default)s)"
+        "--seed",
+        type=seed,
+        default=1,
+        help="base seed of patterns and errors, of which each memory gets its own (default "
+        "%(default)s)",
     )
     command.add_argument("--json", type=Path, metavar="FILE", help="write the results there, too")
     return parser

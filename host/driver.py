@@ -728,12 +728,14 @@ class Accelerator:
     @_alone
     def soft_reset(self) -> None:
         """Clear pipelines, stream positions and counters; weights and error settings stay."""
+        self._check_loaded()
         self._command("soft_reset")
         self._streams = _Streams.RESET
 
     @_alone
     def clear(self) -> None:
         """Zero all counters."""
+        self._check_loaded()
         self._command("clear")
 
     @_alone
@@ -748,6 +750,7 @@ class Accelerator:
                 "snapshot: a call was interrupted, and with it the counters that had moved before "
                 "it were lost: call soft_reset() or write_weights() first"
             )
+        self._check_loaded()
         return self._snapshot()
 
     def _snapshot(self) -> Snapshot:
@@ -893,8 +896,8 @@ class Accelerator:
 
         The background is written first with mode off, then all counters are cleared, the mode of
         each memory is set again (which restarts its stream), and the weights are written. The soft
-        reset at the end drops words that the accelerator has read ahead; it also clears the
-        counters, which is why this method returns them.
+        reset at the end brings all streams to their start, from which the images then go on; it
+        also clears the counters, which is why this method returns them.
 
         If it is interrupted, the errors are set as before it, and all memories that it was to write
         must be written again: ``run`` and ``read_weights`` refuse until then.
@@ -971,8 +974,8 @@ class Accelerator:
     def store(self, memory: Memory, words: Words, addresses: Sequence[int] | None = None) -> None:
         """Write words of a weight memory, as errors are set, and nothing else.
 
-        Neither stream nor counters are restarted, and words that the accelerator has read ahead
-        stay until the next soft reset: see :meth:`write_weights` for the whole of it.
+        Neither stream nor counters are restarted: see :meth:`write_weights` for the whole of it.
+        If it is interrupted, the memory must be written again, whole.
 
         Args:
             memory: the memory.

@@ -78,7 +78,12 @@ SETTINGS: dict[str, _Setting] = {
     "bundle": _Setting(str, True, "folders of bundles, as build/tfc-mnist"),
     "images": _Setting(int, False, f"test images of every trial (default {DEFAULT_IMAGES})"),
     "image_seed": _Setting(int, False, "choose the images at random with this seed"),
-    "seed": _Setting(int, False, f"base seed of the random streams (default {DEFAULT_SEED})"),
+    "seed": _Setting(
+        int,
+        False,
+        "base seed, of which each memory and repeat gets a stream of its own "
+        f"(default {DEFAULT_SEED})",
+    ),
     "repeats": _Setting(int, False, f"repeats (default {DEFAULT_REPEATS})"),
     "until_width": _Setting(
         float, False, "more repeats until the 95 %% interval of the accuracy is no wider than this"

@@ -42,6 +42,7 @@ from sim.library import ACCESS_LIMIT, Library
 BOARD = Path(__file__).resolve().parents[1] / "hw" / "pynq-z2" / "board.toml"
 HANDOVER = "accel.hwh"
 STALL_LIMIT = 1_000_000  # cycles without a single word moved, while a transfer is waited for
+AT_ONCE = 20_000  # of these that go by before Python can be interrupted
 WHILE_ELSEWHERE = 1_000  # cycles that a transfer goes on for while another register is accessed
 
 DMA_MEMORY_BASE = 0x1000_0000
@@ -581,8 +582,11 @@ class Dma:
         return channel.read(register)
 
     def _wait_for(self, channel: Channel) -> None:
+        still = 0  # cycles since the last word moved
         while channel.busy:
-            if not self.advance(self.stall_limit) and channel.busy:
+            step = min(AT_ONCE, self.stall_limit - still)
+            still = 0 if self.advance(step) else still + step
+            if channel.busy and still >= self.stall_limit:
                 raise TimeoutError(errno.ETIMEDOUT, self._stall(channel))
 
     def _stall(self, channel: Channel) -> str:

@@ -404,10 +404,9 @@ def test_addresses_of_every_kind_are_the_same_addresses(bundle: Bundle) -> None:
         accelerator.write_weights()
         held = memory(accelerator)
         words = bundle.weights[held.name]
-        for chosen in ([5, 0, 255, 5], (5, 0, 255, 5), np.array([5, 0, 255, 5], np.uint8)):
-            assert np.array_equal(
-                accelerator.read_weights(held.name, chosen), words[[5, 0, 255, 5]]
-            )  # type: ignore[arg-type]
+        same: list[Any] = [[5, 0, 255, 5], (5, 0, 255, 5), np.array([5, 0, 255, 5], np.uint8)]
+        for chosen in same:
+            assert np.array_equal(accelerator.read_weights(held.name, chosen), words[same[0]])
         assert accelerator.read_weights(held.name, range(3)).tolist() == words[:3].tolist()
         nothing: list[Any] = [[], (), np.array([], np.int64)]
         for none in nothing:  # which is not all

@@ -17,6 +17,7 @@ from host import driver, rates
 from host.bundle import Bundle, load
 from host.driver import MODES, Accelerator, background_words
 from host.errors import DeviceError, InputError, RateError
+from host.images import TestSet
 from host.mtj import exponential
 from sim.emulator import Emulator
 
@@ -215,6 +216,88 @@ WRONG: list[tuple[Callable[[Accelerator], Any], type[Exception], str]] = [
         "bits beyond the 16 of a word",
     ),
 ]
+
+
+def test_an_accelerator_without_weights_refuses_to_run(bundle: Bundle, golden: Any) -> None:
+    images, labels = golden[0][:5], golden[1][:5].tolist()
+    for check in (True, False):
+        with Accelerator(bundle, check=check) as accelerator:
+            line = r"^fc0\.weights, .*: no weights were written .*: call write_weights\(\) first$"
+            with pytest.raises(DeviceError, match=line):
+                accelerator.run(images)
+            # What no weights are needed for goes on.
+            accelerator.begin_frame()
+            accelerator.soft_reset()
+            assert accelerator.snapshot().frames == 0
+            assert not accelerator.read_weights("fc0.weights").any()
+            # Some of them are not all.
+            names = [memory.name for memory in bundle.select("weights")]
+            accelerator.write_weights(memories=names[1:])
+            with pytest.raises(DeviceError, match=r"^fc0\.weights: no weights were written"):
+                accelerator.run(images)
+            first = bundle.memory(names[0])
+            words = bundle.weights[names[0]]
+            accelerator.store(first, words[1:], range(1, first.depth))
+            with pytest.raises(DeviceError, match=r"^fc0\.weights: no weights were written"):
+                accelerator.run(images)
+            accelerator.store(first, words)
+            accelerator.soft_reset()
+            assert accelerator.run(images).tolist() == labels
+
+
+def test_a_writing_that_fails_is_not_run(
+    accelerator: Accelerator, golden: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    accelerator.write_weights()
+    accelerator.set_errors("fc3.weights", "switch", 0.1)
+    slave = board().accelerator
+    base = accelerator.bundle.memory("fc3.weights").base
+    write = slave.write
+
+    def broken(offset: int, values: Any, stride: int) -> None:
+        if offset >= base:
+            raise OSError(5, "the write was answered with an error")
+        write(offset, values, stride)
+
+    monkeypatch.setattr(slave, "write", broken)
+    with pytest.raises(DeviceError, match=r"writing the weights of fc3\.weights: "):
+        accelerator.write_weights(background="ones")
+    monkeypatch.undo()
+    assert accelerator.errors("fc3.weights")[0] == "switch"  # and not off, as for the background
+    torn = r"interrupted: write the weights again, with write_weights\(\)"
+    for act in (
+        lambda: accelerator.run(golden[0][:2]),
+        lambda: accelerator.read_weights("fc2.weights"),
+    ):
+        with pytest.raises(DeviceError, match=torn):
+            act()
+    # Errors that depend on the old content need one.
+    with pytest.raises(DeviceError, match="no previous content to err over"):
+        accelerator.write_weights()
+    accelerator.write_weights(background="zeros")
+    assert accelerator.run(golden[0][:2]).shape == (2,)
+    accelerator.set_errors("fc3.weights", "off")
+    accelerator.write_weights()
+    assert accelerator.run(golden[0][:2]).tolist() == golden[1][:2].tolist()
+
+
+def test_the_guides_programs_run(
+    bundle: Bundle,
+    golden: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    guide = (Path(__file__).parents[2] / "docs" / "programming.md").read_text(encoding="utf-8")
+    ten_lines, seeds = re.findall(r"```python\n(.*?)```", guide, re.DOTALL)
+    tests = TestSet(golden[0][:20], golden[1][:20], "the golden images")
+    monkeypatch.setattr("host.images.images_for", lambda loaded, count: tests)
+    names: dict[str, Any] = {}
+    exec(ten_lines.replace('"build/mlp-mnist"', repr(str(bundle.folder))), names)
+    assert "Snapshot(memories={'fc0.weights': Counts(" in capsys.readouterr().out
+    with Accelerator(bundle) as accelerator:
+        exec(seeds, {"loaded": names["loaded"], "accel": accelerator})
+        used = {accelerator.errors(memory.name)[3] for memory in bundle.memories}
+        assert len(used) == len(bundle.memories)
 
 
 def test_maps_are_taken_with_channels_last(bundle: Bundle, golden: Any) -> None:

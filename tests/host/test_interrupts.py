@@ -33,7 +33,7 @@ from tests.host.conftest import BUNDLE
 
 FULL = bool(os.environ.get("SPINFLOW_FULL"))
 RANDOM = 100 if FULL else 10  # interrupts at random moments of each call
-POINTS = 50 if FULL else 2  # places of each call at which an exception comes, in each state
+POINTS = 25 if FULL else 2  # places of each call at which an exception comes, in each state
 
 REFUSED = "refused"
 REFUSALS = (
@@ -433,7 +433,7 @@ def test_a_signal_while_pynq_is_imported(number: int) -> None:
 
 
 def test_a_close_that_is_interrupted_can_be_asked_for_again(bundle: Bundle) -> None:
-    for at in range(100):
+    for at in range(0, 100, 1 if FULL else 5):
         accelerator = Accelerator(bundle)
         accelerator.write_weights()
         accelerator.run(IMAGES)
