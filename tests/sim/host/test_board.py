@@ -434,6 +434,16 @@ def test_a_dma_without_realignment(board: Board) -> None:
     assert not finished(board, MM2S)
 
 
+def test_a_length_beyond_its_register_is_cut(board: Board) -> None:
+    bits = board.description["dma"]["length_bits"]
+    buffer = pynq.allocate(784, np.uint8)
+    begin(board, MM2S, buffer, (1 << bits) + 784)
+    assert board.dma.mmio.read(MM2S + LENGTH) == 784
+    assert finished(board, MM2S)
+    with pytest.raises(ValueError, match="exceeds the maximum DMA buffer size"):
+        board.dma.sendchannel.transfer(buffer, nbytes=1 << bits)
+
+
 def test_a_buffer_freed_during_its_transfer(board: Board) -> None:
     labels = pynq.allocate(4, np.uint32)
     begin(board, S2MM, labels, labels.nbytes)
