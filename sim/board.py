@@ -104,7 +104,7 @@ class Bus:
         raise bus_error(f"no slave answers at {first:#x} to {last:#x}")
 
 
-class Window:
+class Window(np.lib.mixins.NDArrayOperatorsMixin):
     """A mapped range of registers that looks like the uint32 array which a board's mmap gives.
 
     It is live: what is read or written becomes bus accesses, of the widths that a 32-bit ARM gives
@@ -248,7 +248,7 @@ class Window:
     def _read_items(self) -> np.ndarray:
         self._check_width()
         words = np.empty(self.size, dtype=np.uint32)
-        places = np.empty(self.size, dtype=np.uint32)  # of the items in their words, in bits
+        places = np.empty(self.size, dtype=np.uint32)  # of the items in their words
         for address, which, step in self._runs():
             words[which] = self._bus.read(address, which.stop - which.start, step)
             places[which] = address + step * np.arange(which.stop - which.start) & 3

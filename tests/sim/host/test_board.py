@@ -95,6 +95,8 @@ def test_windows_index_as_arrays_do(board: Board) -> None:
     np.testing.assert_array_equal(np.asarray(window[-1]), values[-1])
     np.testing.assert_array_equal(window[[1, 4], [0, 1]], values[[1, 4], [0, 1]])
     np.testing.assert_array_equal(window[values[:, 0] > 5], values[values[:, 0] > 5])
+    np.testing.assert_array_equal(window[1:3] + 1 == values[1:3] + 1, True)
+    assert np.concatenate([window[:2], window[3:4]]).tolist() == values[[0, 1, 3]].tolist()
     assert window[2, 1] == values[2, 1] == window[2][1] == window[2, 1, ...][()]
     window[[1, 4], [0, 1]] = [21, 22]
     window[2, 1] = 23
@@ -128,6 +130,7 @@ LIBRARY_STORES: dict[str, Callable[[Any, np.ndarray], Any]] = {
     "copyto": np.copyto,
     "put": lambda part, words: np.put(part, [0, 1], 7),
     "ufunc": lambda part, words: np.add(words, 1, out=part),
+    "in place": lambda part, words: part.__ior__(1),
     "ufunc at": lambda part, words: np.add.at(part, [0, 1], 1),
     "function": lambda part, words: np.clip(words, 1, 2, out=part),
 }
@@ -432,6 +435,16 @@ def test_a_dma_without_realignment(board: Board) -> None:
     message = refused(lambda: board.dma.mmio.write(MM2S + LENGTH, 784))
     assert "no realignment engine" in message
     assert not finished(board, MM2S)
+
+
+def test_a_length_beyond_its_register_is_cut(board: Board) -> None:
+    bits = board.description["dma"]["length_bits"]
+    buffer = pynq.allocate(784, np.uint8)
+    begin(board, MM2S, buffer, (1 << bits) + 784)
+    assert board.dma.mmio.read(MM2S + LENGTH) == 784
+    assert finished(board, MM2S)
+    with pytest.raises(ValueError, match="exceeds the maximum DMA buffer size"):
+        board.dma.sendchannel.transfer(buffer, nbytes=1 << bits)
 
 
 def test_a_buffer_freed_during_its_transfer(board: Board) -> None:
