@@ -37,6 +37,7 @@ from torch.nn.parallel import DistributedDataParallel
 from tqdm import tqdm
 
 from host import start
+from host.options import seed, whole
 from model import store
 from model.data import ImageNet, Pictures, open_imagenet, parse_classes
 from model.errors import ErrorProneMemories, map_names, parse_rates, weight_names
@@ -364,10 +365,12 @@ def main(arguments: list[str] | None = None) -> None:
     )
     parser.add_argument("--data-dir", type=Path, required=True, help="holds train and val")
     parser.add_argument("--classes", default="1000", help="how many, or wnids with commas between")
-    parser.add_argument("--class-seed", type=int, help="draw so many classes at random")
+    parser.add_argument("--class-seed", type=seed, help="draw so many classes at random")
     parser.add_argument("--out", type=Path, required=True, help="folder for checkpoint and results")
     parser.add_argument("--resume", action="store_true", help="go on from the folder's checkpoint")
-    parser.add_argument("--workers", type=int, default=4, help="threads that decode pictures")
+    parser.add_argument(
+        "--workers", type=whole(1, 1024), default=4, help="threads that decode pictures"
+    )
     add_options(parser, OPTIONS)
     options = vars(parser.parse_args(arguments))
     spec = network(NETWORK)

@@ -60,11 +60,11 @@ def compiled(name: str, upgrade: bool) -> list[str]:
 
 def with_more_hashes(entry: str) -> str:
     """Return an entry with the hashes that hashes.txt has for it."""
-    name = entry.split()[0]
+    name = entry.split(maxsplit=1)[0]
     listed = (FOLDER / "hashes.txt").read_text(encoding="utf-8").splitlines()
     more = [line.split()[1] for line in listed if line.split()[:1] == [name]]
     kept = [part for part in entry.split() if part.startswith("--hash=")]
-    marker = entry.split("\n")[0].removesuffix(" \\")
+    marker = entry.split("\n", maxsplit=1)[0].removesuffix(" \\")
     return " \\\n".join([marker, *(f"    {part}" for part in sorted({*kept, *more}))])
 
 
