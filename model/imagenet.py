@@ -379,8 +379,8 @@ def main(arguments: list[str] | None = None) -> None:
         recipe = dataclasses.replace(RECIPES[NETWORK], **chosen_of(options, OPTIONS))
         if options["workers"] < 1:
             raise ValueError(f"workers is {options['workers']}, valid: 1 or more")
-        classes, seed = parse_classes(options["classes"]), options["class_seed"]
-        pictures = open_imagenet(options["data_dir"], classes, seed, RESIZE, spec.shape[0])
+        classes, draw = parse_classes(options["classes"]), options["class_seed"]
+        pictures = open_imagenet(options["data_dir"], classes, draw, RESIZE, spec.shape[0])
         with together(recipe.device):
             facts = train(
                 recipe,

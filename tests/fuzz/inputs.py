@@ -101,9 +101,12 @@ def small_cifar100() -> Files:
 def publish(name: str, files: Files) -> None:
     """Make these files a data set's published ones, in this process."""
     from model import data
+    from model.data.sources import Published
 
+    found = data.DATASETS[name]
+    assert isinstance(found, Published)
     data.DATASETS[name] = dataclasses.replace(
-        data.DATASETS[name],
+        found,
         sums={file: hashlib.sha256(content).hexdigest() for file, content in files.items()},
         sizes={file: len(content) for file, content in files.items()},
     )

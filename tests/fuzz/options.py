@@ -111,7 +111,7 @@ def main_of(name: str) -> judge.Main:
         module = importlib.import_module(name)
     main: Callable[[list[str]], Any] = module.main
     if name == "model.reproduce":
-        module.run = lambda *given: None  # measuring a figure takes minutes
+        vars(module)["run"] = lambda *given: None  # measuring a figure takes minutes
     return lambda arguments: start.finish(lambda: main(arguments))
 
 
