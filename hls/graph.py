@@ -195,7 +195,7 @@ def _check_standard(place: str, node: onnx.NodeProto, version: int) -> None:
         raise BuildError(f"{place} is none of version {version}") from None
     for attribute in node.attribute:
         known = schema.attributes.get(attribute.name)
-        if known is None or _TYPE_NAMES.get(attribute.type) != known.type.name:
+        if known is None or _TYPE_NAMES.get(attribute.type) != str(known.type).split(".")[-1]:
             raise BuildError(f"{place} has no attribute {_quoted(attribute.name)} of this type")
     if not schema.min_input <= len(node.input) <= schema.max_input:
         raise BuildError(f"{place} has {len(node.input)} inputs")
