@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +19,9 @@ from host.grid import Grid
 from host.images import TestSet, images_for
 from host.options import number, rate, seed, whole
 from host.points import Point, aging_of, point_of_rate, point_of_write_condition
-from host.results import Identity, read, set_aside
+from host.results import Identity, ResultsFile, Row, read
 from host.start import Parser
-from host.sweep import Bench, Measure, Trial, grid, identity, in_grid, on_accelerator, sweep
+from host.sweep import Bench, Measure, Trial, fill, grid, identity, in_grid, on_accelerator
 
 
 def info(options: argparse.Namespace) -> None:
@@ -115,50 +117,95 @@ def run_sweep(options: argparse.Namespace) -> None:
         images_for(bundle, plan.images, options.data_dir, plan.image_seed) for bundle in loaded
     ]
     sweeps = [
-        (
+        Planned(
             identity(bundle, images, backend(bundle)),
             plan.trials(bundle),
             on_accelerator(bundle, images),
+            images,
+            bundle.folder,
         )
         for bundle, images in zip(loaded, tests, strict=True)
     ]
-    run_sweeps(plan, tests, sweeps, options.out, options.set_aside)
+    run_sweeps(plan, sweeps, options.out, options.set_aside)
 
 
-def run_sweeps(
-    plan: Grid,
-    tests: TestSet | Sequence[TestSet],
-    sweeps: Sequence[tuple[Identity, list[Trial], Measure]],
-    folder: Path,
-    aside: bool,
-) -> None:
+@dataclass(frozen=True)
+class Planned:
+    """The sweep of one network of a grid.
+
+    Attributes:
+        of: what its rows share.
+        trials: the trials.
+        measure: what measures them.
+        tests: the images.
+        bundle: folder of the bundle, or the network's name where it has none.
+    """
+
+    of: Identity
+    trials: Sequence[Trial]
+    measure: Measure
+    tests: TestSet
+    bundle: Path
+
+
+def run_sweeps(plan: Grid, sweeps: Sequence[Planned], folder: Path, aside: bool) -> None:
     """Run the sweeps of a grid, one a network, and write the report of all.
+
+    The results files of all are held from the beginning, and the report is of the rows in them.
 
     Args:
         plan: the grid.
-        tests: the images, of all sweeps or of each.
-        sweeps: for each network what its rows share, its trials and what measures them.
+        sweeps: of the networks.
         folder: where results and report go; with several networks the results of each go into a
             folder of its name.
         aside: rename results of another sweep instead of refusing them.
     """
-    networks = [of.network for of, _, _ in sweeps]
-    if len(set(networks)) < len(networks):
-        raise InputError(f"a network is there twice: {', '.join(networks)}")
-    each = [tests] * len(sweeps) if isinstance(tests, TestSet) else tests
-    paths = []
-    for (of, trials, measure), images in zip(sweeps, each, strict=True):
-        path = (folder if len(sweeps) == 1 else folder / of.network) / "results.csv"
-        paths.append(path)
-        if aside and (old := set_aside(path, of, in_grid(of, trials))):
-            print(f"earlier results of another sweep are now {old}", file=sys.stderr)
-        print(
-            f"{of.network}: {len(trials)} trials{' at least' if plan.until else ''}, each on "
-            f"{images.choice}; rows go to {path}",
-            file=sys.stderr,
-        )
-        sweep(of, trials, path, measure, plan.until)
-    _report(paths, folder)
+    names = _names(plan, sweeps)
+    places = [folder] if len(sweeps) == 1 else [folder / name for name in names]
+    rows: list[Row] = []
+    with ExitStack() as stack:
+        opened = [
+            stack.enter_context(
+                ResultsFile(place / "results.csv", s.of, in_grid(s.of, s.trials), aside)
+            )
+            for place, s in zip(places, sweeps, strict=True)
+        ]
+        for each in opened:
+            if each.moved is not None:
+                print(f"earlier results of another sweep are now {each.moved}", file=sys.stderr)
+        for each, s in zip(opened, sweeps, strict=True):
+            print(
+                f"{s.of.network}: {len(s.trials)} trials{' at least' if plan.until else ''}, each "
+                f"on {s.tests.choice}; rows go to {each.path}",
+                file=sys.stderr,
+            )
+            rows += fill(each, s.of, s.trials, s.measure, plan.until)
+        _report(rows, folder)
+
+
+def _names(plan: Grid, sweeps: Sequence[Planned]) -> list[str]:
+    """Return a name for the folder of each network: its own, else that of its bundle.
+
+    Raises:
+        InputError: one build is there twice, or a network that the grid names is not there.
+    """
+    for place, s in enumerate(sweeps):
+        if s.of in [before.of for before in sweeps[:place]]:
+            raise InputError(
+                f"{s.of.network} build {s.of.build_id:#010x} is there twice: give each build once"
+            )
+    networks = [s.of.network for s in sweeps]
+    for name in plan.networks:
+        if name not in networks:
+            raise InputError(f"none of the bundles holds {name}: give one that does, or none")
+    names = [
+        s.bundle.resolve().name if networks.count(s.of.network) > 1 else s.of.network
+        for s in sweeps
+    ]
+    return [
+        f"{name}-{s.of.build_id:08x}" if names.count(name) > 1 else name
+        for name, s in zip(names, sweeps, strict=True)
+    ]
 
 
 def run_selftest(options: argparse.Namespace) -> int:
@@ -186,13 +233,13 @@ def run_selftest(options: argparse.Namespace) -> int:
 
 def run_report(options: argparse.Namespace) -> None:
     """Write the report of results files, of one network or several, board, RTL or evaluator."""
-    _report(options.results, options.out, options.keep, options.keep_loss)
+    rows = [row for path in options.results for row in read(path)]
+    _report(rows, options.out, options.keep, options.keep_loss)
 
 
 def _report(
-    paths: list[Path], folder: Path, keep: float | None = None, loss: float | None = None
+    rows: Sequence[Row], folder: Path, keep: float | None = None, loss: float | None = None
 ) -> None:
-    rows = [row for path in paths for row in read(path)]
     groups = report.summarise(rows)
     found = report.kept(groups, keep, loss)
     print(report.table(groups))
@@ -203,7 +250,7 @@ def _report(
     if len(written) == 1:
         print(
             "no report.html: this Python has no matplotlib; where there is one, python -m host "
-            f"report {' '.join(map(str, paths))} makes it"
+            "report makes it from the results files"
         )
 
 

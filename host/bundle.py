@@ -203,7 +203,10 @@ class Bundle:
             return chosen
         if selection in self.layer_names:
             number = self.layer_names.index(selection)
-            return tuple(memory for memory in self.memories if memory.layer == number)
+            chosen = tuple(memory for memory in self.memories if memory.layer == number)
+            if not chosen:
+                raise InputError(f"layer {selection} of {self.network} has no memory that errs")
+            return chosen
         for layer in self.layers:
             if layer["name"] == selection and layer.get("buffer") is not None:
                 return (self.memories[layer["buffer"]],)

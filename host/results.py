@@ -15,6 +15,7 @@ import os
 import re
 import stat
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, fields
 from pathlib import Path
 from types import TracebackType
@@ -309,48 +310,24 @@ def _columns_words(header: str) -> str:
     return "they are in another order"
 
 
-def set_aside(path: Path, identity: Identity, wanted: Callable[[Key], bool]) -> Path | None:
-    """Rename a results file that another sweep wrote, or another version of this program.
-
-    Args:
-        path: the file.
-        identity: what the sweep that is to write here is of.
-        wanted: whether a trial is of that sweep's grid.
-
-    Returns:
-        Where it went: beside the file, named by what it holds. None if there is none to move.
-
-    Raises:
-        ResultsError: it is not a results file.
-    """
-    if not path.exists():
-        return None
-    content = read_bytes(path, MOST_BYTES, ResultsError)
-    whole = content[: content.rfind(b"\n") + 1]
-    first = whole.partition(b"\n")[0] + b"\n"
-    if whole and first != _HEADER.encode() and first.startswith(_PROMISED.encode()):
-        label = f"columns-{hashlib.sha256(first).hexdigest()[:8]}"
-    else:
-        rows = _parse(path, whole)
-        if not rows or (rows[0].key.identity == identity and all(wanted(row.key) for row in rows)):
-            return None
-        network, build_id, images, image_set, backend = rows[0].key.identity
-        label = f"{network}-{build_id:08x}-{images}-{image_set}-{backend}"
-    old, number = path.with_name(f"{path.stem}-{label}{path.suffix}"), 1
-    while old.exists():
-        number += 1
-        old = path.with_name(f"{path.stem}-{label}-{number}{path.suffix}")
-    os.replace(path, old)
-    return old
-
-
 class ResultsFile:
     """A results file that is open for appending; a context manager that holds its lock.
+
+    The lock is the system's own (``flock``) and ends with the process. It is taken before anything
+    is read or renamed, so of two sweeps that start together one goes on.
 
     Args:
         path: the file; made if there is none, else continued.
         identity: what the sweep is of.
         wanted: whether a trial is of the sweep's grid; by default any is.
+        aside: rename what another sweep or another version of this program wrote there instead of
+            refusing it.
+
+    Attributes:
+        path: the file.
+        rows: its rows.
+        moved: where earlier results of another sweep went: beside the file, named by what they
+            are. None if there were none.
 
     Raises:
         ResultsError: another process has it open, it is damaged, or it belongs to another network,
@@ -362,17 +339,15 @@ class ResultsFile:
         path: Path,
         identity: Identity,
         wanted: Callable[[Key], bool] = lambda key: True,
+        aside: bool = False,
     ) -> None:
         self.path = path
+        self.moved: Path | None = None
+        self._folders = [each for each in path.parents if not each.exists()]
+        self._file = _take(path)
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-        except OSError as error:
-            raise ResultsError(f"{path}: cannot be opened: {error.strerror}") from None
-        try:
-            if not stat.S_ISREG(os.fstat(self._file).st_mode):
-                raise ResultsError(f"{path}: not a regular file")
-            self._lock()
+            if aside:
+                self._set_aside(identity, wanted)
             self.rows = self._resume(identity, wanted)
         except BaseException:
             os.close(self._file)
@@ -388,6 +363,13 @@ class ResultsFile:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        # A sweep that came to nothing leaves nothing.
+        if kind is not None and not self.rows and self._is_new:
+            with suppress(OSError, ResultsError):
+                self.check()
+                self.path.unlink()
+                for folder in self._folders:
+                    folder.rmdir()
         os.close(self._file)
 
     def __iter__(self) -> Iterator[Row]:
@@ -400,20 +382,77 @@ class ResultsFile:
         """Add a finished row.
 
         Raises:
-            ResultsError: the row could not be written; the file is as it was before.
+            ResultsError: the row could not be written, and the file is as it was before; or it is
+                no longer the file that was opened.
         """
+        self.check()
         self._append(row.line().encode("ascii"))
         self.rows.append(row)
         self._keys.add(row.key)
 
-    def _lock(self) -> None:
+    def check(self) -> None:
+        """Check that the file is what this object has written and nothing else.
+
+        Raises:
+            ResultsError: it was removed, replaced or changed by somebody else.
+        """
+        held = os.fstat(self._file)
         try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            there = os.stat(self.path)
         except OSError:
-            raise ResultsError(f"{self.path}: another sweep is writing to it") from None
+            what = "removed"
+        else:
+            if (there.st_dev, there.st_ino) != (held.st_dev, held.st_ino):
+                what = "replaced by another file"
+            elif held.st_size != self._size:
+                what = "changed by another program"
+            else:
+                return
+        raise ResultsError(
+            f"{self.path} was {what} while this sweep wrote to it: put the file back as it was, or "
+            "start the sweep again, which measures what is missing"
+        )
+
+    def _set_aside(self, identity: Identity, wanted: Callable[[Key], bool]) -> None:
+        """Rename the file, which is locked, if it is of another sweep, and take a new one."""
+        label = self._label_of_another(identity, wanted)
+        if label is None:
+            return
+        path = self.path
+        old, number = path.with_name(f"{path.stem}-{label}{path.suffix}"), 1
+        while old.exists():
+            number += 1
+            old = path.with_name(f"{path.stem}-{label}-{number}{path.suffix}")
+        try:
+            os.rename(path, old)
+        except OSError as error:
+            raise ResultsError(f"{path}: cannot be set aside: {error.strerror}") from None
+        self.moved = old
+        before, self._file = self._file, _take(path)
+        os.close(before)
+
+    def _label_of_another(self, identity: Identity, wanted: Callable[[Key], bool]) -> str | None:
+        """Return what is there in a word for its name; None if this sweep can go on with it."""
+        content = self._content()
+        whole = content[: content.rfind(b"\n") + 1]
+        first = whole.partition(b"\n")[0] + b"\n"
+        if whole and first != _HEADER.encode() and first.startswith(_PROMISED.encode()):
+            return f"columns-{hashlib.sha256(first).hexdigest()[:8]}"
+        rows = _parse(self.path, whole)
+        if not rows or (rows[0].key.identity == identity and all(wanted(row.key) for row in rows)):
+            return None
+        network, build_id, images, image_set, backend = rows[0].key.identity
+        return f"{network}-{build_id:08x}-{images}-{image_set}-{backend}"
+
+    def _content(self) -> bytes:
+        size = os.fstat(self._file).st_size
+        if size > MOST_BYTES:
+            raise ResultsError(f"{self.path}: {size} bytes, no results file is larger than 512 MiB")
+        return os.pread(self._file, size, 0)
 
     def _resume(self, identity: Identity, wanted: Callable[[Key], bool]) -> list[Row]:
-        content = read_bytes(self.path, MOST_BYTES, ResultsError)
+        content = self._content()
+        self._is_new = not content
         whole = content.rfind(b"\n") + 1
         if not whole and not _HEADER.encode().startswith(content):
             raise ResultsError(f"{self.path}: not a results file")
@@ -432,24 +471,69 @@ class ResultsFile:
             )
         if whole < len(content):
             os.ftruncate(self._file, whole)
-        os.lseek(self._file, 0, os.SEEK_END)
+        self._size = whole
         if not whole:
             self._append(_HEADER.encode("ascii"))
             _synchronise_folder(self.path.parent)
         return rows
 
     def _append(self, line: bytes) -> None:
-        start = os.lseek(self._file, 0, os.SEEK_END)
         try:
-            if os.write(self._file, line) != len(line):
+            if os.pwrite(self._file, line, self._size) != len(line):
                 raise OSError("the disk is full")
             os.fsync(self._file)
         except OSError as error:
-            os.ftruncate(self._file, start)
+            os.ftruncate(self._file, self._size)
             raise ResultsError(
                 f"{self.path}: the row could not be written ({error.strerror or error}); "
                 "the rows before it are whole, the same command goes on from there"
             ) from None
+        self._size += len(line)
+
+
+def _take(path: Path) -> int:
+    """Open a file for reading and writing, made if there is none, and lock it.
+
+    Raises:
+        ResultsError: it cannot be opened, is no plain file, or another process holds it.
+    """
+    while True:
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        except OSError as error:
+            raise ResultsError(f"{path}: cannot be opened: {error.strerror}") from None
+        try:
+            if not stat.S_ISREG(os.fstat(file).st_mode):
+                raise ResultsError(f"{path}: not a regular file")
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise ResultsError(
+                    f"{path}: another sweep is writing to it{_holder(file)}: wait for its end, or "
+                    "choose another folder"
+                ) from None
+            except OSError as error:
+                raise ResultsError(f"{path}: cannot be locked: {error.strerror}") from None
+            with suppress(OSError):
+                if os.path.samestat(os.stat(path), os.fstat(file)):
+                    return file
+        except BaseException:
+            os.close(file)
+            raise
+        os.close(file)  # another sweep set it aside between the opening and the locking
+
+
+def _holder(file: int) -> str:
+    """Return who holds the lock of a file, as words to put into a sentence; empty if unknown."""
+    inode = str(os.fstat(file).st_ino)
+    with suppress(OSError, ValueError):
+        for line in Path("/proc/locks").read_text(encoding="ascii").splitlines():
+            # 1: FLOCK  ADVISORY  WRITE 4711 08:01:393 0 EOF
+            fields = line.split()
+            if fields[1] == "FLOCK" and fields[5].split(":")[-1] == inode and int(fields[4]) > 0:
+                return f", process {fields[4]}"
+    return ""
 
 
 def _words(identity: Identity) -> str:

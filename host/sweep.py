@@ -44,6 +44,9 @@ from host.points import Point
 from host.results import Identity, Key, ResultsFile, Row
 from host.words import Words, count_ones
 
+MOST_TRIALS = 1_000_000
+"""Trials of a sweep: all its rows are held in memory, some 3 kB each."""
+
 
 class Device(Protocol):
     """What measures trials: the operations of ``host.driver.Accelerator`` that they need."""
@@ -112,12 +115,12 @@ def grid(
     with ``none``.
 
     Raises:
-        InputError: no such memory, mode or background, no repeat, or aging without weights.
+        InputError: no such memory, mode or background, no repeat, more than MOST_TRIALS, or
+            aging without weights.
         RateError: a seed beyond 32 bits, or a rate other than 0 with mode off.
     """
     if repeats < 1:
         raise InputError(f"{repeats} repeats: at least 1 is needed")
-    rates.memory_seed(seed, repeats - 1, 0)
     for mode in modes:
         check_mode(mode)
     for background in backgrounds:
@@ -128,27 +131,40 @@ def grid(
         raise InputError(
             f"retention and reads are of weights, which {', '.join(selections)} has none of"
         )
-    trials = [
+    points_once = dict.fromkeys(
         Trial(
             selection,
             mode,
             point,
             background if writes[selection] else "none",
-            repeat,
+            0,
             seed,
             aging if writes[selection] else NONE,
         )
-        for repeat, selection, mode, background, point in product(
-            range(repeats), selections, modes, backgrounds, points
-        )
+        for selection, mode, background, point in product(selections, modes, backgrounds, points)
         for aging in ages[point]
-    ]
-    for trial in trials:
+    )
+    for trial in points_once:
         if trial.mode == "off" and (trial.point.rate1 or trial.point.rate0):
             raise RateError(
                 f"bit-error rate {trial.point.rate1} with mode off: choose flip, switch or rate 0"
             )
-    return list(dict.fromkeys(trials))
+    check_number(len(points_once), repeats)
+    rates.memory_seed(seed, repeats - 1, 0)
+    return [replace(trial, repeat=repeat) for repeat in range(repeats) for trial in points_once]
+
+
+def check_number(points: int, repeats: int) -> None:
+    """Check that all repeats of so many points are no more than MOST_TRIALS.
+
+    Raises:
+        InputError: they are.
+    """
+    if points * repeats > MOST_TRIALS:
+        raise InputError(
+            f"{points * repeats} trials ({points} points, {repeats} repeats): at most "
+            f"{MOST_TRIALS} are possible, so take fewer, or several sweeps with other seeds"
+        )
 
 
 class Bench:
@@ -422,6 +438,9 @@ class UntilWidth:
             of: the identity of the rows.
             trials: all trials so far, whose rows are there.
             rows: the rows by key.
+
+        Raises:
+            InputError: all repeats together are more than MOST_TRIALS.
         """
         from host.statistics import repeats_for_width  # scipy: the board need not have it
 
@@ -431,6 +450,11 @@ class UntilWidth:
         wanted = {
             point: repeats_for_width(seen, self.width, self.most) for point, seen in points.items()
         }
+        if sum(wanted.values()) > MOST_TRIALS:
+            raise InputError(
+                f"intervals of {self.width:g} need {sum(wanted.values())} trials: at most "
+                f"{MOST_TRIALS} are possible, so ask for wider ones or for fewer max_repeats"
+            )
         return [
             replace(point, repeat=repeat)
             for repeat in range(max(wanted.values(), default=0))
@@ -452,10 +476,10 @@ def sweep(
     path: Path,
     measure: Measure,
     until: UntilWidth | None = None,
+    *,
+    aside: bool = False,
 ) -> list[Row]:
     """Measure the trials that a results file lacks, and append each as it is finished.
-
-    Rows are appended in the order of the grid, then in that of each round of further repeats.
 
     Args:
         of: what the rows share.
@@ -463,6 +487,7 @@ def sweep(
         path: the results file.
         measure: what measures them.
         until: asks for more repeats where intervals are wide.
+        aside: rename results of another sweep instead of refusing them.
 
     Returns:
         All rows of the file.
@@ -470,36 +495,51 @@ def sweep(
     Raises:
         HostError: any of this package's errors; finished rows stay.
     """
-    with ResultsFile(path, of, in_grid(of, trials)) as results:
-        rows = {row.key: row for row in results.rows}
-        planned = list(trials)
-        latest = planned
-        while latest:
-            missing = [trial for trial in latest if key(of, trial) not in rows]
-            if missing:
-                left = TimeLeft(missing)
-                bar = tqdm(
-                    desc=of.network,
-                    total=len(planned),
-                    initial=len(planned) - len(missing),
-                    file=sys.stderr,
-                    dynamic_ncols=True,
-                    bar_format="{desc}: {percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} trials "
-                    "[{elapsed}{postfix}]",
-                )
-                with bar, closing(measure(missing)) as measured:
-                    for trial, (row, seconds) in zip(missing, measured, strict=True):
-                        results.append(row)
-                        rows[row.key] = row
-                        left.done(trial, seconds)
-                        rest = left.seconds()
-                        if rest is not None:
-                            word = "about" if until is None else "at least"
-                            bar.set_postfix_str(f"{word} {duration(rest)} left", refresh=False)
-                        bar.update()
-            latest = until.more(of, planned, rows) if until is not None else []
-            planned += latest
-        return results.rows
+    with ResultsFile(path, of, in_grid(of, trials), aside) as results:
+        return fill(results, of, trials, measure, until)
+
+
+def fill(
+    results: ResultsFile,
+    of: Identity,
+    trials: Sequence[Trial],
+    measure: Measure,
+    until: UntilWidth | None = None,
+) -> list[Row]:
+    """Do what :func:`sweep` does, in a results file that is open.
+
+    Rows are appended in the order of the grid, then in that of each round of further repeats.
+    """
+    rows = {row.key: row for row in results.rows}
+    planned = list(trials)
+    latest = planned
+    while latest:
+        missing = [trial for trial in latest if key(of, trial) not in rows]
+        if missing:
+            left = TimeLeft(missing)
+            bar = tqdm(
+                desc=of.network,
+                total=len(planned),
+                initial=len(planned) - len(missing),
+                file=sys.stderr,
+                dynamic_ncols=True,
+                bar_format="{desc}: {percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} trials "
+                "[{elapsed}{postfix}]",
+            )
+            with bar, closing(measure(missing)) as measured:
+                for trial, (row, seconds) in zip(missing, measured, strict=True):
+                    results.append(row)
+                    rows[row.key] = row
+                    left.done(trial, seconds)
+                    rest = left.seconds()
+                    if rest is not None:
+                        word = "about" if until is None else "at least"
+                        bar.set_postfix_str(f"{word} {duration(rest)} left", refresh=False)
+                    bar.update()
+        latest = until.more(of, planned, rows) if until is not None else []
+        planned += latest
+    results.check()
+    return results.rows
 
 
 def on_accelerator(bundle: Bundle, tests: TestSet) -> Measure:

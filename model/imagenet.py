@@ -37,7 +37,7 @@ from torch.nn.parallel import DistributedDataParallel
 from tqdm import tqdm
 
 from host import start
-from host.options import seed, whole
+from host.options import one_line, seed, whole
 from model import store
 from model.data import ImageNet, Pictures, open_imagenet, parse_classes
 from model.errors import ErrorProneMemories, map_names, parse_rates, weight_names
@@ -275,7 +275,7 @@ class Training:
         for key, mine in self.identity.items():
             if state.get(key) != mine:
                 raise ValueError(
-                    f"{path}: was begun with {key} = {shown(state.get(key))}, not {mine}; "
+                    f"{path}: was begun with {key} = {one_line(state.get(key), 80)}, not {mine}; "
                     "resume with the same options, or choose another --out"
                 )
         model, moments = {}, dict[int, dict[str, Tensor]]()

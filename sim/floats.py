@@ -64,11 +64,12 @@ class XnorEvaluator(MemoryOperations[Memory]):
     Each binary layer has a memory of weights in the natural order of docs/evaluator.md and a buffer
     of one frame, of the bits that it takes, called after the layer or pool that they come from. A
     map lies in the order (row, column, channel), in words of one bit. Memories are numbered as in
-    docs/contracts.md; weights start as 0, errors off.
+    docs/contracts.md, and so are layers, those of floats too; weights start as 0, errors off.
 
     Attributes:
         network: what it was made of.
-        description: `network`, `input` and `memories`, as in accel.json.
+        description: `network`, `input`, `layers` and `memories`, as in accel.json; the weights of a
+            layer of floats are null.
         memories: with kind, layer, depth, width, and their bits.
     """
 
@@ -89,18 +90,25 @@ class XnorEvaluator(MemoryOperations[Memory]):
         spec = model.spec
         pairs = zip(spec.weighted, self._model.matrices(), strict=True)
         self._binary = [(layer, matrix) for layer, matrix in pairs if layer.binary]
-        self._trained = []
+        numbers = {layer.name: number for number, layer in enumerate(spec.weighted)}
+        self._trained = {}
         for layer, matrix in self._binary:
             bits = weight_bits(layer, matrix).reshape(layer.result[2], -1)
-            self._trained.append(fold_weights(bits, Folding(1, layer.fan_in)))
+            folding = Folding(1, layer.fan_in)
+            self._trained[numbers[layer.name]] = fold_weights(bits, folding)
         weights = [
-            (f"{layer.name}.weights", "weights", number, layer.fan_in, layer.result[2])
-            for number, (layer, _) in enumerate(self._binary)
+            (f"{layer.name}.weights", "weights", numbers[layer.name], layer.fan_in, layer.result[2])
+            for layer, _ in self._binary
         ]
         maps = [(before.name, layer) for before, layer in pairwise(spec.layers) if layer.binary]
+        owner = -1  # number of the layer with weights that a map comes from
+        owners = {}
+        for layer in spec.layers:
+            owner = numbers.get(layer.name, owner)
+            owners[layer.name] = owner
         buffers = [
-            (f"{name}.buffer", "buffer", number, 1, int(np.prod(layer.source)))
-            for number, (name, layer) in enumerate(maps)
+            (f"{name}.buffer", "buffer", owners[name], 1, int(np.prod(layer.source)))
+            for name, layer in maps
         ]
         self.description: dict[str, Any] = {
             "network": spec.name,
@@ -114,6 +122,15 @@ class XnorEvaluator(MemoryOperations[Memory]):
                 for index, (name, kind, number, width, depth) in enumerate(weights + buffers)
             ],
         }  # fmt: skip
+        places = {name: index for index, (name, *_) in enumerate(weights + buffers)}
+        self.description["layers"] = [
+            {
+                "name": layer.name, "op": "max_pool" if layer.op == "pool" else "mvu",
+                "shape": list(layer.result), "buffer": places.get(f"{layer.name}.buffer"),
+                **({"weights": places.get(f"{layer.name}.weights")} if layer.op != "pool" else {}),
+            }
+            for layer in spec.layers
+        ]  # fmt: skip
         workers = Workers(threads)
         self.memories = [Memory(entry, stream, workers) for entry in self.description["memories"]]
         self._buffers = {
@@ -122,7 +139,10 @@ class XnorEvaluator(MemoryOperations[Memory]):
         }
 
     def weights(self, layer: int) -> NDArray[np.uint32]:
-        """A binary layer's trained weights as they are written: uint32 (depth, segments)."""
+        """A binary layer's trained weights as they are written: uint32 (depth, segments).
+
+        `layer` is its number among all layers with weights.
+        """
         return self._trained[layer]
 
     def write_weights(self, memory: int, segments: np.ndarray) -> None:

@@ -55,11 +55,13 @@ class QuantizedEvaluator(MemoryOperations[Memory]):
     eval mode, pools, Flatten) is computed exactly, and the feature map is stored before the pools
     and Flatten that nothing else follows. Each layer has a memory of weights, and each but the last
     a buffer of one frame; a word is one code, in the order of the PyTorch tensor, least significant
-    bit first. Memories are numbered as in docs/contracts.md; weights start as 0, errors off.
+    bit first. Layers, pools and memories are named and numbered as in docs/contracts.md; weights
+    start as 0, errors off.
 
     Attributes:
         network: what it was made of.
-        description: `network`, `input` and `memories`, as in accel.json.
+        description: `network`, `input`, `layers` and `memories`, as in accel.json. The shape of a
+            layer counts codes.
         memories: with kind, layer, depth, width, and their bits.
     """
 
@@ -114,13 +116,14 @@ class QuantizedEvaluator(MemoryOperations[Memory]):
             for module in (group.module, *group.before, *group.exact, *group.after):
                 module.to(dtype)
         workers = Workers(threads)
-        sizes = self._map_sizes()
+        shapes = self._map_shapes()
+        hidden = self._groups[:-1]
         places = [
             (group.name, "weights", number, group.module.weight.numel())
             for number, group in enumerate(self._groups)
         ] + [
-            (group.name, "buffer", number, sizes[number])
-            for number, group in enumerate(self._groups[:-1])
+            (group.map_name, "buffer", number, int(np.prod(shapes[group.map_name])))
+            for number, group in enumerate(hidden)
         ]
         self.description: dict[str, Any] = {
             "network": name,
@@ -134,6 +137,16 @@ class QuantizedEvaluator(MemoryOperations[Memory]):
                 for index, (layer, kind, number, depth) in enumerate(places)
             ],
         }  # fmt: skip
+        buffers = {group.map_name: len(self._groups) + i for i, group in enumerate(hidden)}
+        self.description["layers"] = [
+            {
+                "name": layer, "op": "mvu" if weights is not None else "max_pool",
+                "shape": shapes[layer], "buffer": buffers.get(layer),
+                **({"weights": weights} if weights is not None else {}),
+            }
+            for number, group in enumerate(self._groups)
+            for layer, weights in ((group.name, number), *((pool, None) for pool in group.pools))
+        ]  # fmt: skip
         self.memories = [Memory(entry, stream, workers) for entry in self.description["memories"]]
 
     def weights(self, layer: int) -> NDArray[np.uint32]:
@@ -207,25 +220,32 @@ class QuantizedEvaluator(MemoryOperations[Memory]):
             return values.reshape(-1, *self.shape).permute(0, 3, 1, 2)
         return values
 
-    def _map_sizes(self) -> list[int]:
-        """The elements of each layer's feature map, from a run of one image through the modules."""
+    def _map_shapes(self) -> dict[str, list[int]]:
+        """Rows, columns and channels of what each layer and pool gives, from a run of one image."""
         import torch
 
-        sizes = []
+        shapes: dict[str, list[int]] = {}
+
+        def note(name: str) -> None:
+            shapes[name] = [*values.shape[2:], values.shape[1]] if values.ndim == 4 else []
+            shapes[name] = shapes[name] or [1, 1, values.numel()]
+
         try:
             with torch.no_grad():
                 values = self._input(np.zeros((1, int(np.prod(self.shape))), np.uint8))
                 for group in self._groups:
-                    for module in (*group.before, group.module, *group.exact):
+                    for module in (*group.before, group.module):
                         values = module(values)
-                    sizes.append(values.numel())
-                    for module in group.after:
+                    note(group.name)
+                    for module in (*group.exact, *group.after):
                         values = module(values)
+                        if isinstance(module, _pools()):
+                            note(group.pools[0])
         except RuntimeError as error:
             raise ValueError(f"the modules do not take images of {self.shape}: {error}") from None
         if values.ndim != 2:
             raise ValueError(f"the last module gives {tuple(values.shape)}, not (n, classes)")
-        return sizes
+        return shapes
 
     def _run_some(self, images: np.ndarray, taps: bool) -> Taps:
         seen: Taps = {}
@@ -242,8 +262,8 @@ class QuantizedEvaluator(MemoryOperations[Memory]):
             stored = stored.copy().reshape(codes.shape)
             cells.settle(bits)
             if taps:
-                seen[group.name] = codes.reshape(len(images), -1)
-                seen[f"{group.name}.buffer"] = stored.reshape(len(images), -1)
+                seen[group.map_name] = codes.reshape(len(images), -1)
+                seen[f"{group.map_name}.buffer"] = stored.reshape(len(images), -1)
             values = self._values(stored, stored.shape)
             for module in group.after:
                 values = module(values)
@@ -257,12 +277,30 @@ class QuantizedEvaluator(MemoryOperations[Memory]):
 
 
 class _Group:
-    """A weighted module, what is exact around it, and what reads its stored feature map."""
+    """A weighted module, what is exact around it, and what reads its stored feature map.
+
+    Attributes:
+        name: of the layer.
+        pools: the name of the pools behind it, if there are any: all have one.
+        map_name: what its feature map is called after: the pools, if the map is stored behind one.
+    """
 
     def __init__(self, name: str, module: Any, before: list[Any]) -> None:
         self.name, self.module, self.before = name, module, before
         self.exact: list[Any] = []
         self.after: list[Any] = []
+
+    @property
+    def pools(self) -> list[str]:
+        """See the class."""
+        there = any(isinstance(module, _pools()) for module in (*self.exact, *self.after))
+        return [f"pool{self.name.removeprefix('conv')}"] if there else []
+
+    @property
+    def map_name(self) -> str:
+        """See the class."""
+        pooled = any(isinstance(module, _pools()) for module in self.exact)
+        return self.pools[0] if pooled else self.name
 
     def follow(self, module: Any, reads: bool) -> None:
         """Append a module behind the weights; one that does not only read moves the store."""
@@ -272,18 +310,26 @@ class _Group:
             self.after = []
 
 
+def _pools() -> tuple[type, ...]:
+    from torch import nn
+
+    return (nn.MaxPool2d, nn.AvgPool2d, nn.AdaptiveAvgPool2d)
+
+
 def _groups(modules: list[torch.nn.Module]) -> list[_Group]:
     """The modules by layer; ValueError names one that cannot be placed."""
     from torch import nn
 
-    readers = (nn.MaxPool2d, nn.AvgPool2d, nn.AdaptiveAvgPool2d, nn.Flatten)
+    readers = (*_pools(), nn.Flatten)
     exact = (nn.ReLU, nn.Hardtanh, nn.BatchNorm1d, nn.BatchNorm2d, nn.Identity, nn.Dropout)
     groups: list[_Group] = []
     first: list[Any] = []
+    numbers = {"conv": 0, "fc": 0}
     for number, module in enumerate(modules):
         if isinstance(module, nn.Linear | nn.Conv2d):
             kind = "fc" if isinstance(module, nn.Linear) else "conv"
-            groups.append(_Group(f"{kind}{len(groups)}", module, first if not groups else []))
+            groups.append(_Group(f"{kind}{numbers[kind]}", module, first if not groups else []))
+            numbers[kind] += 1
         elif not isinstance(module, readers + exact):
             raise ValueError(f"module {number}, {type(module).__name__}, cannot be quantized")
         elif not groups:

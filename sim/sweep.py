@@ -6,7 +6,7 @@ and rows are written in the order of the grid, whoever measured them first: the 
 for any number of workers, for local ones and a Dask cluster, and after any interruption.
 
 Workers get all they need with the first task: bundle and images travel, no path is shared. What
-must be there is this package, in the same version.
+must be there is this package, in the same version, with the same numpy and numba.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ import functools
 import hashlib
 import importlib
 import itertools
-import logging
 import math
 import os
 import pickle
+import platform
 import signal
 import sys
 import tempfile
@@ -27,18 +27,13 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import (
-    BrokenExecutor,
-    CancelledError,
-    Executor,
-    Future,
-    ProcessPoolExecutor,
-)
-from contextlib import AbstractContextManager, contextmanager, suppress
+from concurrent.futures import BrokenExecutor, ProcessPoolExecutor
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
+from importlib import metadata
 from multiprocessing import active_children, connection, get_context, parent_process
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -46,10 +41,10 @@ import numpy.typing as npt
 from host import bundle as bundles
 from host import grid as grids
 from host import rates
-from host.__main__ import Parser, add_sweep_options, finish, run_sweeps
+from host.__main__ import Parser, Planned, add_sweep_options, finish, run_sweeps
 from host.bundle import Bundle, Memory, Registers, Words, check_words
 from host.driver import Counts, Snapshot, background_words
-from host.errors import HostError
+from host.errors import HostError, InputError
 from host.images import TestSet, images_for, images_of
 from host.results import Row
 from host.sweep import Bench, Measure, Measured, Trial, identity
@@ -59,7 +54,6 @@ BACKENDS = ("evaluator", "evaluator-fast", "emulator")
 
 REPOSITORY = Path(__file__).parents[1]
 
-CLUSTER_WAIT_S = 20.0
 AHEAD = 4  # trials that are under way or done but not yet written, for each worker
 DEATHS = 3  # workers that may die one after the other, with no row finished between
 
@@ -159,8 +153,6 @@ class Job:
         name: name of the network.
         tests: the images.
         backend: one of BACKENDS.
-        version: digest of the source that measures, where that could be another than here;
-            a worker refuses to work with another.
     """
 
     files: dict[str, bytes]
@@ -168,7 +160,6 @@ class Job:
     name: str
     tests: TestSet
     backend: str
-    version: str = ""
 
     @functools.cached_property
     def digest(self) -> str:
@@ -176,12 +167,28 @@ class Job:
         content = pickle.dumps((self.files, self.network, self.tests.fingerprint, self.backend))
         return hashlib.sha256(content).hexdigest()[:16]
 
+    @property
+    def packages(self) -> tuple[str, ...]:
+        """The packages whose versions take part in a row."""
+        from sim.evaluator import Network
+
+        own = self.network is None or isinstance(self.network, Network)
+        return PACKAGES if own else (*PACKAGES, "torch")
+
     def device(self, threads: int | None = None) -> SoftwareAccelerator:
         """Return what measures trials, on so many threads, by default one for each core.
 
         Raises:
             HostError: it is not the bundle that this machine's source can run.
         """
+        try:
+            return self._device(threads)
+        except HostError:
+            raise
+        except ValueError as error:
+            raise SweepError(f"{self.name}: {str(error).splitlines()[0]}") from None
+
+    def _device(self, threads: int | None) -> SoftwareAccelerator:
         stream = "fast" if self.backend == "evaluator-fast" else "hardware"
         if self.network is not None:
             from sim.evaluator import Evaluator
@@ -190,6 +197,9 @@ class Job:
             return SoftwareAccelerator(bundle_of(self.name, engine), engine, self.backend)
         with tempfile.TemporaryDirectory(prefix="spinflow-") as folder:
             for name, content in self.files.items():
+                # A job may come from another machine: its names stay below the folder.
+                if name != Path(name).name:
+                    raise SweepError(f"{self.name} has a file {name!r}: a plain name expected")
                 Path(folder, name).write_bytes(content)
             bundle = bundles.load(Path(folder), runnable=False)
             if self.backend == "emulator":
@@ -203,15 +213,7 @@ class Job:
         return SoftwareAccelerator(bundle, engine, self.backend)
 
     def bench(self, threads: int | None) -> Bench:
-        """Set up what measures the trials of this job.
-
-        Raises:
-            SweepError: this process has another version of the source.
-        """
-        if self.version not in ("", version()):
-            raise SweepError(
-                "a worker runs another version of Spinflow: update it to that of this machine"
-            )
+        """Set up what measures the trials of this job."""
         return Bench(self.device(threads), self.tests)
 
 
@@ -227,13 +229,18 @@ def job_of_network(name: str, tests: TestSet, backend: str) -> Job:
     """Return the job of a trained network of the zoo that has no bundle.
 
     Raises:
-        SweepError: the emulator is asked for, which has nothing to emulate.
+        SweepError: the emulator is asked for, which has nothing to emulate, or the network's
+            weights are damaged.
     """
     if backend == "emulator":
         raise SweepError(f"{name} has no bundle, which the emulator needs: use the evaluator")
     from sim.evaluator import Evaluator
 
-    return Job({}, Evaluator.from_network(name).network, name, tests, backend)
+    try:
+        network = Evaluator.from_network(name).network
+    except ValueError as error:
+        raise SweepError(str(error).splitlines()[0]) from None
+    return Job({}, network, name, tests, backend)
 
 
 def bundle_of(name: str, engine: Any) -> Bundle:
@@ -271,53 +278,106 @@ def bundle_of(name: str, engine: Any) -> Bundle:
     )
 
 
+PACKAGES = ("numpy", "numba")
+"""Packages whose versions take part in every row."""
+
+
 @functools.cache
 def version() -> str:
-    """Return a digest of the source that makes a row of a trial."""
+    """Return a digest of the source that takes part in a row: all of host, sim and model."""
     digest = hashlib.sha256()
-    for folder in ("host", "sim", "sim/evaluator"):
-        for path in sorted((REPOSITORY / folder).glob("*.py")):
-            if path.name not in _NO_PART:
-                digest.update(path.relative_to(REPOSITORY).as_posix().encode() + path.read_bytes())
+    for folder in ("host", "model", "sim"):
+        for path in sorted((REPOSITORY / folder).rglob("*.py")):
+            digest.update(path.relative_to(REPOSITORY).as_posix().encode() + path.read_bytes())
     return digest.hexdigest()
 
 
-_NO_PART = ("__main__.py", "grid.py", "report.py", "statistics.py", "board.py", "build.py")
-"""Files of the source that take no part in measuring a trial."""
+def facts(packages: Sequence[str]) -> dict[str, str]:
+    """Return what must be the same wherever rows of one file are measured, by name."""
+    found = {"Python": ".".join(platform.python_version_tuple()[:2])}
+    for name in packages:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            found[name] = "none"
+    return {**found, "source": version()}
 
 
-# What a worker process has: the job that it was given, and the bench that it made of it.
-_jobs: dict[str, Job] = {}
-_benches: dict[str, Bench] = {}
-_threads: dict[str, int | None] = {}
+def difference(wanted: Mapping[str, str], found: Mapping[str, str]) -> str:
+    """Return what of the facts of a worker is another than here, in words; empty if nothing is."""
+    for name, value in wanted.items():
+        if found.get(name) != value:
+            if name == "source":
+                return "runs another version of Spinflow: give it the source of this machine"
+            return (
+                f"has {name} {found.get(name, 'none')}, this machine {value}: install there what "
+                "requirements/build.lock says"
+            )
+    return ""
+
+
+@dataclass
+class _Held:
+    """A job that a worker process has.
+
+    Attributes:
+        job: the job.
+        threads: for it; None is one for each core.
+        takers: how often it was given and not yet forgotten: two sweeps may share a cluster.
+        bench: made of it when its first trial comes.
+    """
+
+    job: Job
+    threads: int | None
+    takers: int = 0
+    bench: Bench | None = None
+
+
+_held: dict[str, _Held] = {}  # by the job's digest
 _lock = threading.Lock()  # a Dask worker may run tasks in several threads
 
 
 def take(job: Job, threads: int | None) -> None:
     """Give this process a job, and so many threads for it (None: one for each core)."""
-    _jobs[job.digest] = job
-    _threads[job.digest] = threads
+    _held.setdefault(job.digest, _Held(job, threads)).takers += 1
+
+
+def take_if_alike(job: bytes, threads: int | None, wanted: Mapping[str, str]) -> None:
+    """Give this process a job of another machine, pickled, if it would give the same rows.
+
+    Raises:
+        SweepError: it would not.
+    """
+    found = difference(wanted, facts([name for name in wanted if name not in ("Python", "source")]))
+    if found:
+        raise SweepError(f"this worker {found}")
+    take(pickle.loads(job), threads)
 
 
 def forget(digest: str) -> None:
-    """Drop what this process has of a job."""
-    for kept in (_jobs, _threads, _benches):
-        kept.pop(digest, None)
+    """Drop what this process has of a job, once for each time that it was given."""
+    held = _held.get(digest)
+    if held is not None:
+        held.takers -= 1
+        if not held.takers:
+            del _held[digest]
 
 
 def measure_one(digest: str, trial: Trial) -> tuple[Row, float]:
     """Measure a trial of a job that this process was given; return its row and the seconds."""
     with _lock:
-        if digest not in _benches:
-            _benches[digest] = _jobs[digest].bench(_threads[digest])
+        held = _held.get(digest)
+        if held is None:
+            raise SweepError("a worker was not given what it is to measure")
+        if held.bench is None:
+            held.bench = held.job.bench(held.threads)
         start = time.perf_counter()
-        row = _benches[digest].row(trial)
+        row = held.bench.row(trial)
         return row, time.perf_counter() - start
 
 
 def _start_worker(job: Job) -> None:
     """Make this process a worker of one job that ends with its parent, however that ends."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the terminal sends it to all; the parent acts
     take(job, 1)
     parent = parent_process()
     if parent is not None:
@@ -348,12 +408,17 @@ def in_processes(job: Job, workers: int) -> Measure:
     """Return what measures trials in worker processes of this machine, one core each."""
 
     @contextmanager
-    def pool() -> Iterator[_Pool]:
+    def pool() -> Iterator[Pool]:
         with _one_thread_each():
             before = set(active_children())
             executor = ProcessPoolExecutor(workers, get_context("spawn"), _start_worker, (job,))
+
+            def submit(trial: Trial) -> Pending:
+                with _no_interrupts():  # processes are started here
+                    return executor.submit(measure_one, job.digest, trial)
+
             try:
-                yield executor, lambda: workers
+                yield submit, lambda: workers
             except BaseException:
                 # Interrupted or failed: what is under way is of no use, and waiting for workers
                 # that may be stuck could take for ever.
@@ -363,14 +428,31 @@ def in_processes(job: Job, workers: int) -> Measure:
             finally:
                 executor.shutdown(wait=True, cancel_futures=True)
 
-    return _in_order(job, pool)
+    return in_order(pool)
 
 
-_Pool = tuple[Executor, Callable[[], int]]
-"""What takes tasks, and how many workers it has now."""
+@contextmanager
+def _no_interrupts() -> Iterator[None]:
+    """Hold Ctrl-C back; processes that start now never get it: the terminal sends it to all."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _in_order(job: Job, pool: Callable[[], AbstractContextManager[_Pool]]) -> Measure:
+class Pending(Protocol):
+    """A trial that is under way."""
+
+    def result(self) -> tuple[Row, float]:
+        """Return its row, and the seconds that it took, when it is there."""
+
+
+Pool = tuple[Callable[[Trial], Pending], Callable[[], int]]
+"""What starts a trial, and how many workers there are now."""
+
+
+def in_order(pool: Callable[[], AbstractContextManager[Pool]]) -> Measure:
     """Return what measures trials on a pool and yields their rows in the order of the trials.
 
     A few trials for each worker are under way at once, so that none waits for the slowest, and an
@@ -381,13 +463,13 @@ def _in_order(job: Job, pool: Callable[[], AbstractContextManager[_Pool]]) -> Me
         done = deaths = 0
         while done < len(trials):
             try:
-                with pool() as (executor, workers):
+                with pool() as (submit, workers):
                     waiting = iter(trials[done:])
-                    pending: deque[Future[tuple[Row, float]]] = deque()
+                    pending: deque[Pending] = deque()
                     while True:
                         room = AHEAD * max(workers(), 1) - len(pending)
                         for trial in itertools.islice(waiting, max(room, 0)):
-                            pending.append(executor.submit(measure_one, job.digest, trial))
+                            pending.append(submit(trial))
                         if not pending:
                             break
                         row = pending.popleft().result()
@@ -420,123 +502,53 @@ def _one_thread_each() -> Iterator[None]:
                 os.environ[name] = value
 
 
-def on_cluster(job: Job, address: str) -> Measure:
-    """Return what measures trials on the workers of a Dask cluster.
-
-    Dask measures again what a worker did not finish that died or left; workers may join any time.
-    """
-    from distributed import KilledWorker, WorkerPlugin
-
-    job = replace(job, version=version())
-
-    class Give(WorkerPlugin):
-        """Gives the job to every worker, those that join later included."""
-
-        name = f"spinflow-{job.digest}"
-
-        def setup(self, worker: Any) -> None:
-            """Take the job."""
-            take(job, worker.state.nthreads)
-
-        def teardown(self, worker: Any) -> None:
-            """Forget the job."""
-            forget(job.digest)
-
-    @contextmanager
-    def pool() -> Iterator[_Pool]:
-        with _connected(address) as client:
-            try:
-                client.register_plugin(Give())
-            except ImportError as error:
-                raise SweepError(
-                    f"the workers at {address} cannot import Spinflow ({error}): start them in its "
-                    "folder, with its build environment and PYTHONPATH=."
-                ) from None
-            executor = client.get_executor(pure=False)
-            try:
-                yield executor, _Counted(client)
-            except KilledWorker as error:
-                raise SweepError(
-                    f"workers died one after the other: {str(error).splitlines()[0]}"
-                ) from None
-            except CancelledError:
-                raise SweepError(f"the Dask scheduler at {address} is gone") from None
-            finally:
-                executor.shutdown(wait=False)
-                with suppress(Exception):  # the scheduler may be gone
-                    client.unregister_worker_plugin(Give.name)
-
-    return _in_order(job, pool)
-
-
-class _Counted:
-    """The number of workers of a cluster, asked for now and then: each asking is a round trip."""
-
-    def __init__(self, client: Any) -> None:
-        self._client = client
-        self._asked = -math.inf
-        self._count = 1
-
-    def __call__(self) -> int:
-        if time.monotonic() > self._asked + 5.0:
-            self._asked, self._count = time.monotonic(), len(self._client.nthreads())
-        return self._count
-
-
-@contextmanager
-def _connected(address: str) -> Iterator[Any]:
-    """A client of the scheduler at an address, which has workers.
-
-    Raises:
-        SweepError: no scheduler answers there, or it has no worker.
-    """
-    from distributed import Client
-
-    # The client's own words about a connection that fails come on many lines.
-    logging.getLogger("distributed").setLevel(logging.CRITICAL)
-    try:
-        client = Client(address, timeout=CLUSTER_WAIT_S, set_as_default=False)
-    except (OSError, ValueError, TimeoutError) as error:
-        reason = str(error).partition("\n")[0] or type(error).__name__
-        raise SweepError(f"no Dask scheduler answers at {address}: {reason}") from None
-    with client:
-        try:
-            client.wait_for_workers(1, timeout=CLUSTER_WAIT_S)
-        except TimeoutError:
-            raise SweepError(
-                f"the Dask scheduler at {address} has no worker: start some with "
-                f"`dask worker {address}`"
-            ) from None
-        yield client
-
-
 def run(options: argparse.Namespace) -> None:
     """Run a sweep in software, or the rest of it, and write its report."""
+    from sim.cluster import on_cluster
+
     plan = grids.from_options(options)
     if options.workers is not None and options.workers < 1:
         raise SweepError(f"{options.workers} workers: at least 1 is needed")
     workers = options.workers or os.cpu_count() or 1
-    if options.scheduler is not None:
-        with _connected(options.scheduler):
-            pass  # nothing is written for a cluster that is not there
+    cluster = _cluster(options)
     sweeps = []
-    jobs = _jobs_of(plan, options.data_dir, options.backend)
-    for job in jobs:
+    for job, folder in _jobs_of(plan, options.data_dir, options.backend):
         bundle = job.device(1).bundle
         measure = (
-            on_cluster(job, options.scheduler)
-            if options.scheduler is not None
+            on_cluster(job, cluster)
+            if cluster is not None
             else in_processes(job, workers)
             if workers > 1
             else in_this_process(job)
         )
         of = identity(bundle, job.tests, options.backend)
-        sweeps.append((of, plan.trials(bundle), measure))
-    run_sweeps(plan, [job.tests for job in jobs], sweeps, options.out, options.set_aside)
+        sweeps.append(Planned(of, plan.trials(bundle), measure, job.tests, folder))
+    run_sweeps(plan, sweeps, options.out, options.set_aside)
 
 
-def _jobs_of(plan: grids.Grid, data_dir: Path | None, backend: str) -> list[Job]:
-    """Return a job for each network of a grid: of its bundle, else of the zoo."""
+def _cluster(options: argparse.Namespace) -> Any:
+    """Return the ``sim.cluster.Cluster`` that is asked for and is there; None if none is.
+
+    Raises:
+        SweepError: it is not there, or its certificates are not.
+    """
+    from sim.cluster import PATIENCE_S, Cluster, security_of
+
+    patience_s = PATIENCE_S if options.patience is None else options.patience
+    if not 0 < patience_s < math.inf:
+        raise SweepError(f"patience of {patience_s:g} s: more than 0 is needed")
+    address = options.scheduler or ""
+    security = security_of(address, options.tls_ca_file, options.tls_cert, options.tls_key)
+    if not address:
+        return None
+    cluster = Cluster(address, security, patience_s)
+    with cluster.connected():
+        pass  # nothing is written for a cluster that is not there
+    return cluster
+
+
+def _jobs_of(plan: grids.Grid, data_dir: Path | None, backend: str) -> list[tuple[Job, Path]]:
+    """Return a job for each network of a grid, of its bundle, else of the zoo; and where it is."""
     found = []
     for place, folder in enumerate(plan.bundles):
         name = plan.networks[place] if place < len(plan.networks) else ""
@@ -546,16 +558,34 @@ def _jobs_of(plan: grids.Grid, data_dir: Path | None, backend: str) -> list[Job]
 
             dataset = network(name).dataset
             tests = images_of(dataset, plan.images, data_dir, plan.image_seed)
-            found.append(job_of_network(name, tests, backend))
+            found.append((job_of_network(name, tests, backend), Path(name)))
         else:
-            names = plan.networks[place : place + 1]
-            (there,) = replace(plan, networks=names, bundles=(folder,)).folders()
+            try:
+                names = plan.networks[place : place + 1]
+                (there,) = replace(plan, networks=names, bundles=(folder,)).folders()
+            except InputError as error:
+                raise _untrained(name, plan.source) or error from None
             bundle = bundles.load(there, runnable=False)
             tests = images_for(bundle, plan.images, data_dir, plan.image_seed)
-            found.append(job_of_bundle(there, tests, backend))
+            found.append((job_of_bundle(there, tests, backend), there))
     if not found:
         plan.folders()  # says what is missing
     return found
+
+
+def _untrained(name: str, source: str) -> SweepError | None:
+    """Return the error of a network that is known but not trained; None if it is unknown."""
+    from model.networks import NETWORKS
+
+    base, _, label = name.partition("+")
+    if base not in NETWORKS:
+        return None
+    trains = "model.imagenet" if NETWORKS[base].dataset == "imagenet" else f"model.train {base}"
+    where = f"{source}: " if source else ""
+    return SweepError(
+        f"{where}network {name!r} is not trained, and has no bundle: `python -m {trains}"
+        f"{f' --label {label}' if label else ''}` trains it"
+    )
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -575,8 +605,24 @@ def main(arguments: list[str] | None = None) -> int:
     where = parser.add_mutually_exclusive_group()
     where.add_argument("--workers", type=int, help="worker processes (default: one for each core)")
     where.add_argument(
-        "--scheduler", metavar="ADDRESS", help="of a Dask cluster, as tcp://10.0.0.1:8786"
+        "--scheduler",
+        metavar="ADDRESS",
+        help="of a Dask cluster, as tcp://10.0.0.1:8786 or tls://10.0.0.1:8786",
     )
+    parser.add_argument(
+        "--patience",
+        type=float,
+        metavar="SECONDS",
+        help="how long a cluster may take to answer (default 5)",
+    )
+    for name, what in (
+        ("ca-file", "certificate of the authority that signed the cluster's"),
+        ("cert", "certificate of this machine"),
+        ("key", "key of this machine's certificate"),
+    ):
+        parser.add_argument(
+            f"--tls-{name}", type=Path, metavar="FILE", help=f"{what}, PEM, for tls://"
+        )
     options = parser.parse_args(arguments)
     return finish(lambda: run(options))
 

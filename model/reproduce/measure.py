@@ -24,9 +24,9 @@ from host import rates
 from host.errors import InputError
 from host.images import TestSet, images_of
 from host.points import point_of_rate
-from host.results import Row, set_aside
+from host.results import Row
 from host.statistics import mean_interval
-from host.sweep import Bench, Measure, Measured, Trial, grid, identity, in_grid, key, sweep
+from host.sweep import Bench, Measure, Measured, Trial, grid, identity, key, sweep
 from model import store
 from model.data import DataError, Pictures, locate, open_imagenet
 from model.imagenet import RESIZE, classes_before
@@ -212,8 +212,7 @@ def accuracies(
     ]
     ending = memory if len(error_rates) > 1 else "exact"
     path = setting.out / "measured" / f"{name}-{ending}.csv"
-    set_aside(path, of, in_grid(of, trials))
-    rows = {row.key: row for row in sweep(of, trials, path, _in_turn(bench))}
+    rows = {row.key: row for row in sweep(of, trials, path, _in_turn(bench), aside=True)}
 
     def order(trial: Trial) -> tuple[float, int]:
         return trial.point.rate1, trial.repeat

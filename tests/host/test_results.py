@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from host.errors import ResultsError
-from host.results import COLUMNS, Key, ResultsFile, read, set_aside
+from host.results import COLUMNS, Key, ResultsFile, read
 from tests.host.rows import row
 
 IDENTITY = row().key.identity
@@ -205,6 +205,42 @@ def test_two_sweeps_cannot_write_to_one_file(tmp_path: Path) -> None:
     assert read(path) == []
 
 
+def test_a_file_in_use_is_not_set_aside(tmp_path: Path) -> None:
+    path = tmp_path / "results.csv"
+    with ResultsFile(path, IDENTITY) as results:
+        results.append(row())
+        with pytest.raises(ResultsError, match=rf"another sweep .* process {os.getpid()}: "):
+            ResultsFile(path, row(build_id=1).key.identity, aside=True)
+        results.append(row(repeat=1))
+    assert os.listdir(tmp_path) == ["results.csv"] and len(read(path)) == 2
+
+
+@pytest.mark.parametrize("what", ["removed", "replaced", "changed"])
+def test_a_file_that_is_no_longer_ours_is_not_written_to(tmp_path: Path, what: str) -> None:
+    path = tmp_path / "results.csv"
+    with ResultsFile(path, IDENTITY) as results:
+        results.append(row())
+        content = path.read_bytes()
+        if what != "changed":
+            path.rename(tmp_path / "elsewhere.csv")
+        if what != "removed":
+            path.write_bytes(content[:-1])
+        with pytest.raises(ResultsError, match=f"was {what}"):
+            results.append(row(repeat=1))
+        assert len(results.rows) == 1
+
+
+def test_a_sweep_that_comes_to_nothing_leaves_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "deep" / "results.csv"
+    with pytest.raises(ZeroDivisionError), ResultsFile(path, IDENTITY):
+        raise ZeroDivisionError
+    assert os.listdir(tmp_path) == []
+    with pytest.raises(ZeroDivisionError), ResultsFile(path, IDENTITY) as results:
+        results.append(row())
+        raise ZeroDivisionError
+    assert read(path) == [row()]
+
+
 def test_a_folder_that_cannot_be_written_gives_one_line(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(ResultsError, match="cannot be opened"):
@@ -221,11 +257,13 @@ def test_results_of_another_sweep_can_be_set_aside(tmp_path: Path, change: dict)
     for number in range(2):
         with ResultsFile(path, IDENTITY) as results:
             results.append(old)
-        assert set_aside(path, IDENTITY, lambda key: True) is None
-        moved = set_aside(path, row(**change).key.identity, lambda key: True)
-        assert moved is not None and not path.exists()
-        assert read(moved) == [old]
-        assert len(os.listdir(tmp_path)) == number + 1  # an earlier one is not overwritten
+        with ResultsFile(path, IDENTITY, aside=True) as results:
+            assert results.moved is None and results.rows == [old]
+        with ResultsFile(path, row(**change).key.identity, aside=True) as results:
+            assert results.rows == [] and results.moved is not None
+            assert read(results.moved) == [old]
+        assert len(os.listdir(tmp_path)) == number + 2  # an earlier one is not overwritten
+        path.unlink()
 
 
 def test_results_of_another_grid_are_refused_or_set_aside(tmp_path: Path) -> None:
@@ -241,8 +279,9 @@ def test_results_of_another_grid_are_refused_or_set_aside(tmp_path: Path) -> Non
     with pytest.raises(ResultsError, match=r"1 rows of another grid, the first of .* rate 0\.02"):
         ResultsFile(path, IDENTITY, wanted)
     assert path.read_bytes() == content
-    moved = set_aside(path, IDENTITY, wanted)
-    assert moved is not None and moved.read_bytes() == content and not path.exists()
+    with ResultsFile(path, IDENTITY, wanted, aside=True) as results:
+        assert results.moved is not None and results.moved.read_bytes() == content
+    assert read(path) == []
 
 
 def test_results_of_another_version_can_be_set_aside(tmp_path: Path) -> None:
@@ -251,8 +290,9 @@ def test_results_of_another_version_can_be_set_aside(tmp_path: Path) -> None:
     path.write_text(header)
     with pytest.raises(ResultsError, match="not those of this version"):
         ResultsFile(path, IDENTITY)
-    moved = set_aside(path, IDENTITY, lambda key: True)
-    assert moved is not None and moved.read_text() == header
+    with ResultsFile(path, IDENTITY, aside=True) as results:
+        assert results.moved is not None and results.moved.read_text() == header
     path.write_text("a photograph\n")
     with pytest.raises(ResultsError, match="its columns are not those"):
-        set_aside(path, IDENTITY, lambda key: True)
+        ResultsFile(path, IDENTITY, aside=True)
+    assert path.read_text() == "a photograph\n"

@@ -65,10 +65,10 @@ def test_evaluator_holds_the_codes_of_brevitas(bits: int) -> None:
         logits = model(to_input(spec, images).double())
     labels, taps = evaluator.run(images)
     np.testing.assert_array_equal(labels, logits.numpy().argmax(axis=1))
-    np.testing.assert_allclose(taps["fc3"] * spec.logit_scale, logits, atol=1e-12)
+    np.testing.assert_allclose(taps["fc1"] * spec.logit_scale, logits, atol=1e-12)
     sizes = {name: values.shape[1] for name, values in taps.items() if name.endswith(".buffer")}
     # The second map is pooled before it is stored.
-    assert sizes == {"conv0.buffer": 240, "conv1.buffer": 72, "fc2.buffer": 9}
+    assert sizes == {"conv0.buffer": 240, "pool1.buffer": 72, "fc0.buffer": 9}
     for name, values in zip(sizes, maps, strict=True):
         codes = values.reshape(12, -1) * 2.0 ** (bits - 1)
         # A sum in another order is another float64, which of 32 bits may round to another code.

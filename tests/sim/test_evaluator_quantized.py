@@ -89,9 +89,9 @@ def by_integers(
     found = {"conv0": rescaled(sums, bits).reshape(len(images), -1)}
     stored_map = taps["conv0.buffer"].reshape(-1, 3, 3, 2, 3, 2)
     pooled = stored_map.max(axis=(3, 5)).reshape(len(images), 27).astype(object)
-    found["fc1"] = rescaled(pooled @ stored[1].reshape(8, 27).T.astype(object), bits)
-    last = taps["fc1.buffer"].astype(object) @ stored[2].reshape(4, 8).T.astype(object)
-    found["fc2"] = last.astype(np.float64) / 4.0 ** (bits - 1)
+    found["fc0"] = rescaled(pooled @ stored[1].reshape(8, 27).T.astype(object), bits)
+    last = taps["fc0.buffer"].astype(object) @ stored[2].reshape(4, 8).T.astype(object)
+    found["fc1"] = last.astype(np.float64) / 4.0 ** (bits - 1)
     return found
 
 
@@ -123,12 +123,12 @@ def test_bit_by_bit(bits: int, mode: str, images: np.ndarray) -> None:
     expected_maps = by_integers(evaluator, images, taps, bits)
     # 32-bit products sum in float64, which rounds: the codes may differ in the last place.
     slack = 1 if bits == 32 else 0
-    for name in ("conv0", "fc1"):
+    for name in ("conv0", "fc0"):
         assert np.abs(taps[name] - expected_maps[name]).max() <= slack, name
         assert taps[name].min() == 0 and (taps[name] > 0).mean() > 0.2
-    np.testing.assert_allclose(taps["fc2"], expected_maps["fc2"] + bias(), rtol=1e-6, atol=1e-6)
-    np.testing.assert_array_equal(labels, taps["fc2"].argmax(axis=1))
-    for index, name in ((3, "conv0"), (4, "fc1")):
+    np.testing.assert_allclose(taps["fc1"], expected_maps["fc1"] + bias(), rtol=1e-6, atol=1e-6)
+    np.testing.assert_array_equal(labels, taps["fc1"].argmax(axis=1))
+    for index, name in ((3, "conv0"), (4, "fc0")):
         target = in_memory(taps[name].astype(np.int64), bits)
         found = in_memory(taps[f"{name}.buffer"].astype(np.int64), bits)
         depth = len(target) // len(images)
@@ -165,7 +165,7 @@ def test_without_errors_it_is_the_float_network(images: np.ndarray) -> None:
         x = layers[:2](x).clamp(max=1 - 2.0**-31)
         x = layers[2:6](x).clamp(max=1 - 2.0**-31)
         expected = layers[6](x).numpy()
-    np.testing.assert_allclose(evaluator.run(images)[1]["fc2"], expected, atol=1e-7)
+    np.testing.assert_allclose(evaluator.run(images)[1]["fc1"], expected, atol=1e-7)
 
 
 def test_parts_resets_and_streams(images: np.ndarray) -> None:

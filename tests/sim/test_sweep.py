@@ -2,38 +2,47 @@
 
 from __future__ import annotations
 
+import json
 import os
-import random
+import pickle
+import re
+import shutil
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-from distributed import LocalCluster
 
 import sim.sweep
 from host import bundle as bundles
+from host.errors import InputError
 from host.images import TestSet, mnist_test
 from host.points import point_of_rate
 from host.results import Row, read
-from host.sweep import Bench, grid
+from host.sweep import grid
 from model import store
 from model.fixed_point import FixedPointSpec
-from model.networks import untrained
-from sim.evaluator import Conv, Label, Linear, MaxPool, Network
+from model.networks import NETWORKS, Spec, XnorSpec, network, untrained
+from sim.bundle import sha256
+from sim.evaluator import Conv, Evaluator, Label, Linear, MaxPool, Network
+from sim.evaluator.network import Folding, fold_weights, unfold_weights
 from sim.sweep import (
     Job,
     SweepError,
+    bundle_of,
+    facts,
+    forget,
     in_processes,
     in_this_process,
     job_of_bundle,
     job_of_network,
     main,
+    take_if_alike,
 )
 
 REPOSITORY = Path(__file__).parents[2]
@@ -198,11 +207,11 @@ def small_network() -> Network:
 
 def test_a_convolutional_network_is_swept() -> None:
     """Here and in worker processes, by names of layers, pools and memories."""
-    network = small_network()
+    small = small_network()
     generator = np.random.default_rng(2)
-    images = generator.integers(0, 256, (40, int(np.prod(network.shape))), dtype=np.uint8)
+    images = generator.integers(0, 256, (40, int(np.prod(small.shape))), dtype=np.uint8)
     labels = generator.integers(0, 3, 40, dtype=np.uint8)
-    job = Job({}, network, "small", TestSet(images, labels, "40 random images"), "evaluator")
+    job = Job({}, small, "small", TestSet(images, labels, "40 random images"), "evaluator")
     bundle = job.device(1).bundle
     points = [point_of_rate(0.0), point_of_rate(0.2)]
     trials = grid(
@@ -249,46 +258,6 @@ def test_several_networks_have_a_file_each(tmp_path: Path, monkeypatch: pytest.M
     assert (tmp_path / "report.html").read_text(encoding="utf-8").count("<h2>") == 2
 
 
-@pytest.fixture
-def cluster() -> Iterator[LocalCluster]:
-    """A Dask cluster of two worker processes that find this repository."""
-    before = os.environ.get("PYTHONPATH")
-    os.environ["PYTHONPATH"] = str(REPOSITORY)
-    try:
-        with LocalCluster(
-            n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None
-        ) as running:
-            yield running
-    finally:
-        if before is None:
-            del os.environ["PYTHONPATH"]
-        else:
-            os.environ["PYTHONPATH"] = before
-
-
-@pytest.mark.slow
-def test_a_cluster_gives_the_local_file(
-    grid_file: Path, evaluated: Path, cluster: LocalCluster, tmp_path: Path
-) -> None:
-    address = cluster.scheduler_address
-    assert main(["--grid", str(grid_file), "--scheduler", address, "--out", str(tmp_path)]) == 0
-    expected = (evaluated / "results.csv").read_bytes()
-    assert (tmp_path / "results.csv").read_bytes() == expected
-
-
-@pytest.mark.slow
-def test_a_killed_worker_of_a_cluster_loses_nothing(
-    cluster: LocalCluster, undisturbed: bytes, tmp_path: Path
-) -> None:
-    path = tmp_path / "results.csv"
-    process = start(*LONG, "--scheduler", cluster.scheduler_address, "--out", tmp_path)
-    wait_for(lambda: rows_of(path) >= 15, process)
-    victim = next(iter(cluster.workers.values()))
-    os.kill(victim.pid, signal.SIGKILL)
-    assert process.wait(timeout=90) == 0
-    assert path.read_bytes() == undisturbed
-
-
 @pytest.mark.slow
 def test_a_killed_worker_of_this_machine_loses_nothing(undisturbed: bytes, tmp_path: Path) -> None:
     path = tmp_path / "results.csv"
@@ -313,52 +282,26 @@ def workers_of(parent: int) -> list[int]:
     return sorted(found)
 
 
-@pytest.mark.slow
-def test_killed_ten_times_and_resumed_it_gives_the_undisturbed_file(
-    undisturbed: bytes, tmp_path: Path
-) -> None:
-    path, chance = tmp_path / "results.csv", random.Random(5)
-    orphans: list[int] = []
-    kills = 0
-    while kills < 10:
-        before = rows_of(path)
-        process = start(*LONG, "--workers", "1" if kills % 2 else "2", "--out", tmp_path)
-        # At start, and at any moment of the four rows after the first new one.
-        wanted = min(before + (chance.randrange(1, 5) if kills else 0), LONG_TRIALS - 1)
-        wait_for(lambda wanted=wanted: rows_of(path) >= wanted, process)  # type: ignore[misc]
-        time.sleep(chance.uniform(0.0, 0.05))
-        orphans += workers_of(process.pid)
-        process.send_signal(signal.SIGKILL)
-        assert process.wait() == -signal.SIGKILL or rows_of(path) == LONG_TRIALS
-        content = path.read_bytes() if path.exists() else b""
-        assert undisturbed.startswith(content[: content.rfind(b"\n") + 1])
-        if rows_of(path) < LONG_TRIALS:
-            kills += 1
-        else:  # it came after the last row: that was no kill, and the next run needs rows to do
-            path.unlink()
-    assert main([*LONG, "--workers", "2", "--out", str(tmp_path)]) == 0
-    assert path.read_bytes() == undisturbed
-    # Workers end with the sweep that started them, however it ended.
-    assert not [pid for pid in orphans if Path(f"/proc/{pid}").exists()]
-
-
 BAD = [
-    (["--scheduler", "tcp://127.0.0.1:9"], "no Dask scheduler answers at tcp://127.0.0.1:9"),
+    (["--scheduler", "tcp://127.0.0.1:9", "--patience", "0.1"], "answers at tcp://127.0.0.1:9"),
     (["--scheduler", "nonsense://x"], "no Dask scheduler answers at nonsense://x"),
+    (["--scheduler", "tcp://x:1", "--patience", "0"], "patience of 0 s: more than 0 is needed"),
+    (["--repeats", "60000000"], "720000000 trials (12 points, 60000000 repeats): at most 1000000"),
+    (["--memory", "conv*"], "tfc-mnist has no memory 'conv*'; it has fc0.weights"),
+    (["--images", "10001"], "10001 images asked for: must be from 1 to the 10000"),
     (["--workers", "0"], "0 workers: at least 1 is needed"),
     (["--memory", "fc9.weights"], "tfc-mnist has no memory 'fc9.weights'"),
     (["--layer", "9"], "tfc-mnist has no layer 9; it has fc0, fc1, fc2, fc3"),
     (["--rates", "7"], "bit-error rate 7.0: must be a number from 0 to 1"),
     (["--bundle", "/nowhere"], "/nowhere: not a bundle"),
+    (["--network", "tfc-mnist", "mlp-mnist"], "none of the bundles holds mlp-mnist"),
 ]
 
 
 @pytest.mark.parametrize(("options", "line"), BAD, ids=[line for _, line in BAD])
 def test_bad_input_gives_one_line_and_no_results(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch,
-    options: list[str], line: str,
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], options: list[str], line: str
 ) -> None:  # fmt: skip
-    monkeypatch.setattr(sim.sweep, "CLUSTER_WAIT_S", 1.0)
     arguments = ["--bundle", str(BUNDLE), "--images", "20", *options]
     assert main([*arguments, "--out", str(tmp_path / "out")]) == 1
     text = capsys.readouterr().err
@@ -378,6 +321,197 @@ def test_an_unknown_network_is_named(
     assert sorted(os.listdir(tmp_path)) == ["grid.toml"]
 
 
+@pytest.mark.parametrize(
+    ("name", "line"),
+    [
+        ("vgg3-cifar10", "'vgg3-cifar10' is not trained, and has no bundle: `python -m model.train "
+         "vgg3-cifar10` trains it"),
+        ("mlp-mnist+mine", "`python -m model.train mlp-mnist --label mine` trains it"),
+        ("alexnet-imagenet", "`python -m model.imagenet` trains it"),
+    ],
+)  # fmt: skip
+def test_a_network_that_is_not_trained_is_told_apart_from_an_unknown_one(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str, line: str
+) -> None:
+    assert main(["--network", name, "--out", str(tmp_path / "out")]) == 1
+    text = capsys.readouterr().err
+    assert line in text and "unknown" not in text and text.count("\n") == 1
+    assert not (tmp_path / "out").exists()
+
+
+def test_damaged_weights_of_the_zoo_get_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def damaged(name: str) -> None:
+        raise ValueError(f"{name}.safetensors: damaged\nand more")
+
+    monkeypatch.setattr(store, "load_trained", damaged)
+    options = ["--network", "lenet-fxp8-mnist", "--images", "5", "--out", str(tmp_path / "out")]
+    assert main(options) == 1
+    assert capsys.readouterr().err == "error: lenet-fxp8-mnist.safetensors: damaged\n"
+
+
+# --- layers and memories by name -----------------------------------------------------------------
+
+
+def names_of(spec: Spec) -> tuple[list[str], list[str]]:
+    """Weight memories and buffers of a network, from docs/contracts.md and its layers."""
+    weights, buffers = [], []
+    kept = ""  # what made the bits, or the codes, that are stored next
+    for layer in spec.layers:
+        if layer.op == "threshold":
+            continue
+        floats = isinstance(spec, XnorSpec) and not layer.binary
+        if layer.op != "pool":
+            # A network with layers of floats stores what its binary layers take.
+            if not floats and kept:
+                buffers.append(f"{kept}.buffer")
+            if not floats:
+                weights.append(f"{layer.name}.weights")
+        kept = layer.name
+    return weights, buffers
+
+
+def weights_of(spec: Spec) -> int:
+    return sum(int(np.prod(layer.weight_shape)) for layer in spec.weighted)
+
+
+large = pytest.mark.skipif(
+    os.environ.get("SPINFLOW_FULL") != "1", reason="takes seconds: SPINFLOW_FULL=1 runs it"
+)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=large) if weights_of(spec) > 1_000_000 else name
+        for name, spec in sorted(NETWORKS.items())
+    ],
+)
+def test_memories_have_the_names_of_the_contract(name: str) -> None:
+    """For every network that there is, whatever computes it."""
+    spec = network(name)
+    engine = Evaluator.from_network(untrained(spec, 1), "fast", 1)
+    weights, buffers = names_of(spec)
+    assert [m["name"] for m in engine.description["memories"]] == [*weights, *buffers]
+    bundle = bundle_of(name, engine)
+    assert bundle.layer_names == [layer.name for layer in spec.weighted]
+    for number, layer in enumerate(spec.weighted):
+        place = [each.name for each in spec.layers].index(layer.name)
+        behind = {layer.name, *(n.name for n in spec.layers[place + 1 : place + 2]
+                                if n.op == "pool")}  # fmt: skip
+        wanted = [n for n in weights if n == f"{layer.name}.weights"]
+        wanted += [n for n in buffers if n.removesuffix(".buffer") in behind]
+        if not wanted:
+            with pytest.raises(InputError, match=f"layer {layer.name} of .* has no memory"):
+                bundle.select(layer.name)
+            continue
+        for chosen in (layer.name, bundle.layer(number)):
+            assert [m.name for m in bundle.select(chosen)] == wanted
+            assert {m.layer for m in bundle.select(chosen)} == {number}
+    for buffer in buffers:
+        assert [m.name for m in bundle.select(buffer)] == [buffer]
+        if buffer.startswith("pool"):
+            assert [m.name for m in bundle.select(buffer.removesuffix(".buffer"))] == [buffer]
+
+
+@pytest.mark.parametrize(
+    ("name", "memories", "layers", "expected"),
+    [
+        ("lenet-fxp8-mnist", ["fc0.weights", "pool1"], ["conv0", "2"],
+         {"fc0.weights": 8 * 1024 * 512, "pool1": 8 * 4 * 4 * 64 * 5,
+          "conv0": 8 * (25 * 32 + 12 * 12 * 32 * 5), "fc0": 8 * (1024 * 512 + 512 * 5)}),
+        ("lenet4-mnist", ["fc0.weights", "pool0.buffer"], ["conv0", "conv1"],
+         {"fc0.weights": 800 * 500, "pool0.buffer": 12 * 12 * 20 * 5, "conv0": 12 * 12 * 20 * 5,
+          "conv1": 25 * 20 * 50 + 4 * 4 * 50 * 5}),
+    ],
+)  # fmt: skip
+def test_layers_of_codes_and_beside_floats_are_swept_by_name(
+    tmp_path: Path, name: str, memories: list[str], layers: list[str], expected: dict[str, int]
+) -> None:
+    options = ["--network", name, "--images", "5", "--repeats", "1", "--rates", "0.05"]
+    options += ["--memory", *memories, "--layer", *layers, "--workers", "1"]
+    assert main([*options, "--out", str(tmp_path)]) == 0
+    rows = read(tmp_path / "results.csv")
+    assert {row.memory: row.bits_written for row in rows} == expected
+    assert all(row.errors > 0 for row in rows)
+
+
+def test_a_layer_of_floats_is_refused_by_name(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = ["--network", "lenet4-mnist", "--images", "5", "--out", str(tmp_path / "out")]
+    assert main([*options, "--layer", "fc1"]) == 1
+    assert "layer fc1 of lenet4-mnist has no memory that errs" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+# --- two foldings --------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def folded_otherwise(tmp_path: Path) -> Path:
+    """tfc-mnist with twice the outputs and half the inputs of a word of its first layer."""
+    folder = tmp_path / "bundles" / "wide"
+    shutil.copytree(BUNDLE, folder, ignore=shutil.ignore_patterns("obj_*", "rtl", "*.onnx*"))
+    described = json.loads((folder / "accel.json").read_text())
+    layer = next(layer for layer in described["layers"] if layer["op"] == "mvu")
+    with np.load(folder / "arrays.npz") as opened:
+        arrays = {name: opened[name] for name in opened.files}
+    size = layer["mh"], layer["mw"]
+    bits = unfold_weights(arrays["weights.0"], *size, Folding(layer["pe"], layer["simd"]))
+    layer["pe"], layer["simd"] = layer["pe"] * 2, layer["simd"] // 2
+    arrays["weights.0"] = fold_weights(bits, Folding(layer["pe"], layer["simd"]))
+    np.savez(folder / "arrays.npz", **arrays)
+    described["files"]["arrays.npz"] = sha256(folder / "arrays.npz")
+    described["build_id"] ^= 1
+    (folder / "accel.json").write_text(json.dumps(described))
+    return folder
+
+
+def test_two_foldings_of_a_network_are_swept_together(
+    tmp_path: Path, folded_otherwise: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    options = ["--bundle", str(BUNDLE), str(folded_otherwise), "--images", "30", "--repeats", "2"]
+    options += ["--rates", "0", "0.05", "--memory", "weights", "--workers", "1", "--out", str(out)]
+    assert main(options) == 0
+    rows = {name: read(out / name / "results.csv") for name in ("tfc-mnist", "wide")}
+    builds = {row.build_id for name in rows for row in rows[name]}
+    assert len(builds) == 2 and all(len(rows[name]) == 4 for name in rows)
+    one, other = ([row.accuracy for row in rows[name]] for name in rows)
+    assert one[::2] == other[::2] and one[1::2] != other[1::2]  # exact alike, errors elsewhere
+    table = capsys.readouterr().out
+    points = json.loads((out / "summary.json").read_text())["points"]
+    assert {point["build_id"] for point in points} == builds and len(points) == 4
+    page = (out / "report.html").read_text(encoding="utf-8")
+    for build in builds:
+        assert f"build {build:#010x}" in page and f"{build:#010x}" in table
+    # The same command has nothing left to do, and comes to the same.
+    before = (out / "summary.json").read_bytes()
+    assert main(options) == 0
+    assert (out / "summary.json").read_bytes() == before
+
+
+def test_folders_of_one_name_are_told_apart_by_the_build(
+    tmp_path: Path, folded_otherwise: Path
+) -> None:
+    twin = folded_otherwise.rename(folded_otherwise.with_name("tfc-mnist"))
+    options = ["--bundle", str(BUNDLE), str(twin), "--images", "5", "--repeats", "1"]
+    options += ["--rates", "0.05", "--memory", "fc3", "--workers", "1"]
+    assert main([*options, "--out", str(tmp_path / "out")]) == 0
+    names = sorted(path.parent.name for path in (tmp_path / "out").glob("*/results.csv"))
+    assert len(names) == 2 and all(re.fullmatch("tfc-mnist-[0-9a-f]{8}", name) for name in names)
+
+
+def test_one_build_twice_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    options = ["--bundle", str(BUNDLE), str(BUNDLE), "--images", "5", "--workers", "1"]
+    assert main([*options, "--out", str(tmp_path / "out")]) == 1
+    text = capsys.readouterr().err
+    assert "is there twice: give each build once" in text and text.count("\n") == 1
+    assert not (tmp_path / "out").exists()
+
+
 def test_results_of_another_grid_are_refused_and_kept(
     grid_file: Path, evaluated: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -395,11 +529,30 @@ def test_results_of_another_grid_are_refused_and_kept(
     assert (evaluated / "results.csv").read_bytes() == before
 
 
-def test_a_worker_with_another_version_refuses(monkeypatch: pytest.MonkeyPatch) -> None:
-    job = job_of_bundle(BUNDLE, mnist_test(5), "emulator")
-    assert isinstance(job.bench(1), Bench)
-    with pytest.raises(SweepError, match="another version of Spinflow"):
-        replace(job, version="0").bench(1)
+def test_a_worker_takes_no_job_that_it_would_measure_otherwise() -> None:
+    job = pickle.dumps(job_of_bundle(BUNDLE, mnist_test(5), "emulator"))
+    here = facts(("numpy", "numba", "torch"))
+    assert sorted(here) == ["Python", "numba", "numpy", "source", "torch"]
+    take_if_alike(job, 1, here)
+    forget(pickle.loads(job).digest)
+    for name in here:
+        with pytest.raises(SweepError, match="another version of Spinflow" if name == "source"
+                           else f"has {name} .*, this machine 0"):  # fmt: skip
+            take_if_alike(job, 1, {**here, name: "0"})
+
+
+def test_the_version_is_of_all_source_that_takes_part(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for name in ("host/a.py", "model/b.py", "model/mtj/c.py", "sim/d.py", "sim/evaluator/e.py"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("")
+    monkeypatch.setattr(sim.sweep, "REPOSITORY", tmp_path)
+    seen = {sim.sweep.version.__wrapped__()}
+    for path in sorted(tmp_path.rglob("*.py")):
+        path.write_text("# changed")
+        seen.add(sim.sweep.version.__wrapped__())
+    assert len(seen) == 6
 
 
 def test_the_emulator_needs_a_bundle() -> None:
