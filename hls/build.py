@@ -116,8 +116,11 @@ def _read_trained(source: Path) -> dict[str, Any]:
     if not isinstance(dataset, str) or not re.fullmatch(NAME, dataset, re.ASCII):
         raise BuildError(f"{path} is damaged: dataset is {_shown(dataset)}, a name is expected")
     # Of random weights both are null.
-    measured = type(accuracy) in (int, float) and 0 <= accuracy <= 1
-    if not (type(images) is int and images > 0 if measured else accuracy is images is None):
+    measured = isinstance(accuracy, (int, float)) and 0 <= accuracy <= 1
+    counted = isinstance(images, int) and images > 0
+    if not (counted if measured else accuracy is images is None) or bool in map(
+        type, (accuracy, images)
+    ):
         raise BuildError(
             f"{path} is damaged: accuracy {_shown(accuracy)} on {_shown(images)} images; a number "
             "from 0 to 1 and a whole number are expected, or null and null"

@@ -39,6 +39,8 @@ _STANDARD = ("", "ai.onnx")
 _MAKERS = ("ConstantOfShape", "Expand", "Tile", "Range", "OneHot", "Resize", "Upsample", "EyeLike")
 """Operators whose result is as large as a number says."""
 
+_TYPE_NAMES = {number: name for name, number in AttributeProto.AttributeType.items()}
+
 _TYPES = (
     *(TensorProto.FLOAT, TensorProto.DOUBLE, TensorProto.INT32, TensorProto.INT64),
     *(TensorProto.INT8, TensorProto.UINT8, TensorProto.BOOL),
@@ -193,7 +195,7 @@ def _check_standard(place: str, node: onnx.NodeProto, version: int) -> None:
         raise BuildError(f"{place} is none of version {version}") from None
     for attribute in node.attribute:
         known = schema.attributes.get(attribute.name)
-        if known is None or int(known.type.value) != attribute.type:
+        if known is None or _TYPE_NAMES.get(attribute.type) != str(known.type).split(".")[-1]:
             raise BuildError(f"{place} has no attribute {_quoted(attribute.name)} of this type")
     if not schema.min_input <= len(node.input) <= schema.max_input:
         raise BuildError(f"{place} has {len(node.input)} inputs")

@@ -26,6 +26,7 @@ from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.util.cleanup import cleanup_model
 
 from host import start
+from host.options import seed
 from model.files import write_bytes, write_json
 from model.networks.base import TrainedNetwork, to_input
 from model.networks.build import untrained
@@ -107,7 +108,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("network", choices=[n for n, spec in NETWORKS.items() if is_binary(spec)])
     parser.add_argument("--out", type=Path, required=True, help="path of the .onnx file to write")
     parser.add_argument("--folder", type=Path, default=ZOO, help="where the trained files lie")
-    parser.add_argument("--untrained", type=int, metavar="SEED", help="export random weights")
+    parser.add_argument("--untrained", type=seed, metavar="SEED", help="export random weights")
     options = parser.parse_args(arguments)
     try:
         facts = export(options.network, options.out, options.folder, options.untrained)

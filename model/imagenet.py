@@ -37,6 +37,7 @@ from torch.nn.parallel import DistributedDataParallel
 from tqdm import tqdm
 
 from host import start
+from host.options import one_line, seed, whole
 from model import store
 from model.data import ImageNet, Pictures, open_imagenet, parse_classes
 from model.errors import ErrorProneMemories, map_names, parse_rates, weight_names
@@ -278,7 +279,7 @@ class Training:
         for key, mine in self.identity.items():
             if state.get(key) != mine:
                 raise ValueError(
-                    f"{path}: was begun with {key} = {shown(state.get(key))}, not {mine}; "
+                    f"{path}: was begun with {key} = {one_line(state.get(key), 80)}, not {mine}; "
                     "resume with the same options, or choose another --out"
                 )
         model, moments = {}, dict[int, dict[str, Tensor]]()
@@ -368,10 +369,12 @@ def main(arguments: list[str] | None = None) -> None:
     )
     parser.add_argument("--data-dir", type=Path, required=True, help="holds train and val")
     parser.add_argument("--classes", default="1000", help="how many, or wnids with commas between")
-    parser.add_argument("--class-seed", type=int, help="draw so many classes at random")
+    parser.add_argument("--class-seed", type=seed, help="draw so many classes at random")
     parser.add_argument("--out", type=Path, required=True, help="folder for checkpoint and results")
     parser.add_argument("--resume", action="store_true", help="go on from the folder's checkpoint")
-    parser.add_argument("--workers", type=int, default=4, help="threads that decode pictures")
+    parser.add_argument(
+        "--workers", type=whole(1, 1024), default=4, help="threads that decode pictures"
+    )
     add_options(parser, OPTIONS)
     options = vars(parser.parse_args(arguments))
     spec = network(NETWORK)
@@ -380,8 +383,8 @@ def main(arguments: list[str] | None = None) -> None:
         recipe = dataclasses.replace(RECIPES[NETWORK], **chosen_of(options, OPTIONS))
         if options["workers"] < 1:
             raise ValueError(f"workers is {options['workers']}, valid: 1 or more")
-        classes, seed = parse_classes(options["classes"]), options["class_seed"]
-        pictures = open_imagenet(options["data_dir"], classes, seed, RESIZE, spec.shape[0])
+        classes, draw = parse_classes(options["classes"]), options["class_seed"]
+        pictures = open_imagenet(options["data_dir"], classes, draw, RESIZE, spec.shape[0])
         with together(recipe.device):
             facts = train(
                 recipe,

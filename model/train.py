@@ -40,10 +40,11 @@ from torch.nn import functional
 from tqdm import tqdm
 
 from host import start
+from host.options import one_line
 from model import store
 from model.data import Dataset, dataset
 from model.errors import ErrorProneMemories, map_names, parse_rates, weight_names
-from model.files import check_tensors, read_tensors, shown, write_bytes
+from model.files import check_tensors, read_tensors, write_bytes
 from model.losses import margin_loss
 from model.networks.base import predict, to_input
 from model.networks.build import build
@@ -302,7 +303,7 @@ class Trainer:
                 continue
             if mine[key] != recipe[key]:
                 raise ValueError(
-                    f"{path}: was begun with {key} = {shown(recipe[key])}, not {mine[key]}; "
+                    f"{path}: was begun with {key} = {one_line(recipe[key], 80)}, not {mine[key]}; "
                     "resume with the same options, or choose another --out"
                 )
 

@@ -19,6 +19,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from host import start
+from host.options import seed, whole
 from papers import draw, page, wording
 from papers.item import OUT, SEED, TEST_IMAGES, ReproduceError, Setting
 from papers.physics import draw as draw_sheet
@@ -96,11 +97,16 @@ def _parser() -> start.Parser:
     )  # fmt: skip
     parser.add_argument("--out", type=Path, default=OUT, help=f"folder (default {OUT})")
     parser.add_argument(
-        "--images", type=int, default=TEST_IMAGES, help="test images (default %(default)s)"
+        "--images",
+        type=whole(1, 10000),
+        default=TEST_IMAGES,
+        help="test images (default %(default)s)",
     )
-    parser.add_argument("--repeats", type=int, help="of every point (default: the paper's number)")
     parser.add_argument(
-        "--seed", type=int, default=SEED, help="of the errors (default %(default)s)"
+        "--repeats", type=whole(2, 2**26 - 1), help="of every point (default: the paper's number)"
+    )
+    parser.add_argument(
+        "--seed", type=seed, default=SEED, help="of the errors (default %(default)s)"
     )
     parser.add_argument(
         "--take", type=Path, metavar="FOLDER", help="page: take over the CSV files of this folder"
@@ -108,7 +114,9 @@ def _parser() -> start.Parser:
     parser.add_argument(
         "--train", action="store_true", help="tzoufras-1 to 4: train in the folder --out"
     )
-    parser.add_argument("--epochs", type=int, help="of each of them (default: the recipe's)")
+    parser.add_argument(
+        "--epochs", type=whole(1, 10**6), help="of each of them (default: the recipe's)"
+    )
     parser.add_argument(
         "--device", choices=("cpu", "cuda"), default="cpu", help="to train on (default %(default)s)"
     )

@@ -237,6 +237,11 @@ LINES = [
             processes=2,
         ),
     ),
+    Line(
+        "fuzz",
+        "mutated data sets, networks, QONNX and options: one line for people, or harmless",
+        pytest(BUILD, "tests/fuzz", processes=2),
+    ),
     Line("7", "speed: driver on the virtual board and cocotb", bench),
     Line("8", "a fresh clone to the end of make run", fresh_clone),
 ]

@@ -1,7 +1,7 @@
 """Runs a campaign in a new process, whose imports are its own and which has no threads.
 
 Programs that compute with torch or numba cannot be forked from a process in which these have
-started threads, as other tests may have made them. ``python -m tests.fuzz.apart SUBJECT FOLDER``
+started threads, as other tests may have made them do. ``python -m tests.fuzz.apart SUBJECT FOLDER``
 prints the faults as JSON.
 """
 

@@ -24,11 +24,12 @@ from typing import Any
 import numpy as np
 
 from host import start
-from tests.fuzz import mutate
+from tests.fuzz import mutate, options
 from tests.fuzz.campaign import Subject
 from tests.fuzz.judge import Outcome
 
-ZOO = Path(__file__).parents[2] / "model" / "zoo"
+ROOT = Path(__file__).parents[2]
+ZOO = ROOT / "model" / "zoo"
 NETWORK = "tfc-mnist"
 
 Files = dict[str, bytes]
@@ -100,9 +101,12 @@ def small_cifar100() -> Files:
 def publish(name: str, files: Files) -> None:
     """Make these files a data set's published ones, in this process."""
     from model import data
+    from model.data.sources import Published
 
+    found = data.DATASETS[name]
+    assert isinstance(found, Published)
     data.DATASETS[name] = dataclasses.replace(
-        data.DATASETS[name],
+        found,
         sums={file: hashlib.sha256(content).hexdigest() for file, content in files.items()},
         sizes={file: len(content) for file, content in files.items()},
     )
@@ -460,6 +464,8 @@ SUBJECTS: dict[str, Callable[[], Subject]] = {
     "model.evaluate": lambda: evaluate_subject(20, 250),
     "model.export": lambda: export_subject(6, 60),
     "hls.build": lambda: build_subject(10, 120),
+    "options": lambda: options.options_subject(30, 400),
+    "sim.sweep": lambda: options.sweep_subject(ROOT / "build" / NETWORK, 8, 80),
 }
 """The subjects by name; made in the process that runs them."""
 

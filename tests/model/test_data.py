@@ -382,7 +382,8 @@ def small_cifar(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SmallCifar:
             for image, label in zip(images[part], labels[part], strict=True)
         )
     sums = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
-    change(monkeypatch, "cifar10", sums=sums)
+    sizes = {name: len(content) for name, content in files.items()}
+    change(monkeypatch, "cifar10", sums=sums, sizes=sizes)
     monkeypatch.setattr(cifar, "CIFAR10_BATCH", 2)
     monkeypatch.setenv("SPINFLOW_CACHE", str(tmp_path / "cache"))
     # Nothing is fetched unless a test says from where.
@@ -497,3 +498,36 @@ def test_pictures_of_another_size_or_none() -> None:
     for content in (b"", b"text", out.getvalue()[:60]):
         with pytest.raises(DataError, match="a damaged picture file"):
             cifar.cifar10_records(content, labels)
+
+
+@pytest.mark.parametrize(
+    ("odd", "message"),
+    [
+        ("link to itself", "test_batch.bin is a link or a device"),
+        ("device", "test_batch.bin is a link or a device"),
+        ("larger", "test_batch.bin is larger than the"),
+        ("much beside", "unpacks to more than"),
+    ],
+)
+def test_archives_that_are_traps(
+    small_cifar: SmallCifar, tmp_path: Path, odd: str, message: str
+) -> None:
+    path = tmp_path / "cifar-10-binary.tar.gz"
+    with tarfile.open(path, "w:gz") as archive:
+        for name, content in small_cifar.files.items():
+            inside, member = content, tarfile.TarInfo(f"cifar-10-batches-bin/{name}")
+            if odd == "much beside" and name == "data_batch_1.bin":
+                beside = tarfile.TarInfo("beside")
+                beside.size = 1 << 24
+                archive.addfile(beside, io.BytesIO(bytes(1 << 24)))
+            if name == "test_batch.bin" and odd == "larger":
+                inside = content * 2
+            elif name == "test_batch.bin" and odd != "much beside":
+                member.type = tarfile.LNKTYPE if odd == "link to itself" else tarfile.CHRTYPE
+                member.linkname = member.name if odd == "link to itself" else ""
+                archive.addfile(member)
+                continue
+            member.size = len(inside)
+            archive.addfile(member, io.BytesIO(inside))
+    with pytest.raises(DataError, match=message):
+        data.locate("cifar10", tmp_path)

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 import torch
 from brevitas.nn import QuantConv2d, QuantLinear
-from safetensors.torch import load_file
+from safetensors import safe_open
+from safetensors.torch import load_file, save
 
 from model import store
 from model.data import Dataset
@@ -320,3 +321,50 @@ def test_weights_and_recipe_belong_together(tmp_path: Path) -> None:
 def test_predict_refuses_other_images(images: np.ndarray) -> None:
     with pytest.raises(ValueError, match=r"expected uint8 of shape \(n, 784\)"):
         predict(store.load_trained("tfc-mnist"), images)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("layers.0.norm_mean", float("nan"), "holds NaN or infinity"),
+        ("layers.0.norm_bias", float("-inf"), "holds NaN or infinity"),
+        ("layers.1.norm_variance", -1.0, "holds a variance below 0"),
+        ("layers.9.norm_mean", 0.0, "which the network has not"),
+    ],
+)
+def test_numbers_that_are_no_weights(tmp_path: Path, name: str, value: float, message: str) -> None:
+    path = tmp_path / "tfc-mnist.safetensors"
+    whole = store.ZOO / path.name
+    with safe_open(whole, "pt") as file:
+        facts = file.metadata()
+    tensors = load_file(whole)
+    tensors[name] = tensors.get(name, torch.zeros(64)).clone()
+    tensors[name][3] = value
+    path.write_bytes(save(tensors, facts))
+    with pytest.raises(ValueError, match=message):
+        store.load_trained("tfc-mnist", tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"widths": [784, 64, 10]}, "widths is \\[784, 64, 10\\], that of tfc-mnist is"),
+        ({"test_accuracy": 2.0}, "do not belong together"),
+        ({"test_images": 0}, "do not belong together"),
+        ({"recipe": {"epochs": "1"}}, "recipe.epochs is '1'"),
+    ],
+)
+def test_recipes_of_another_network(
+    tmp_path: Path, changes: dict[str, object], message: str
+) -> None:
+    for path in store.ZOO.glob("tfc-mnist.*"):
+        shutil.copy(path, tmp_path)
+    recipe = tmp_path / "tfc-mnist.json"
+    recipe.write_text(json.dumps(json.loads(recipe.read_text()) | changes))
+    with pytest.raises(ValueError, match=message):
+        store.load_recipe("tfc-mnist", tmp_path)
+
+
+def test_a_label_is_no_path() -> None:
+    with pytest.raises(ValueError, match="a label has letters, digits"):
+        store.load_trained("tfc-mnist+../../x")
