@@ -25,8 +25,9 @@ from host import start
 from host.description import FORMAT, read
 from host.errors import BundleError
 from host.files import held, put_in_place, remove_leftovers, replace_text, work_beside
-from host.options import one_line, whole
+from host.options import whole
 from host.reading import read_json
+from host.text import shown
 
 NAME = r"[A-Za-z0-9][\w.+-]{0,99}"
 """What the name of a network or of a data set may be."""
@@ -114,7 +115,7 @@ def _read_trained(source: Path) -> dict[str, Any]:
     found = read_json(path, 1 << 20, BuildError)
     dataset, accuracy, images = (found.get(key) for key in ("dataset", "accuracy", "images"))
     if not isinstance(dataset, str) or not re.fullmatch(NAME, dataset, re.ASCII):
-        raise BuildError(f"{path} is damaged: dataset is {_shown(dataset)}, a name is expected")
+        raise BuildError(f"{path} is damaged: dataset is {shown(dataset)}, a name is expected")
     # Of random weights both are null.
     measured = isinstance(accuracy, (int, float)) and 0 <= accuracy <= 1
     counted = isinstance(images, int) and images > 0
@@ -122,7 +123,7 @@ def _read_trained(source: Path) -> dict[str, Any]:
         type, (accuracy, images)
     ):
         raise BuildError(
-            f"{path} is damaged: accuracy {_shown(accuracy)} on {_shown(images)} images; a number "
+            f"{path} is damaged: accuracy {shown(accuracy)} on {shown(images)} images; a number "
             "from 0 to 1 and a whole number are expected, or null and null"
         )
     if "onnx_sha256" in found and found["onnx_sha256"] != sha256_file(source / "model.onnx"):
@@ -130,13 +131,9 @@ def _read_trained(source: Path) -> dict[str, Any]:
     cycles = found.get("cycles")
     if cycles is not None and (type(cycles) is not int or cycles < 1):
         raise BuildError(
-            f"{path} is damaged: cycles is {_shown(cycles)}, a whole number above 0 is expected"
+            f"{path} is damaged: cycles is {shown(cycles)}, a whole number above 0 is expected"
         )
     return {"dataset": dataset, "accuracy": accuracy, "images": images, "cycles": cycles}
-
-
-def _shown(value: object) -> str:
-    return one_line(repr(value), 60)
 
 
 def _read_registers() -> dict[str, Any]:
@@ -353,7 +350,7 @@ def main(arguments: list[str] | None = None) -> int:
 
     def make() -> None:
         if not re.fullmatch(NAME, options.network, re.ASCII):
-            raise BuildError(f"network {_shown(options.network)}: a name is expected, not a path")
+            raise BuildError(f"network {shown(options.network)}: a name is expected, not a path")
         given = read_folding(options.folding) if options.folding else None
         print(summary(build(BUILD / options.network, options.cycles, options.out, given)))
 

@@ -19,8 +19,8 @@ from onnx import AttributeProto, TensorProto, numpy_helper
 from qonnx.core.modelwrapper import ModelWrapper
 
 from hls.common import BuildError
-from host.options import one_line
 from host.reading import read_bytes
+from host.text import one_line
 
 MOST_BYTES = 1 << 28
 """Bytes of the largest QONNX file that is read."""

@@ -9,10 +9,11 @@ from __future__ import annotations
 import json
 import math
 import re
-import reprlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn
+
+from host.text import shown
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}\Z")
 _SHA256 = re.compile(r"[0-9a-f]{64}\Z")
@@ -20,17 +21,6 @@ _SHA256 = re.compile(r"[0-9a-f]{64}\Z")
 
 class WrongError(Exception):
     """Something in the document; the message says where and what would be right."""
-
-
-_short = reprlib.Repr()
-_short.maxstring = _short.maxother = _short.maxlong = 40
-_short.maxlevel, _short.maxlist, _short.maxdict = 2, 4, 3
-
-
-def shown(value: Any) -> str:
-    """Return a value as a message shows it: on one line, and cut where it is long."""
-    text = _short.repr(value)
-    return text if len(text) <= 80 else f"{text[:77]}..."
 
 
 def parse(raw: bytes) -> Any:

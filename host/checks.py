@@ -14,18 +14,11 @@ import numpy as np
 
 from host.bundle import Memory
 from host.errors import InputError
+from host.text import shown
 from host.words import Words
 
 WORD = 2**32 - 1
 """The largest value of a register, a seed or a segment."""
-
-_SHOWN = 60  # characters of a wrong value in a message
-
-
-def shown(value: Any) -> str:
-    """Return a value as a message names it: one line, and not more of it than a line can hold."""
-    text = " ".join(repr(value).split())
-    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
 
 
 def is_whole(value: Any) -> bool:

@@ -17,9 +17,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from host.checked import At, WrongError, parse, shown
+from host.checked import At, WrongError, parse
 from host.errors import BundleError
 from host.plain import MIB, check_digest, check_sum, read_plain
+from host.text import shown
 
 NAME = "accel.json"
 FORMAT = 2

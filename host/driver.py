@@ -47,6 +47,7 @@ from host import checks, rates
 from host.bundle import MAP_VERSION, Bundle, Memory, Words, check_words
 from host.errors import DeviceError, InputError, RateError
 from host.on_board import PYNQ_VERSIONS, knows_pynq
+from host.text import shown
 from host.window import get, put
 
 MODES = ("off", "flip", "switch")
@@ -161,7 +162,7 @@ class Snapshot:
 def check_mode(mode: str) -> None:
     """Raise InputError unless there is such an error mode."""
     if not isinstance(mode, str) or mode not in MODES:
-        raise InputError(f"error mode {checks.shown(mode)}: must be one of {', '.join(MODES)}")
+        raise InputError(f"error mode {shown(mode)}: must be one of {', '.join(MODES)}")
 
 
 def check_background(background: str) -> None:
@@ -169,7 +170,7 @@ def check_background(background: str) -> None:
     known = isinstance(background, str) and _BACKGROUND.match(background)
     if not known or int(background.partition(":")[2] or 0) > checks.WORD:
         raise InputError(
-            f"background {checks.shown(background)}: must be zeros, ones, random:SEED (32 bits) or "
+            f"background {shown(background)}: must be zeros, ones, random:SEED (32 bits) or "
             "previous"
         )
 
@@ -365,11 +366,9 @@ class Accelerator:
 
     def __init__(self, bundle: Bundle, wait_s: float = 60.0, check: bool = True) -> None:
         if not isinstance(bundle, Bundle):
-            raise InputError(
-                f"bundle {checks.shown(bundle)}: must be what host.bundle.load returns"
-            )
+            raise InputError(f"bundle {shown(bundle)}: must be what host.bundle.load returns")
         if not isinstance(check, (bool, np.bool_)):
-            raise InputError(f"check {checks.shown(check)}: must be True or False")
+            raise InputError(f"check {shown(check)}: must be True or False")
         self.bundle = bundle
         self.wait_s = checks.seconds("wait_s", wait_s)
         self._registers = bundle.registers
@@ -560,7 +559,7 @@ class Accelerator:
         """Return a field of STATUS: ``idle``, ``busy``, ``refused`` or ``partial``."""
         if not isinstance(field, str) or field not in _STATUS_FIELDS:
             raise InputError(
-                f"field {checks.shown(field)} of STATUS: must be one of {', '.join(_STATUS_FIELDS)}"
+                f"field {shown(field)} of STATUS: must be one of {', '.join(_STATUS_FIELDS)}"
             )
         return self._status(field)
 
@@ -569,9 +568,7 @@ class Accelerator:
         if memory is not None:
             self._check_memory(memory)
         if not isinstance(name, str) or name not in known:
-            raise InputError(
-                f"register {checks.shown(name)}: must be one of {', '.join(sorted(known))}"
-            )
+            raise InputError(f"register {shown(name)}: must be one of {', '.join(sorted(known))}")
 
     def _check_offset(self, offset: int) -> None:
         size = self._mmio.length
@@ -582,13 +579,13 @@ class Accelerator:
     def _check_memory(self, memory: Memory) -> None:
         if not isinstance(memory, Memory) or memory not in self.bundle.memories:
             raise InputError(
-                f"memory {checks.shown(memory)}: must be one of the bundle, as bundle.memory(name)"
+                f"memory {shown(memory)}: must be one of the bundle, as bundle.memory(name)"
             )
 
     def _memory(self, name: str, weights: bool = False) -> Memory:
         """Return a memory by its name, of weights where they are asked for."""
         if not isinstance(name, str):
-            raise InputError(f"memory {checks.shown(name)}: must be the name of one")
+            raise InputError(f"memory {shown(name)}: must be the name of one")
         memory = self.bundle.memory(name)
         if weights and not memory.is_weights:
             raise InputError(f"{name} holds no weights")
@@ -818,7 +815,7 @@ class Accelerator:
             rate1, rate0 = condition.rate1, condition.rate0
         except AttributeError:
             raise InputError(
-                f"write condition {checks.shown(condition)}: must have rate1 and rate0, as those "
+                f"write condition {shown(condition)}: must have rate1 and rate0, as those "
                 "of host.mtj"
             ) from None
         self.set_errors(memory, mode, rate1, rate0, seed)
@@ -834,8 +831,7 @@ class Accelerator:
         self._check_memory(memory)
         if not isinstance(settings, Mapping) or not set(settings) <= set(_SETTINGS):
             raise InputError(
-                f"settings {checks.shown(settings)}: must give numbers for some of "
-                f"{', '.join(_SETTINGS)}"
+                f"settings {shown(settings)}: must give numbers for some of {', '.join(_SETTINGS)}"
             )
         self._configure(
             memory,
@@ -956,7 +952,7 @@ class Accelerator:
         """Return what ``write_weights`` is to write, by memory."""
         if arrays is not None and not isinstance(arrays, Mapping):
             raise InputError(
-                f"arrays {checks.shown(arrays)}: must be words by the memory's name, as "
+                f"arrays {shown(arrays)}: must be words by the memory's name, as "
                 '{"fc0.weights": words}'
             )
         of = dict(arrays or {})

@@ -25,7 +25,6 @@ from typing import Any
 from host.aging import Aging
 from host.bundle import Bundle
 from host.errors import HostError, InputError
-from host.options import one_line
 from host.points import (
     DEFAULT_MODEL,
     READ_PULSE_S,
@@ -40,6 +39,7 @@ from host.points import (
 )
 from host.reading import read_text
 from host.sweep import Trial, UntilWidth, grid
+from host.text import one_line
 
 DEFAULT_RATES = (0.0, 1e-4, 1e-3, 1e-2, 3e-2, 1e-1)
 DEFAULT_IMAGES = 500

@@ -13,9 +13,9 @@ from typing import Any, NoReturn
 from xml.etree.ElementTree import Element, TreeBuilder
 from xml.parsers import expat
 
-from host.checked import shown
 from host.description import Description, Register, RegisterMap
 from host.errors import BundleError
+from host.text import shown
 
 PROCESSOR = "processing_system7_0"
 CELLS = {

@@ -1,4 +1,4 @@
-"""Numbers of command lines, checked where they enter, and texts that are quoted in errors.
+"""Numbers of command lines, checked where they enter.
 
 It needs nothing but Python, so that any program can use it.
 """
@@ -10,28 +10,12 @@ import math
 import re
 from collections.abc import Callable
 
+from host.text import one_line
+
 SEEDS = 2**32 - 1
 """The largest seed: registers hold 32 bits."""
 
 _WHOLE = re.compile(r"[-+]?[0-9]{1,30}\Z")
-
-
-def one_line(text: object, most: int) -> str:
-    """Return a text as one line that a terminal shows: no control characters, the middle left out.
-
-    Args:
-        text: what a file or an option held, say.
-        most: characters that the line may have.
-    """
-    words = " ".join(str(text).split())
-    if not words.isprintable():
-        words = "".join(
-            c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in words
-        )
-    if len(words) <= most:
-        return words
-    half = (most - 5) // 2
-    return f"{words[:half]} ... {words[-half:]}"
 
 
 def whole(low: int, high: int) -> Callable[[str], int]:

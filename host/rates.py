@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from host import checks
 from host.errors import RateError
+from host.text import shown
 
 ALWAYS = 2**32 - 1
 """The threshold against which every draw errs."""
@@ -36,7 +37,7 @@ def threshold(rate: float) -> int:
         RateError: the rate is no probability, or is too small for the register.
     """
     if not checks.is_real(rate) or math.isnan(rate) or not 0.0 <= rate <= 1.0:
-        raise RateError(f"bit-error rate {checks.shown(rate)}: must be a number from 0 to 1")
+        raise RateError(f"bit-error rate {shown(rate)}: must be a number from 0 to 1")
     value = min(round(float(rate) * 2**32), ALWAYS)
     if value == 0 and rate > 0.0:
         raise RateError(
@@ -90,10 +91,8 @@ def memory_seed(base_seed: int, repeat: int, index: int, domain: int = _SEED_DOM
         domain: tells apart what is drawn for one memory; by default its write errors.
     """
     if not checks.is_whole(base_seed) or not 0 <= base_seed <= _MASK:
-        raise RateError(f"seed {checks.shown(base_seed)}: must be a whole number from 0 to {_MASK}")
+        raise RateError(f"seed {shown(base_seed)}: must be a whole number from 0 to {_MASK}")
     for what, number, end in ("repeat", repeat, 2**26), ("memory", index, 64):
         if not checks.is_whole(number) or not 0 <= number < end:
-            raise RateError(
-                f"{what} {checks.shown(number)}: must be a whole number from 0 to {end - 1}"
-            )
+            raise RateError(f"{what} {shown(number)}: must be a whole number from 0 to {end - 1}")
     return int(draws(int(base_seed) ^ domain, np.array([64 * int(repeat) + int(index)]))[0])

@@ -22,8 +22,9 @@ from types import TracebackType
 from typing import Any, NamedTuple, get_type_hints
 
 from host.errors import ResultsError
-from host.options import SEEDS, one_line
+from host.options import SEEDS
 from host.reading import read_bytes
+from host.text import one_line
 
 
 class Identity(NamedTuple):

@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from host.options import one_line
 from host.reading import opened
+from host.text import shown
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -71,11 +71,6 @@ def check_tensors(path: Path, found: Mapping[str, Tensor], wanted: Mapping[str, 
     extra = sorted(found.keys() - wanted.keys())
     if extra:
         raise ValueError(f"{path}: there is a tensor {shown(extra[0])}, which the network has not")
-
-
-def shown(value: object) -> str:
-    """Return a value of a file as an error quotes it."""
-    return one_line(repr(value), 80)
 
 
 def write_bytes(path: Path, content: bytes) -> None:

@@ -37,11 +37,12 @@ from torch.nn.parallel import DistributedDataParallel
 from tqdm import tqdm
 
 from host import start
-from host.options import one_line, seed, whole
+from host.options import seed, whole
+from host.text import one_line, shown
 from model import store
 from model.data import ImageNet, Pictures, open_imagenet, parse_classes
 from model.errors import ErrorProneMemories, map_names, parse_rates, weight_names
-from model.files import check_tensors, read_tensors, shown, write_bytes, write_json
+from model.files import check_tensors, read_tensors, write_bytes, write_json
 from model.networks.base import TrainedNetwork, to_input
 from model.networks.build import build
 from model.networks.graph import XnorSpec

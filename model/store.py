@@ -30,7 +30,8 @@ from numpy.typing import NDArray
 from safetensors.torch import save
 
 from host.reading import read_bytes, read_json
-from model.files import MOST_BYTES, check_tensors, read_tensors, shown, write_bytes, write_json
+from host.text import shown
+from model.files import MOST_BYTES, check_tensors, read_tensors, write_bytes, write_json
 from model.networks.base import TrainedNetwork, predict
 from model.networks.build import build
 from model.networks.graph import NetworkSpec, Spec

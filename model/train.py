@@ -40,7 +40,7 @@ from torch.nn import functional
 from tqdm import tqdm
 
 from host import start
-from host.options import one_line
+from host.text import one_line
 from model import store
 from model.data import Dataset, dataset
 from model.errors import ErrorProneMemories, map_names, parse_rates, weight_names

@@ -10,9 +10,9 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from host.checked import shown
 from host.errors import BundleError
 from host.plain import MIB, read_plain
+from host.text import shown
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 LISTING = "files.f"

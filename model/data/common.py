@@ -17,8 +17,8 @@ from typing import IO, TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from host.options import one_line
 from host.reading import Bounded
+from host.text import one_line
 
 if TYPE_CHECKING:
     from PIL import Image

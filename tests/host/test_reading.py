@@ -12,9 +12,10 @@ import pytest
 
 from host import report, statistics
 from host.errors import HostError, InputError, ResultsError
-from host.options import one_line, whole
+from host.options import whole
 from host.reading import gunzipped, read_bytes, read_json, read_text
 from host.results import COLUMNS, read
+from host.text import one_line
 from tests.host.rows import row
 
 

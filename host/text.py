@@ -1,0 +1,36 @@
+"""Texts and values as the lines of errors quote them.
+
+It needs nothing but Python, so that any program can use it.
+"""
+
+from __future__ import annotations
+
+import reprlib
+from typing import Any
+
+_short = reprlib.Repr()
+_short.maxstring = _short.maxother = _short.maxlong = 60
+_short.maxlevel, _short.maxlist, _short.maxtuple, _short.maxdict = 2, 4, 4, 3
+
+
+def one_line(text: object, most: int) -> str:
+    """Return a text as one line that a terminal shows: no control characters, the middle left out.
+
+    Args:
+        text: what a file or an option held, say.
+        most: characters that the line may have.
+    """
+    words = " ".join(str(text).split())
+    if not words.isprintable():
+        words = "".join(
+            c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in words
+        )
+    if len(words) <= most:
+        return words
+    half = (most - 5) // 2
+    return f"{words[:half]} ... {words[-half:]}"
+
+
+def shown(value: Any) -> str:
+    """Return a value as an error quotes it: one line, the middle left out where it is long."""
+    return one_line(_short.repr(value), 80)
