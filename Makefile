@@ -23,7 +23,9 @@ PYTHON  ?= $(shell command -v python3.11 || command -v python3 || echo python3)
 BUILD   := .venv/build/bin/python
 HOST    := .venv/host/bin/python
 # A board's image has Python 3.10. Its tests are left out, with a line, where there is none.
-BOARD_PYTHON ?= $(shell command -v python3.10)
+# A shim of pyenv's is there even where it finds no Python 3.10.
+BOARD_PYTHON ?= $(shell for python in python3.10 $(wildcard $(HOME)/.pyenv/versions/3.10.*/bin/python3.10); do \
+                  $$python -c '' 2>/dev/null && command -v $$python && break; done)
 SITE    := $(CURDIR)/.venv/build/lib/python3.11/site-packages
 # What the zoo says of the networks: NETWORKS, which make test builds, IMAGES_name and DATASET_name.
 $(foreach line,$(shell env -u PYTHONHOME -u PYTHONSTARTUP PYTHONDONTWRITEBYTECODE=1 $(PYTHON) -m model.zoo 2>/dev/null),$(eval $(subst ~, ,$(line))))
