@@ -286,7 +286,8 @@ def test_checkpoint_may_be_older_than_an_option(
 ) -> None:
     path = tmp_path / train.CHECKPOINT
     trainer = Trainer(RECIPE, small)
-    trainer.epoch, trainer.best = 1, trainer.model.state_dict()
+    trainer.epoch = 1
+    trainer.best = {key: value.clone() for key, value in trainer.model.state_dict().items()}
     trainer.save(path)
     with safe_open(path, "pt") as file:
         state = json.loads(file.metadata()["spinflow"])
