@@ -261,7 +261,7 @@ def _report(
     if len(written) == 1:
         print(
             "no report.html: this Python has no matplotlib; where there is one, python -m host "
-            "report makes it from the results files"
+            f"report {' '.join(map(str, paths))} makes it"
         )
 
 
