@@ -156,7 +156,7 @@ def say(text: str) -> None:
     words = " ".join(text.split())
     line = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in words)
     if len(line) > LINE:
-        line = f"{line[: LINE - 83]} ... {line[-78:]}"
+        line = f"{line[: LINE // 2]} ... {line[-(LINE // 2 - 5) :]}"
     if sys.stderr is not None:
         with suppress(OSError, ValueError):
             print(line, file=sys.stderr, flush=True)
