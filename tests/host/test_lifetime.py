@@ -12,7 +12,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -60,8 +60,14 @@ def test_every_method_is_among_those_that_are_called() -> None:
     assert public - {"close"} == set(CALLS)
 
 
-def refused(accelerator: Accelerator, line: str) -> None:
+# Bare accesses to the bus, which reach whatever logic is loaded, as on a board.
+BARE = ("read_register", "write_register", "read_word", "write_word", "status", "facts")
+
+
+def refused(accelerator: Accelerator, line: str, spared: Sequence[str] = ()) -> None:
     for name, call in CALLS.items():
+        if name in spared:
+            continue
         with pytest.raises(DeviceError, match=line) as caught:
             call(accelerator)
         assert "\n" not in str(caught.value), name
@@ -125,7 +131,7 @@ def test_an_overlay_loaded_beside_the_driver_is_noticed(bundle: Bundle) -> None:
     with Accelerator(bundle) as accelerator:
         accelerator.write_weights()
         pynq.Overlay(str(bundle.overlay))
-        refused(accelerator, "this simulation was closed")
+        refused(accelerator, "the accelerator was loaded anew", spared=BARE)
 
 
 def test_a_simulation_that_was_closed_says_so() -> None:

@@ -207,7 +207,7 @@ def test_chosen_images_are_a_seeded_part_of_the_set() -> None:
 BAD = [
     (["--rates", "-0.1"], "bit-error rate -0.1: must be a number from 0 to 1"),
     (["--rates", "0.1", "2"], "bit-error rate 2.0: must be a number from 0 to 1"),
-    (["--rates", "nan"], "bit-error rate nan: must be a number from 0 to 1"),
+    (["--rates", "nan"], "rates = nan: a number expected"),
     (["--rates", "1e-11"], "too small for the 32-bit register, the smallest is 2.328e-10"),
     (["--pulse", "1e-6"], "pulse of 1e-06 s: bit-error rate"),
     (["--target-rate", "0"], "target rate 0: "),
