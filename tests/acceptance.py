@@ -184,7 +184,14 @@ LINES = [
     Line(
         "6a",
         "the driver on the virtual board, with every bad input",
-        pytest(HOST, "tests/host", "tests/sim/host", "--ignore=tests/host/test_fuzz_bundles.py"),
+        pytest(
+            HOST,
+            *("tests/host", "tests/sim/host"),
+            *(
+                "--ignore=tests/host/test_fuzz_bundles.py",
+                "--ignore=tests/host/test_fuzz_inputs.py",
+            ),
+        ),
     ),
     Line(
         "6c",
@@ -228,19 +235,32 @@ LINES = [
     ),
     Line(
         "rooms",
-        "tests of model, hls and sim, and the documents",
+        "tests of model, papers, hls and sim, of the rooms and the documents",
         pytest(
             BUILD,
             *("tests/model", "tests/papers", "tests/hls", "tests/sim"),
-            "tests/system/test_documents.py",
+            *("tests/system/test_documents.py", "tests/system/test_rooms.py"),
+            *("tests/system/test_contributing.py", "tests/hw/test_assertions.py"),
             *(f"--ignore={path}" for path in ("tests/sim/host", *EVALUATOR_TESTS, *SWEEP_TESTS)),
             processes=2,
         ),
     ),
     Line(
-        "fuzz",
-        "mutated data sets, networks, QONNX and options: one line for people, or harmless",
-        pytest(BUILD, "tests/fuzz", processes=2),
+        "inputs",
+        "2,500 mutated results, grids, data sets, networks, QONNX and options: the same",
+        _all(
+            pytest(BUILD, "tests/fuzz/test_inputs.py", processes=2),
+            pytest(HOST, "tests/host/test_fuzz_inputs.py"),
+        ),
+    ),
+    Line(
+        "programs",
+        "programs interrupted at their start, builds killed 20 times each, odd places to run in",
+        pytest(
+            BUILD,
+            *("tests/system/test_start.py", "tests/system/test_killed_builds.py"),
+            "tests/system/test_where_it_runs.py",
+        ),
     ),
     Line("7", "speed: driver on the virtual board and cocotb", bench),
     Line("8", "a fresh clone to the end of make run", fresh_clone),
