@@ -13,6 +13,7 @@ import re
 import subprocess
 import sys
 from contextlib import nullcontext
+from difflib import get_close_matches
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -109,8 +110,12 @@ def _read_trained(source: Path) -> dict[str, Any]:
     path = source / "model.json"
     for name in ("model.onnx", "model.json"):
         if not (source / name).exists():
+            known = [entry.stem for entry in (REPO / "model" / "zoo").glob("*.toml")]
+            near = get_close_matches(source.name, known, 1, 0.75)
+            meant = f" (is {near[0]} meant?)" if near and near[0] != source.name else ""
             raise BuildError(
                 f"{source / name} is missing: export the network first, python -m model.export"
+                f"{meant}"
             )
     found = read_json(path, 1 << 20, BuildError)
     dataset, accuracy, images = (found.get(key) for key in ("dataset", "accuracy", "images"))

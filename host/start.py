@@ -29,6 +29,7 @@ LINE = 290
 """Most characters of a line that says what is wrong."""
 
 _SIGNALS = {signal.SIGINT: "interrupted", signal.SIGTERM: "ended", signal.SIGHUP: "hung up"}
+_came: list[int] = []  # signals that have asked this program to end
 
 # What a letter becomes where the output's encoding has none; others become escapes as \u2603.
 _PLAIN = {
@@ -138,17 +139,26 @@ def finish(
         except MemoryError:
             say(f"{name}: there is not enough memory")
         except Terminated as signalled:
-            say(f"{_SIGNALS[signal.Signals(signalled.number)]}{interrupted and ': '}{interrupted}")
-            return 128 + signalled.number
+            return _say_ended(signalled.number, interrupted)
         except KeyboardInterrupt:
-            say(f"interrupted{interrupted and ': '}{interrupted}")
-            return 128 + signal.SIGINT
+            return _say_ended(signal.SIGINT, interrupted)
+        except Exception:
+            # Compiled code may make an error of its own of what a signal's handler raised in it.
+            if not _came:
+                raise
+            return _say_ended(_came[-1], interrupted)
         # Output that cannot be written would be tried, and complained about, again at the end.
         try:
             _flush()
         except (OSError, ValueError):
             _drop(1)
         return 1
+
+
+def _say_ended(number: int, interrupted: str) -> int:
+    """Say that a signal has ended the program; return the exit status."""
+    say(f"{_SIGNALS[signal.Signals(number)]}{interrupted and ': '}{interrupted}")
+    return 128 + number
 
 
 def say(text: str) -> None:
@@ -175,6 +185,9 @@ def _leave(number: int, frame: FrameType | None) -> NoReturn:
 
 
 def _raise(number: int, frame: FrameType | None) -> None:
+    _came.append(number)
+    if number == signal.SIGINT:
+        raise KeyboardInterrupt
     raise Terminated(number)
 
 
@@ -203,7 +216,7 @@ def _signals_raise() -> Iterator[None]:
         if before[number] is signal.SIG_IGN:
             continue
         if number == signal.SIGINT:
-            signal.signal(number, signal.default_int_handler)
+            signal.signal(number, _raise)
         else:
             signal.signal(number, lambda n, frame: _in(owner, n, frame))
     try:

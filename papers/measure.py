@@ -43,7 +43,7 @@ from papers.item import (
     skipped_rows,
 )
 from sim.evaluator import Evaluator
-from sim.sweep import SoftwareAccelerator, bundle_of
+from sim.workers import SoftwareAccelerator, bundle_of
 
 BACKEND = "evaluator-fast"
 BACKGROUND = "random:1"

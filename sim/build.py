@@ -23,8 +23,8 @@ from typing import Any, NamedTuple
 
 from host import start
 from host.files import held, put_in_place, remove_leftovers, replace_text, work_beside
+from host.sources import source_files
 from sim.bundle import DESCRIPTION, BundleError, read_description, sha256
-from sim.sources import source_files
 
 HARNESS = Path(__file__).parent / "harness" / "harness.cpp"
 TOP = "accel"

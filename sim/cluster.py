@@ -31,7 +31,7 @@ from typing import Any
 from host.errors import HostError
 from host.results import Row
 from host.sweep import Measure, Trial
-from sim.sweep import Job, Pending, Pool, SweepError, difference, facts, in_order
+from sim.workers import Job, Pending, Pool, SweepError, difference, facts, in_order
 
 PATIENCE_S = 5.0
 """How long a cluster may take to answer, or to have a first worker, seconds."""
@@ -267,15 +267,15 @@ def _given(client: Any, job: Job, wanted: dict[str, str]) -> Iterator[None]:
 
         def setup(self, worker: Any) -> None:
             """Take the job."""
-            from sim import sweep
+            from sim import workers
 
-            sweep.take_if_alike(self.job, worker.state.nthreads, self.wanted)
+            workers.take_if_alike(self.job, worker.state.nthreads, self.wanted)
 
         def teardown(self, worker: Any) -> None:
             """Forget the job."""
-            from sim import sweep
+            from sim import workers
 
-            sweep.forget(self.digest)
+            workers.forget(self.digest)
 
     name = f"spinflow-{job.digest}-{uuid.uuid4().hex[:8]}"  # two sweeps may be of one job
     give = Give(name, job.digest, pickle.dumps(job), wanted)
@@ -293,9 +293,9 @@ def _remote_measure() -> Callable[[str, bytes], tuple[Row, float]]:
         """Travels by value, so that the scheduler need not have this package."""
         import pickle
 
-        from sim import sweep
+        from sim import workers
 
-        return sweep.measure_one(digest, pickle.loads(trial))
+        return workers.measure_one(digest, pickle.loads(trial))
 
     return measure
 
@@ -304,10 +304,10 @@ def _remote_facts() -> Callable[[list[str]], dict[str, str] | str]:
     def facts(packages: list[str]) -> dict[str, str] | str:
         """Return the facts of a worker, or why there are none; travels by value."""
         try:
-            from sim import sweep
+            from sim import workers
         except ImportError as error:
             return str(error)
-        return sweep.facts(packages) if hasattr(sweep, "facts") else {}
+        return workers.facts(packages) if hasattr(workers, "facts") else {}
 
     return facts
 

@@ -25,10 +25,10 @@ import numpy as np
 
 from host import start
 from host.files import replace_text
+from host.sources import REPOSITORY, source_files
 from sim import build
 from sim.build import BuildError
 from sim.bundle import BundleError, read_description
-from sim.sources import REPOSITORY, source_files
 
 TABLE = REPOSITORY / "hls" / "depths.json"
 FOLDER = Path(__file__).parent / "harness" / "depths"

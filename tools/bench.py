@@ -15,8 +15,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+from host.sources import source_files
 from model.zoo import TESTED
-from sim.sources import source_files
 from tests.hw import runner
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -22,9 +22,9 @@ import common
 from common import BoardError
 
 from host import handover
+from host import sources as listing
 from host.errors import BundleError
 from host.plain import MIB, read_plain
-from sim import sources as listing
 
 TOP = "accel_ip"
 WORK = "vivado"

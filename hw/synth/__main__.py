@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from host import start
+from host.errors import BundleError
 from hw.synth import tables
 from hw.synth.netlist import NetlistError
 from hw.synth.report import report
 from hw.synth.yosys import REPOSITORY, SynthesisError
-from sim.bundle import BundleError
 
 OUT = REPOSITORY / "out/synth"
 

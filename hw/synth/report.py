@@ -17,10 +17,10 @@ from typing import Any
 
 import tomllib
 
+from host.description import read
+from host.sources import source_files
 from hw.synth.netlist import Area, Netlist, Route
 from hw.synth.yosys import REPOSITORY, Result, synthesise, version
-from sim.bundle import read_description
-from sim.sources import source_files
 
 BOARD = REPOSITORY / "hw/pynq-z2/board.toml"
 RESOURCES = "LUT", "FF", "RAMB36", "DSP48"
@@ -62,7 +62,7 @@ def report(bundle: Path, out: Path, logs: Path | None = None) -> dict[str, Any]:
     Raises BundleError when the bundle is not whole, SynthesisError when yosys fails, NetlistError
     for a netlist that cannot be counted.
     """
-    description = read_description(bundle)
+    description = read(bundle).document
     sources = source_files(bundle)
     digest = _digest(description, sources)
     old = _read(out)

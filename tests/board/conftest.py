@@ -11,12 +11,9 @@ from typing import Any
 import pytest
 
 from hls.common import REPO
+from model.zoo import TESTED
 
 BOARD = REPO / "hw" / "pynq-z2"
-_MAKEFILE = (REPO / "Makefile").read_text()
-BUNDLES = _MAKEFILE.split("NETWORKS := ")[1].split("\n")[0].split()
-"""The networks whose bundles `make test` has built."""
-
 # The board's scripts are programs in one folder, not a package.
 sys.path.insert(0, str(BOARD))
 
@@ -32,7 +29,7 @@ def copy_bundle(network: str, folder: Path) -> Path:
     return target
 
 
-@pytest.fixture(params=BUNDLES)
+@pytest.fixture(params=TESTED)
 def every_bundle(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     """A copy of each bundle in turn."""
     return copy_bundle(request.param, tmp_path)
@@ -41,7 +38,7 @@ def every_bundle(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
 @pytest.fixture
 def bundle(tmp_path: Path) -> Path:
     """A copy of the smallest bundle."""
-    return copy_bundle(BUNDLES[0], tmp_path)
+    return copy_bundle(TESTED[0], tmp_path)
 
 
 def change(bundle: Path, **values: Any) -> None:

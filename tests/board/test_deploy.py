@@ -25,7 +25,8 @@ from common import BoardError
 
 from hls.common import REPO
 from host import on_board
-from tests.board.conftest import BOARD, BUNDLES, change, copy_bundle
+from model.zoo import TESTED
+from tests.board.conftest import BOARD, change, copy_bundle
 from tests.board.test_bitstream import HOST_PYTHON, make, program
 
 LOGIN = "xilinx@pynq"
@@ -115,7 +116,7 @@ def board(tmp_path: Path) -> PlayedBoard:
 @pytest.fixture(scope="session")
 def made_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A bundle with a bitstream."""
-    bundle = copy_bundle(BUNDLES[0], tmp_path_factory.mktemp("made"))
+    bundle = copy_bundle(TESTED[0], tmp_path_factory.mktemp("made"))
     assert make(bundle).returncode == 0
     return bundle
 

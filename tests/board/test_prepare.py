@@ -15,7 +15,7 @@ import pytest
 
 from hls.common import REPO
 from host.errors import HostError
-from sim.sources import source_files
+from host.sources import source_files
 from tests.board.conftest import BOARD, change
 from tests.hw.runner import LINT, verilator
 

@@ -50,7 +50,11 @@ PROGRAMS: dict[str, tuple[str, ...]] = {
         "page --take gone",
         "tzoufras-1 --train --out out --epochs 0 --device cuda",
     ),
-    "host.mtj": ("table asano-2 --out out", "curve hirtzlin-4 --out out", "all --out /dev/null/x"),
+    "papers.physics": (
+        "table asano-2 --out out",
+        "curve hirtzlin-4 --out out",
+        "all --out /dev/null/x",
+    ),
     "hls.build": ("gone --cycles 64 --folding gone.json --out out", "gone --out out"),
     "sim.build": ("gone --checked", "."),
     "sim.depths": ("gone --table gone.json --check", ". --check"),
@@ -105,7 +109,7 @@ def main_of(name: str) -> judge.Main:
         if str(BOARD) not in sys.path:
             sys.path.insert(0, str(BOARD))
         module = importlib.import_module(name)
-    elif name in ("model.data", "papers", "host.mtj", "hw.synth"):
+    elif name in ("model.data", "papers", "hw.synth"):
         module = importlib.import_module(f"{name}.__main__")
     else:
         module = importlib.import_module(name)

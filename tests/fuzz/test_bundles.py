@@ -17,10 +17,11 @@ import numpy as np
 import pytest
 
 import hw.synth.__main__ as synth
+from host import sources
+from host.sources import REPOSITORY
 from hw.synth import report
-from sim import build, depths, sources, sweep
+from sim import build, depths, sweep
 from sim.evaluator import Evaluator
-from sim.sources import REPOSITORY
 from tests.fuzz import bundles, judge
 from tests.fuzz.bundles import FOLDER, Good, Program
 from tests.fuzz.campaign import faults

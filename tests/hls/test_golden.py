@@ -92,5 +92,5 @@ def test_refuses_wrong_images_and_weights(bundle, images):
 
 
 def test_refuses_an_incomplete_bundle(tmp_path, images):
-    with pytest.raises(BuildError, match=r"lacks accel\.json"):
+    with pytest.raises(BuildError, match=r"is not a bundle: it has no accel\.json"):
         golden_edges(tmp_path, images)

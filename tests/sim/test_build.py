@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from host.sources import REPOSITORY, source_files
 from sim import build
 from sim.bundle import BundleError
-from sim.sources import REPOSITORY, source_files
 
 
 def copied(bundle: Path, folder: Path) -> Path:

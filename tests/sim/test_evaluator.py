@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from host.errors import BundleError
 from model import data
 from model.networks.base import predict
 from model.networks.graph import ConvSpec, NetworkSpec
@@ -226,7 +227,7 @@ def test_wrong_input(bundle_folder: Path, images: np.ndarray, tmp_path: Path) ->
         Evaluator.from_bundle(bundle_folder, stream="quick")
     with pytest.raises(ValueError, match="0 threads"):
         Evaluator.from_bundle(bundle_folder, threads=0)
-    with pytest.raises(ValueError, match="is not a bundle"):
+    with pytest.raises(BundleError, match="is not a bundle"):
         Evaluator.from_bundle(tmp_path)
     with pytest.raises(ValueError, match="unknown network 'lenet'"):
         Evaluator.from_network("lenet")

@@ -17,8 +17,9 @@ import numpy as np
 import pytest
 
 from host.errors import HostError
-from sim import sweep
-from sim.sources import REPOSITORY, source_files
+from host.images import TestSet
+from host.sources import REPOSITORY, source_files
+from sim import sweep, workers
 from tests.fuzz import bundles
 
 SOURCE = """
@@ -96,7 +97,7 @@ def test_a_sweep_in_software_loads_no_library(foreign: Path, options: tuple[str,
     assert mark.exists()
 
 
-@pytest.mark.parametrize("backend", sweep.BACKENDS)
+@pytest.mark.parametrize("backend", workers.BACKENDS)
 def test_arrays_are_never_unpickled(
     foreign: Path, backend: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -134,9 +135,9 @@ def test_no_file_is_written_by_a_name_of_the_bundle(
     assert victim.read_text() == "the user's own"
     assert sorted(foreign.parent.rglob("*")) == before
     # A worker trusts no name of a job either.
-    tests = sweep.TestSet(np.zeros((1, 784), np.uint8), np.zeros(1, np.uint8), "")
+    tests = TestSet(np.zeros((1, 784), np.uint8), np.zeros(1, np.uint8), "")
     with pytest.raises(HostError, match="which no bundle has"):
-        sweep.Job({name: b"overwritten"}, None, "x", tests, "emulator").device()
+        workers.Job({name: b"overwritten"}, None, "x", tests, "emulator").device()
     assert victim.read_text() == "the user's own"
 
 

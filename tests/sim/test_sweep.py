@@ -19,6 +19,7 @@ import numpy as np
 import pytest
 
 import sim.sweep
+import sim.workers
 from host import bundle as bundles
 from host.errors import InputError
 from host.images import TestSet, mnist_test
@@ -32,7 +33,8 @@ from model.zoo import NETWORKS, network
 from sim.bundle import sha256
 from sim.evaluator import Conv, Evaluator, Label, Linear, MaxPool, Network
 from sim.evaluator.network import Folding, fold_weights, unfold_weights
-from sim.sweep import (
+from sim.sweep import main
+from sim.workers import (
     Job,
     SweepError,
     bundle_of,
@@ -42,7 +44,6 @@ from sim.sweep import (
     in_this_process,
     job_of_bundle,
     job_of_network,
-    main,
     take_if_alike,
 )
 
@@ -462,6 +463,12 @@ def folded_otherwise(tmp_path: Path) -> Path:
     size = layer["mh"], layer["mw"]
     bits = unfold_weights(arrays["weights.0"], *size, Folding(layer["pe"], layer["simd"]))
     layer["pe"], layer["simd"] = layer["pe"] * 2, layer["simd"] // 2
+    described["folding"]["layers"]["fc0"] |= {"pe": layer["pe"], "simd": layer["simd"]}
+    described["depths"]["folding"]["fc0"] = f"{layer['pe']}x{layer['simd']}"
+    described["memories"][layer["buffer"]] |= {"width": 2, "depth": 32}
+    for tap in described["taps"]:
+        if tap["name"] in ("fc0", "fc0.buffer"):
+            tap["per_word"] = 2
     arrays["weights.0"] = fold_weights(bits, Folding(layer["pe"], layer["simd"]))
     np.savez(folder / "arrays.npz", **arrays)
     described["files"]["arrays.npz"] = sha256(folder / "arrays.npz")
@@ -548,11 +555,11 @@ def test_the_version_is_of_all_source_that_takes_part(
     for name in ("host/a.py", "model/b.py", "host/mtj/c.py", "sim/d.py", "sim/evaluator/e.py"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text("")
-    monkeypatch.setattr(sim.sweep, "REPOSITORY", tmp_path)
-    seen = {sim.sweep.version.__wrapped__()}
+    monkeypatch.setattr(sim.workers, "REPOSITORY", tmp_path)
+    seen = {sim.workers.version.__wrapped__()}
     for path in sorted(tmp_path.rglob("*.py")):
         path.write_text("# changed")
-        seen.add(sim.sweep.version.__wrapped__())
+        seen.add(sim.workers.version.__wrapped__())
     assert len(seen) == 6
 
 

@@ -332,7 +332,7 @@ def start_impatient(*arguments: str | Path) -> subprocess.Popen[str]:
     """Start a sweep that does not wait for workers to be started again."""
     code = (
         "import sys; import sim.cluster; sim.cluster.RESTART_S = 1.0; "
-        "from sim.sweep import main; sys.exit(main(sys.argv[1:]))"
+        "from sim.sweep import main; sys.exitmainsys.argv[1:]"
     )
     return subprocess.Popen(
         [sys.executable, "-c", code, *map(str, arguments)],
@@ -344,13 +344,14 @@ def start_impatient(*arguments: str | Path) -> subprocess.Popen[str]:
 
 HUNGRY = """
 import sim.sweep
-before = sim.sweep.measure_one
+import sim.workers
+before = sim.workers.measure_one
 kept = []
 def hungry(*arguments):
     kept.append(bytearray(b"x" * (1 << 30)))
     import time; time.sleep(20)
     return before(*arguments)
-sim.sweep.measure_one = hungry
+sim.workers.measure_one = hungry
 """
 
 

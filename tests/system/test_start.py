@@ -29,7 +29,7 @@ PROGRAMS = {
     "model.evaluate": [sys.executable, "-m", "model.evaluate", "tfc-mnist"],
     "model.export": [sys.executable, "-m", "model.export", "tfc-mnist"],
     "model.imagenet": [sys.executable, "-m", "model.imagenet"],
-    "host.mtj": [sys.executable, "-m", "host.mtj", "bench"],
+    "papers.physics": [sys.executable, "-m", "papers.physics", "bench"],
     "papers": [sys.executable, "-m", "papers", "hirtzlin-5"],
     "hw.synth": [sys.executable, "-m", "hw.synth", "/nowhere"],
     "hw.synth.block": [sys.executable, "-m", "hw.synth.block", "threshold"],

@@ -137,7 +137,9 @@ def nobody(tmp_path: Path) -> dict[str, str]:
 def test_a_user_without_home(nobody: dict[str, str], tmp_path: Path) -> None:
     done = run([*REPORT, str(tmp_path / "out")], **nobody)
     assert done.returncode == 0, done.stderr
-    done = run([sys.executable, "-m", "host.mtj", "table", "ecc", "--out", str(tmp_path)], **nobody)
+    done = run(
+        [sys.executable, "-m", "papers.physics", "table", "ecc", "--out", str(tmp_path)], **nobody
+    )
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "spinflow-54321").stat().st_mode & 0o777 == 0o700
     done = run([HOST, "-m", "host", "run", "--bundle", str(BUNDLE), "--images", "5"], **nobody)
