@@ -93,12 +93,12 @@ def keep_others(old, new):
 
 
 def move_into_place(new):
-    """Move host/, model/ and build/NETWORK/ of a folder to where the folder lies, or nothing.
+    """Move host/ and build/NETWORK/ of a folder to where the folder lies, or nothing.
 
     What was there before goes away, but for files in build/NETWORK/data/ that are not replaced.
     """
     place = os.path.dirname(os.path.abspath(new))
-    parts = ["host", "model"]
+    parts = ["host"]
     parts += [os.path.join("build", name) for name in os.listdir(os.path.join(new, "build"))]
     for part in parts:
         keep_others(os.path.join(place, part, "data"), os.path.join(new, part, "data"))

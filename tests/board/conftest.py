@@ -38,7 +38,7 @@ def every_bundle(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
 @pytest.fixture
 def bundle(tmp_path: Path) -> Path:
     """A copy of the smallest bundle."""
-    return copy_bundle(TESTED[0], tmp_path)
+    return copy_bundle("tfc-mnist", tmp_path)
 
 
 def change(bundle: Path, **values: Any) -> None:

@@ -25,7 +25,6 @@ from common import BoardError
 
 from hls.common import REPO
 from host import on_board
-from model.zoo import TESTED
 from tests.board.conftest import BOARD, change, copy_bundle
 from tests.board.test_bitstream import HOST_PYTHON, make, program
 
@@ -116,7 +115,7 @@ def board(tmp_path: Path) -> PlayedBoard:
 @pytest.fixture(scope="session")
 def made_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A bundle with a bitstream."""
-    bundle = copy_bundle(TESTED[0], tmp_path_factory.mktemp("made"))
+    bundle = copy_bundle("tfc-mnist", tmp_path_factory.mktemp("made"))
     assert make(bundle).returncode == 0
     return bundle
 
@@ -231,12 +230,12 @@ def test_moving_is_undone_if_a_part_cannot_be_moved(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def lay(folder: Path, text: str) -> None:
-        for name in ("host/a.py", "model/b.py", "build/net/accel.json", "build/net/data/images"):
+        for name in ("host/a.py", "build/net/accel.json", "build/net/data/images"):
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             (folder / name).write_text(text)
 
     monkeypatch.setattr(on_board.signal, "signal", lambda number, handler: None)
-    for failing in range(1, 7):
+    for failing in range(1, 5):
         place = tmp_path / str(failing)
         lay(place, "old")
         (place / "build" / "net" / "data" / "own").write_text("own")
