@@ -92,7 +92,10 @@ def signalled(
 @pytest.mark.parametrize("program", PROGRAMS)
 def test_interrupted_at_start_up(program: str) -> None:
     early = 0
-    for moment in MOMENTS:
+    # A quick program may have ended before a busy machine lets the signal go: it gets more of them.
+    for number, moment in enumerate((*MOMENTS, *[0.0] * 8)):
+        if early and number >= len(MOMENTS):
+            break
         status, lines, _ = signalled(PROGRAMS[program], signal.SIGINT, moment)
         assert not any("Traceback" in line for line in lines), (moment, lines)
         assert len(lines) <= 1 or status not in (130, -2), (moment, lines)
