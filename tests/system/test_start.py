@@ -15,34 +15,35 @@ ROOT = Path(__file__).resolve().parents[2]
 HOST = str(ROOT / ".venv/host/bin/python")
 BUNDLE = str(ROOT / "build/tfc-mnist")
 FULL = os.environ.get("SPINFLOW_FULL") == "1"
+NOWHERE = "/dev/null/nowhere"  # which nobody can make
 
 PROGRAMS = {
     "host info": [HOST, "-m", "host", "info", "--bundle", BUNDLE],
     "host selftest": [HOST, "-m", "host", "selftest", BUNDLE, "--full"],
-    "host sweep": [HOST, "-m", "host", "sweep", "--bundle", BUNDLE, "--data-dir", "/dev/null/nowhere"],
-    "sim.sweep": [sys.executable, "-m", "sim.sweep", "--bundle", BUNDLE, "--data-dir", "/dev/null/nowhere"],
+    "host sweep": [HOST, "-m", "host", "sweep", "--bundle", BUNDLE, "--data-dir", NOWHERE],
+    "sim.sweep": [sys.executable, "-m", "sim.sweep", "--bundle", BUNDLE, "--data-dir", NOWHERE],
     "sim.build": [sys.executable, "-m", "sim.build", BUNDLE],
-    "sim.depths": [sys.executable, "-m", "sim.depths", "/dev/null/nowhere"],
+    "sim.depths": [sys.executable, "-m", "sim.depths", NOWHERE],
     "hls.build": [sys.executable, "-m", "hls.build", "tfc-mnist"],
-    "model.data": [sys.executable, "-m", "model.data", "mnist", "--data-dir", "/dev/null/nowhere"],
-    "model.train": [sys.executable, "-m", "model.train", "tfc-mnist", "--out", "/dev/null/nowhere/out"],
+    "model.data": [sys.executable, "-m", "model.data", "mnist", "--data-dir", NOWHERE],
+    "model.train": [sys.executable, "-m", "model.train", "tfc-mnist", "--out", f"{NOWHERE}/out"],
     "model.evaluate": [sys.executable, "-m", "model.evaluate", "tfc-mnist"],
     "model.export": [sys.executable, "-m", "model.export", "tfc-mnist"],
     "model.imagenet": [sys.executable, "-m", "model.imagenet"],
     "papers.physics": [sys.executable, "-m", "papers.physics", "bench"],
     "papers": [sys.executable, "-m", "papers", "hirtzlin-5"],
-    "hw.synth": [sys.executable, "-m", "hw.synth", "/dev/null/nowhere"],
+    "hw.synth": [sys.executable, "-m", "hw.synth", NOWHERE],
     "hw.synth.block": [sys.executable, "-m", "hw.synth.block", "threshold"],
-    "hw.synth.page": [sys.executable, "-m", "hw.synth.page", "/dev/null/nowhere"],
-    "generate.py": [sys.executable, "hw/regs/generate.py", "/dev/null/nowhere/regs"],
+    "hw.synth.page": [sys.executable, "-m", "hw.synth.page", NOWHERE],
+    "generate.py": [sys.executable, "hw/regs/generate.py", f"{NOWHERE}/regs"],
     "lint.py": [sys.executable, "hw/lint/lint.py"],
     **{
         f"{name}.py": [sys.executable, f"hw/pynq-z2/{name}.py", *arguments]
         for name, arguments in {
-            "bitstream": ["/dev/null/nowhere"],
-            "prepare": ["/dev/null/nowhere"],
-            "install": ["/dev/null/nowhere"],
-            "deploy": ["pynq", "/dev/null/nowhere"],
+            "bitstream": [NOWHERE],
+            "prepare": [NOWHERE],
+            "install": [NOWHERE],
+            "deploy": ["pynq", NOWHERE],
         }.items()
     },
 }
