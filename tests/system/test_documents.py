@@ -47,7 +47,7 @@ def test_the_page_of_sizes_is_that_of_the_reports() -> None:
     assert sizes.PAGE.read_text() == made, "run python -m hw.synth.page"
 
 
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("*.md"))]
 MADE = ("build/", "out/", ".venv/", "spinflow/", "data/", "measured/", "~", "/", "$")
 """Beginnings of paths that are there only once something has run, or elsewhere."""
 
