@@ -161,6 +161,16 @@ def _say_ended(number: int, interrupted: str) -> int:
     return 128 + number
 
 
+def check_signals() -> None:
+    """Raise once more what a signal has raised, for where that may have been lost.
+
+    An exception in a finaliser or in a callback of compiled code is only printed, or not even that:
+    a program that works for long asks now and then.
+    """
+    if _came:
+        _raise(_came[-1], None)
+
+
 def say(text: str) -> None:
     """Print one line to the standard error output, if that is open, cut to a readable length."""
     words = " ".join(text.split())
@@ -210,6 +220,7 @@ def _signals_raise() -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
+    _came.clear()
     owner, before = os.getpid(), {}
     for number in _SIGNALS:
         before[number] = signal.getsignal(number)

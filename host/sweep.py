@@ -26,7 +26,7 @@ import numpy as np
 import numpy.typing as npt
 from tqdm import tqdm
 
-from host import rates
+from host import rates, start
 from host.aging import NONE, Aging, aged
 from host.bundle import Bundle, Memory
 from host.driver import (
@@ -529,6 +529,7 @@ def fill(
             with bar, closing(measure(missing)) as measured:
                 for trial, (row, seconds) in zip(missing, measured, strict=True):
                     results.append(row)
+                    start.check_signals()
                     rows[row.key] = row
                     left.done(trial, seconds)
                     rest = left.seconds()

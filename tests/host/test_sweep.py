@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from host import rates
+from host import rates, start
 from host.__main__ import main
 from host.bundle import Bundle
 from host.driver import background_words
@@ -293,3 +294,22 @@ def test_a_full_disk_ends_the_sweep_with_one_line_and_it_goes_on_later(
     assert whole.startswith(content) and content.endswith(b"\n")
     assert main([*command, "--out", str(tmp_path)]) == 0
     assert (tmp_path / "results.csv").read_bytes() == whole
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_a_signal_whose_exception_is_lost_ends_a_program_all_the_same(
+    capsys: pytest.CaptureFixture,
+) -> None:
+    class Finalised:
+        def __del__(self) -> None:
+            signal.raise_signal(signal.SIGINT)
+
+    def losing() -> None:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            Finalised()  # Python prints what a finaliser raises, and goes on
+        start.check_signals()
+
+    assert start.finish(losing) == 128 + signal.SIGINT
+    assert capsys.readouterr().err.splitlines()[-1] == "interrupted"
+    assert start.finish(start.check_signals) == 0

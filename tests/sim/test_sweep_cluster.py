@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -386,11 +387,15 @@ def test_a_worker_that_is_paused_for_want_of_memory_does_not_hold_a_sweep_for_ev
 def test_an_interrupted_sweep_says_so_and_leaves_the_cluster_as_it_was(
     shared: Cluster, undisturbed: Undisturbed, tmp_path: Path
 ) -> None:
-    out = tmp_path / "out"
-    process = start(*LONG, "--scheduler", shared.address, *PATIENT, "--out", out)
-    wait_for_rows(out / "results.csv", 3, process)
-    os.killpg(process.pid, signal.SIGINT)
-    lines = lines_of(process)
+    for attempt in range(5):  # on a busy machine the sweep may be done before the signal is let go
+        out = tmp_path / f"out{attempt}"
+        process = start(*LONG, "--scheduler", shared.address, *PATIENT, "--out", out)
+        wait_for_rows(out / "results.csv", 1, process)
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGINT)
+        lines = lines_of(process)
+        if process.returncode:
+            break
     assert process.returncode == 130
     assert len(lines) == 1 and lines[0].startswith("interrupted: "), lines
     assert shared.workers[0].poll() is None
