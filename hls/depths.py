@@ -1,6 +1,6 @@
 """The depths of the buffers that simulation found to be enough, by network and folding.
 
-`python -m sim.depths BUNDLE` looks for them and writes them to `hls/depths.json`, from where every
+`spinflow depths BUNDLE` looks for them and writes them to `hls/depths.json`, from where every
 build with the same folding takes them. Without them a buffer holds a whole frame, or SAFE_DEPTH
 words of it.
 """
@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hls.common import BuildError
-from hls.folding import Choice
+from spinflow.hls.folding import Choice
+from spinflow.hls.paths import BuildError
 
 TABLE = Path(__file__).with_name("depths.json")
 

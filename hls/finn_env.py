@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from hls.common import BUILD
+from spinflow.hls.paths import BUILD
 
 SCRATCH = BUILD / "finn"
 VIVADO_VERSION = "2024.2"

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import hls.ops  # sets FINN up
+import spinflow.hls.ops  # sets FINN up
 
 # isort: split
 import numpy as np
@@ -32,10 +32,10 @@ from qonnx.transformation.general import GiveUniqueNodeNames
 from qonnx.transformation.infer_datatypes import InferDataTypes
 from qonnx.transformation.insert_topk import InsertTopK
 
-from hls import depths as depths_table
-from hls import folding, graph
-from hls.common import BuildError
-from hls.finn_env import working_in
+from spinflow.hls import depths as depths_table
+from spinflow.hls import folding, graph
+from spinflow.hls.finn_env import working_in
+from spinflow.hls.paths import BuildError
 
 Step = Callable[[ModelWrapper, DataflowBuildConfig], ModelWrapper]
 
@@ -163,7 +163,7 @@ def _load(network: Path) -> ModelWrapper:
 
 def _state_input_type(model: ModelWrapper, _: DataflowBuildConfig) -> ModelWrapper:
     """Say what a QONNX file cannot: the pixels are integers from 0 to 255."""
-    model.set_tensor_datatype(model.get_first_global_in(), DataType[hls.ops.PIXEL_TYPE])
+    model.set_tensor_datatype(model.get_first_global_in(), DataType[spinflow.hls.ops.PIXEL_TYPE])
     return model
 
 
@@ -195,7 +195,7 @@ def _state_convolutions(model: ModelWrapper, _: DataflowBuildConfig) -> ModelWra
             raise BuildError(f"layer {layer} has groups or dilation, which the hardware does not")
         if len(node.input) > 2:
             raise BuildError(f"layer {layer} has a bias; a threshold makes it superfluous")
-        bits = model.get_tensor_datatype(node.input[0]) != DataType[hls.ops.PIXEL_TYPE]
+        bits = model.get_tensor_datatype(node.input[0]) != DataType[spinflow.hls.ops.PIXEL_TYPE]
         if any(attributes["pads"]) and bits:
             raise BuildError(f"layer {layer} pads bits with 0; they are +1 or -1: pad with -1")
         pad = model.find_producer(node.input[0])
@@ -240,7 +240,7 @@ def _infer_max_pools(model: ModelWrapper, _: DataflowBuildConfig) -> ModelWrappe
         _, rows, columns, channels = model.get_tensor_shape(source)
         stated = {a.name: helper.get_attribute_value(a) for a in node.attribute}
         size, *other = {*stated["kernel_shape"], *stated["strides"]}
-        if str(model.get_tensor_datatype(source)) not in hls.ops.BINARY_TYPES:
+        if str(model.get_tensor_datatype(source)) not in spinflow.hls.ops.BINARY_TYPES:
             raise BuildError(f"{place}: only maps of bits are pooled, after their threshold")
         if other or any(stated.get("pads", [])) or rows % size or columns % size:
             raise BuildError(
@@ -251,7 +251,7 @@ def _infer_max_pools(model: ModelWrapper, _: DataflowBuildConfig) -> ModelWrappe
             "BinaryMaxPool",
             [source],
             [sink],
-            domain=hls.ops.ABSTRACT_DOMAIN,
+            domain=spinflow.hls.ops.ABSTRACT_DOMAIN,
             backend="fpgadataflow",
             name=f"BinaryMaxPool_{node.name}",
             ImgDim=[rows, columns],
@@ -329,7 +329,7 @@ def _check_layers(model: ModelWrapper, _: DataflowBuildConfig) -> ModelWrapper:
         if node.op_type == "MVAU":
             place = f"after layer {next(matrices)[0]}"
     # What FINN itself could not map says more than what it made of its neighbours.
-    foreign = [node.domain != hls.ops.ABSTRACT_DOMAIN for node in nodes]
+    foreign = [node.domain != spinflow.hls.ops.ABSTRACT_DOMAIN for node in nodes]
     unmapped = [node.op_type not in MAPPED for node in nodes]
     for refused in (foreign, unmapped):
         if any(refused):
@@ -356,7 +356,7 @@ def _check_layers(model: ModelWrapper, _: DataflowBuildConfig) -> ModelWrapper:
 
 
 def _check_matrix(model: ModelWrapper, node: Any, name: str, op: Any, layers: list[str]) -> None:
-    pixels = hls.ops.takes_pixels(op) and name == "conv0"
+    pixels = spinflow.hls.ops.takes_pixels(op) and name == "conv0"
     if not (pixels or op.get_nodeattr("binaryXnorMode")):
         raise BuildError(f"layer {name} is not binary in its weights and inputs")
     last = name == layers[-1]
@@ -387,7 +387,7 @@ def _insert_buffers(model: ModelWrapper, _: DataflowBuildConfig) -> ModelWrapper
             "MRAMBuffer",
             [feature_map],
             [kept],
-            domain=hls.ops.ABSTRACT_DOMAIN,
+            domain=spinflow.hls.ops.ABSTRACT_DOMAIN,
             backend="fpgadataflow",
             name=f"MRAMBuffer_{node.name}",
             NumChannels=layer.get_nodeattr("MH"),
@@ -466,16 +466,18 @@ def _fold(model: ModelWrapper, choice: folding.Choice, depths: Mapping[str, int]
             current = choice.layers[name]
             op.set_nodeattr("SIMD", current.simd)
             _fold_window(model, op, current)
-        if isinstance(op, hls.ops.MRAMBuffer_rtl):
+        if isinstance(op, spinflow.hls.ops.MRAMBuffer_rtl):
             words = int(np.prod(op.get_nodeattr("numInputVectors")))
             words *= op.get_nodeattr("NumChannels") // current.pe
             op.set_nodeattr("Lanes", current.lanes)
             op.set_nodeattr("Interval", current.interval)
             op.set_nodeattr("RunAhead", current.run_ahead)
             op.set_nodeattr("Depth", depths.get(name, min(words, depths_table.SAFE_DEPTH)))
-        if not isinstance(op, (hls.ops.ConvolutionInputGenerator_rtl, hls.ops.FMPadding_rtl)):
+        if not isinstance(
+            op, (spinflow.hls.ops.ConvolutionInputGenerator_rtl, spinflow.hls.ops.FMPadding_rtl)
+        ):
             op.set_nodeattr("PE", current.pe)
-        if isinstance(op, hls.ops.LabelSelect_rtl):
+        if isinstance(op, spinflow.hls.ops.LabelSelect_rtl):
             op.set_nodeattr("PE", current.pe)
     return model
 
@@ -514,19 +516,19 @@ def _insert_beat_converter(model: ModelWrapper) -> ModelWrapper:
         "StreamingDataWidthConverter",
         [source],
         [taken],
-        domain=hls.ops.ABSTRACT_DOMAIN,
+        domain=spinflow.hls.ops.ABSTRACT_DOMAIN,
         backend="fpgadataflow",
         name="StreamingDataWidthConverter_beats",
         inShape=shape,
         outShape=shape,
         inWidth=folding.BEAT_BITS,
         outWidth=width,
-        dataType=hls.ops.PIXEL_TYPE,
+        dataType=spinflow.hls.ops.PIXEL_TYPE,
     )
     first.input[0] = taken
     model.graph.node.insert(0, converter)
     model.graph.value_info.append(helper.make_tensor_value_info(taken, TensorProto.FLOAT, shape))
-    model.set_tensor_datatype(taken, DataType[hls.ops.PIXEL_TYPE])
+    model.set_tensor_datatype(taken, DataType[spinflow.hls.ops.PIXEL_TYPE])
     return model
 
 
@@ -544,7 +546,7 @@ def _split_broken_ratios(model: ModelWrapper) -> ModelWrapper:
             "StreamingDataWidthConverter",
             [joined],
             [sink],
-            domain=hls.ops.ABSTRACT_DOMAIN,
+            domain=spinflow.hls.ops.ABSTRACT_DOMAIN,
             backend="fpgadataflow",
             name=f"{node.name}_second",
             inShape=shape,

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any, ClassVar
 
-from hls.common import BuildError
+from spinflow.hls.paths import BuildError
 
 INPUT_PE = 4
 """Pixels compared at once: those of one 32-bit beat."""

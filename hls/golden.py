@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import hls.ops  # noqa: F401  # sets FINN up
+import spinflow.hls.ops  # noqa: F401  # sets FINN up
 
 # isort: split
 import numpy as np
@@ -20,10 +20,10 @@ from qonnx.core.datatype import DataType
 from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.custom_op.registry import getCustomOp
 
-from hls.common import BuildError
-from hls.layout import unpack_weights
-from host import description
-from host.errors import BundleError
+from spinflow.hls.layout import unpack_weights
+from spinflow.hls.paths import BuildError
+from spinflow.host.core import description
+from spinflow.host.core.errors import BundleError
 
 HARDWARE_MODEL = "hardware.onnx"
 """The file in a bundle that holds the hardware layers."""

@@ -18,9 +18,9 @@ from google.protobuf.message import DecodeError
 from onnx import AttributeProto, TensorProto, numpy_helper
 from qonnx.core.modelwrapper import ModelWrapper
 
-from hls.common import BuildError
-from host.reading import read_bytes
-from host.text import one_line
+from spinflow.hls.paths import BuildError
+from spinflow.host.core.reading import read_bytes
+from spinflow.host.core.text import one_line
 
 MOST_BYTES = 1 << 28
 """Bytes of the largest QONNX file that is read."""

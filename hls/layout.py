@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from host.description import segments_of, stride_of
-from host.words import bits_of, words_of
+from spinflow.host.core.description import segments_of, stride_of
+from spinflow.host.core.packing import bits_of, words_of
 
 __all__ = ["pack_weights", "segments_of", "stride_of", "unpack_weights"]
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import hls.finn_env  # noqa: F401  # sets FINN up
+import spinflow.hls.finn_env  # noqa: F401  # sets FINN up
 
 # isort: split
 import finn.custom_op.fpgadataflow as abstract_ops
@@ -36,8 +36,8 @@ from qonnx.core.datatype import DataType
 from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.custom_op.registry import add_op_to_domain, getCustomOp
 
-from hls.common import RTL
-from hls.folding import RUN_AHEAD
+from spinflow.hls.folding import RUN_AHEAD
+from spinflow.hls.paths import RTL
 
 ABSTRACT_DOMAIN = "finn.custom_op.fpgadataflow"
 RTL_DOMAIN = "finn.custom_op.fpgadataflow.rtl"
@@ -123,8 +123,8 @@ class SpinflowRTL(RTLBackend):
         return [str(RTL / source if abspath else source)]
 
     def code_generation_ipi(self) -> list[str]:
-        """Refuse: hls.stitch makes the top module, not Vivado's IP integrator."""
-        raise FINNUserError(f"{self.onnx_node.name} is stitched by hls.stitch, not by Vivado")
+        """Refuse: spinflow.hls.top makes the top module, not Vivado's IP integrator."""
+        raise FINNUserError(f"{self.onnx_node.name} is stitched by spinflow.hls.top, not by Vivado")
 
     @abstractmethod
     def instance(self, model: ModelWrapper, place: Place) -> str:

@@ -4,6 +4,6 @@ Depends on pynq, numpy, scipy and tqdm, on matplotlib for reports, and on ``host
 rates and energies of a write. Runs on Python 3.10 with numpy 1.21, as PYNQ images carry them.
 """
 
-from host import start
+from spinflow.host.core import start
 
 start.begin_module()

@@ -1,4 +1,4 @@
-"""The command line: ``python -m host COMMAND``; every error is one line."""
+"""The command line: ``spinflow COMMAND``; every error is one line."""
 
 from __future__ import annotations
 
@@ -10,19 +10,35 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from host import bundle as bundles
-from host import grid as grids
-from host import report, selftest, start, throughput
-from host.driver import FRAMES_A_TRANSFER, Accelerator, backend
-from host.errors import InputError
-from host.files import check_replaceable
-from host.grid import Grid
-from host.images import TestSet, images_for
-from host.options import number, rate, seed, whole
-from host.points import Point, aging_of, point_of_rate, point_of_write_condition
-from host.results import Identity, ResultsFile, Row, read
-from host.start import Parser
-from host.sweep import Bench, Measure, Trial, fill, grid, identity, in_grid, on_accelerator
+from spinflow.host.board import selftest, throughput
+from spinflow.host.board.driver import FRAMES_A_TRANSFER, Accelerator, backend
+from spinflow.host.core import bundle as bundles
+from spinflow.host.core import start
+from spinflow.host.core.errors import InputError
+from spinflow.host.core.files import check_replaceable
+from spinflow.host.core.options import number, rate, seed, whole
+from spinflow.host.core.start import Parser
+from spinflow.host.core.test_sets import TestSet, images_for
+from spinflow.host.report import report
+from spinflow.host.sweep import grid as grids
+from spinflow.host.sweep.grid import Grid
+from spinflow.host.sweep.operating_point import (
+    Point,
+    aging_of,
+    point_of_rate,
+    point_of_write_condition,
+)
+from spinflow.host.sweep.results import Identity, ResultsFile, Row, read
+from spinflow.host.sweep.trials import (
+    Bench,
+    Measure,
+    Trial,
+    fill,
+    grid,
+    identity,
+    in_grid,
+    on_accelerator,
+)
 
 
 def info(options: argparse.Namespace) -> None:
@@ -260,7 +276,7 @@ def _report(
     print(f"wrote {' and '.join(map(str, written))}")
     if len(written) == 1:
         print(
-            "no report.html: this Python has no matplotlib; where there is one, python -m host "
+            "no report.html: this Python has no matplotlib; where there is one, spinflow "
             f"report {' '.join(map(str, paths))} makes it"
         )
 
@@ -301,7 +317,7 @@ def add_sweep_options(command: argparse.ArgumentParser) -> None:
 
 
 def _parser() -> Parser:
-    parser = Parser(prog="python -m host", description="Run a Spinflow accelerator.")
+    parser = Parser(prog="spinflow", description="Run a Spinflow accelerator.")
     commands = parser.add_subparsers(
         required=True, metavar="info|run|throughput|sweep|report|selftest"
     )

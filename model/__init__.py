@@ -1,5 +1,5 @@
 """Data sets, binary networks, their training and export."""
 
-from host import start
+from spinflow.host.core import start
 
 start.begin_module()

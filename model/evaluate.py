@@ -1,6 +1,6 @@
 """Measure a trained network again on the full test set, and compare with its recorded accuracy.
 
-``python -m model.evaluate tfc-mnist`` fails if the two differ by one image. A variant is called
+``spinflow evaluate tfc-mnist`` fails if the two differ by one image. A variant is called
 NETWORK+LABEL, as its files are.
 """
 
@@ -9,11 +9,11 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from host import start
-from model.data import dataset
-from model.networks.base import predict
-from model.store import ZOO, load_recipe, load_trained
-from model.zoo import network
+from spinflow.host.core import start
+from spinflow.model.data import dataset
+from spinflow.model.networks.base import predict
+from spinflow.model.store import ZOO, load_recipe, load_trained
+from spinflow.model.zoo import network
 
 
 def evaluate(name: str, folder: Path = ZOO, data_dir: Path | None = None) -> tuple[int, int]:
@@ -36,9 +36,7 @@ def evaluate(name: str, folder: Path = ZOO, data_dir: Path | None = None) -> tup
 
 def main(arguments: list[str] | None = None) -> None:
     """Command line of the evaluation; the exit status is 0 if the accuracy is the recorded one."""
-    parser = start.Parser(
-        prog="python -m model.evaluate", description="Measure a trained network again."
-    )
+    parser = start.Parser(prog="spinflow evaluate", description="Measure a trained network again.")
     parser.add_argument("network", help="a network, or a variant of one, NETWORK+LABEL")
     parser.add_argument("--folder", type=Path, default=ZOO, help="where the trained files lie")
     parser.add_argument("--data-dir", type=Path, help="a folder with your own copy of the data")

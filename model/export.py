@@ -1,7 +1,7 @@
 """Export of a network as QONNX, the form in which FINN takes it.
 
-    python -m model.export tfc-mnist --out build/tfc-mnist/model.onnx
-    python -m model.export cnv-cifar10 --untrained 1 --out out/untrained/model.onnx
+    spinflow export tfc-mnist --out build/tfc-mnist/model.onnx
+    spinflow export cnv-cifar10 --untrained 1 --out out/untrained/model.onnx
 
 The graph takes pixels 0 to 255, datatype UINT8, and gives the logits, (1, classes). Pixels are
 (1, pixels) for an MLP and (1, channels, rows, columns) for a convolutional network. Beside it
@@ -25,14 +25,14 @@ from qonnx.core.datatype import DataType
 from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.util.cleanup import cleanup_model
 
-from host import start
-from host.options import seed
-from model.files import write_bytes, write_json
-from model.networks.base import TrainedNetwork, to_input
-from model.networks.build import untrained
-from model.networks.graph import NetworkSpec, is_binary
-from model.store import ZOO, load_recipe, load_trained
-from model.zoo import ENTRIES, NETWORKS, network
+from spinflow.host.core import start
+from spinflow.host.core.options import seed
+from spinflow.model.files import write_bytes, write_json
+from spinflow.model.networks.base import TrainedNetwork, to_input
+from spinflow.model.networks.build import untrained
+from spinflow.model.networks.graph import NetworkSpec, is_binary
+from spinflow.model.store import ZOO, load_recipe, load_trained
+from spinflow.model.zoo import ENTRIES, NETWORKS, network
 
 with warnings.catch_warnings():
     # It warns at import of an accelerator that these networks do not use.
@@ -61,18 +61,18 @@ def export(
     """Write the QONNX graph of a network, and ``model.json`` beside it.
 
     Args:
-        name: a network of ``model.zoo.NETWORKS``.
+        name: a network of ``spinflow.model.zoo.NETWORKS``.
         out: path of the graph to write.
         folder: where the trained files lie.
         untrained_seed: export random weights of this seed instead, as
-            ``model.networks.build.untrained`` makes them; ``folder`` is not read then.
+            ``spinflow.model.networks.build.untrained`` makes them; ``folder`` is not read then.
 
     Returns:
         What ``model.json`` holds.
 
     Raises:
         ValueError: the network is not wholly binary, or one of those of
-            ``model.store.load_recipe``, ``load_trained`` and ``untrained``.
+            ``spinflow.model.store.load_recipe``, ``load_trained`` and ``untrained``.
     """
     spec = network(name)
     if not is_binary(spec):
@@ -104,7 +104,7 @@ def export(
 
 def main(arguments: list[str] | None = None) -> None:
     """Command line of the export."""
-    parser = start.Parser(prog="python -m model.export", description="Export a network as QONNX.")
+    parser = start.Parser(prog="spinflow export", description="Export a network as QONNX.")
     parser.add_argument("network", choices=[n for n, spec in NETWORKS.items() if is_binary(spec)])
     parser.add_argument("--out", type=Path, required=True, help="path of the .onnx file to write")
     parser.add_argument("--folder", type=Path, default=ZOO, help="where the trained files lie")

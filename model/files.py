@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from host.reading import opened
-from host.text import shown
+from spinflow.host.core.reading import opened
+from spinflow.host.core.text import shown
 
 if TYPE_CHECKING:
     from torch import Tensor

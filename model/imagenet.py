@@ -1,13 +1,13 @@
 """Training of the binarized AlexNet on ImageNet or some of its classes, on one or several GPUs.
 
-    python -m model.imagenet --data-dir FOLDER --classes 10 --class-seed 1 --out out/alexnet-10
+    spinflow train-imagenet --data-dir FOLDER --classes 10 --class-seed 1 --out out/alexnet-10
     torchrun --nproc-per-node 4 -m model.imagenet --data-dir FOLDER --out out/alexnet [--resume]
 
 FOLDER is as ``model.data.imagenet`` describes it. Every process trains on its share of each batch,
 with batch-norm statistics of its own, of which those of the first count (DistributedDataParallel).
 The learning rate falls to 0 along a half cosine; the weights are those of the last epoch, and the
 validation set, the test set of the papers, is measured once, from the file. As in Tzoufras et al.
-2019, fig. 3 and 4, activations may err in training and do not when measured; ``sim.floats``
+2019, fig. 3 and 4, activations may err in training and do not when measured; ``spinflow.sim.xnor``
 measures with errors. Every random number is a function of (seed, epoch, process) or of (seed,
 step, process).
 """
@@ -36,19 +36,19 @@ from torch.nn import functional
 from torch.nn.parallel import DistributedDataParallel
 from tqdm import tqdm
 
-from host import start
-from host.options import seed, whole
-from host.text import one_line, shown
-from model import store
-from model.data import ImageNet, Pictures, open_imagenet, parse_classes
-from model.errors import ErrorProneMemories, map_names, parse_rates, weight_names
-from model.files import check_tensors, read_tensors, write_bytes, write_json
-from model.networks.base import TrainedNetwork, to_input
-from model.networks.build import build
-from model.networks.graph import XnorSpec
-from model.recipe import Recipe
-from model.train import CHECKPOINT, add_options, chosen_of
-from model.zoo import RECIPES, network
+from spinflow.host.core import start
+from spinflow.host.core.options import seed, whole
+from spinflow.host.core.text import one_line, shown
+from spinflow.model import store
+from spinflow.model.data import ImageNet, Pictures, open_imagenet, parse_classes
+from spinflow.model.files import check_tensors, read_tensors, write_bytes, write_json
+from spinflow.model.networks.base import TrainedNetwork, to_input
+from spinflow.model.networks.build import build
+from spinflow.model.networks.graph import XnorSpec
+from spinflow.model.recipe import Recipe
+from spinflow.model.train import CHECKPOINT, add_options, chosen_of
+from spinflow.model.write_errors import ErrorProneMemories, map_names, parse_rates, weight_names
+from spinflow.model.zoo import RECIPES, network
 
 NETWORK = "alexnet-imagenet"
 RESIZE = 256
@@ -215,7 +215,9 @@ class Training:
 
     def command(self) -> str:
         """Return the command that repeats this run, every option written out."""
-        words = [f"torchrun --nproc-per-node {self.identity['processes']} -m model.imagenet"]
+        words = [
+            f"torchrun --nproc-per-node {self.identity['processes']} -m spinflow.model.imagenet"
+        ]
         words.append(f"--classes {','.join(self.pictures.classes)}")
         for name in OPTIONS:
             option, value = name.replace("_", "-"), getattr(self.recipe, name)
@@ -273,7 +275,7 @@ class Training:
             ValueError: the file is not a checkpoint (a pickled one, say), is damaged, or belongs to
                 another recipe, other classes or another number of processes.
         """
-        state, tensors = read_tensors(path, "a checkpoint of model.imagenet")
+        state, tensors = read_tensors(path, "a checkpoint of spinflow.model.imagenet")
         epoch = state.get("epoch")
         if type(epoch) is not int or epoch < 0:
             raise ValueError(f"{path}: damaged: epoch is {shown(epoch)}, not a whole number")
@@ -326,7 +328,7 @@ def train(
 
     Raises:
         ValueError: the checkpoint is of another run, or the folder has one and resume is off; a
-            batch that does not fit; rates that ``model.errors`` does not take.
+            batch that does not fit; rates that ``spinflow.model.write_errors`` does not take.
     """
     checkpoint = out / CHECKPOINT
     training = Training(recipe, spec, pictures, workers)
@@ -366,7 +368,8 @@ def train(
 def main(arguments: list[str] | None = None) -> None:
     """Command line; each of ``OPTIONS`` is an option. Started by torchrun, one of its processes."""
     parser = start.Parser(
-        prog="python -m model.imagenet", description="Train the binarized AlexNet on ImageNet."
+        prog="spinflow train-imagenet",
+        description="Train the binarized AlexNet on ImageNet.",
     )
     parser.add_argument("--data-dir", type=Path, required=True, help="holds train and val")
     parser.add_argument("--classes", default="1000", help="how many, or wnids with commas between")

@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass
 
 ERROR_MODES = ("flip", "switch")
-"""How writes err while a network is trained; see ``model.errors.ErrorProneMemories``."""
+"""How writes err while a network is trained; see ``model.write_errors.ErrorProneMemories``."""
 
 LOSSES = ("cross-entropy", "margin")
 
@@ -21,7 +21,7 @@ class Recipe:
     """All that a trained file depends on, beside the data and the versions.
 
     Attributes:
-        network: name in ``model.zoo.NETWORKS``.
+        network: name in ``spinflow.model.zoo.NETWORKS``.
         seed: of the weights, the order of the images and the distortions.
         epochs: passes over the training images.
         batch: images a step.
@@ -40,10 +40,10 @@ class Recipe:
         parts: equal parts of a batch, each with batch-norm statistics of its own, computed at the
             same time; the mean of their gradients and of their statistics counts.
         threads: of torch, for each part; sums of gradients depend on it.
-        weight_errors: rates at which written weights err, in the form of ``model.errors``.
+        weight_errors: rates at which written weights err, in the form of ``model.write_errors``.
         activation_errors: the same of the hidden maps, as the buffers store them.
-        error_mode: of both, "flip" or "switch"; see ``model.errors.ErrorProneMemories``.
-        loss: "cross-entropy" or "margin", ``model.losses.margin_loss``.
+        error_mode: of both, "flip" or "switch"; see ``model.write_errors.ErrorProneMemories``.
+        loss: "cross-entropy" or "margin", ``spinflow.model.losses.margin_loss``.
         margin: of the margin loss, in agreeing less disagreeing bits of the last layer.
         device: "cpu" or "cuda". Only on the CPU does the same recipe give the same file.
         label: of a variant, whose files are called NETWORK+LABEL.
@@ -110,7 +110,7 @@ class Recipe:
 
     def command(self) -> str:
         """Return the command that repeats this recipe, every option written out."""
-        words = ["python -m model.train", self.network]
+        words = ["spinflow train", self.network]
         for field in dataclasses.fields(self)[1:]:
             option, value = field.name.replace("_", "-"), getattr(self, field.name)
             if isinstance(value, bool):

@@ -29,14 +29,14 @@ import torch
 from numpy.typing import NDArray
 from safetensors.torch import save
 
-from host.reading import read_bytes, read_json
-from host.text import shown
-from model.files import MOST_BYTES, check_tensors, read_tensors, write_bytes, write_json
-from model.networks.base import TrainedNetwork, predict
-from model.networks.build import build
-from model.networks.graph import NetworkSpec, Spec
-from model.recipe import LABEL
-from model.zoo import network
+from spinflow.host.core.reading import read_bytes, read_json
+from spinflow.host.core.text import shown
+from spinflow.model.files import MOST_BYTES, check_tensors, read_tensors, write_bytes, write_json
+from spinflow.model.networks.base import TrainedNetwork, predict
+from spinflow.model.networks.build import build
+from spinflow.model.networks.graph import NetworkSpec, Spec
+from spinflow.model.recipe import LABEL
+from spinflow.model.zoo import network
 
 FORMAT = 1
 ZOO = Path(__file__).parent / "zoo"
@@ -164,7 +164,7 @@ def _paths(name: str, folder: Path) -> tuple[Path, Path]:
 def _expect_file(path: Path, name: str) -> None:
     if not path.exists():
         base, plus, label = name.partition("+")
-        command = f"python -m model.train {base}" + (f" --label {label}" if plus else "")
+        command = f"spinflow train {base}" + (f" --label {label}" if plus else "")
         raise ValueError(f"{path}: no such file; {command} makes it")
 
 
@@ -172,7 +172,7 @@ def load_recipe(name: str, folder: Path = ZOO) -> dict[str, Any]:
     """Return the JSON beside the weights of a network, checked against the weights' SHA-256.
 
     Args:
-        name: a network of ``model.zoo.NETWORKS``, or a variant of one.
+        name: a network of ``spinflow.model.zoo.NETWORKS``, or a variant of one.
         folder: where the files lie.
 
     Raises:
@@ -215,7 +215,7 @@ def load_trained(name: str, folder: Path = ZOO) -> TrainedNetwork:
     """Return a trained network in eval mode.
 
     Args:
-        name: a network of ``model.zoo.NETWORKS``, or a variant of one.
+        name: a network of ``spinflow.model.zoo.NETWORKS``, or a variant of one.
         folder: where ``NAME.safetensors`` lies.
 
     Raises:

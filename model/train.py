@@ -1,6 +1,6 @@
 """Training of a binary network: same command, same seed, same file.
 
-    python -m model.train tfc-mnist --out out/tfc [--epochs N] [--seed S] [--resume]
+    spinflow train tfc-mnist --out out/tfc [--epochs N] [--seed S] [--resume]
 
 Adam on latent weights clipped to [-1, 1] with straight-through gradients (Courbariaux et al. 2016,
 "Binarized Neural Networks", algorithm 1), a cosine learning rate, cross-entropy, and small random
@@ -8,12 +8,12 @@ affine distortions of the images. The epoch is chosen on the last 5,000 training
 set is measured once, at the end. Every random number is a function of (seed, epoch) or of (seed,
 step), so a run that was interrupted and resumed equals one that was not.
 
-Memories with write errors (``model.errors``) or a loss that makes margins wide (``model.losses``)
+Memories with write errors (``model.write_errors``) or a loss that makes margins wide
 train a network that is to be used with errors:
 
-    python -m model.train mlp-mnist --weight-errors 1e-2 --label weights-1e-2 --out out/weights
-    python -m model.train lenet-mnist --activation-errors pool1=1e-3:1e-1 --error-mode switch ...
-    python -m model.train mlp-mnist --loss margin --margin 128 --label margin --out out/margin
+    spinflow train mlp-mnist --weight-errors 1e-2 --label weights-1e-2 --out out/weights
+    spinflow train lenet-mnist --activation-errors pool1=1e-3:1e-1 --error-mode switch ...
+    spinflow train mlp-mnist --loss margin --margin 128 --label margin --out out/margin
 
 Epochs are chosen, and the test set is measured, without errors; ``sim.sweep`` measures with them.
 """
@@ -39,18 +39,18 @@ from torch import Tensor
 from torch.nn import functional
 from tqdm import tqdm
 
-from host import start
-from host.text import one_line
-from model import store
-from model.data import Dataset, dataset
-from model.errors import ErrorProneMemories, map_names, parse_rates, weight_names
-from model.files import check_tensors, read_tensors, write_bytes
-from model.losses import margin_loss
-from model.networks.base import predict, to_input
-from model.networks.build import build
-from model.networks.graph import Spec
-from model.recipe import FIELDS, Recipe
-from model.zoo import RECIPES, network
+from spinflow.host.core import start
+from spinflow.host.core.text import one_line
+from spinflow.model import store
+from spinflow.model.data import Dataset, dataset
+from spinflow.model.files import check_tensors, read_tensors, write_bytes
+from spinflow.model.losses import margin_loss
+from spinflow.model.networks.base import predict, to_input
+from spinflow.model.networks.build import build
+from spinflow.model.networks.graph import Spec
+from spinflow.model.recipe import FIELDS, Recipe
+from spinflow.model.write_errors import ErrorProneMemories, map_names, parse_rates, weight_names
+from spinflow.model.zoo import RECIPES, network
 
 CHECKPOINT = "checkpoint.safetensors"
 
@@ -60,7 +60,7 @@ def epochs_in_words(facts: Mapping[str, Any]) -> str:
 
     Args:
         facts: of the trained network, as the JSON file beside its weights has them; those of
-            ``model.imagenet`` name the network outside of the recipe only.
+            ``spinflow.model.imagenet`` name the network outside of the recipe only.
     """
     epochs, whole = facts["recipe"]["epochs"], RECIPES[facts["network"]].epochs
     return f"{epochs} of {whole} epochs" if epochs < whole else f"{epochs} epochs"
@@ -281,7 +281,7 @@ class Trainer:
                 another recipe or network.
         """
         mine = dataclasses.asdict(self.recipe)
-        state, tensors = read_tensors(path, "a checkpoint of model.train")
+        state, tensors = read_tensors(path, "a checkpoint of spinflow.model.train")
         epoch, best_epoch, best_correct = (
             state.get(key) for key in ("epoch", "best_epoch", "best_correct")
         )
@@ -295,7 +295,7 @@ class Trainer:
             and -1 <= best_correct <= self.recipe.validation
         ):
             raise ValueError(
-                f"{path}: not a checkpoint of model.train, or damaged: its state is none"
+                f"{path}: not a checkpoint of spinflow.model.train, or damaged: its state is none"
             )
         held = epoch <= min(recipe["hold"], mine["hold"])
         for key in mine:
@@ -376,7 +376,9 @@ def add_options(parser: argparse.ArgumentParser, names: Sequence[str]) -> None:
         if kind is bool:
             parser.add_argument(option, action=argparse.BooleanOptionalAction)
         else:
-            parser.add_argument(option, type=kind, help=f"{kind.__name__}; see model.train.Recipe")
+            parser.add_argument(
+                option, type=kind, help=f"{kind.__name__}; see spinflow.model.train.Recipe"
+            )
 
 
 def chosen_of(options: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]:
@@ -387,8 +389,8 @@ def chosen_of(options: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any
 
 def main(arguments: list[str] | None = None) -> None:
     """Command line of training; each recipe field is an option."""
-    parser = start.Parser(prog="python -m model.train", description="Train a binary network.")
-    # ImageNet does not fit in memory: model.imagenet has a loop of its own.
+    parser = start.Parser(prog="spinflow train", description="Train a binary network.")
+    # ImageNet does not fit in memory: spinflow.model.imagenet has a loop of its own.
     names = [name for name in RECIPES if network(name).dataset != "imagenet"]
     parser.add_argument("network", choices=names, metavar="NETWORK", help=", ".join(names))
     parser.add_argument("--out", type=Path, required=True, help="folder for checkpoint and results")

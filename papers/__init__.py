@@ -1,5 +1,5 @@
-"""Every figure and table of the three papers, measured anew: ``python -m papers``."""
+"""Every figure and table of the three papers, measured anew: ``spinflow papers``."""
 
-from host import start
+from spinflow.host.core import start
 
 start.begin_module()

@@ -1,10 +1,10 @@
 """Measure the papers' figures and tables anew, and write them as CSV, pictures and a page.
 
-    python -m papers hirtzlin-2 asano-7      # these, to out/papers
-    python -m papers all                     # all of them; `make papers`
-    python -m papers page                    # docs/reproduction.md from its CSV files
-    python -m papers tzoufras-1 --train --out FOLDER
-    torchrun --nproc-per-node 4 -m papers tzoufras-3 --train --device cuda --out FOLDER
+    spinflow papers hirtzlin-2 asano-7      # these, to out/papers
+    spinflow papers all                     # all of them; `make papers`
+    spinflow papers page                    # docs/reproduction.md from its CSV files
+    spinflow papers tzoufras-1 --train --out FOLDER
+    torchrun --nproc-per-node 4 -m spinflow.papers tzoufras-3 --train --device cuda --out FOLDER
 
 Each prints its lines and writes <name>.csv, <name>.svg and <name>.png. Finished trials are kept in
 measured/ under the folder, so a run that was stopped goes on with the same command. What cannot be
@@ -18,11 +18,11 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from host import start
-from host.options import seed, whole
-from papers import draw, page, wording
-from papers.item import OUT, SEED, TEST_IMAGES, ReproduceError, Setting
-from papers.physics import draw as draw_sheet
+from spinflow.host.core import start
+from spinflow.host.core.options import seed, whole
+from spinflow.papers import draw, page, wording
+from spinflow.papers.item import OUT, SEED, TEST_IMAGES, ReproduceError, Setting
+from spinflow.papers.physics import draw as draw_sheet
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -49,7 +49,7 @@ def make(options: argparse.Namespace) -> None:
     if options.train:
         if len(options.names) != 1:
             raise ReproduceError("--train is for one figure at a time")
-        from papers import trainings
+        from spinflow.papers import trainings
 
         print(trainings.run(options.names[0], options.out, options.epochs, options.device))
         return
@@ -87,7 +87,7 @@ def _setting(options: argparse.Namespace) -> Setting:
 
 def _parser() -> start.Parser:
     parser = start.Parser(
-        prog="python -m papers",
+        prog="spinflow papers",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

@@ -7,17 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from host.mtj import exponential
-from papers import draw, measure, published, wording
-from papers.item import (
-    Item,
-    Line,
-    Role,
-    Setting,
-    SkippedError,
-    Table,
-    skipped_rows,
-)
+from spinflow.host.mtj import exponential
+from spinflow.papers import draw, measure, published, wording
+from spinflow.papers.item import Item, Line, Role, Setting, SkippedError, Table, skipped_rows
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

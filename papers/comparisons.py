@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from scipy import stats
 
-from host.statistics import LEVEL
-from papers import asano, draw, hirtzlin, measure, wording
-from papers.item import Item, Line, Role, Setting, Table
+from spinflow.host.sweep.statistics import LEVEL
+from spinflow.papers import asano, draw, hirtzlin, measure, wording
+from spinflow.papers.item import Item, Line, Role, Setting, Table
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -253,7 +253,7 @@ ITEMS = (
         "training", "ours", "Training with errors, with a margin, and plain", _training,
         _lines_training, "Errors are in weights, in training as in testing. All but the "
         "last of each network were trained for equally many epochs. How each "
-        "network was trained stands beside its weights in model/zoo; `python -m model.train` takes "
+        "network was trained stands beside its weights in model/zoo; `spinflow train` takes "
         "--weight-errors 1e-2 --label weights-1e-2, or --loss margin --label margin.",
         _draw_training,
         lambda table: [f"{label}, MNIST" for label, _ in _BASES],

@@ -1,11 +1,11 @@
-"""What the papers show of the device alone: the sheets of ``host.mtj``, as tables."""
+"""What the papers show of the device alone: the sheets of ``spinflow.host.mtj``, as tables."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-from papers.item import Setting, Table
-from papers.published import Sheet
+from spinflow.papers.item import Setting, Table
+from spinflow.papers.published import Sheet
 
 
 def of_sheet(name: str, make: Callable[[], Sheet]) -> Callable[[Setting], Table]:

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from papers.item import Item, Table
-from papers.measure import RATES, Point
+from spinflow.papers.item import Item, Table
+from spinflow.papers.measure import RATES, Point
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

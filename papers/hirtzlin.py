@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from host.mtj.sun_gamma import DRIVE_SPREAD, PAPER_SPREADS, SunGamma
-from papers import draw, measure, published, wording
-from papers.device import of_sheet
-from papers.item import Draw, Item, Line, Role, Setting, Table
+from spinflow.host.mtj.sun_gamma import DRIVE_SPREAD, PAPER_SPREADS, SunGamma
+from spinflow.papers import draw, measure, published, wording
+from spinflow.papers.device import of_sheet
+from spinflow.papers.item import Draw, Item, Line, Role, Setting, Table
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

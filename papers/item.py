@@ -13,12 +13,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from host.files import replace_text
+from spinflow.host.core.files import replace_text
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from papers.published import Sheet
+    from spinflow.papers.published import Sheet
 
 TEST_IMAGES = 10_000
 """Images of the test sets of MNIST, Fashion-MNIST and CIFAR-10."""
@@ -59,7 +59,7 @@ class Setting:
 
     def command(self, name: str) -> str:
         """Return the command that measures a figure as this setting has it."""
-        words = ["python -m papers", name]
+        words = ["spinflow papers", name]
         if self.images != TEST_IMAGES:
             words.append(f"--images {self.images}")
         if self.repeats is not None:

@@ -20,20 +20,20 @@ import torch
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from host import rates
-from host.errors import InputError
-from host.images import TestSet, images_of
-from host.points import point_of_rate
-from host.results import Row
-from host.statistics import mean_interval
-from host.sweep import Bench, Measure, Measured, Trial, grid, identity, key, sweep
-from model import store
-from model.data import DataError, Pictures, locate, open_imagenet
-from model.imagenet import RESIZE, classes_before
-from model.metrics import degradation, rrmse
-from model.networks.graph import Spec
-from model.zoo import NETWORKS, network
-from papers.item import (
+from spinflow.host.core import stream
+from spinflow.host.core.errors import InputError
+from spinflow.host.core.test_sets import TestSet, images_of
+from spinflow.host.sweep.operating_point import point_of_rate
+from spinflow.host.sweep.results import Row
+from spinflow.host.sweep.statistics import mean_interval
+from spinflow.host.sweep.trials import Bench, Measure, Measured, Trial, grid, identity, key, sweep
+from spinflow.model import store
+from spinflow.model.data import DataError, Pictures, locate, open_imagenet
+from spinflow.model.imagenet import RESIZE, classes_before
+from spinflow.model.metrics import degradation, rrmse
+from spinflow.model.networks.graph import Spec
+from spinflow.model.zoo import NETWORKS, network
+from spinflow.papers.item import (
     TEST_IMAGES,
     ReproduceError,
     Role,
@@ -42,8 +42,8 @@ from papers.item import (
     Table,
     skipped_rows,
 )
-from sim.evaluator import Evaluator
-from sim.workers import SoftwareAccelerator, bundle_of
+from spinflow.sim.evaluator import Evaluator
+from spinflow.sim.workers import SoftwareAccelerator, bundle_of
 
 BACKEND = "evaluator-fast"
 BACKGROUND = "random:1"
@@ -58,7 +58,7 @@ COLUMNS = (
     "network", "memory", "rate", "repeat", "seed", "images", "image_set", "build_id", "accuracy",
     "bits_written", "errors",
 )  # fmt: skip
-"""Of a table of accuracies, as in ``host.results.Row``; build_id is a digest of the weights."""
+"""A table of accuracies as in ``host.sweep.results.Row``; build_id digests the weights."""
 ENDING = ("skipped", "command")
 
 
@@ -70,13 +70,13 @@ def trained(name: str) -> Any:
     """
     base, _, variant = name.partition("+")
     if base not in NETWORKS:
-        raise SkippedError(f"there is no network {base} in model.networks")
+        raise SkippedError(f"there is no network {base} in spinflow.model.networks")
     if not (store.ZOO / f"{name}.safetensors").is_file():
         reason = f"no trained weights model/zoo/{name}.safetensors"
         if NETWORKS[base].dataset == "imagenet":
-            reason += ", and ImageNet is not here to train it (python -m model.imagenet)"
+            reason += ", and ImageNet is not here to train it (spinflow train-imagenet)"
         elif not variant:
-            reason += f" (python -m model.train {base})"
+            reason += f" (spinflow train {base})"
         raise SkippedError(reason)
     return store.load_trained(name, store.ZOO)
 
@@ -92,9 +92,7 @@ def images(name: str, count: int) -> TestSet:
     try:
         images_of(dataset, 1)
     except (InputError, KeyError):
-        raise SkippedError(
-            f"no test images of {dataset} (python -m model.data {dataset})"
-        ) from None
+        raise SkippedError(f"no test images of {dataset} (spinflow data {dataset})") from None
     try:
         return images_of(dataset, count)
     except InputError as error:
@@ -136,7 +134,7 @@ class FirstFive(SoftwareAccelerator):
 
     Args:
         name: of the network.
-        engine: its evaluator, ``sim.floats.XnorEvaluator``.
+        engine: its evaluator, ``spinflow.sim.xnor.XnorEvaluator``.
         pictures: all of them.
     """
 
@@ -271,7 +269,7 @@ def half_width(values: Sequence[float]) -> float:
     """Return half the width of the 95 % t-interval of a mean; values of any size, 0 for one."""
     if len(values) < 2:
         return 0.0
-    # host.statistics is of fractions: it keeps its intervals between 0 and 1.
+    # spinflow.host.sweep.statistics is of fractions: it keeps its intervals between 0 and 1.
     scale = 100 * max(abs(value) for value in values) or 1.0
     low, high, _ = mean_interval([0.5 + value / scale for value in values], 1)
     return scale * (high - low) / 2
@@ -390,10 +388,10 @@ def spread(
     stored = [m.name for m in engine.memories if m.kind == "buffer"]
 
     def run(rate: float, repeat: int) -> dict[str, NDArray[Any]]:
-        limit = rates.threshold(rate)
+        limit = stream.threshold(rate)
         for m in engine.memories:
             mode = MODE if m.kind == kind and rate else "off"
-            seed = rates.memory_seed(setting.seed, repeat, m.index)
+            seed = stream.memory_seed(setting.seed, repeat, m.index)
             engine.set_errors(m.index, mode, limit, limit, seed)
             if m.kind == "weights":
                 engine.write_weights(m.index, engine.weights(m.layer))

@@ -6,7 +6,7 @@ import time
 
 import numpy as np
 
-from host.mtj.sun_gamma import PAPER_SPREADS, SunGamma
+from spinflow.host.mtj.sun_gamma import PAPER_SPREADS, SunGamma
 
 
 def quadrature_against_monte_carlo(

@@ -6,11 +6,11 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from host.files import replace_text
-from model import store
-from model.train import epochs_in_words
-from papers import asano, comparisons, draw, hirtzlin, tzoufras, wording
-from papers.item import STANDS_IN, Item, Line, ReproduceError, Table
+from spinflow.host.core.files import replace_text
+from spinflow.model import store
+from spinflow.model.train import epochs_in_words
+from spinflow.papers import asano, comparisons, draw, hirtzlin, tzoufras, wording
+from spinflow.papers.item import STANDS_IN, Item, Line, ReproduceError, Table
 
 ITEMS = {
     item.name: item
@@ -30,8 +30,8 @@ _INTRODUCTION = """\
 # The papers' figures and tables, measured anew
 
     make papers                                        # all of them, to out/papers
-    python -m papers hirtzlin-2               # one: its CSV, SVG and PNG
-    python -m papers page --take out/papers   # keep those: this page anew
+    spinflow papers hirtzlin-2               # one: its CSV, SVG and PNG
+    spinflow papers page --take out/papers   # keep those: this page anew
 
 All of them take two cores over an hour, most of it for the VGG and the networks that run at
 PyTorch's speed; `--images 1000` is a quick look.
@@ -128,7 +128,7 @@ def kept(folder: Path = KEPT) -> dict[str, Table]:
         if (folder / f"{name}.csv").is_file()
     }
     if not found:
-        raise ReproduceError(f"{folder} holds no table: python -m papers all makes them")
+        raise ReproduceError(f"{folder} holds no table: spinflow papers all makes them")
     empty = [name for name, table in found.items() if not table.rows]
     if empty:
         raise ReproduceError(f"{folder / empty[0]}.csv: has no rows")

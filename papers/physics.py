@@ -1,9 +1,9 @@
 """Print the device models' tables and curves, and write them as CSV and pictures.
 
-    python -m papers.physics table asano-2      a table; curve hirtzlin-4: a curve
-    python -m papers.physics all                all of them
-    python -m papers.physics pictures           the pictures of docs/mtj.md
-    python -m papers.physics bench              quadrature against Monte Carlo, JSON
+    spinflow physics table asano-2      a table; curve hirtzlin-4: a curve
+    spinflow physics all                all of them
+    spinflow physics pictures           the pictures of docs/mtj.md
+    spinflow physics bench              quadrature against Monte Carlo, JSON
 
 Files go to out/mtj: <name>.csv with the units in the column names, <name>.svg and <name>.png.
 """
@@ -17,9 +17,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from host import start
-from papers import monte_carlo
-from papers.published import KINDS, SHEETS, Cell, Sheet
+from spinflow.host.core import start
+from spinflow.papers import monte_carlo
+from spinflow.papers.published import KINDS, SHEETS, Cell, Sheet
 
 _DPI = 110
 
@@ -27,7 +27,7 @@ _DPI = 110
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return its exit status."""
     options = _parser().parse_args(arguments)
-    return start.finish(lambda: run(options), "papers.physics")
+    return start.finish(lambda: run(options), "spinflow.papers.physics")
 
 
 def run(options: argparse.Namespace) -> None:
@@ -112,7 +112,7 @@ def _cell(value: Cell) -> str:
 
 
 def _parser() -> start.Parser:
-    parser = start.Parser(prog="python -m papers.physics", description=__doc__.split("\n")[0])
+    parser = start.Parser(prog="spinflow physics", description=__doc__.split("\n")[0])
     commands = parser.add_subparsers(dest="command", required=True)
     for kind, names in KINDS.items():
         command = commands.add_parser(kind, help=f"one {kind}")

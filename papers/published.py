@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from host.mtj import exponential, fokker_planck, reliability
-from host.mtj.ecc import Secded
-from host.mtj.exponential import Exponential
-from host.mtj.fokker_planck import FokkerPlanck
-from host.mtj.reliability import Breakdown, SenseAmplifier
-from host.mtj.sun_gamma import PAPER_SPREADS, SunGamma
+from spinflow.host.mtj import exponential, fokker_planck, reliability
+from spinflow.host.mtj.ecc import Secded
+from spinflow.host.mtj.exponential import Exponential
+from spinflow.host.mtj.fokker_planck import FokkerPlanck
+from spinflow.host.mtj.reliability import Breakdown, SenseAmplifier
+from spinflow.host.mtj.sun_gamma import PAPER_SPREADS, SunGamma
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

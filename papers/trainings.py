@@ -16,14 +16,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from model import imagenet
-from model.data import CLASSES_OF_IMAGENET, dataset, locate, open_imagenet
-from model.networks.graph import XnorSpec
-from model.recipe import Recipe
-from model.train import CHECKPOINT, train
-from model.zoo import RECIPES, network
-from papers.item import ReproduceError, Setting, Table
-from papers.tzoufras import CLASSES, COLUMNS, FIGURES, MEMORY, RATES, SEEDS
+from spinflow.model import imagenet
+from spinflow.model.data import CLASSES_OF_IMAGENET, dataset, locate, open_imagenet
+from spinflow.model.networks.graph import XnorSpec
+from spinflow.model.recipe import Recipe
+from spinflow.model.train import CHECKPOINT, train
+from spinflow.model.zoo import RECIPES, network
+from spinflow.papers.item import ReproduceError, Setting, Table
+from spinflow.papers.tzoufras import CLASSES, COLUMNS, FIGURES, MEMORY, RATES, SEEDS
 
 
 @dataclass(frozen=True)

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from model import store
-from papers import draw, measure, published, wording
-from papers.device import of_sheet
-from papers.item import Draw, Item, Line, Role, Setting, Table, skipped_rows
+from spinflow.model import store
+from spinflow.papers import draw, measure, published, wording
+from spinflow.papers.device import of_sheet
+from spinflow.papers.item import Draw, Item, Line, Role, Setting, Table, skipped_rows
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

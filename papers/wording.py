@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from papers.item import Line, Role, Table
-from papers.measure import Point, exact
+from spinflow.papers.item import Line, Role, Table
+from spinflow.papers.measure import Point, exact
 
 
 def percent(value: float, digits: int = 2) -> str:

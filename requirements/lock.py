@@ -1,11 +1,11 @@
 """Makes the lock files anew: `python requirements/lock.py [NAME ...]`, with uv on PATH.
 
-NAME.in and overrides.txt give NAME.lock: every package with its exact version and the SHA-256 of
-every file in which that version is published, for whatever machine. pip installs it with
---require-hashes and resolves nothing. Versions that a lock has already stay unless the .in file
+NAME.in, NAME.overrides.txt if there is one, and overrides.txt give NAME.lock: every package with
+its exact version and the SHA-256 of every file in which that version is published, for whatever
+machine. pip installs it with --require-hashes and resolves nothing. Versions that a lock has already stay unless the .in file
 asks for another; `--upgrade` takes the newest of all.
 
-The build environment's torch is PyTorch's CPU wheel where one is offered, PyPI's wheel where not.
+The torch of pc.lock is PyTorch's CPU wheel where one is offered, PyPI's wheel where not.
 hashes.txt holds the hashes of files that PyPI does not have. PyPI's wheel needs CUDA's libraries to
 be imported: they are in cuda.lock, which is installed only where torch does not do without.
 """
@@ -53,7 +53,9 @@ def compiled(name: str, upgrade: bool) -> list[str]:
             out.write_text("".join(p.read_text() for p in before if p.exists()), encoding="utf-8")
         command = ["uv", "pip", "compile", "--quiet", "--generate-hashes", "--no-header"]
         command += ["--no-annotate", "--python-version", PYTHONS.get(name, PYTHON)]
-        command += ["--override", str(FOLDER / "overrides.txt"), "--output-file", str(out)]
+        for overrides in sorted(FOLDER.glob(f"{name}.overrides.txt")) + [FOLDER / "overrides.txt"]:
+            command += ["--override", str(overrides)]
+        command += ["--output-file", str(out)]
         subprocess.run([*command, str(FOLDER / f"{name}.in")], check=True)
         return entries(out.read_text(encoding="utf-8"))
 

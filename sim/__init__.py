@@ -1,5 +1,5 @@
 """Simulates the accelerator: numpy emulator, Verilated library, virtual PYNQ board."""
 
-from host import start
+from spinflow.host.core import start
 
 start.begin_module()

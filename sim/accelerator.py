@@ -9,8 +9,8 @@ import os
 
 import numpy as np
 
-from sim.library import Library
-from sim.memories import MODES, Counters
+from spinflow.sim.library import Library
+from spinflow.sim.memories import MODES, Counters
 
 BUSY_POLLS = 10_000
 

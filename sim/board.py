@@ -35,15 +35,25 @@ from pynq.metadata.runtime_metadata_parser import RuntimeMetadataParser
 from pynq.pl_server.device import Device
 from pynqmetadata.frontends import Metadata
 
-from host import description, handover
-from host.errors import BundleError
-from sim.library import ACCESS_LIMIT, Library
+from spinflow.host.core import description, handover
+from spinflow.host.core.errors import BundleError
+from spinflow.sim.library import ACCESS_LIMIT, Library
 
-BOARD = Path(__file__).resolve().parents[1] / "hw" / "pynq-z2" / "board.toml"
+BOARD = Path(__file__).resolve().parents[1] / "hw" / "boards" / "pynq_z2" / "board.toml"
 HANDOVER = "accel.hwh"
 STALL_LIMIT = 1_000_000  # cycles without a single word moved, while a transfer is waited for
 AT_ONCE = 20_000  # of these that go by before Python can be interrupted
 WHILE_ELSEWHERE = 1_000  # cycles that a transfer goes on for while another register is accessed
+
+
+class Buffer(PynqBuffer):
+    """What pynq.allocate gives, with any numpy.
+
+    pynq sets the attribute, which arrays of numpy 2 have already, and do not let be set.
+    """
+
+    device = None
+
 
 DMA_MEMORY_BASE = 0x1000_0000
 DMA_MEMORY_END = 0x1800_0000  # 128 MB of contiguous memory, as PYNQ's image sets them aside
@@ -734,7 +744,7 @@ class VirtualBoard(Device):
         size = int(np.prod(shape)) * np.dtype(dtype).itemsize
         own = np.zeros(size, dtype=np.uint8)
         address = self._memory.allocate(size, None if cacheable else own)
-        buffer = PynqBuffer(
+        buffer = Buffer(
             shape=shape,
             dtype=dtype,
             buffer=own,

@@ -1,4 +1,4 @@
-"""A bundle as simulators take it: its accel.json as JSON has it, checked by host.description."""
+"""A bundle as simulators take it: its accel.json as JSON has it, checked by its reader."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import os
 from pathlib import Path
 from typing import Any
 
-from host import arrays, description
-from host.description import NAME as DESCRIPTION
-from host.errors import BundleError
-from host.plain import MIB, check_sum, digest_of
+from spinflow.host.core import arrays, description
+from spinflow.host.core.description import NAME as DESCRIPTION
+from spinflow.host.core.errors import BundleError
+from spinflow.host.core.plain import MIB, check_sum, digest_of
 
 __all__ = ["DESCRIPTION", "BundleError", "check_file", "read_arrays", "read_description", "sha256"]
 

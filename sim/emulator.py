@@ -13,10 +13,10 @@ from typing import Any
 
 import numpy as np
 
-from host.words import bits_of, words_of
-from sim.bundle import read_arrays
-from sim.memories import Cells, MemoryOperations, check_images
-from sim.random_stream import draw_range, errs
+from spinflow.host.core.packing import bits_of, words_of
+from spinflow.sim.bundle import read_arrays
+from spinflow.sim.memories import Cells, MemoryOperations, check_images
+from spinflow.sim.random_stream import draw_range, errs
 
 # These two bound the memory that run() takes, whatever the number of images.
 IMAGES_AT_ONCE = 256

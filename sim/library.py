@@ -16,8 +16,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from host import description
-from host.errors import BundleError
+from spinflow.host.core import description
+from spinflow.host.core.errors import BundleError
 
 ACCESS_LIMIT = 100_000  # cycles that one register access may take
 WHOLE_WORD = 0xF  # strobe of a write of all four bytes
@@ -49,9 +49,7 @@ class Library:
         path = described.library("simulator_checked" if checked else "simulator")
         if path is None:
             option = " --checked" if checked else ""
-            raise BundleError(
-                f"{folder} has no simulator: run python -m sim.build {folder}{option}"
-            )
+            raise BundleError(f"{folder} has no simulator: run spinflow simulator {folder}{option}")
         self._functions = _load(path)
         self._open_handle = self._functions.spin_open()
         if not self._open_handle:
@@ -63,7 +61,7 @@ class Library:
         self._taps = {name: number for number, name in enumerate(names)}
         self._tap_bytes = [tap.word_bytes for tap in described.taps]
         if names != [tap.name for tap in described.taps]:
-            raise BundleError(f"{path} has other taps than accel.json: run python -m sim.build")
+            raise BundleError(f"{path} has other taps than accel.json: run spinflow simulator")
 
     @property
     def _handle(self) -> int:
@@ -220,7 +218,7 @@ class Library:
         if size.value != self._tap_bytes[number]:
             raise BundleError(
                 f"tap {number} of the simulator has words of {size.value} bytes, accel.json says "
-                f"{self._tap_bytes[number]}: run python -m sim.build"
+                f"{self._tap_bytes[number]}: run spinflow simulator"
             )
         words = np.zeros((count, size.value), dtype=np.uint8)
         self._functions.spin_tap_read(self._handle, number, words.ctypes.data)

@@ -1,7 +1,7 @@
-"""Sweeps in software, on all cores or on a cluster: ``python -m sim.sweep --grid FILE``.
+"""Sweeps in software, on all cores or on a cluster: ``spinflow sweep --grid FILE``.
 
 The grid, the trials, their seeds and energies, the results file and the report are those of
-``python -m host sweep``; only what measures a trial is another. A row depends on its trial alone,
+``spinflow sweep``; only what measures a trial is another. A row depends on its trial alone,
 and rows are written in the order of the grid, whoever measured them first: the file is the same
 for any number of workers, for local ones and a Dask cluster, and after any interruption.
 """
@@ -16,13 +16,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from host import bundle as bundles
-from host import grid as grids
-from host.__main__ import Parser, Planned, add_sweep_options, finish, run_sweeps
-from host.errors import InputError
-from host.images import images_for, images_of
-from host.sweep import identity
-from sim.workers import (
+from spinflow.host.__main__ import Parser, Planned, add_sweep_options, finish, run_sweeps
+from spinflow.host.core import bundle as bundles
+from spinflow.host.core.errors import InputError
+from spinflow.host.core.test_sets import images_for, images_of
+from spinflow.host.sweep import grid as grids
+from spinflow.host.sweep.trials import identity
+from spinflow.sim.workers import (
     BACKENDS,
     REPOSITORY,
     Job,
@@ -36,7 +36,7 @@ from sim.workers import (
 
 def run(options: argparse.Namespace) -> None:
     """Run a sweep in software, or the rest of it, and write its report."""
-    from sim.cluster import on_cluster
+    from spinflow.sim.cluster import on_cluster
 
     plan = grids.from_options(options)
     if options.workers is not None and options.workers < 1:
@@ -59,12 +59,12 @@ def run(options: argparse.Namespace) -> None:
 
 
 def _cluster(options: argparse.Namespace) -> Any:
-    """Return the ``sim.cluster.Cluster`` that is asked for and is there; None if none is.
+    """Return the ``spinflow.sim.cluster.Cluster`` that is asked for and is there; None if none is.
 
     Raises:
         SweepError: it is not there, or its certificates are not.
     """
-    from sim.cluster import PATIENCE_S, Cluster, security_of
+    from spinflow.sim.cluster import PATIENCE_S, Cluster, security_of
 
     patience_s = PATIENCE_S if options.patience is None else options.patience
     if not 0 < patience_s < math.inf:
@@ -86,7 +86,7 @@ def _jobs_of(plan: grids.Grid, data_dir: Path | None, backend: str) -> list[tupl
         name = plan.networks[place] if place < len(plan.networks) else ""
         trained = name and (REPOSITORY / "model" / "zoo" / f"{name}.safetensors").is_file()
         if trained and not (folder / "accel.json").is_file():
-            from model.zoo import network
+            from spinflow.model.zoo import network
 
             dataset = network(name).dataset
             tests = images_of(dataset, plan.images, data_dir, plan.image_seed)
@@ -107,12 +107,16 @@ def _jobs_of(plan: grids.Grid, data_dir: Path | None, backend: str) -> list[tupl
 
 def _untrained(name: str, source: str) -> SweepError | None:
     """Return the error of a network that is known but not trained; None if it is unknown."""
-    from model.zoo import NETWORKS
+    from spinflow.model.zoo import NETWORKS
 
     base, _, label = name.partition("+")
     if base not in NETWORKS:
         return None
-    trains = "model.imagenet" if NETWORKS[base].dataset == "imagenet" else f"model.train {base}"
+    trains = (
+        "spinflow.model.imagenet"
+        if NETWORKS[base].dataset == "imagenet"
+        else f"spinflow.model.train {base}"
+    )
     where = f"{source}: " if source else ""
     return SweepError(
         f"{where}network {name!r} is not trained, and has no bundle: `python -m {trains}"
@@ -122,7 +126,7 @@ def _untrained(name: str, source: str) -> SweepError | None:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line; return the exit status."""
-    parser = Parser(prog="python -m sim.sweep", description=run.__doc__)
+    parser = Parser(prog="spinflow sweep", description=run.__doc__)
     add_sweep_options(parser)
     parser.add_argument(
         "--data-dir", type=Path, help="folder of the data set's files (default: the cache)"

@@ -31,14 +31,14 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from host import bundle as bundles
-from host import description, rates
-from host.bundle import Bundle, Memory, Registers, Words, check_words
-from host.driver import Counts, Snapshot, background_words
-from host.errors import HostError
-from host.images import TestSet
-from host.results import Row
-from host.sweep import Bench, Measure, Measured, Trial
+from spinflow.host.board.driver import Counts, Snapshot, background_words
+from spinflow.host.core import bundle as bundles
+from spinflow.host.core import description, stream
+from spinflow.host.core.bundle import Bundle, Memory, Registers, Words, check_words
+from spinflow.host.core.errors import HostError
+from spinflow.host.core.test_sets import TestSet
+from spinflow.host.sweep.results import Row
+from spinflow.host.sweep.trials import Bench, Measure, Measured, Trial
 
 BACKENDS = ("evaluator", "evaluator-fast", "emulator")
 
@@ -53,11 +53,11 @@ class SweepError(HostError):
 
 
 class SoftwareAccelerator:
-    """The operations of ``host.driver.Accelerator`` on the emulator or the evaluator.
+    """The operations of ``host.board.driver.Accelerator`` on the emulator or the evaluator.
 
     Args:
         bundle: the bundle that ``engine`` was made from.
-        engine: it has the operations of ``sim.emulator.Emulator``.
+        engine: it has the operations of ``spinflow.sim.emulator.Emulator``.
         backend: its name in the results.
     """
 
@@ -73,8 +73,8 @@ class SoftwareAccelerator:
         self, memory: str, mode: str, rate1: float = 0.0, rate0: float | None = None, seed: int = 0
     ) -> None:
         """Set how the writes of one memory err; restarts its random stream."""
-        one = rates.threshold(rate1)
-        zero = one if rate0 is None else rates.threshold(rate0)
+        one = stream.threshold(rate1)
+        zero = one if rate0 is None else stream.threshold(rate0)
         self._settings[memory] = (mode, one, zero, seed)
         self._engine.set_errors(self.bundle.memory(memory).index, mode, one, zero, seed)
 
@@ -138,8 +138,8 @@ class Job:
 
     Attributes:
         files: the bundle's files by name, as far as software reads them; empty without a bundle.
-        network: of an evaluator without a bundle, ``sim.evaluator.Network`` or
-            ``sim.quantized.QuantizedNetwork``; None with one.
+        network: of an evaluator without a bundle, ``spinflow.sim.evaluator.Network`` or
+            ``spinflow.sim.fixed_point.QuantizedNetwork``; None with one.
         name: name of the network.
         tests: the images.
         backend: one of BACKENDS.
@@ -160,7 +160,7 @@ class Job:
     @property
     def packages(self) -> tuple[str, ...]:
         """The packages whose versions take part in a row."""
-        from sim.evaluator import Network
+        from spinflow.sim.evaluator import Network
 
         own = self.network is None or isinstance(self.network, Network)
         return PACKAGES if own else (*PACKAGES, "torch")
@@ -181,7 +181,7 @@ class Job:
     def _device(self, threads: int | None) -> SoftwareAccelerator:
         stream = "fast" if self.backend == "evaluator-fast" else "hardware"
         if self.network is not None:
-            from sim.evaluator import Evaluator
+            from spinflow.sim.evaluator import Evaluator
 
             engine: Any = Evaluator.from_network(self.network, stream, threads)
             return SoftwareAccelerator(bundle_of(self.name, engine), engine, self.backend)
@@ -192,11 +192,11 @@ class Job:
                 Path(folder, name).write_bytes(content)
             bundle = bundles.load(Path(folder), runnable=False)
             if self.backend == "emulator":
-                from sim.emulator import Emulator
+                from spinflow.sim.emulator import Emulator
 
                 engine = Emulator(folder)
             else:
-                from sim.evaluator import Evaluator
+                from spinflow.sim.evaluator import Evaluator
 
                 engine = Evaluator.from_bundle(folder, stream, threads)
         return SoftwareAccelerator(bundle, engine, self.backend)
@@ -223,7 +223,7 @@ def job_of_network(name: str, tests: TestSet, backend: str) -> Job:
     """
     if backend == "emulator":
         raise SweepError(f"{name} has no bundle, which the emulator needs: use the evaluator")
-    from sim.evaluator import Evaluator
+    from spinflow.sim.evaluator import Evaluator
 
     try:
         network = Evaluator.from_network(name).network

@@ -16,12 +16,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from model.zoo import TESTED
+from spinflow.model.zoo import TESTED
 
 ROOT = Path(__file__).resolve().parents[1]
 OUT = ROOT / "out/acceptance.json"
-BUILD = ROOT / ".venv/build/bin/python"
-HOST = ROOT / ".venv/host/bin/python"
+BUILD = ROOT / ".venv/bin/python"
+HOST = ROOT / ".venv/bin/python"
 ENVIRONMENT = os.environ | {"SPINFLOW_FULL": "1"}
 
 Figures = dict[str, Any]
@@ -87,7 +87,7 @@ def self_test() -> Figures:
         for network in TESTED:
             out = Path(scratch) / f"{network}.json"
             options = ["--full", "--json", str(out)]
-            _command([str(HOST), "-m", "host", "selftest", f"build/{network}", *options])
+            _command([str(HOST), "-m", "spinflow.host", "selftest", f"build/{network}", *options])
             passed[network] = len(json.loads(out.read_text())["checks"])
     return {"checks": passed}
 

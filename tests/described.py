@@ -14,7 +14,7 @@ from typing import Any
 
 import tomllib
 
-from hls import hwh
+from spinflow.hls import handover
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -35,7 +35,7 @@ def complete(
         depths: words of each buffer by the buffer's name.
         dataset: the images that it takes.
     """
-    board = tomllib.loads((ROOT / "hw/pynq-z2/board.toml").read_text())
+    board = tomllib.loads((ROOT / "hw/boards/pynq_z2/board.toml").read_text())
     registers = json.loads((ROOT / "build/regs/regmap.json").read_text())
     pixels = math.prod(shape)
     products = [layer for layer in layers if layer["op"] == "mvu"]
@@ -158,8 +158,8 @@ def _made(products: list[dict[str, Any]]) -> dict[str, Any]:
 
 def write(folder: Path, description: dict[str, Any]) -> Path:
     """Write a description, with the sums of the files that lie there, and its handover file."""
-    board = tomllib.loads((ROOT / "hw/pynq-z2/board.toml").read_text())
-    document = hwh.document(board, description["registers"], description["memories"])
+    board = tomllib.loads((ROOT / "hw/boards/pynq_z2/board.toml").read_text())
+    document = handover.document(board, description["registers"], description["memories"])
     (folder / "accel.hwh").write_text(document)
     sums = {
         name: hashlib.sha256((folder / name).read_bytes()).hexdigest()

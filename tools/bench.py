@@ -15,13 +15,13 @@ import time
 from pathlib import Path
 from typing import Any
 
-from host.sources import source_files
-from model.zoo import TESTED
+from spinflow.host.core.sources import source_files
+from spinflow.model.zoo import TESTED
 from tests.hw import runner
 
 ROOT = Path(__file__).resolve().parents[1]
 OUT = ROOT / "out/bench/bench.json"
-HOST_PYTHON = ROOT / ".venv/host/bin/python"
+HOST_PYTHON = ROOT / ".venv/bin/python"
 
 
 def measured(python: str | Path, *arguments: str) -> dict[str, Any]:
@@ -53,8 +53,8 @@ def build_times(bundle: Path) -> dict[str, float]:
             shutil.copyfile(bundle / name, source / name)
         seconds = {}
         for what, module, *rest in (
-            ("bundle_s", "hls.build", str(source)),
-            ("simulator_s", "sim.build", str(source)),
+            ("bundle_s", "spinflow.hls.build", str(source)),
+            ("simulator_s", "spinflow.sim.verilate", str(source)),
         ):
             start = time.perf_counter()
             command = [sys.executable, "-m", module, *rest]
@@ -85,7 +85,7 @@ def main() -> None:
             f"({driver['cycles_per_frame']:.1f} simulated cycles a frame); "
             f"built in {built['bundle_s']:.0f} s, simulator in {built['simulator_s']:.0f} s"
         )
-    bench["mtj"] = measured(sys.executable, "papers.physics", "bench")
+    bench["mtj"] = measured(sys.executable, "spinflow.papers.physics", "bench")
     print(f"mtj: Monte Carlo takes {bench['mtj']['ratio']:.0f} times as long as quadrature")
     bench["evaluator"] = measured(sys.executable, "tools.bench_evaluator")["evaluator"]
     for network, figures in bench["evaluator"].items():

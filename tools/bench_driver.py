@@ -10,9 +10,9 @@ import sys
 import time
 from pathlib import Path
 
-from host import bundle
-from host.driver import Accelerator
-from host.images import images_for
+from spinflow.host.board.driver import Accelerator
+from spinflow.host.core import bundle
+from spinflow.host.core.test_sets import images_for
 
 IMAGES = {"lenet-mnist": 200, "cnv-cifar10": 20}
 DEFAULT_IMAGES = 2_000

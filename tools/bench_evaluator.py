@@ -31,10 +31,10 @@ from mrfi import MRFI, EasyConfig, add_function
 from numba import njit
 from torch import Tensor, nn
 
-from model import data
-from model.networks.base import BinaryWeight
-from sim.evaluator import Conv, Evaluator, Linear, MaxPool, Network, PixelThreshold, cnv
-from sim.evaluator.network import of_bundle
+from spinflow.model import data
+from spinflow.model.networks.base import BinaryWeight
+from spinflow.sim.evaluator import Conv, Evaluator, Linear, MaxPool, Network, PixelThreshold, cnv
+from spinflow.sim.evaluator.network import of_bundle
 
 ROOT = Path(__file__).resolve().parents[1]
 RATE = 1e-3
@@ -346,7 +346,7 @@ def peak_memory_mib(name: str) -> float:
     body = (
         "import resource, sys, numpy as np\n"
         "from pathlib import Path\n"
-        "from sim.evaluator import Evaluator, cnv\n"
+        "from spinflow.sim.evaluator import Evaluator, cnv\n"
         "name, frames, threads = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])\n"
         "for stream in ('hardware', 'fast'):\n"
         "    e = (Evaluator.from_network(cnv(), stream=stream, threads=threads) if name == 'cnv'\n"

@@ -8,10 +8,10 @@ import json
 from pathlib import Path
 from typing import Any
 
-from host.images import DATASETS
-from model.networks.graph import FixedPointSpec, XnorSpec
-from model.train import epochs_in_words
-from model.zoo import network
+from spinflow.host.core.test_sets import DATASETS
+from spinflow.model.networks.graph import FixedPointSpec, XnorSpec
+from spinflow.model.train import epochs_in_words
+from spinflow.model.zoo import network
 
 ROOT = Path(__file__).resolve().parents[1]
 README = ROOT / "README.md"

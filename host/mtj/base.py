@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.optimize import brentq
 
-from host.mtj import checks
-from host.mtj.checks import Floats
-from host.mtj.condition import WriteCondition
+from spinflow.host.mtj import checks
+from spinflow.host.mtj.checks import Floats
+from spinflow.host.mtj.condition import WriteCondition
 
 
 class Model(ABC):

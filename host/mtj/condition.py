@@ -15,7 +15,7 @@ class WriteCondition:
     energies always belong together.
 
     Attributes:
-        model: name of the device model, as in ``host.mtj.models.MODELS``.
+        model: name of the device model, as in ``spinflow.host.mtj.models.MODELS``.
         pulse_s: pulse width, seconds.
         voltage_v: write voltage, volts.
         rate1: probability that writing a 1 over a 0 fails, 0 to 1.

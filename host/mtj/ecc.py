@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import bdtrc, gammaln
 
-from host.mtj import checks
-from host.mtj.base import solve
-from host.mtj.checks import Floats
+from spinflow.host.mtj import checks
+from spinflow.host.mtj.base import solve
+from spinflow.host.mtj.checks import Floats
 
 
 @dataclass(frozen=True)

@@ -14,10 +14,10 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import ArrayLike
 
-from host.mtj import checks
-from host.mtj.base import Model, condition
-from host.mtj.checks import Floats
-from host.mtj.condition import WriteCondition
+from spinflow.host.mtj import checks
+from spinflow.host.mtj.base import Model, condition
+from spinflow.host.mtj.checks import Floats
+from spinflow.host.mtj.condition import WriteCondition
 
 MODEL = "exponential"
 

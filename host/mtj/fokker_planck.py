@@ -24,9 +24,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.linalg import expm
 
-from host.mtj import checks
-from host.mtj.base import Model, solve
-from host.mtj.checks import Floats
+from spinflow.host.mtj import checks
+from spinflow.host.mtj.base import Model, solve
+from spinflow.host.mtj.checks import Floats
 
 MODEL = "fokker-planck"
 

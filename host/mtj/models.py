@@ -14,11 +14,11 @@ import importlib
 import pkgutil
 from pathlib import Path
 
-from host.mtj.base import Model, condition, condition_for_rate
-from host.mtj.condition import WriteCondition
-from host.mtj.exponential import Exponential
-from host.mtj.fokker_planck import FokkerPlanck
-from host.mtj.sun_gamma import SunGamma
+from spinflow.host.mtj.base import Model, condition, condition_for_rate
+from spinflow.host.mtj.condition import WriteCondition
+from spinflow.host.mtj.exponential import Exponential
+from spinflow.host.mtj.fokker_planck import FokkerPlanck
+from spinflow.host.mtj.sun_gamma import SunGamma
 
 __all__ = [
     "MODELS", "Exponential", "FokkerPlanck", "Model", "SunGamma", "WriteCondition", "condition",

@@ -13,10 +13,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import erfc
 
-from host.mtj import checks
-from host.mtj.base import Model, solve
-from host.mtj.checks import Floats
-from host.mtj.fokker_planck import RESISTANCE_P_OHM, TMR, FokkerPlanck
+from spinflow.host.mtj import checks
+from spinflow.host.mtj.base import Model, solve
+from spinflow.host.mtj.checks import Floats
+from spinflow.host.mtj.fokker_planck import RESISTANCE_P_OHM, TMR, FokkerPlanck
 
 ATTEMPT_TIME_S = 1e-9
 """Attempt time t0 of the Neel-Arrhenius law, seconds: the value in common use."""

@@ -19,9 +19,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import gammainc, gammaincc, gammainccinv, gammaln, ndtr
 
-from host.mtj import checks
-from host.mtj.base import Model, solve
-from host.mtj.checks import DomainWarning, Floats
+from spinflow.host.mtj import checks
+from spinflow.host.mtj.base import Model, solve
+from spinflow.host.mtj.checks import DomainWarning, Floats
 
 MODEL = "sun-gamma"
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
-    from host import start
+    from spinflow.host.core import start
 
     start.begin()
 
@@ -110,4 +110,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(start.finish(main, "hw.regs"))
+    sys.exit(start.finish(main, "spinflow.hw.regs"))

@@ -1,4 +1,4 @@
-"""The command line: `python -m hw.synth build/NETWORK`, and its tables on the screen."""
+"""The command line: `spinflow synth build/NETWORK`, and its tables on the screen."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from host import start
-from host.errors import BundleError
-from hw.synth import tables
-from hw.synth.netlist import NetlistError
-from hw.synth.report import report
-from hw.synth.yosys import REPOSITORY, SynthesisError
+from spinflow.host.core import start
+from spinflow.host.core.errors import BundleError
+from spinflow.hw.synth import tables
+from spinflow.hw.synth.netlist import NetlistError
+from spinflow.hw.synth.report import report
+from spinflow.hw.synth.yosys import REPOSITORY, SynthesisError
 
 OUT = REPOSITORY / "out/synth"
 
@@ -19,7 +19,8 @@ OUT = REPOSITORY / "out/synth"
 def main(arguments: Sequence[str] | None = None) -> int:
     """Report on a bundle; returns the exit status."""
     parser = start.Parser(
-        prog="python -m hw.synth", description="Synthesise a bundle's accelerator with yosys."
+        prog="spinflow synth",
+        description="Synthesise a bundle's accelerator with yosys.",
     )
     parser.add_argument("bundle", type=Path, help="the folder build/NETWORK")
     parser.add_argument("--out", type=Path, help="the report (out/synth/NETWORK.json)")
@@ -36,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(text)
         print(f"written to {out}")
 
-    return start.finish(make, "hw.synth", (BundleError, SynthesisError, NetlistError))
+    return start.finish(make, "spinflow.hw.synth", (BundleError, SynthesisError, NetlistError))
 
 
 if __name__ == "__main__":

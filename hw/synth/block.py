@@ -1,4 +1,4 @@
-"""Size and logic depth of one module of hw/rtl: `python -m hw.synth.block MODULE NAME=VALUE ...`.
+"""Size and logic depth of one module of hw/rtl: `spinflow synth-block MODULE NAME=VALUE ...`.
 
 Parameters are written as SystemVerilog does: `Width=32`, `Thresholds="160'h123"`. Inputs and
 outputs are left free; what depends on nothing but constants goes away, so a table that is left at
@@ -11,20 +11,22 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from host import start
-from hw.synth.netlist import NetlistError
-from hw.synth.yosys import RTL, SynthesisError, packages, synthesise, version
+from spinflow.host.core import start
+from spinflow.hw.synth.netlist import NetlistError
+from spinflow.hw.synth.yosys import RTL, SynthesisError, packages, synthesise, version
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; returns the exit status."""
     parser = start.Parser(
-        prog="python -m hw.synth.block", description="Synthesise one module of hw/rtl."
+        prog="spinflow synth-block", description="Synthesise one module of hw/rtl."
     )
     parser.add_argument("module", help="name of a module of hw/rtl")
     parser.add_argument("parameters", nargs="*", metavar="NAME=VALUE", help="its parameters")
     options = parser.parse_args(arguments)
-    return start.finish(lambda: run(options), "hw.synth.block", (SynthesisError, NetlistError))
+    return start.finish(
+        lambda: run(options), "spinflow.hw.synth.block", (SynthesisError, NetlistError)
+    )
 
 
 def run(options: argparse.Namespace) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from pyosys import libyosys
 
-from hw.synth.netlist import instances_in
+from spinflow.hw.synth.netlist import instances_in
 
 
 def main() -> None:

@@ -1,6 +1,6 @@
 """Writes docs/size.md from the synthesis reports in docs/results/synth.
 
-`python -m hw.synth.page` makes the page anew; `python -m hw.synth.page out/synth/*.json` takes new
+`spinflow synth-page` makes the page anew; `spinflow synth-page out/synth/*.json` takes new
 reports over first.
 """
 
@@ -13,9 +13,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from host import start
-from hw.synth import tables
-from hw.synth.yosys import REPOSITORY
+from spinflow.host.core import start
+from spinflow.hw.synth import tables
+from spinflow.hw.synth.yosys import REPOSITORY
 
 PAGE = REPOSITORY / "docs/size.md"
 REPORTS = REPOSITORY / "docs/results/synth"
@@ -24,7 +24,7 @@ ABOUT = """\
 # Size of the accelerators
 
 `make synth NETWORK=…` synthesises a bundle's whole accelerator with yosys and prints these tables;
-the report is `out/synth/<network>.json`, and `python -m hw.synth.page out/synth/*.json` takes
+the report is `out/synth/<network>.json`, and `spinflow synth-page out/synth/*.json` takes
 reports over into this page.
 
 **These are yosys's figures, not Vivado's**, for {part} before placement, by {tool}.
@@ -85,7 +85,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise FileNotFoundError(f"there is no report in {REPORTS}: run make synth")
         PAGE.write_text(page(made), encoding="utf-8")
 
-    return start.finish(make, "hw.synth.page", (json.JSONDecodeError, KeyError))
+    return start.finish(make, "spinflow.hw.synth.page", (json.JSONDecodeError, KeyError))
 
 
 if __name__ == "__main__":

@@ -17,12 +17,12 @@ from typing import Any
 
 import tomllib
 
-from host.description import read
-from host.sources import source_files
-from hw.synth.netlist import Area, Netlist, Route
-from hw.synth.yosys import REPOSITORY, Result, synthesise, version
+from spinflow.host.core.description import read
+from spinflow.host.core.sources import source_files
+from spinflow.hw.synth.netlist import Area, Netlist, Route
+from spinflow.hw.synth.yosys import REPOSITORY, Result, synthesise, version
 
-BOARD = REPOSITORY / "hw/pynq-z2/board.toml"
+BOARD = REPOSITORY / "hw/boards/pynq_z2/board.toml"
 RESOURCES = "LUT", "FF", "RAMB36", "DSP48"
 TOP = "accel"
 ERRORS = "WithErrors"

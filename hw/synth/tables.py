@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from hw.synth.report import PUBLISHED, PUBLISHED_CLOCK_MHZ, RESOURCES, rates
+from spinflow.hw.synth.report import PUBLISHED, PUBLISHED_CLOCK_MHZ, RESOURCES, rates
 
 
 def rows(head: Sequence[str], body: Sequence[Sequence[str]]) -> str:

@@ -18,7 +18,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from hw.synth.netlist import Netlist, read_netlist
+from spinflow.hw.synth.netlist import Netlist, read_netlist
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 REGISTERS = REPOSITORY / "build/regs"
@@ -115,7 +115,7 @@ def synthesise(
         }
         with open(work / "log", "w", encoding="utf-8") as text:
             child = subprocess.Popen(
-                [sys.executable, "-m", "hw.synth.child", json.dumps(job)],
+                [sys.executable, "-m", "spinflow.hw.synth.child", json.dumps(job)],
                 stdout=text,
                 stderr=subprocess.STDOUT,
                 cwd=REPOSITORY,

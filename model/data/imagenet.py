@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from model.data.common import Bytes, DataError, Dataset, Held, read_picture
+from spinflow.model.data.common import Bytes, DataError, Dataset, Held, read_picture
 
 CLASSES = 1000
 TRAIN_IMAGES = 1281167
@@ -204,7 +204,7 @@ def _pictures(files: list[list[str]], resize: int, crop: int) -> Pictures:
 
 def _load(folder: Path) -> Dataset:
     raise DataError(
-        f"{folder}: ImageNet does not fit into memory; model.data.open_imagenet opens it"
+        f"{folder}: ImageNet does not fit into memory; spinflow.model.data.open_imagenet opens it"
     )
 
 

@@ -22,8 +22,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from host.reading import gunzipped, opened, read_bytes
-from model.data.common import DataError, Family, cache_dir, visit_members
+from spinflow.host.core.reading import gunzipped, opened, read_bytes
+from spinflow.model.data.common import DataError, Family, cache_dir, visit_members
 
 MIRROR_TIMEOUT_S = 5.0
 PACKAGE_TIMEOUT_S = 300.0

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from model.data.common import Bytes, DataError, Dataset, Held, check_count
+from spinflow.model.data.common import Bytes, DataError, Dataset, Held, check_count
 
 SVHN_IMAGES = {"train_32x32.mat": 73257, "extra_32x32.mat": 531131, "test_32x32.mat": 26032}
 """Images in each file."""

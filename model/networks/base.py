@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from model.networks.graph import Layer, NetworkSpec, Spec
+from spinflow.model.networks.graph import Layer, NetworkSpec, Spec
 
 EVALUATION_BATCH = 500
 

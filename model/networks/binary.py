@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from model.networks.base import (
+from spinflow.model.networks.base import (
     BinaryWeight,
     Memories,
     TrainedNetwork,
@@ -39,7 +39,7 @@ from model.networks.base import (
     unpacked_bits,
     weight_bits,
 )
-from model.networks.graph import ConvSpec, Layer, NetworkSpec
+from spinflow.model.networks.graph import ConvSpec, Layer, NetworkSpec
 
 PIXEL_MAX = 255
 

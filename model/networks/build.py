@@ -6,11 +6,11 @@ from typing import Any
 
 import torch
 
-from model.networks.base import to_input
-from model.networks.binary import BinaryConvNet, BinaryMLP
-from model.networks.fixed_point import FixedPointNetwork
-from model.networks.graph import FixedPointSpec, NetworkSpec, Spec, XnorSpec
-from model.networks.xnor import XnorNetwork
+from spinflow.model.networks.base import to_input
+from spinflow.model.networks.binary import BinaryConvNet, BinaryMLP
+from spinflow.model.networks.fixed_point import FixedPointNetwork
+from spinflow.model.networks.graph import FixedPointSpec, NetworkSpec, Spec, XnorSpec
+from spinflow.model.networks.xnor import XnorNetwork
 
 NORM_MOMENTUM = 0.1
 """Share of a batch's statistics in the running ones, torch's default."""

@@ -2,7 +2,7 @@
 
 A weight, and an element of a hidden map, is a signed number of 8, 16 or 32 bits in [-1, 1): a code
 over 2^(bits - 1), rounded to the nearest, ties to even, and held at the ends of the range. That is
-what ``sim.quantized`` computes with, where the codes lie in memory. They are trained as the binary
+what ``sim.fixed_point`` computes with, where the codes lie in memory. They are trained as binary
 network of the same layers (table 1: "based on the learning algorithm of the BNN"): latent weights
 in [-1, 1], gradients straight through the rounding, for a hidden map only within the range. The
 paper gives no range; [-1, 1) holds the -1 and very nearly the +1 of the binary network, so that it
@@ -23,8 +23,8 @@ from brevitas.quant.base import IntQuant
 from brevitas.quant.solver import ActQuantSolver, WeightQuantSolver
 from torch import Tensor, nn
 
-from model.networks.base import PIXEL_OFFSET, PIXEL_SCALE, Memories, TrainedNetwork
-from model.networks.graph import FixedPointSpec
+from spinflow.model.networks.base import PIXEL_OFFSET, PIXEL_SCALE, Memories, TrainedNetwork
+from spinflow.model.networks.graph import FixedPointSpec
 
 
 class FixedPointWeight(IntQuant, WeightQuantSolver):
@@ -140,7 +140,7 @@ class FixedPointNetwork(TrainedNetwork):
             matrix.weight.copy_(codes * 2.0 ** (1 - self.spec.bits))
 
     def plain_modules(self) -> list[nn.Module]:
-        """Return the layers as modules of torch without rounding, as ``sim.quantized`` takes them.
+        """Return the layers as modules of torch without rounding, as ``sim.fixed_point`` needs.
 
         They share parameters and statistics with this network. The logit scale, a power of two, is
         left out: no label depends on it.

@@ -90,7 +90,7 @@ class NetworkSpec(_Layered):
         widths: pixels, hidden widths and classes, e.g. (784, 1024, 1024, 10).
         input_threshold: a pixel (0 to 255) is +1 from this value on, -1 below.
         logit_scale: factor from the last layer's integers to logits; a power of two, so exact.
-        dataset: what it is trained on, a name of ``model.data.DATASETS``.
+        dataset: what it is trained on, a name of ``spinflow.model.data.DATASETS``.
     """
 
     name: str
@@ -132,7 +132,7 @@ class ConvSpec(_Layered):
         pools: numbers of the convolutions that a 2 x 2 max-pool follows.
         widths: outputs of the fully connected layers, the classes last.
         logit_scale: factor from the last layer's integers to logits; a power of two, so exact.
-        dataset: what it is trained on, a name of ``model.data.DATASETS``.
+        dataset: what it is trained on, a name of ``spinflow.model.data.DATASETS``.
         padding: rows and columns that every convolution takes beyond each edge of its map, 0 or 1;
             they are -1, of an image 0.
     """
@@ -190,7 +190,7 @@ class ConvSpec(_Layered):
 
 @dataclass(frozen=True)
 class FixedPointSpec(ConvSpec):
-    """A convolutional network of numbers in [-1, 1); see ``model.networks.fixed_point``.
+    """A convolutional network of numbers in [-1, 1); see ``spinflow.model.networks.fixed_point``.
 
     It has the layers of a ConvSpec. Where that has a sign its maps are rounded to the nearest code,
     and its convolutions are padded with 0, which is a number here.
@@ -225,13 +225,13 @@ class Block:
 class XnorSpec(_Layered):
     """A network whose first and last layers are of floats, all others binary.
 
-    ``model.networks.xnor`` makes it.
+    ``spinflow.model.networks.xnor`` makes it.
 
     Attributes:
         name: what commands and files call it.
         shape: rows, columns and channels of an image.
         blocks: the layers in order.
-        dataset: what it is trained on, a name of ``model.data.DATASETS``.
+        dataset: what it is trained on, a name of ``spinflow.model.data.DATASETS``.
     """
 
     name: str

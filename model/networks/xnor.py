@@ -13,7 +13,7 @@ The layers are those of XNOR-Net-PyTorch. What of it is not here, and why:
 - dropout: a bit that is left out is no bit. The recipes crop and mirror images instead;
 - padding with 0, which is no value of a bit: maps of bits are padded with -1 (as ``binary``).
 
-``sim.floats`` measures with errors.
+``spinflow.sim.xnor`` measures with errors.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from brevitas.nn import QuantConv2d, QuantLinear
 from torch import Tensor, nn
 from torch.nn import functional
 
-from model.networks.base import (
+from spinflow.model.networks.base import (
     GAMMA_MIN,
     PIXEL_OFFSET,
     PIXEL_SCALE,
@@ -39,7 +39,7 @@ from model.networks.base import (
     unpacked_bits,
     weight_bits,
 )
-from model.networks.graph import Layer, XnorSpec
+from spinflow.model.networks.graph import Layer, XnorSpec
 
 
 class XnorNetwork(TrainedNetwork):

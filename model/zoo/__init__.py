@@ -25,8 +25,15 @@ from typing import Any
 
 import tomllib
 
-from model.networks.graph import Block, ConvSpec, FixedPointSpec, NetworkSpec, Spec, XnorSpec
-from model.recipe import Recipe
+from spinflow.model.networks.graph import (
+    Block,
+    ConvSpec,
+    FixedPointSpec,
+    NetworkSpec,
+    Spec,
+    XnorSpec,
+)
+from spinflow.model.recipe import Recipe
 
 ZOO = Path(__file__).parent
 

@@ -5,7 +5,7 @@ A ``~`` stands for a space, since make takes the words of a program's output apa
 
 from __future__ import annotations
 
-from model.zoo import ENTRIES, TESTED
+from spinflow.model.zoo import ENTRIES, TESTED
 
 
 def main() -> None:

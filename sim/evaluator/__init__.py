@@ -1,7 +1,7 @@
 """The fast evaluator of binary networks with MRAM memories; see docs/evaluator.md."""
 
-from sim.evaluator.core import Evaluator
-from sim.evaluator.network import (
+from spinflow.sim.evaluator.core import Evaluator
+from spinflow.sim.evaluator.network import (
     Buffer,
     Conv,
     Folding,

@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.bundle import read_arrays
-from sim.evaluator import kernels
-from sim.evaluator.memory import STREAMS, Memory, Workers
-from sim.evaluator.network import (
+from spinflow.sim.bundle import read_arrays
+from spinflow.sim.evaluator import kernels
+from spinflow.sim.evaluator.memory import STREAMS, Memory, Workers
+from spinflow.sim.evaluator.network import (
     Conv,
     Label,
     Linear,
@@ -30,7 +30,7 @@ from sim.evaluator.network import (
     of_model,
     plan,
 )
-from sim.memories import MemoryOperations, check_images
+from spinflow.sim.memories import MemoryOperations, check_images
 
 BLOCK_BYTES = 8 << 20  # of the largest map of the frames that are computed at once
 BLOCK_FRAMES = 16384  # at most so many of them
@@ -103,22 +103,22 @@ class Evaluator(MemoryOperations[Memory]):
         """The evaluator of a network without a bundle, memories in the natural order.
 
         `network` is the name of a trained network of the zoo, a network of any kind of
-        `model.networks`, a `Network`, what another evaluator has as its `network`, or a
+        `spinflow.model.networks`, a `Network`, what another evaluator has as its `network`, or a
         list of PyTorch modules, which `options` (bits, shape, ...) quantize. The
-        result is for fixed point a `sim.quantized.QuantizedEvaluator`, for a network with layers of
-        floats a `sim.floats.XnorEvaluator`; both have the same operations. Raises ValueError for
+        result is for fixed point a `sim.fixed_point` evaluator, for a network with layers of
+        floats a `sim.xnor.XnorEvaluator`; both have the same operations. Raises ValueError for
         an unknown name and as the constructors do.
         """
         if isinstance(network, str):
-            from model.store import load_trained
+            from spinflow.model.store import load_trained
 
             network = load_trained(network)
         if isinstance(network, Network):
             return cls(network, None, stream, threads, **options)
         if hasattr(network, "spec") and hasattr(network, "thresholds"):
             return cls(of_model(network), None, stream, threads, **options)
-        from sim.floats import XnorEvaluator, XnorParameters
-        from sim.quantized import QuantizedEvaluator, QuantizedNetwork
+        from spinflow.sim.fixed_point import QuantizedEvaluator, QuantizedNetwork
+        from spinflow.sim.xnor import XnorEvaluator, XnorParameters
 
         if isinstance(network, XnorParameters):
             return XnorEvaluator(network.model(), stream, threads)

@@ -17,8 +17,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.evaluator import kernels
-from sim.memories import MODES, Cells
+from spinflow.sim.evaluator import kernels
+from spinflow.sim.memories import MODES, Cells
 
 STREAMS = {"hardware": kernels.hits_of_hardware, "fast": kernels.hits_of_fast}
 WORDS_WORTH_A_THREAD = 4096  # 64-bit words of memory traffic; less is done at once

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from host.words import bits_of, words_of
+from spinflow.host.core.packing import bits_of, words_of
 
 
 @dataclass(frozen=True)

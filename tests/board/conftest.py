@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from hls.common import REPO
-from model.zoo import TESTED
+from spinflow.hls.paths import REPO
+from spinflow.model.zoo import TESTED
 
-BOARD = REPO / "hw" / "pynq-z2"
+BOARD = REPO / "hw" / "boards" / "pynq_z2"
 # The board's scripts are programs in one folder, not a package.
 sys.path.insert(0, str(BOARD))
 

@@ -14,13 +14,13 @@ import common
 import install
 import pytest
 
-from hls.common import REPO
-from host.errors import HostError
+from spinflow.hls.paths import REPO
+from spinflow.host.core.errors import HostError
 from tests.board import vivado
 from tests.board.conftest import BOARD, change
 from tests.board.test_prepare import replace
 
-HOST_PYTHON = REPO / ".venv" / "host" / "bin" / "python"
+HOST_PYTHON = REPO / ".venv" / "bin" / "python"
 
 
 def program(folder: Path, name: str, text: str) -> None:
@@ -86,8 +86,8 @@ def test_bitstream(bundle: Path) -> None:
 def test_driver_takes_the_folder_for_the_board(bundle: Path) -> None:
     assert make(bundle).returncode == 0
     script = (
-        "import sys; from pathlib import Path; from host.bundle import load; "
-        "from host.driver import backend; b = load(Path(sys.argv[1])); "
+        "import sys; from pathlib import Path; from spinflow.host.core.bundle import load; "
+        "from spinflow.host.board.driver import backend; b = load(Path(sys.argv[1])); "
         "print(b.overlay, backend(b))"
     )
     done = subprocess.run(

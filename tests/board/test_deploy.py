@@ -23,8 +23,8 @@ import deploy
 import pytest
 from common import BoardError
 
-from hls.common import REPO
-from host import on_board
+from spinflow.hls.paths import REPO
+from spinflow.host.board import on_board
 from tests.board.conftest import BOARD, change, copy_bundle
 from tests.board.test_bitstream import HOST_PYTHON, make, program
 
@@ -143,7 +143,7 @@ def test_deploy(made: Path, board: PlayedBoard) -> None:
     words = shlex.split(command)
     assert words[:3] == ["ssh", "-t", LOGIN]
     assert words[3].startswith(f"cd {there} && sudo bash -lc")
-    assert f"python3 -m host selftest --bundle build/{made.name}" in words[3]
+    assert f"python3 -m spinflow selftest --bundle build/{made.name}" in words[3]
     assert "end of the line for this board upstream" in last
     assert board.connections.read_text() == "connection\n"
     folders = [line.split()[2] for line in board.record.read_text().splitlines()]
@@ -153,8 +153,9 @@ def test_deploy(made: Path, board: PlayedBoard) -> None:
 def test_what_is_there_runs_by_itself(made: Path, board: PlayedBoard) -> None:
     assert board.deploy(made).returncode == 0
     script = (
-        "import sys; from pathlib import Path; import host.__main__; from host.bundle import load; "
-        "print(load(Path(sys.argv[1])).overlay.name, host.__main__.__file__)"
+        "import sys; from pathlib import Path; import spinflow.host.__main__; "
+        "from spinflow.host.core.bundle import load; "
+        "print(load(Path(sys.argv[1])).overlay.name, spinflow.host.__main__.__file__)"
     )
     there = board.home / "spinflow"
     environment = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"}

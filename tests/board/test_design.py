@@ -10,7 +10,7 @@ import prepare
 import pytest
 import tomllib
 
-from host import handover
+from spinflow.host.core import handover
 from tests.board.conftest import BOARD
 from tests.board.design import Design, DesignError, existing, replay
 from tests.board.vivado import Run, run

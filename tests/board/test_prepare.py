@@ -13,9 +13,9 @@ import common
 import prepare
 import pytest
 
-from hls.common import REPO
-from host.errors import HostError
-from host.sources import source_files
+from spinflow.hls.paths import REPO
+from spinflow.host.core.errors import HostError
+from spinflow.host.core.sources import source_files
 from tests.board.conftest import BOARD, change
 from tests.hw.runner import LINT, verilator
 

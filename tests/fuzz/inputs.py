@@ -23,7 +23,7 @@ from typing import Any
 
 import numpy as np
 
-from host import start
+from spinflow.host.core import start
 from tests.fuzz import mutate, options
 from tests.fuzz.campaign import Subject
 from tests.fuzz.judge import Outcome
@@ -68,8 +68,8 @@ def idx(array: np.ndarray) -> bytes:
 
 def small_mnist(test: int = 10) -> Files:
     """Return the four files of a small MNIST, its test images real ones."""
-    from model.data import cache_dir
-    from model.data.idx import MNIST_SHA256
+    from spinflow.model.data import cache_dir
+    from spinflow.model.data.idx import MNIST_SHA256
 
     found = {}
     for name in MNIST_SHA256:
@@ -82,7 +82,7 @@ def small_mnist(test: int = 10) -> Files:
 
 def small_cifar10() -> Files:
     """Return the files of a small CIFAR-10."""
-    from model.data.cifar import CIFAR10_SHA256
+    from spinflow.model.data.cifar import CIFAR10_SHA256
 
     return {
         name: bytes([number]) + bytes(range(256)) * 12 for number, name in enumerate(CIFAR10_SHA256)
@@ -100,8 +100,8 @@ def small_cifar100() -> Files:
 
 def publish(name: str, files: Files) -> None:
     """Make these files a data set's published ones, in this process."""
-    from model import data
-    from model.data.sources import Published
+    from spinflow.model import data
+    from spinflow.model.data.sources import Published
 
     found = data.DATASETS[name]
     assert isinstance(found, Published)
@@ -174,7 +174,7 @@ def dataset_case(rng: random.Random, folder: Path, name: str, files: Files) -> l
 
 def data_subject(name: str, files: Files, quick: int, full: int) -> Subject:
     """Return the subject of a data set."""
-    from model.data.__main__ import main
+    from spinflow.model.data.__main__ import main
 
     publish_or_resize(name, files)
 
@@ -188,7 +188,9 @@ def data_subject(name: str, files: Files, quick: int, full: int) -> Subject:
                 return f"{file} is another than the published one"
         return None
 
-    return Subject(f"model.data {name}", in_cache(program(main)), prepare, quick, full, compare)
+    return Subject(
+        f"spinflow.model.data {name}", in_cache(program(main)), prepare, quick, full, compare
+    )
 
 
 def publish_or_resize(name: str, files: Files) -> None:
@@ -196,7 +198,7 @@ def publish_or_resize(name: str, files: Files) -> None:
     if name != "cifar100":
         publish(name, files)
         return
-    from model.data import cifar
+    from spinflow.model.data import cifar
 
     cifar.CIFAR100_IMAGES.update({file: len(data) // 3074 for file, data in files.items()})
 
@@ -270,13 +272,13 @@ def trained_case(rng: random.Random, folder: Path, correct: int) -> None:
 
 
 def evaluate_subject(quick: int, full: int) -> Subject:
-    """Return the subject of ``model.evaluate``."""
+    """Return the subject of ``spinflow.model.evaluate``."""
     import torch
 
-    from model.data import dataset
-    from model.evaluate import main
-    from model.networks.base import predict
-    from model.store import load_trained
+    from spinflow.model.data import dataset
+    from spinflow.model.evaluate import main
+    from spinflow.model.networks.base import predict
+    from spinflow.model.store import load_trained
 
     torch.set_num_threads(1)
     files = small_mnist()
@@ -297,14 +299,14 @@ def evaluate_subject(quick: int, full: int) -> Subject:
     def compare(folder: Path, outcome: Outcome) -> str | None:
         return None if outcome.out == expected else f"said {outcome.out!r}"
 
-    return Subject("model.evaluate", program(main), prepare, quick, full, compare)
+    return Subject("spinflow.model.evaluate", program(main), prepare, quick, full, compare)
 
 
 def export_subject(quick: int, full: int) -> Subject:
-    """Return the subject of ``model.export``."""
+    """Return the subject of ``spinflow.model.export``."""
     import torch
 
-    from model.export import main
+    from spinflow.model.export import main
 
     torch.set_num_threads(1)
 
@@ -321,7 +323,7 @@ def export_subject(quick: int, full: int) -> Subject:
             return f"model.json holds {facts}"
         return None
 
-    return Subject("model.export", program(main), prepare, quick, full, compare)
+    return Subject("spinflow.model.export", program(main), prepare, quick, full, compare)
 
 
 # --- QONNX ------------------------------------------------------------------------------------
@@ -394,13 +396,13 @@ def graph(rng: random.Random, old: bytes) -> bytes:
 
 
 def build_subject(quick: int, full: int) -> Subject:
-    """Return the subject of ``hls.build``."""
+    """Return the subject of ``spinflow.hls.build``."""
     for name in ("depths", "design", "flow", "golden", "hwh", "stitch"):
         importlib.import_module(f"hls.{name}")  # in every case it would take seconds
-    import hls.build
+    import spinflow.hls.build
     from tests.hls.networks import perceptron
 
-    hls.build.BUILD = Path("build")
+    spinflow.hls.build.BUILD = Path("build")
     scratch = Path(os.environ["FUZZ_CACHE"]) / "net"
     perceptron(16, 8, 4).save(scratch)
     onnx, facts = (scratch / "model.onnx").read_bytes(), (scratch / "model.json").read_bytes()
@@ -434,7 +436,7 @@ def build_subject(quick: int, full: int) -> Subject:
             "the bundle's labels are not the network's" if "other labels" in outcome.out else None
         )
 
-    return Subject("hls.build", build_and_execute, prepare, quick, full, compare)
+    return Subject("spinflow.hls.build", build_and_execute, prepare, quick, full, compare)
 
 
 def build_and_execute(arguments: list[str]) -> int:
@@ -443,9 +445,9 @@ def build_and_execute(arguments: list[str]) -> int:
     from qonnx.core.onnx_exec import execute_onnx
     from qonnx.transformation.infer_shapes import InferShapes
 
-    import hls.build
+    import spinflow.hls.build
 
-    status = hls.build.main(arguments)
+    status = spinflow.hls.build.main(arguments)
     if status == 0:
         model = ModelWrapper("build/net/model.onnx").transform(InferShapes())
         pixels, result = model.graph.input[0].name, model.graph.output[0].name
@@ -458,14 +460,14 @@ def build_and_execute(arguments: list[str]) -> int:
 
 
 SUBJECTS: dict[str, Callable[[], Subject]] = {
-    "model.data mnist": lambda: data_subject("mnist", small_mnist(), 10, 150),
-    "model.data cifar10": lambda: data_subject("cifar10", small_cifar10(), 12, 200),
-    "model.data cifar100": lambda: data_subject("cifar100", small_cifar100(), 8, 100),
-    "model.evaluate": lambda: evaluate_subject(20, 250),
-    "model.export": lambda: export_subject(6, 60),
-    "hls.build": lambda: build_subject(10, 120),
+    "spinflow.model.data mnist": lambda: data_subject("mnist", small_mnist(), 10, 150),
+    "spinflow.model.data cifar10": lambda: data_subject("cifar10", small_cifar10(), 12, 200),
+    "spinflow.model.data cifar100": lambda: data_subject("cifar100", small_cifar100(), 8, 100),
+    "spinflow.model.evaluate": lambda: evaluate_subject(20, 250),
+    "spinflow.model.export": lambda: export_subject(6, 60),
+    "spinflow.hls.build": lambda: build_subject(10, 120),
     "options": lambda: options.options_subject(30, 400),
-    "sim.sweep": lambda: options.sweep_subject(ROOT / "build" / NETWORK, 8, 80),
+    "spinflow.sim.sweep": lambda: options.sweep_subject(ROOT / "build" / NETWORK, 8, 80),
 }
 """The subjects by name; made in the process that runs them."""
 

@@ -14,21 +14,21 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from host import start
+from spinflow.host.core import start
 from tests.fuzz import judge, mutate
 from tests.fuzz.campaign import Subject
 
 ROOT = Path(__file__).parents[2]
-BOARD = ROOT / "hw" / "pynq-z2"
+BOARD = ROOT / "hw" / "boards" / "pynq_z2"
 
 PROGRAMS: dict[str, tuple[str, ...]] = {
-    "model.data": (
+    "spinflow.model.data": (
         "mnist --data-dir gone",
         "imagenet --data-dir gone --classes 10",
         "imagenet --data-dir . --classes n01440764,n01443537",
         "svhn --data-dir gone",
     ),
-    "model.train": (
+    "spinflow.model.train": (
         "tfc-mnist --out out --data-dir gone --epochs 2 --seed 1 --batch 64 --lr 0.01 --hold 1",
         "tfc-mnist --out out --data-dir gone --shift 1 --rotate 5 --zoom 0.1 --crop 1 --parts 2",
         "tfc-mnist --out out --data-dir gone --weight-errors 1e-2 --error-mode switch --label a",
@@ -36,12 +36,15 @@ PROGRAMS: dict[str, tuple[str, ...]] = {
         "tfc-mnist --out out --data-dir gone --loss margin --margin 128 --validation 100",
         "tfc-mnist --out out --data-dir gone --label-smoothing 0.1 --threads 1 --norm-lr 1",
     ),
-    "model.imagenet": (
+    "spinflow.model.imagenet": (
         "--data-dir gone --out out --classes 10 --class-seed 1 --workers 1 --epochs 1",
         "--data-dir . --out out --classes 2 --epochs 1 --seed 1 --resume",
     ),
-    "model.evaluate": ("tfc-mnist --folder gone", "tfc-mnist+x --folder . --data-dir gone"),
-    "model.export": (
+    "spinflow.model.evaluate": (
+        "tfc-mnist --folder gone",
+        "tfc-mnist+x --folder . --data-dir gone",
+    ),
+    "spinflow.model.export": (
         "tfc-mnist --folder gone --out out/model.onnx",
         "tfc-mnist --folder . --out out/model.onnx",
     ),
@@ -50,17 +53,17 @@ PROGRAMS: dict[str, tuple[str, ...]] = {
         "page --take gone",
         "tzoufras-1 --train --out out --epochs 0 --device cuda",
     ),
-    "papers.physics": (
+    "spinflow.papers.physics": (
         "table asano-2 --out out",
         "curve hirtzlin-4 --out out",
         "all --out /dev/null/x",
     ),
-    "hls.build": ("gone --cycles 64 --folding gone.json --out out", "gone --out out"),
-    "sim.build": ("gone --checked", "."),
-    "sim.depths": ("gone --table gone.json --check", ". --check"),
-    "hw.synth": ("gone --out out/x.json",),
-    "hw.synth.block": ("gone WIDTH=4", "../gone A=1 B=2"),
-    "hw.synth.page": ("gone.json",),
+    "spinflow.hls.build": ("gone --cycles 64 --folding gone.json --out out", "gone --out out"),
+    "spinflow.sim.verilate": ("gone --checked", "."),
+    "spinflow.sim.depths": ("gone --table gone.json --check", ". --check"),
+    "spinflow.hw.synth": ("gone --out out/x.json",),
+    "spinflow.hw.synth.block": ("gone WIDTH=4", "../gone A=1 B=2"),
+    "spinflow.hw.synth.page": ("gone.json",),
     "bitstream": ("gone", "--check gone"),
     "deploy": ("user@board gone --dry-run", "user@board gone --data-dir gone --dry-run"),
     "install": ("gone",),
@@ -76,7 +79,7 @@ SWEEP = (
     "--backend evaluator-fast --workers 2 --rates 0.1",
     "--backend emulator --workers 1 --rates 0.1",
 )
-"""Words of ``sim.sweep``, without its bundle."""
+"""Words of ``spinflow.sim.sweep``, without its bundle."""
 
 
 def words_of(rng: random.Random, text: str) -> list[str]:
@@ -109,7 +112,7 @@ def main_of(name: str) -> judge.Main:
         if str(BOARD) not in sys.path:
             sys.path.insert(0, str(BOARD))
         module = importlib.import_module(name)
-    elif name in ("model.data", "papers", "hw.synth"):
+    elif name in ("spinflow.model.data", "papers", "spinflow.hw.synth"):
         module = importlib.import_module(f"{name}.__main__")
     else:
         module = importlib.import_module(name)
@@ -134,15 +137,15 @@ def options_subject(quick: int, full: int) -> Subject:
 
 
 def sweep_subject(bundle: Path, quick: int, full: int) -> Subject:
-    """Return the subject of ``sim.sweep``, which plans its sweeps and measures none."""
-    import sim.emulator
-    import sim.evaluator
-    import sim.sweep
+    """Return the subject of ``spinflow.sim.sweep``, which plans its sweeps and measures none."""
+    import spinflow.sim.emulator
+    import spinflow.sim.evaluator
+    import spinflow.sim.sweep
 
-    sim.sweep.run_sweeps = lambda *given: None
+    spinflow.sim.sweep.run_sweeps = lambda *given: None
 
     def prepare(rng: random.Random, folder: Path) -> Sequence[str]:
         words = words_of(rng, rng.choice(SWEEP))
         return ["--bundle", str(bundle), "--out", "out", *words]
 
-    return Subject("sim.sweep", sim.sweep.main, prepare, quick, full)
+    return Subject("spinflow.sim.sweep", spinflow.sim.sweep.main, prepare, quick, full)

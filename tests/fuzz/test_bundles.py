@@ -16,12 +16,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-import hw.synth.__main__ as synth
-from host import sources
-from host.sources import REPOSITORY
-from hw.synth import report
-from sim import build, depths, sweep
-from sim.evaluator import Evaluator
+import spinflow.hw.synth.__main__ as synth
+from spinflow.host.core import sources
+from spinflow.host.core.sources import REPOSITORY
+from spinflow.hw.synth import report
+from spinflow.sim import depths, sweep, verilate
+from spinflow.sim.evaluator import Evaluator
 from tests.fuzz import bundles, judge
 from tests.fuzz.bundles import FOLDER, Good, Program
 from tests.fuzz.campaign import faults
@@ -29,7 +29,7 @@ from tests.fuzz.campaign import faults
 BUNDLE = REPOSITORY / "build" / "tfc-mnist"
 
 # The board's scripts are programs in one folder, not a package.
-sys.path.insert(0, str(REPOSITORY / "hw" / "pynq-z2"))
+sys.path.insert(0, str(REPOSITORY / "hw" / "boards" / "pynq_z2"))
 deploy, install, prepare = map(importlib.import_module, ("deploy", "install", "prepare"))
 
 
@@ -41,8 +41,10 @@ def swept(folder: Path, outcome: judge.Outcome) -> str:
 
 
 def building(arguments: list[str]) -> int | None:
-    build._run_verilator = lambda objects, files, *_: _stop(files, (objects / "taps.h").read_text())
-    return build.main(arguments)
+    verilate._run_verilator = lambda objects, files, *_: _stop(
+        files, (objects / "taps.h").read_text()
+    )
+    return verilate.main(arguments)
 
 
 def timing(arguments: list[str]) -> int | None:
@@ -118,24 +120,24 @@ VIVADO = ["vivado/out/accel.hwh", "vivado/out/result.json"]
 DEPTHS = ("memories.depth",)
 PROGRAMS = (
     Program(
-        *("sim.sweep", sweep.main, SWEEP, (*DESCRIPTION, "arrays.npz"), swept, 12),
+        *("spinflow.sim.sweep", sweep.main, SWEEP, (*DESCRIPTION, "arrays.npz"), swept, 12),
         free=DEPTHS,
     ),
     Program(
-        *("sim.sweep --backend emulator", sweep.main, [*SWEEP, "--backend", "emulator"]),
+        *("spinflow.sim.sweep --backend emulator", sweep.main, [*SWEEP, "--backend", "emulator"]),
         *((*DESCRIPTION, "arrays.npz"), swept, 8),
         free=DEPTHS,
     ),
     Program(
-        *("sim.build", building, [FOLDER], (*DESCRIPTION, *LISTS), printed, 12),
+        *("spinflow.sim.verilate", building, [FOLDER], (*DESCRIPTION, *LISTS), printed, 12),
         free=("rtl/files.f", "taps.element_bits"),
     ),
     Program(
-        *("sim.depths", timing, [FOLDER], (*DESCRIPTION, *LISTS), printed, 5),
+        *("spinflow.sim.depths", timing, [FOLDER], (*DESCRIPTION, *LISTS), printed, 5),
         free=("rtl/files.f",),
     ),
     Program(
-        *("hw.synth", synthesising, [FOLDER, "--out", "out.json"], (*DESCRIPTION, *LISTS)),
+        *("spinflow.hw.synth", synthesising, [FOLDER, "--out", "out.json"], (*DESCRIPTION, *LISTS)),
         *(printed, 5),
         free=("rtl/files.f",),
     ),

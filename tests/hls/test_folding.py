@@ -7,8 +7,8 @@ import re
 
 import pytest
 
-from hls.common import BuildError
-from hls.folding import Folding, LayerShape, Window, choose
+from spinflow.hls.folding import Folding, LayerShape, Window, choose
+from spinflow.hls.paths import BuildError
 
 PART = {"LUT": 53_200, "RAMB36": 140, "DSP48": 220}
 

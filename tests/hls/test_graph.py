@@ -10,8 +10,8 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from hls import graph
-from hls.common import BuildError
+from spinflow.hls import graph
+from spinflow.hls.paths import BuildError
 from tests.hls.networks import padded_convolutions, perceptron
 
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from onnx import helper
 
-from hls import ops
-from hls.layout import pack_weights, segments_of, stride_of, unpack_weights
+from spinflow.hls import ops
+from spinflow.hls.layout import pack_weights, segments_of, stride_of, unpack_weights
 
 FOLDINGS = [(12, 6, 1, 1), (12, 6, 2, 4), (12, 6, 6, 12), (80, 4, 2, 40), (64, 2, 1, 64)]
 

@@ -12,8 +12,8 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from host.bundle import Bundle, load
-from host.driver import Accelerator
+from spinflow.host.board.driver import Accelerator
+from spinflow.host.core.bundle import Bundle, load
 
 BUNDLE = Path(__file__).parents[2] / "build" / "tfc-mnist"
 

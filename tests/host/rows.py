@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from host.results import Row
+from spinflow.host.sweep.results import Row
 
 
 def row(**changes: Any) -> Row:

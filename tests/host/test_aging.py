@@ -8,15 +8,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from host.__main__ import main
-from host.aging import Aging, aged
-from host.bundle import Bundle, Memory
-from host.errors import InputError
-from host.mtj.models import named
-from host.mtj.reliability import read_disturb_rate
-from host.points import aging_of, point_of_rate, point_of_write_condition
-from host.results import read
-from sim.random_stream import draw
+from spinflow.host.__main__ import main
+from spinflow.host.core.bundle import Bundle, Memory
+from spinflow.host.core.errors import InputError
+from spinflow.host.mtj.models import named
+from spinflow.host.mtj.reliability import read_disturb_rate
+from spinflow.host.sweep.aging import Aging, aged
+from spinflow.host.sweep.operating_point import aging_of, point_of_rate, point_of_write_condition
+from spinflow.host.sweep.results import read
+from spinflow.sim.random_stream import draw
 from tests.host.conftest import BUNDLE
 
 MEMORY = Memory(3, "fc0.weights", "weights", 0, 40, 3000, 2, 0, 8)

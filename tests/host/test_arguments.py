@@ -11,10 +11,10 @@ from typing import Any, cast
 import numpy as np
 import pytest
 
-from host import driver
-from host.bundle import Bundle
-from host.driver import Accelerator, background_words
-from host.errors import HostError, InputError, RateError
+from spinflow.host.board import driver
+from spinflow.host.board.driver import Accelerator, background_words
+from spinflow.host.core.bundle import Bundle
+from spinflow.host.core.errors import HostError, InputError, RateError
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (4, 784), np.uint8)
 WORDS = np.zeros((2, 1), np.uint32)  # for fc1.weights, 256 words of 16 bits
@@ -326,7 +326,7 @@ WRONG: dict[str, tuple[Act, tuple[Any, ...], type[HostError], str]] = {
         lambda a, v: Accelerator(v),
         (None, "build/tfc-mnist", Path("build"), 3),
         InputError,
-        "bundle {}: must be what host.bundle.load returns",
+        "bundle {}: must be what spinflow.host.core.bundle.load returns",
     ),
     "wait_s": (
         lambda a, v: Accelerator(a.bundle, v),

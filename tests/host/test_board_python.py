@@ -15,11 +15,12 @@ import pytest
 
 REPOSITORY = Path(__file__).parents[2]
 SOURCES = [
+    REPOSITORY / "spinflow.py",
     *sorted((REPOSITORY / "host").rglob("*.py")),
 ]
 
 ON_A_BOARD = {"numpy", "scipy", "tqdm", "matplotlib", "pynq"}
-COPIED = ("host",)
+COPIED = ("spinflow.host",)
 
 # Modules and names that came to the standard library after 3.10, and to numpy after 1.21.
 LATER: dict[str, str] = {
@@ -74,7 +75,9 @@ def faults(source: str) -> Iterator[str]:
             for name in node.names:
                 whole = f"{node.module}.{name.name}"
                 # A name of a package may be a module of it.
-                yield from module_faults(whole if node.module == "model" else node.module)
+                yield from module_faults(
+                    whole if node.module in ("spinflow", "spinflow.host") else node.module
+                )
                 yield from name_faults(node.module, name.name)
                 modules[name.asname or name.name] = whole
     for node in ast.walk(tree):
@@ -130,9 +133,12 @@ def test_a_board_has_all_that_a_source_needs(path: Path) -> None:
         ("import numpy as np\nnp.trapezoid([1])", "numpy.trapezoid is newer"),
         ("import numpy as np\nnp.exceptions.AxisError", "numpy.exceptions is newer"),
         ("import torch", "torch is not on a board"),
-        ("from sim.random_stream import draw", "sim.random_stream is not on a board"),
-        ("from model import data", "model.data is not on a board"),
-        ("import model.evaluate", "model.evaluate is not on a board"),
+        (
+            "from spinflow.sim.random_stream import draw",
+            "spinflow.sim.random_stream is not on a board",
+        ),
+        ("from spinflow.model import data", "spinflow.model is not on a board"),
+        ("import spinflow.model.evaluate", "spinflow.model.evaluate is not on a board"),
     ],
 )
 def test_what_a_board_lacks_is_found(source: str, fault: str) -> None:

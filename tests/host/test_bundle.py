@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from host import description
-from host.bundle import Bundle, load
-from host.errors import BundleError, InputError
+from spinflow.host.core import description
+from spinflow.host.core.bundle import Bundle, load
+from spinflow.host.core.errors import BundleError, InputError
 from tests.host import conv
 
 Change = Callable[[dict[str, Any]], Any]

@@ -13,13 +13,14 @@ from typing import Any, cast
 import numpy as np
 import pytest
 
-from host import driver, rates
-from host.bundle import Bundle, load
-from host.driver import MODES, Accelerator, background_words
-from host.errors import DeviceError, InputError, RateError
-from host.images import TestSet
-from host.mtj import exponential
-from sim.emulator import Emulator
+from spinflow.host.board import driver
+from spinflow.host.board.driver import MODES, Accelerator, background_words
+from spinflow.host.core import stream
+from spinflow.host.core.bundle import Bundle, load
+from spinflow.host.core.errors import DeviceError, InputError, RateError
+from spinflow.host.core.test_sets import TestSet
+from spinflow.host.mtj import exponential
+from spinflow.sim.emulator import Emulator
 
 IMAGES = 30
 
@@ -44,7 +45,7 @@ def driver_counts(accelerator: Accelerator) -> dict[str, tuple[int, ...]]:
 
 
 def seed_of(index: int) -> int:
-    return rates.memory_seed(5, 2, index)
+    return stream.memory_seed(5, 2, index)
 
 
 def set_all(
@@ -53,7 +54,7 @@ def set_all(
     for memory in accelerator.bundle.memories:
         seed = seed_of(memory.index)
         accelerator.set_errors(memory.name, mode, one, zero, seed)
-        emulator.set_errors(memory.index, mode, rates.threshold(one), rates.threshold(zero), seed)
+        emulator.set_errors(memory.index, mode, stream.threshold(one), stream.threshold(zero), seed)
 
 
 def emulate_background(emulator: Emulator, bundle: Bundle, background: str) -> None:
@@ -160,7 +161,7 @@ def test_a_write_condition_sets_both_rates(accelerator: Accelerator) -> None:
     accelerator.set_condition("fc0.buffer", condition, mode="switch", seed=4)
     mode, one, zero, seed = accelerator.errors("fc0.buffer")
     assert (mode, seed) == ("switch", 4)
-    assert one == zero == rates.rate(rates.threshold(condition.rate1))
+    assert one == zero == stream.rate(stream.threshold(condition.rate1))
 
 
 def test_backgrounds_are_what_they_say(bundle: Bundle) -> None:
@@ -290,7 +291,7 @@ def test_the_guides_programs_run(
     guide = (Path(__file__).parents[2] / "docs" / "programming.md").read_text(encoding="utf-8")
     ten_lines, seeds = re.findall(r"```python\n(.*?)```", guide, re.DOTALL)
     tests = TestSet(golden[0][:20], golden[1][:20], "the golden images")
-    monkeypatch.setattr("host.images.images_for", lambda loaded, count: tests)
+    monkeypatch.setattr("spinflow.host.core.test_sets.images_for", lambda loaded, count: tests)
     names: dict[str, Any] = {}
     exec(ten_lines.replace('"build/mlp-mnist"', repr(str(bundle.folder))), names)
     assert "Snapshot(memories={'fc0.weights': Counts(" in capsys.readouterr().out

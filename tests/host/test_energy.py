@@ -7,16 +7,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from host import rates
-from host.__main__ import main
-from host.bundle import Bundle
-from host.driver import Accelerator, Counts, background_words
-from host.energy import Costs, Kinds, kinds_of_buffer, kinds_of_weights
-from host.errors import DeviceError
-from host.images import mnist_test
-from host.mtj import models
-from host.results import Row, read
-from sim import emulator
+from spinflow.host.__main__ import main
+from spinflow.host.board.driver import Accelerator, Counts, background_words
+from spinflow.host.core import stream
+from spinflow.host.core.bundle import Bundle
+from spinflow.host.core.errors import DeviceError
+from spinflow.host.core.test_sets import mnist_test
+from spinflow.host.mtj import models
+from spinflow.host.sweep.energy import Costs, Kinds, kinds_of_buffer, kinds_of_weights
+from spinflow.host.sweep.results import Row, read
+from spinflow.sim import emulator
 from tests.host.conftest import BUNDLE
 
 IMAGES = 20
@@ -80,7 +80,7 @@ def test_the_energy_of_a_sweep_is_that_of_its_counters_by_hand(
     with Accelerator(bundle) as accelerator:
         for row in rows:
             for memory in bundle.select("weights"):
-                seed = rates.memory_seed(5, row.repeat, memory.index)
+                seed = stream.memory_seed(5, row.repeat, memory.index)
                 accelerator.set_condition(memory.name, condition, row.mode, seed)
             counted = accelerator.write_weights(background="random:3")
             accelerator.run(images)
@@ -114,8 +114,8 @@ def test_rates_of_both_directions_reach_the_registers(swept: list[Row]) -> None:
     junction = models.named("sun-gamma", critical_voltage0_v=0.2)
     condition = models.condition(junction, 0.4, 1.6e-9)
     row = next(row for row in swept if row.model.startswith("sun-gamma"))
-    assert row.rate == rates.rate(rates.threshold(condition.rate1))
-    assert row.rate0 == rates.rate(rates.threshold(condition.rate0)) > row.rate
+    assert row.rate == stream.rate(stream.threshold(condition.rate1))
+    assert row.rate0 == stream.rate(stream.threshold(condition.rate0)) > row.rate
     assert (row.drive, row.drive_unit, row.pulse_s) == (0.4, "V", 1.6e-9)
 
 
@@ -131,8 +131,8 @@ def test_buffers_are_costed_within_what_their_counters_know(
         for memory in bundle.select("weights"):
             twin.write_weights(memory.index, bundle.weights[memory.name])
         for memory in bundle.select("buffers"):
-            thresholds = rates.threshold(row.rate), rates.threshold(row.rate0)
-            seed = rates.memory_seed(5, row.repeat, memory.index)
+            thresholds = stream.threshold(row.rate), stream.threshold(row.rate0)
+            seed = stream.memory_seed(5, row.repeat, memory.index)
             twin.set_errors(memory.index, row.mode, *thresholds, seed)
         twin.soft_reset()
         twin.run(images)

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-import host.__main__ as program
-from host import driver
+import spinflow.host.__main__ as program
+from spinflow.host.board import driver
 from tests.fuzz import bundles, judge
 from tests.fuzz.bundles import FOLDER, Program
 from tests.fuzz.campaign import faults

@@ -1,4 +1,4 @@
-"""Mutated inputs of ``python -m host`` that are no bundle: results files, grids, images, options.
+"""Mutated inputs of ``spinflow`` that are no bundle: results files, grids, images, options.
 
 Each is refused in one line or gives what the input as it was gives (``tests.fuzz``).
 """
@@ -20,10 +20,11 @@ import matplotlib.backends.backend_svg
 import numpy as np
 import pytest
 
-import host.__main__ as program
-from host import images, results
-from host.__main__ import main
-from host.bundle import load
+import spinflow.host.__main__ as program
+from spinflow.host.__main__ import main
+from spinflow.host.core import test_sets
+from spinflow.host.core.bundle import load
+from spinflow.host.sweep import results
 from tests.fuzz import mutate
 from tests.fuzz.campaign import Subject, faults
 from tests.fuzz.judge import Outcome
@@ -144,7 +145,7 @@ GRID = (
 
 
 def planning(arguments: list[str]) -> int:
-    """Be ``python -m host sweep`` up to where it measures: print the trials instead."""
+    """Be ``spinflow sweep`` up to where it measures: print the trials instead."""
 
     def plan(*given: Any) -> None:
         grid = given[0]
@@ -363,7 +364,7 @@ def show_images(arguments: list[str]) -> int:
 
     def show() -> None:
         name, count, seed = arguments
-        found = images.images_of(
+        found = test_sets.images_of(
             name, int(count), Path("own"), None if seed == "none" else int(seed)
         )
         pixels = 3072 if name == "cifar10" else 784
@@ -381,7 +382,7 @@ SUBJECTS = [
     Subject("host sweep", planning, prepare_sweep, 20, 250, harmless_plan),
     Subject("host run", main, prepare_run, 6, 80),
     Subject("host", main, prepare_commands, 6, 80),
-    Subject("host.images", show_images, prepare_images, 10, 150, harmless_plan),
+    Subject("spinflow.host.core.test_sets", show_images, prepare_images, 10, 150, harmless_plan),
 ]
 
 

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from host import grid
-from host.__main__ import main
-from host.bundle import Bundle
-from host.errors import InputError
-from host.results import read
-from host.sweep import TimeLeft, UntilWidth, duration, identity, key
+from spinflow.host.__main__ import main
+from spinflow.host.core.bundle import Bundle
+from spinflow.host.core.errors import InputError
+from spinflow.host.sweep import grid
+from spinflow.host.sweep.results import read
+from spinflow.host.sweep.trials import TimeLeft, UntilWidth, duration, identity, key
 from tests.host.conftest import BUNDLE
 from tests.host.rows import row
 
@@ -215,7 +215,7 @@ def test_durations_are_in_the_unit_of_a_person() -> None:
 
 
 def test_all_rows_of_a_file_share_the_backend(bundle: Bundle) -> None:
-    from host.images import mnist_test
+    from spinflow.host.core.test_sets import mnist_test
 
     of = identity(bundle, mnist_test(3), "rtl")
     assert (of.network, of.backend, of.images) == ("tfc-mnist", "rtl", 3)

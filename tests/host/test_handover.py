@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from host import description, handover
-from host.errors import BundleError
+from spinflow.host.core import description, handover
+from spinflow.host.core.errors import BundleError
 from tests.host.conftest import BUNDLE
 
 PATH = BUNDLE / "accel.hwh"

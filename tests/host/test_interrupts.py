@@ -25,10 +25,10 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from host import rates
-from host.bundle import Bundle
-from host.driver import Accelerator
-from host.errors import DeviceError, HostError
+from spinflow.host.board.driver import Accelerator
+from spinflow.host.core import stream
+from spinflow.host.core.bundle import Bundle
+from spinflow.host.core.errors import DeviceError, HostError
 from tests.host.conftest import BUNDLE
 
 FULL = bool(os.environ.get("SPINFLOW_FULL"))
@@ -66,7 +66,7 @@ class Moment:
 @contextlib.contextmanager
 def at_accesses(moment: Moment) -> Iterator[None]:
     """Make every access to the device, and every buffer, a moment before and one after it."""
-    board = sys.modules["sim.board"]
+    board = sys.modules["spinflow.sim.board"]
     with pytest.MonkeyPatch.context() as patch:
         for owner, names in (
             (board.AcceleratorSlave, ("read", "write")),
@@ -112,7 +112,7 @@ def at_lines(moment: Moment) -> Iterator[None]:
 
 
 def seed_of(accelerator: Accelerator, name: str) -> int:
-    return rates.memory_seed(5, 2, accelerator.bundle.memory(name).index)
+    return stream.memory_seed(5, 2, accelerator.bundle.memory(name).index)
 
 
 def prepare(accelerator: Accelerator) -> None:
@@ -402,8 +402,8 @@ FIRST_OPENING = """
 import random, signal, sys
 import numpy as np
 from pathlib import Path
-from host.bundle import load
-from host.driver import Accelerator
+from spinflow.host.core.bundle import load
+from spinflow.host.board.driver import Accelerator
 
 bundle = load(Path(sys.argv[1]))
 signal.signal(signal.SIGALRM, lambda *_: signal.raise_signal(signal.SIGINT))
@@ -460,7 +460,9 @@ def test_a_dma_that_does_not_start_again_is_named(
     with Accelerator(bundle, wait_s=0.2) as accelerator:
         accelerator.write_weights()
         with monkeypatch.context() as patch:
-            patch.setattr(sys.modules["sim.board"].Channel, "_write_control", lambda *_: None)
+            patch.setattr(
+                sys.modules["spinflow.sim.board"].Channel, "_write_control", lambda *_: None
+            )
             with pytest.raises(KeyboardInterrupt), at_accesses(Moment(30)):
                 accelerator.run(IMAGES)
             for act in (lambda: accelerator.run(IMAGES), accelerator.snapshot):
@@ -477,7 +479,7 @@ def test_a_dma_that_does_not_start_again_is_named(
 def test_a_buffer_that_there_is_no_memory_for_is_named(
     bundle: Bundle, monkeypatch: pytest.MonkeyPatch, failing: int
 ) -> None:
-    allocate = sys.modules["sim.board"].VirtualBoard.allocate
+    allocate = sys.modules["spinflow.sim.board"].VirtualBoard.allocate
     calls = []
 
     def scarce(*args: Any, **kwargs: Any) -> Any:
@@ -489,7 +491,7 @@ def test_a_buffer_that_there_is_no_memory_for_is_named(
     with Accelerator(bundle) as accelerator:
         accelerator.write_weights()
         expected = accelerator.run(IMAGES).tolist()
-        monkeypatch.setattr(sys.modules["sim.board"].VirtualBoard, "allocate", scarce)
+        monkeypatch.setattr(sys.modules["spinflow.sim.board"].VirtualBoard, "allocate", scarce)
         with pytest.raises(DeviceError, match="no DMA memory for 6 images of 784 bytes: no 4096"):
             accelerator.run(np.concatenate([IMAGES, IMAGES]))
         assert accelerator.run(IMAGES).tolist() == expected

@@ -19,10 +19,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from host.bundle import Bundle
-from host.driver import Accelerator
-from host.errors import DeviceError
-from sim.library import Library
+from spinflow.host.board.driver import Accelerator
+from spinflow.host.core.bundle import Bundle
+from spinflow.host.core.errors import DeviceError
+from spinflow.sim.library import Library
 from tests.host.conftest import BUNDLE
 
 IMAGES = np.zeros((2, 784), np.uint8)
@@ -202,8 +202,8 @@ def test_a_fork_opens_one_of_its_own(bundle: Bundle) -> None:
 
 def test_python_ends_whole_with_accelerators_left_open() -> None:
     program = (
-        "import sys; from pathlib import Path; from host.bundle import load\n"
-        "from host.driver import Accelerator\n"
+        "import sys; from pathlib import Path; from spinflow.host.core.bundle import load\n"
+        "from spinflow.host.board.driver import Accelerator\n"
         "kept = [Accelerator(load(Path(sys.argv[1]))) for _ in range(3)]\n"
         "kept[-1].write_weights()\n"
         "kept[0].snapshot()\n"

@@ -10,12 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from host import report, statistics
-from host.errors import HostError, InputError, ResultsError
-from host.options import whole
-from host.reading import gunzipped, read_bytes, read_json, read_text
-from host.results import COLUMNS, read
-from host.text import one_line
+from spinflow.host.core.errors import HostError, InputError, ResultsError
+from spinflow.host.core.options import whole
+from spinflow.host.core.reading import gunzipped, read_bytes, read_json, read_text
+from spinflow.host.core.text import one_line
+from spinflow.host.report import report
+from spinflow.host.sweep import statistics
+from spinflow.host.sweep.results import COLUMNS, read
 from tests.host.rows import row
 
 

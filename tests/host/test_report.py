@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 from matplotlib.figure import Figure
 
-from host import report
-from host.__main__ import main
-from host.errors import InputError, ResultsError
-from host.results import ResultsFile, Row
+from spinflow.host.__main__ import main
+from spinflow.host.core.errors import InputError, ResultsError
+from spinflow.host.report import report
+from spinflow.host.sweep.results import ResultsFile, Row
 from tests.host.rows import row
 
 ROWS = [

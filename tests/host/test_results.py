@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from host.errors import ResultsError
-from host.results import COLUMNS, Key, ResultsFile, read
+from spinflow.host.core.errors import ResultsError
+from spinflow.host.sweep.results import COLUMNS, Key, ResultsFile, read
 from tests.host.rows import row
 
 IDENTITY = row().key.identity
@@ -24,7 +24,7 @@ REPOSITORY = Path(__file__).parents[2]
 WRITER = """
 import sys
 from pathlib import Path
-from host.results import ResultsFile
+from spinflow.host.sweep.results import ResultsFile
 from tests.host.rows import row
 with ResultsFile(Path(sys.argv[1]), row().key.identity) as results:
     print("open", flush=True)

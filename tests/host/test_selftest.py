@@ -16,13 +16,13 @@ import numpy.typing as npt
 import pytest
 from scipy import stats
 
-from host import selftest
-from host.__main__ import main
-from host.bundle import Bundle, load
-from host.driver import Accelerator
-from host.errors import BundleError
-from host.selftest import Golden, Result, Selftest, read_golden
-from host.statistics import binomial_range
+from spinflow.host.__main__ import main
+from spinflow.host.board import selftest
+from spinflow.host.board.driver import Accelerator
+from spinflow.host.board.selftest import Golden, Result, Selftest, read_golden
+from spinflow.host.core.bundle import Bundle, load
+from spinflow.host.core.errors import BundleError
+from spinflow.host.sweep.statistics import binomial_range
 from tests.host.conftest import BUNDLE
 from tests.host.test_driver import board
 
@@ -198,7 +198,7 @@ def faulty(
         read: Callable[[Read, int, int, int], Any] | None = None,
         write: Callable[[Any, int, npt.NDArray[np.uint32], int], None] | None = None,
     ) -> dict[str, str]:
-        from sim.board import AcceleratorSlave
+        from spinflow.sim.board import AcceleratorSlave
 
         right_read, right_write = AcceleratorSlave.read, AcceleratorSlave.write
         with monkeypatch.context() as patch:
@@ -364,7 +364,7 @@ def test_settings_that_are_taken_while_busy_are_found(
 def test_refused_accesses_are_tried_only_where_the_bus_reports_them(
     bundle: Bundle, few: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from sim.board import AcceleratorSlave
+    from spinflow.sim.board import AcceleratorSlave
 
     results = check(bundle)
     assert not failed(results)

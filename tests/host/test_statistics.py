@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from host.statistics import mean_interval, repeats_for_width, wilson_interval
+from spinflow.host.sweep.statistics import mean_interval, repeats_for_width, wilson_interval
 
 IMAGES = 500
 

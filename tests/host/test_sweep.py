@@ -18,14 +18,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from host import rates, start
-from host.__main__ import main
-from host.bundle import Bundle
-from host.driver import background_words
-from host.images import TestSet, mnist_test
-from host.mtj import exponential
-from host.results import Row, read
-from sim.emulator import Emulator
+from spinflow.host.__main__ import main
+from spinflow.host.board.driver import background_words
+from spinflow.host.core import start, stream
+from spinflow.host.core.bundle import Bundle
+from spinflow.host.core.test_sets import TestSet, mnist_test
+from spinflow.host.mtj import exponential
+from spinflow.host.sweep.results import Row, read
+from spinflow.sim.emulator import Emulator
 from tests.host.conftest import BUNDLE
 
 REPOSITORY = Path(__file__).parents[2]
@@ -64,8 +64,8 @@ def emulate(bundle: Bundle, tests: TestSet, row: Row) -> dict[str, Any]:
                 emulator.write_weights(memory.index, words)
         emulator.clear()
         for memory in chosen:
-            thresholds = rates.threshold(row.rate), rates.threshold(row.rate0)
-            seed = rates.memory_seed(row.seed, repeat, memory.index)
+            thresholds = stream.threshold(row.rate), stream.threshold(row.rate0)
+            seed = stream.memory_seed(row.seed, repeat, memory.index)
             emulator.set_errors(memory.index, row.mode, *thresholds, seed)
         for memory in weights:
             emulator.write_weights(memory.index, bundle.weights[memory.name])
@@ -145,7 +145,7 @@ def test_a_finished_sweep_measures_nothing_again(swept: Path) -> None:
 @pytest.mark.slow
 def test_killed_and_resumed_it_gives_the_same_rows(swept: Path, tmp_path: Path) -> None:
     path, chance = tmp_path / "results.csv", random.Random(3)
-    command = [sys.executable, "-m", "host", *SWEEP, *GRID, "--out", str(tmp_path)]
+    command = [sys.executable, "-m", "spinflow.host", *SWEEP, *GRID, "--out", str(tmp_path)]
     for rows in (2, 17):
         process = subprocess.Popen(command, cwd=REPOSITORY, stderr=subprocess.DEVNULL)
         limit = time.monotonic() + 60

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from host import throughput
-from host.__main__ import main
-from host.driver import Accelerator
-from host.errors import InputError
+from spinflow.host.__main__ import main
+from spinflow.host.board import throughput
+from spinflow.host.board.driver import Accelerator
+from spinflow.host.core.errors import InputError
 from tests.host.conftest import BUNDLE
 
 

@@ -8,12 +8,12 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from host import window
-from host.bundle import Bundle
-from host.driver import Accelerator
-from host.errors import DeviceError
-from host.selftest import Selftest, read_golden
-from sim.board import Bus
+from spinflow.host.board import window
+from spinflow.host.board.driver import Accelerator
+from spinflow.host.board.selftest import Selftest, read_golden
+from spinflow.host.core.bundle import Bundle
+from spinflow.host.core.errors import DeviceError
+from spinflow.sim.board import Bus
 
 Access = tuple[str, int, int]  # kind, address, strobe
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 
-from sim import random_stream
+from spinflow.sim import random_stream
 from tests.hw.models import draw, origin
 
 

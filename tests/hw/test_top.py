@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from host.sources import source_files
+from spinflow.host.core.sources import source_files
 from tests.hw import runner
 
 pytestmark = pytest.mark.slow

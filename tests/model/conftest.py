@@ -6,9 +6,16 @@ from collections.abc import Iterator
 
 import pytest
 
-from model import data, zoo
-from model.data import Dataset
-from model.networks.graph import Block, ConvSpec, FixedPointSpec, NetworkSpec, Spec, XnorSpec
+from spinflow.model import data, zoo
+from spinflow.model.data import Dataset
+from spinflow.model.networks.graph import (
+    Block,
+    ConvSpec,
+    FixedPointSpec,
+    NetworkSpec,
+    Spec,
+    XnorSpec,
+)
 
 TINY = NetworkSpec("tiny", (784, 24, 16, 10), 64, 2.0**-2)
 

@@ -19,10 +19,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from model import data
-from model.data import DataError, Dataset, cifar, sources
-from model.data.idx import FASHION_MNIST_SHA256, MNIST_SHA256, read_idx
-from model.data.sources import Published, Source
+from spinflow.model import data
+from spinflow.model.data import DataError, Dataset, cifar, sources
+from spinflow.model.data.idx import FASHION_MNIST_SHA256, MNIST_SHA256, read_idx
+from spinflow.model.data.sources import Published, Source
 
 
 @pytest.fixture
@@ -206,7 +206,7 @@ def test_idx_reader_refuses(tmp_path: Path, content: bytes, message: str) -> Non
 def test_command_line_error_is_one_line(own_copy: Path, empty_cache: Path) -> None:
     (own_copy / "train-labels-idx1-ubyte").write_bytes(b"")
     done = subprocess.run(
-        [sys.executable, "-m", "model.data", "mnist", "--data-dir", str(own_copy)],
+        [sys.executable, "-m", "spinflow.model.data", "mnist", "--data-dir", str(own_copy)],
         capture_output=True,
         text=True,
         check=False,
@@ -216,7 +216,10 @@ def test_command_line_error_is_one_line(own_copy: Path, empty_cache: Path) -> No
 
 
 def test_needs_no_torch() -> None:
-    program = "import sys, model.data, host.mtj.exponential; sys.exit('torch' in sys.modules)"
+    program = (
+        "import sys, spinflow.model.data, spinflow.host.mtj.exponential;"
+        "sys.exit('torch' in sys.modules)"
+    )
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
 
 

@@ -14,9 +14,9 @@ import pytest
 from PIL import Image
 from scipy.io import savemat
 
-from model import data
-from model.data import DataError, Dataset, Pictures, cifar, imagenet, svhn
-from model.data.common import Bytes
+from spinflow.model import data
+from spinflow.model.data import DataError, Dataset, Pictures, cifar, imagenet, svhn
+from spinflow.model.data.common import Bytes
 
 
 @pytest.fixture(autouse=True)
@@ -456,7 +456,7 @@ def test_command_line(pictures: Path, digits: Digits) -> None:
         (["imagenet", "--data-dir", pictures, "--classes", "two"], "'two' is no wnid"),
     ]:
         done = subprocess.run(
-            [sys.executable, "-m", "model.data", *map(str, words)],
+            [sys.executable, "-m", "spinflow.model.data", *map(str, words)],
             capture_output=True,
             text=True,
             check=False,

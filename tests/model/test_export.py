@@ -12,12 +12,12 @@ from qonnx.core.datatype import DataType
 from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.core.onnx_exec import execute_onnx
 
-from model import export, zoo
-from model.data import Dataset
-from model.networks.base import predict, to_input
-from model.networks.build import untrained
-from model.networks.graph import Spec
-from model.store import ZOO, load_recipe, load_trained
+from spinflow.model import export, zoo
+from spinflow.model.data import Dataset
+from spinflow.model.networks.base import predict, to_input
+from spinflow.model.networks.build import untrained
+from spinflow.model.networks.graph import Spec
+from spinflow.model.store import ZOO, load_recipe, load_trained
 from tests.model.conftest import COLOUR, TINY
 
 

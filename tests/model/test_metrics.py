@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from model.metrics import degradation, rrmse
+from spinflow.model.metrics import degradation, rrmse
 
 
 def test_degradation() -> None:

@@ -12,15 +12,15 @@ import torch
 from qonnx.core.onnx_exec import execute_onnx
 from torch.nn import functional
 
-from model.data import Dataset
-from model.export import to_qonnx
-from model.networks.base import predict, to_input
-from model.networks.binary import BinaryNetwork
-from model.networks.build import build, untrained
-from model.networks.graph import ConvSpec, Spec
-from model.train import Trainer, tqdm
-from model.zoo import NETWORKS, RECIPES, network
-from sim.evaluator import Evaluator
+from spinflow.model.data import Dataset
+from spinflow.model.export import to_qonnx
+from spinflow.model.networks.base import predict, to_input
+from spinflow.model.networks.binary import BinaryNetwork
+from spinflow.model.networks.build import build, untrained
+from spinflow.model.networks.graph import ConvSpec, Spec
+from spinflow.model.train import Trainer, tqdm
+from spinflow.model.zoo import NETWORKS, RECIPES, network
+from spinflow.sim.evaluator import Evaluator
 
 # Of several pools and paddings, no two sizes alike, small.
 PADDED = ConvSpec("padded", (10, 7, 3), 3, (6, 5, 8), (1,), (12, 10), 2.0**-2, "cifar10", padding=1)

@@ -9,15 +9,15 @@ import numpy as np
 import pytest
 import torch
 
-from model import store, zoo
-from model.errors import ErrorProneMemories
-from model.export import export
-from model.networks.base import predict, to_input
-from model.networks.fixed_point import FixedPointNetwork
-from model.networks.graph import FixedPointSpec
-from model.zoo import network
-from sim.evaluator import Evaluator
-from sim.quantized import QuantizedEvaluator
+from spinflow.model import store, zoo
+from spinflow.model.export import export
+from spinflow.model.networks.base import predict, to_input
+from spinflow.model.networks.fixed_point import FixedPointNetwork
+from spinflow.model.networks.graph import FixedPointSpec
+from spinflow.model.write_errors import ErrorProneMemories
+from spinflow.model.zoo import network
+from spinflow.sim.evaluator import Evaluator
+from spinflow.sim.fixed_point import QuantizedEvaluator
 from tests.model.test_networks import random_images
 
 TINY = FixedPointSpec(

@@ -15,18 +15,18 @@ import torch
 from PIL import Image
 from torch import distributed, multiprocessing
 
-from model import imagenet, store, zoo
-from model.data import ImageNet, Pictures, dataset
-from model.data import imagenet as pictures_of_imagenet
-from model.imagenet import Training, measure, train, training_order
-from model.networks.base import to_input
-from model.networks.build import untrained
-from model.networks.graph import Block, XnorSpec
-from model.train import epochs_in_words
-from model.zoo import RECIPES
-from papers import measure as reproduced
-from papers import page, trainings
-from papers.item import Role, Setting, Table
+from spinflow.model import imagenet, store, zoo
+from spinflow.model.data import ImageNet, Pictures, dataset
+from spinflow.model.data import imagenet as pictures_of_imagenet
+from spinflow.model.imagenet import Training, measure, train, training_order
+from spinflow.model.networks.base import to_input
+from spinflow.model.networks.build import untrained
+from spinflow.model.networks.graph import Block, XnorSpec
+from spinflow.model.train import epochs_in_words
+from spinflow.model.zoo import RECIPES
+from spinflow.papers import measure as reproduced
+from spinflow.papers import page, trainings
+from spinflow.papers.item import Role, Setting, Table
 
 TINY = XnorSpec(
     "tiny-alexnet",
@@ -172,7 +172,7 @@ def test_command(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str
     facts = json.loads((tmp_path / "a" / "tiny-alexnet.json").read_text())
     assert facts["classes"] == list(WNIDS[:2]) and facts["recipe"]["activation_errors"]
     words = shlex.split(facts["command"].replace("FOLDER", str(folder), 1))
-    start = words.index("model.imagenet") + 1
+    start = words.index("spinflow.model.imagenet") + 1
     imagenet.main([word.replace("FOLDER", str(tmp_path / "b")) for word in words[start:]])
     files = [tmp_path / name / "tiny-alexnet.safetensors" for name in ("a", "b")]
     assert files[0].read_bytes() == files[1].read_bytes()

@@ -10,16 +10,16 @@ import pytest
 import torch
 from torch.nn import functional
 
-from model import evaluate, store, zoo
-from model.data import Dataset
-from model.errors import map_names, weight_names
-from model.networks.base import predict, to_input
-from model.networks.build import build, untrained
-from model.networks.graph import Block, XnorSpec
-from model.networks.xnor import XnorNetwork
-from model.recipe import Recipe
-from model.train import Trainer, tqdm
-from model.zoo import network
+from spinflow.model import evaluate, store, zoo
+from spinflow.model.data import Dataset
+from spinflow.model.networks.base import predict, to_input
+from spinflow.model.networks.build import build, untrained
+from spinflow.model.networks.graph import Block, XnorSpec
+from spinflow.model.networks.xnor import XnorNetwork
+from spinflow.model.recipe import Recipe
+from spinflow.model.train import Trainer, tqdm
+from spinflow.model.write_errors import map_names, weight_names
+from spinflow.model.zoo import network
 from tests.model.test_networks import random_images
 
 TINY = XnorSpec(

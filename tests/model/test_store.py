@@ -14,14 +14,14 @@ from brevitas.nn import QuantConv2d, QuantLinear
 from safetensors import safe_open
 from safetensors.torch import load_file, save
 
-from model import store
-from model.data import Dataset
-from model.evaluate import evaluate, main
-from model.networks.base import TrainedNetwork, predict
-from model.networks.binary import BinaryMLP, BinaryNetwork
-from model.networks.build import build, untrained
-from model.networks.graph import NetworkSpec, Spec
-from model.zoo import network
+from spinflow.model import store
+from spinflow.model.data import Dataset
+from spinflow.model.evaluate import evaluate, main
+from spinflow.model.networks.base import TrainedNetwork, predict
+from spinflow.model.networks.binary import BinaryMLP, BinaryNetwork
+from spinflow.model.networks.build import build, untrained
+from spinflow.model.networks.graph import NetworkSpec, Spec
+from spinflow.model.zoo import network
 from tests.model.conftest import COLOUR
 
 LEAST_ACCURACY = {

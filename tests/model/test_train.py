@@ -13,15 +13,15 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import save
 
-from model import store, train, zoo
-from model.data import Dataset
-from model.errors import ErrorProneMemories
-from model.networks.base import to_input
-from model.networks.build import build, untrained
-from model.networks.graph import NetworkSpec
-from model.recipe import Recipe
-from model.train import Trainer
-from model.zoo import RECIPES, network
+from spinflow.model import store, train, zoo
+from spinflow.model.data import Dataset
+from spinflow.model.networks.base import to_input
+from spinflow.model.networks.build import build, untrained
+from spinflow.model.networks.graph import NetworkSpec
+from spinflow.model.recipe import Recipe
+from spinflow.model.train import Trainer
+from spinflow.model.write_errors import ErrorProneMemories
+from spinflow.model.zoo import RECIPES, network
 from tests.model.conftest import TINY_CONV
 
 RECIPE = Recipe(
@@ -123,7 +123,7 @@ def test_errors_are_of_the_seed_and_named_by_the_label(
     assert found["network"] == "tiny" and found["recipe"] == dataclasses.asdict(recipe)
     assert found["command"] == recipe.command()
     assert store.pack(store.load_trained("tiny+some-errors", tmp_path)) == weights.read_bytes()
-    with pytest.raises(ValueError, match=r"python -m model\.train tiny --label other makes it"):
+    with pytest.raises(ValueError, match=r"spinflow train tiny --label other makes it"):
         store.load_trained("tiny+other", tmp_path)
     with pytest.raises(ValueError, match="unknown network 'big'; known: "):
         store.load_trained("big+other", tmp_path)

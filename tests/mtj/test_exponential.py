@@ -8,9 +8,15 @@ import math
 import numpy as np
 import pytest
 
-from host.mtj import exponential
-from host.mtj.condition import WriteCondition
-from host.mtj.exponential import energy_per_bit, error_rate, from_pulse, from_rate, pulse_for
+from spinflow.host.mtj import exponential
+from spinflow.host.mtj.condition import WriteCondition
+from spinflow.host.mtj.exponential import (
+    energy_per_bit,
+    error_rate,
+    from_pulse,
+    from_rate,
+    pulse_for,
+)
 
 # Asano 2024, table 2: acceptable bit-error rate in percent, write energy in picojoules.
 TABLE_2 = [

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from scipy import integrate, stats
 
-from host.mtj.checks import DomainWarning
-from host.mtj.sun_gamma import PAPER_SPREADS, SunGamma
-from papers import monte_carlo as bench
+from spinflow.host.mtj.checks import DomainWarning
+from spinflow.host.mtj.sun_gamma import PAPER_SPREADS, SunGamma
+from spinflow.papers import monte_carlo as bench
 
 PAPER = SunGamma()
 VARIED = SunGamma(**PAPER_SPREADS)
@@ -154,7 +154,7 @@ def test_samples_below_the_critical_voltage_never_switch(spreads: dict[str, floa
 def test_the_two_ways_to_integrate_meet(monkeypatch: pytest.MonkeyPatch) -> None:
     pulses = VARIED.pulse_for([1e-2, 1e-4, 1e-6, 1e-7], None, 0)
     over_spreads = VARIED.error_rate(None, pulses, 0)
-    monkeypatch.setattr("host.mtj.sun_gamma._LONG", 0.0)
+    monkeypatch.setattr("spinflow.host.mtj.sun_gamma._LONG", 0.0)
     np.testing.assert_allclose(VARIED.error_rate(None, pulses, 0), over_spreads, rtol=1e-6)
 
 

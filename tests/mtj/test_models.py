@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from host.mtj.checks import DomainWarning
-from host.mtj.condition import WriteCondition
-from host.mtj.models import (
+from spinflow.host.mtj.checks import DomainWarning
+from spinflow.host.mtj.condition import WriteCondition
+from spinflow.host.mtj.models import (
     MODELS,
     Exponential,
     FokkerPlanck,
@@ -23,7 +23,7 @@ from host.mtj.models import (
     condition_for_rate,
     named,
 )
-from host.mtj.sun_gamma import PAPER_SPREADS
+from spinflow.host.mtj.sun_gamma import PAPER_SPREADS
 
 ALL = [named(name) for name in MODELS]
 VARIED = SunGamma(**PAPER_SPREADS)

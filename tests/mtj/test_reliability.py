@@ -11,10 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from host.mtj.ecc import Secded
-from host.mtj.fokker_planck import FokkerPlanck
-from host.mtj.models import Exponential
-from host.mtj.reliability import (
+from spinflow.host.mtj.ecc import Secded
+from spinflow.host.mtj.fokker_planck import FokkerPlanck
+from spinflow.host.mtj.models import Exponential
+from spinflow.host.mtj.reliability import (
     UNLIMITED_CYCLES,
     YEAR_S,
     Breakdown,

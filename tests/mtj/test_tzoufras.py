@@ -9,8 +9,8 @@ import mpmath
 import numpy as np
 import pytest
 
-from host.mtj import fokker_planck
-from host.mtj.fokker_planck import (
+from spinflow.host.mtj import fokker_planck
+from spinflow.host.mtj.fokker_planck import (
     FokkerPlanck,
     butler_error_rate,
     error_rate,

@@ -10,16 +10,16 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from model import store
-from model.data import Dataset
-from model.networks.build import untrained
-from model.networks.graph import FixedPointSpec, NetworkSpec
-from model.recipe import Recipe
-from model.zoo import NETWORKS, RECIPES
-from papers import asano, comparisons, hirtzlin, measure, page, trainings, tzoufras
-from papers.__main__ import main
-from papers.item import ReproduceError, Role, Setting, SkippedError, Table
-from papers.measure import Point
+from spinflow.model import store
+from spinflow.model.data import Dataset
+from spinflow.model.networks.build import untrained
+from spinflow.model.networks.graph import FixedPointSpec, NetworkSpec
+from spinflow.model.recipe import Recipe
+from spinflow.model.zoo import NETWORKS, RECIPES
+from spinflow.papers import asano, comparisons, hirtzlin, measure, page, trainings, tzoufras
+from spinflow.papers.__main__ import main
+from spinflow.papers.item import ReproduceError, Role, Setting, SkippedError, Table
+from spinflow.papers.measure import Point
 
 TFC = Role("TFC", "tfc-mnist", published={0.0: "1 %"})
 NOBODY = Role("nobody", "nobody-mnist")
@@ -78,7 +78,7 @@ def test_rows_carry_seed_and_command_and_the_same_command_gives_the_same_file(
     measured = [row for row in first.rows if not row["skipped"]]
     assert [row["rate"] for row in measured] == ["0.0"] + 3 * ["0.001"] + 3 * ["0.1"]
     assert {row["seed"] for row in measured} == {"3"}
-    assert {row["command"] for row in first.rows} == {"python -m papers x --images 60 --seed 3"}
+    assert {row["command"] for row in first.rows} == {"spinflow papers x --images 60 --seed 3"}
     assert first.text() == table_of(setting).text()
     again = table_of(dataclasses.replace(setting, out=setting.out / "again"))
     assert again.text() == first.text()
@@ -119,7 +119,10 @@ def test_other_images_set_the_measured_rows_aside(setting: Setting) -> None:
 
 def test_what_is_not_there_is_skipped_by_name(setting: Setting) -> None:
     table = table_of(setting)
-    assert table.skipped("nobody-mnist") == "there is no network nobody-mnist in model.networks"
+    assert (
+        table.skipped("nobody-mnist")
+        == "there is no network nobody-mnist in spinflow.model.networks"
+    )
     assert table.skipped("tfc-mnist") == ""
     with pytest.raises(SkippedError, match=r"no trained weights .*/tfc-mnist\+other\.safetensors"):
         measure.trained("tfc-mnist+other")
@@ -129,7 +132,7 @@ def test_images_that_are_not_there_are_skipped(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("SPINFLOW_CACHE", str(tmp_path))
-    with pytest.raises(SkippedError, match=r"no test images of mnist \(python -m model.data mnist"):
+    with pytest.raises(SkippedError, match=r"no test images of mnist \(spinflow data mnist"):
         measure.images("tfc-mnist", 10)
 
 

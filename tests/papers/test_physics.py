@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from papers.physics import main, text
-from papers.published import KINDS, SHEETS
+from spinflow.papers.physics import main, text
+from spinflow.papers.published import KINDS, SHEETS
 
 
 def read(path: Path) -> list[dict[str, str]]:
@@ -73,7 +73,7 @@ def test_bad_names_and_folders(tmp_path: Path, capsys: pytest.CaptureFixture[str
 
 def test_models_need_numpy_and_scipy_only() -> None:
     program = (
-        "import sys, host.mtj.models, host.mtj.reliability, host.mtj.ecc;"
+        "import sys, host.mtj.models, spinflow.host.mtj.reliability, spinflow.host.mtj.ecc;"
         "sys.exit(bool({'torch', 'matplotlib', 'pandas'} & set(sys.modules)))"
     )
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0

@@ -8,15 +8,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from host.errors import BundleError
-from model import data
-from model.networks.base import predict
-from model.networks.graph import ConvSpec, NetworkSpec
-from model.store import ZOO, load_recipe, load_trained
-from model.zoo import network
-from sim.accelerator import Accelerator
-from sim.emulator import Emulator
-from sim.evaluator import Evaluator
+from spinflow.host.core.errors import BundleError
+from spinflow.model import data
+from spinflow.model.networks.base import predict
+from spinflow.model.networks.graph import ConvSpec, NetworkSpec
+from spinflow.model.store import ZOO, load_recipe, load_trained
+from spinflow.model.zoo import network
+from spinflow.sim.accelerator import Accelerator
+from spinflow.sim.emulator import Emulator
+from spinflow.sim.evaluator import Evaluator
 from tests.sim import tiny
 from tests.sim.steps import load, rate
 
@@ -159,7 +159,7 @@ def test_labels_of_brevitas(name: str) -> None:
 
 def test_without_a_bundle_the_order_is_natural(images: np.ndarray) -> None:
     """Errors of a network in the natural order are those of the draws at output * MW + input."""
-    from sim.random_stream import draw_range, errs
+    from spinflow.sim.random_stream import draw_range, errs
 
     evaluator = Evaluator.from_network("tfc-mnist")
     evaluator.set_errors(1, "flip", rate(0.1), rate(0.1), 42)

@@ -7,10 +7,10 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from model.networks.base import predict
-from model.networks.build import build
-from model.zoo import network
-from sim.evaluator import (
+from spinflow.model.networks.base import predict
+from spinflow.model.networks.build import build
+from spinflow.model.zoo import network
+from spinflow.sim.evaluator import (
     Conv,
     Evaluator,
     Folding,
@@ -22,8 +22,8 @@ from sim.evaluator import (
     cnv,
     fold_batch_norm,
 )
-from sim.evaluator.network import of_model
-from sim.random_stream import draw_range, errs
+from spinflow.sim.evaluator.network import of_model
+from spinflow.sim.random_stream import draw_range, errs
 from tests.sim.steps import load
 
 Taps = dict[str, np.ndarray]

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from model import data
-from sim.evaluator import Evaluator, Folding, Label, Linear, Network, PixelThreshold
-from sim.evaluator.memory import Memory, Workers
+from spinflow.model import data
+from spinflow.sim.evaluator import Evaluator, Folding, Label, Linear, Network, PixelThreshold
+from spinflow.sim.evaluator.memory import Memory, Workers
 from tests.sim.steps import rate
 
 LEVEL = 1e-3

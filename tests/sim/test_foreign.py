@@ -16,10 +16,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from host.errors import HostError
-from host.images import TestSet
-from host.sources import REPOSITORY, source_files
-from sim import sweep, workers
+from spinflow.host.core.errors import HostError
+from spinflow.host.core.sources import REPOSITORY, source_files
+from spinflow.host.core.test_sets import TestSet
+from spinflow.sim import sweep, workers
 from tests.fuzz import bundles
 
 SOURCE = """

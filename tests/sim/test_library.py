@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sim.accelerator import Accelerator
-from sim.bundle import BundleError
-from sim.emulator import Emulator
-from sim.library import Library, decode_words
+from spinflow.sim.accelerator import Accelerator
+from spinflow.sim.bundle import BundleError
+from spinflow.sim.emulator import Emulator
+from spinflow.sim.library import Library, decode_words
 
 Golden = dict[str, np.ndarray]
 
@@ -168,7 +168,7 @@ def test_a_damaged_library_is_refused(bundle_folder: Path, tmp_path: Path) -> No
     description = json.loads((tmp_path / "accel.json").read_text())
     del description["simulator"]
     (tmp_path / "accel.json").write_text(json.dumps(description))
-    with pytest.raises(BundleError, match=r"has no simulator: run python -m sim\.build"):
+    with pytest.raises(BundleError, match=r"has no simulator: run python -m spinflow.sim\.build"):
         Library(tmp_path)
 
 

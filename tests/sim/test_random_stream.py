@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from host import rates
-from sim.random_stream import draw, draw_range, errs
+from spinflow.host.core import stream
+from spinflow.sim.random_stream import draw, draw_range, errs
 
 M = 0xFFFFFFFF
 KNOWN_ANSWERS = ["0xb56b9b5e", "0xe23b0a82", "0x7df239b0", "0xfd35bd49"]  # of seed 1
@@ -47,8 +47,8 @@ def test_a_range_is_the_same_draws(start: int, count: int) -> None:
 
 def test_the_host_draws_the_same() -> None:
     positions = np.arange(1000)
-    np.testing.assert_array_equal(rates.draws(99, positions), draw(99, positions))
-    seed = rates.memory_seed(12, repeat=3, index=5)
+    np.testing.assert_array_equal(stream.draws(99, positions), draw(99, positions))
+    seed = stream.memory_seed(12, repeat=3, index=5)
     assert seed == int(draw(12 ^ 0x5EED0000, 64 * 3 + 5))
 
 

@@ -18,23 +18,23 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import sim.sweep
-import sim.workers
-from host import bundle as bundles
-from host.errors import InputError
-from host.images import TestSet, mnist_test
-from host.points import point_of_rate
-from host.results import Row, read
-from host.sweep import grid
-from model import store
-from model.networks.build import untrained
-from model.networks.graph import FixedPointSpec, Spec, XnorSpec
-from model.zoo import NETWORKS, network
-from sim.bundle import sha256
-from sim.evaluator import Conv, Evaluator, Label, Linear, MaxPool, Network
-from sim.evaluator.network import Folding, fold_weights, unfold_weights
-from sim.sweep import main
-from sim.workers import (
+import spinflow.sim.sweep
+import spinflow.sim.workers
+from spinflow.host.core import bundle as bundles
+from spinflow.host.core.errors import InputError
+from spinflow.host.core.test_sets import TestSet, mnist_test
+from spinflow.host.sweep.operating_point import point_of_rate
+from spinflow.host.sweep.results import Row, read
+from spinflow.host.sweep.trials import grid
+from spinflow.model import store
+from spinflow.model.networks.build import untrained
+from spinflow.model.networks.graph import FixedPointSpec, Spec, XnorSpec
+from spinflow.model.zoo import NETWORKS, network
+from spinflow.sim.bundle import sha256
+from spinflow.sim.evaluator import Conv, Evaluator, Label, Linear, MaxPool, Network
+from spinflow.sim.evaluator.network import Folding, fold_weights, unfold_weights
+from spinflow.sim.sweep import main
+from spinflow.sim.workers import (
     Job,
     SweepError,
     bundle_of,
@@ -49,7 +49,7 @@ from sim.workers import (
 
 REPOSITORY = Path(__file__).parents[2]
 BUNDLE = REPOSITORY / "build" / "tfc-mnist"
-HOST_PYTHON = REPOSITORY / ".venv" / "host" / "bin" / "python"
+HOST_PYTHON = REPOSITORY / ".venv" / "bin" / "python"
 GRID = """
 bundle = "{bundle}"
 images = 30
@@ -76,7 +76,7 @@ def untimed(path: Path) -> list[Row]:
 
 
 def command(*arguments: str | Path) -> list[str]:
-    return [sys.executable, "-m", "sim.sweep", *map(str, arguments)]
+    return [sys.executable, "-m", "spinflow.sim.sweep", *map(str, arguments)]
 
 
 def start(*arguments: str | Path) -> subprocess.Popen[bytes]:
@@ -127,7 +127,7 @@ def test_emulator_and_rtl_give_the_evaluators_rows(
     options = ["--grid", str(grid_file), "--out"]
     assert main([*options, str(tmp_path / "emulator"), "--backend", "emulator"]) == 0
     assert untimed(tmp_path / "emulator") == expected
-    board = [str(HOST_PYTHON), "-m", "host", "sweep", *options, str(tmp_path / "rtl")]
+    board = [str(HOST_PYTHON), "-m", "spinflow.host", "sweep", *options, str(tmp_path / "rtl")]
     done = subprocess.run(board, cwd=REPOSITORY, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert untimed(tmp_path / "rtl") == expected
@@ -326,10 +326,10 @@ def test_an_unknown_network_is_named(
 @pytest.mark.parametrize(
     ("name", "line"),
     [
-        ("vgg3-cifar10", "'vgg3-cifar10' is not trained, and has no bundle: `python -m model.train "
+        ("vgg3-cifar10", "'vgg3-cifar10' is not trained, and has no bundle: `spinflow train "
          "vgg3-cifar10` trains it"),
-        ("mlp-mnist+mine", "`python -m model.train mlp-mnist --label mine` trains it"),
-        ("alexnet-imagenet", "`python -m model.imagenet` trains it"),
+        ("mlp-mnist+mine", "`spinflow train mlp-mnist --label mine` trains it"),
+        ("alexnet-imagenet", "`spinflow train-imagenet` trains it"),
     ],
 )  # fmt: skip
 def test_a_network_that_is_not_trained_is_told_apart_from_an_unknown_one(
@@ -555,11 +555,11 @@ def test_the_version_is_of_all_source_that_takes_part(
     for name in ("host/a.py", "model/b.py", "host/mtj/c.py", "sim/d.py", "sim/evaluator/e.py"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text("")
-    monkeypatch.setattr(sim.workers, "REPOSITORY", tmp_path)
-    seen = {sim.workers.version.__wrapped__()}
+    monkeypatch.setattr(spinflow.sim.workers, "REPOSITORY", tmp_path)
+    seen = {spinflow.sim.workers.version.__wrapped__()}
     for path in sorted(tmp_path.rglob("*.py")):
         path.write_text("# changed")
-        seen.add(sim.workers.version.__wrapped__())
+        seen.add(spinflow.sim.workers.version.__wrapped__())
     assert len(seen) == 6
 
 

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from sim.sweep import main
+from spinflow.sim.sweep import main
 from tests.sim.clusters import REPOSITORY, Cluster, free_port
 
 pytestmark = pytest.mark.slow
@@ -71,7 +71,7 @@ def cluster(tmp_path: Path) -> Iterator[Cluster]:
 
 
 def start(*arguments: str | Path) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "sim.sweep", *map(str, arguments)]
+    command = [sys.executable, "-m", "spinflow.sim.sweep", *map(str, arguments)]
     return subprocess.Popen(
         command, cwd=REPOSITORY, text=True, start_new_session=True,
         stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
@@ -264,7 +264,7 @@ def test_a_worker_with_other_versions_gets_one_line(
     "changed",
     [
         "model/xnor.py",
-        *(pytest.param(name, marks=full) for name in ("sim/quantized.py", "host/aging.py")),
+        *(pytest.param(name, marks=full) for name in ("sim/fixed_point.py", "host/sweep/aging.py")),
     ],
 )
 def test_a_worker_with_another_source_gets_one_line(
@@ -332,8 +332,8 @@ def test_a_cluster_whose_workers_are_all_gone_gets_one_line(
 def start_impatient(*arguments: str | Path) -> subprocess.Popen[str]:
     """Start a sweep that does not wait for workers to be started again."""
     code = (
-        "import sys; import sim.cluster; sim.cluster.RESTART_S = 1.0; "
-        "from sim.sweep import main; sys.exitmainsys.argv[1:]"
+        "import sys; import spinflow.sim.cluster; spinflow.sim.cluster.RESTART_S = 1.0; "
+        "from spinflow.sim.sweep import main; sys.exitmainsys.argv[1:]"
     )
     return subprocess.Popen(
         [sys.executable, "-c", code, *map(str, arguments)],
@@ -344,15 +344,15 @@ def start_impatient(*arguments: str | Path) -> subprocess.Popen[str]:
 
 
 HUNGRY = """
-import sim.sweep
-import sim.workers
-before = sim.workers.measure_one
+import spinflow.sim.sweep
+import spinflow.sim.workers
+before = spinflow.sim.workers.measure_one
 kept = []
 def hungry(*arguments):
     kept.append(bytearray(b"x" * (1 << 30)))
     import time; time.sleep(20)
     return before(*arguments)
-sim.workers.measure_one = hungry
+spinflow.sim.workers.measure_one = hungry
 """
 
 

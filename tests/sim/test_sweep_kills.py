@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from host.results import read
-from sim.sweep import main
+from spinflow.host.sweep.results import read
+from spinflow.sim.sweep import main
 from tests.sim.clusters import REPOSITORY, Cluster
 
 pytestmark = pytest.mark.slow
@@ -48,7 +48,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
 
 
 def start(*arguments: object) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "sim.sweep", *map(str, arguments)]
+    command = [sys.executable, "-m", "spinflow.sim.sweep", *map(str, arguments)]
     return subprocess.Popen(
         command, cwd=REPOSITORY, text=True, start_new_session=True,
         stdout=subprocess.PIPE, stderr=subprocess.PIPE,

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from hw.synth.netlist import (
+from spinflow.hw.synth.netlist import (
     CLOCK_TO_OUT,
     LUT_DELAY,
     SETUP,

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from hw.synth import __main__ as command
-from hw.synth import block, tables
-from hw.synth import report as reports
-from hw.synth.yosys import SynthesisError, synthesise
+from spinflow.hw.synth import __main__ as command
+from spinflow.hw.synth import block, tables
+from spinflow.hw.synth import report as reports
+from spinflow.hw.synth.yosys import SynthesisError, synthesise
 from tests.synth import accelerator
 
 RESOURCES = ["LUT", "FF", "RAMB36", "DSP48"]
@@ -173,7 +173,7 @@ def test_one_module_with_its_parameters(capsys: pytest.CaptureFixture[str]) -> N
 )
 def test_block_refuses(arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert block.main(arguments) == 1
-    assert capsys.readouterr().err == f"hw.synth.block: {said}\n"
+    assert capsys.readouterr().err == f"spinflow.hw.synth.block: {said}\n"
 
 
 def test_a_killed_yosys_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from model import data
-from model.zoo import TESTED
-from model.zoo import network as spec_of
+from spinflow.model import data
+from spinflow.model.zoo import TESTED
+from spinflow.model.zoo import network as spec_of
 
 ROOT = Path(__file__).resolve().parents[2]
 CONVOLUTIONAL = tuple(name for name in TESTED if len(spec_of(name).shape) > 1)

@@ -35,7 +35,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from host.mtj.base import Model
+from spinflow.host.mtj.base import Model
 
 
 @dataclasses.dataclass(frozen=True)
@@ -88,18 +88,27 @@ def run(folder: Path, *arguments: str) -> str:
 
 def test_a_network_is_one_file(copy: Path) -> None:
     (copy / "model" / "zoo" / "small-mnist.toml").write_text(NETWORK)
-    lists = dict(line.split(":=") for line in run(copy, "-m", "model.zoo").splitlines())
+    lists = dict(line.split(":=") for line in run(copy, "-m", "spinflow.model.zoo").splitlines())
     assert (lists["DATASET_small-mnist"], lists["IMAGES_small-mnist"]) == ("mnist", "500")
-    run(copy, "-m", "model.export", "small-mnist", "--untrained", "1", "--out", "model.onnx")
+    run(
+        copy,
+        "-m",
+        "spinflow.model.export",
+        "small-mnist",
+        "--untrained",
+        "1",
+        "--out",
+        "model.onnx",
+    )
     facts = json.loads((copy / "model.json").read_text())
     assert (facts["network"], facts["dataset"], facts["cycles"]) == ("small-mnist", "mnist", 784)
-    assert "small-mnist" in run(copy, "-m", "model.train", "--help")
+    assert "small-mnist" in run(copy, "-m", "spinflow.model.train", "--help")
 
 
 def test_a_device_model_is_one_file(copy: Path) -> None:
     (copy / "host" / "mtj" / "constant.py").write_text(MODEL)
     program = (
-        "from host.points import point_of_write_condition as point;"
+        "from spinflow.host.sweep.operating_point import point_of_write_condition as point;"
         "found = point('constant:pulse=5ns,rate=0.125');"
         "print(found.model, found.rate1, found.costs.switched1_j)"
     )

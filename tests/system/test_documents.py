@@ -4,8 +4,8 @@ import json
 import re
 from pathlib import Path
 
-from host.bundle import load
-from hw.synth import page as sizes
+from spinflow.host.core.bundle import load
+from spinflow.hw.synth import page as sizes
 from tools import readme
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -44,7 +44,7 @@ def test_the_tables_are_those_of_the_zoo_and_the_results() -> None:
 
 def test_the_page_of_sizes_is_that_of_the_reports() -> None:
     made = sizes.page(sizes.reports())
-    assert sizes.PAGE.read_text() == made, "run python -m hw.synth.page"
+    assert sizes.PAGE.read_text() == made, "run spinflow synth-page"
 
 
 PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("*.md"))]

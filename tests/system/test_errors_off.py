@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hls.golden import golden_edges
-from sim.accelerator import Accelerator
-from sim.emulator import Emulator
-from sim.evaluator import Evaluator
+from spinflow.hls.golden import golden_edges
+from spinflow.sim.accelerator import Accelerator
+from spinflow.sim.emulator import Emulator
+from spinflow.sim.evaluator import Evaluator
 from tests.system.conftest import FULL
 
 Images = tuple[np.ndarray, np.ndarray]

@@ -6,11 +6,11 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
-from hls.golden import golden_edges
-from host.rates import memory_seed, threshold
-from model.zoo import TESTED
-from sim.accelerator import Accelerator
-from sim.emulator import Emulator
+from spinflow.hls.golden import golden_edges
+from spinflow.host.core.stream import memory_seed, threshold
+from spinflow.model.zoo import TESTED
+from spinflow.sim.accelerator import Accelerator
+from spinflow.sim.emulator import Emulator
 from tests.system.conftest import CONVOLUTIONAL, FULL
 from tests.system.test_errors_off import PAUSE, Images, load_weights
 

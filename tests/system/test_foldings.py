@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hls.build import build
-from hls.golden import golden_edges
-from sim.accelerator import Accelerator
-from sim.build import build as build_simulator
+from spinflow.hls.build import build
+from spinflow.hls.golden import golden_edges
+from spinflow.sim.accelerator import Accelerator
+from spinflow.sim.verilate import build as build_simulator
 from tests.system.conftest import FULL
 from tests.system.test_errors_off import Images, load_weights
 

@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from host.rates import threshold
-from sim.accelerator import Accelerator
+from spinflow.host.core.stream import threshold
+from spinflow.sim.accelerator import Accelerator
 from tests.system.conftest import CONVOLUTIONAL
 from tests.system.test_errors_off import Images, load_weights
 

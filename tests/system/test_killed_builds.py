@@ -17,8 +17,8 @@ from typing import Any
 
 import pytest
 
-from host import bundle as bundles
-from host import description, files
+from spinflow.host.core import bundle as bundles
+from spinflow.host.core import description, files
 
 ROOT = Path(__file__).resolve().parents[2]
 BUNDLE = ROOT / "build/tfc-mnist"
@@ -101,7 +101,14 @@ def test_killed_bundle_builds(tmp_path: Path) -> None:
     (bundle / "board" / "accel.bit").write_text("took hours")
 
     def command(number: int) -> list[str]:
-        return ["hls.build", "tfc-mnist", "--cycles", str(cycles[number % 2]), "--out", str(bundle)]
+        return [
+            "spinflow.hls.build",
+            "tfc-mnist",
+            "--cycles",
+            str(cycles[number % 2]),
+            "--out",
+            str(bundle),
+        ]
 
     def check() -> None:
         allowed.add(sound(bundle))
@@ -122,7 +129,7 @@ def test_killed_simulator_builds(tmp_path: Path) -> None:
 
     def command(number: int) -> list[str]:
         source.write_text(f"{text}\n// {number}\n")  # it is made of something else now
-        return ["sim.build", str(bundle)]
+        return ["spinflow.sim.verilate", str(bundle)]
 
     def check() -> None:
         assert sound(bundle) == build_id

@@ -22,7 +22,7 @@ BELOW = {
 }
 # What `hw` has for Vivado and a board runs as scripts, whose folder is the path that they import
 # from.
-SCRIPTS = "hw/pynq-z2"
+SCRIPTS = "hw/boards/pynq_z2"
 
 
 def module(path: Path) -> str:

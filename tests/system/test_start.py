@@ -12,33 +12,55 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-HOST = str(ROOT / ".venv/host/bin/python")
+HOST = str(ROOT / ".venv/bin/python")
 BUNDLE = str(ROOT / "build/tfc-mnist")
 FULL = os.environ.get("SPINFLOW_FULL") == "1"
 NOWHERE = "/dev/null/nowhere"  # which nobody can make
 
 PROGRAMS = {
-    "host info": [HOST, "-m", "host", "info", "--bundle", BUNDLE],
-    "host selftest": [HOST, "-m", "host", "selftest", BUNDLE, "--full"],
-    "host sweep": [HOST, "-m", "host", "sweep", "--bundle", BUNDLE, "--data-dir", NOWHERE],
-    "sim.sweep": [sys.executable, "-m", "sim.sweep", "--bundle", BUNDLE, "--data-dir", NOWHERE],
-    "sim.build": [sys.executable, "-m", "sim.build", BUNDLE],
-    "sim.depths": [sys.executable, "-m", "sim.depths", NOWHERE],
-    "hls.build": [sys.executable, "-m", "hls.build", "tfc-mnist"],
-    "model.data": [sys.executable, "-m", "model.data", "mnist", "--data-dir", NOWHERE],
-    "model.train": [sys.executable, "-m", "model.train", "tfc-mnist", "--out", f"{NOWHERE}/out"],
-    "model.evaluate": [sys.executable, "-m", "model.evaluate", "tfc-mnist"],
-    "model.export": [sys.executable, "-m", "model.export", "tfc-mnist"],
-    "model.imagenet": [sys.executable, "-m", "model.imagenet"],
-    "papers.physics": [sys.executable, "-m", "papers.physics", "bench"],
-    "papers": [sys.executable, "-m", "papers", "hirtzlin-5"],
-    "hw.synth": [sys.executable, "-m", "hw.synth", NOWHERE],
-    "hw.synth.block": [sys.executable, "-m", "hw.synth.block", "threshold"],
-    "hw.synth.page": [sys.executable, "-m", "hw.synth.page", NOWHERE],
+    "host info": [HOST, "-m", "spinflow.host", "info", "--bundle", BUNDLE],
+    "host selftest": [HOST, "-m", "spinflow.host", "selftest", BUNDLE, "--full"],
+    "host sweep": [HOST, "-m", "spinflow.host", "sweep", "--bundle", BUNDLE, "--data-dir", NOWHERE],
+    "spinflow.sim.sweep": [
+        sys.executable,
+        "-m",
+        "spinflow.sim.sweep",
+        "--bundle",
+        BUNDLE,
+        "--data-dir",
+        NOWHERE,
+    ],
+    "spinflow.sim.verilate": [sys.executable, "-m", "spinflow.sim.verilate", BUNDLE],
+    "spinflow.sim.depths": [sys.executable, "-m", "spinflow.sim.depths", NOWHERE],
+    "spinflow.hls.build": [sys.executable, "-m", "spinflow.hls.build", "tfc-mnist"],
+    "spinflow.model.data": [
+        sys.executable,
+        "-m",
+        "spinflow.model.data",
+        "mnist",
+        "--data-dir",
+        NOWHERE,
+    ],
+    "spinflow.model.train": [
+        sys.executable,
+        "-m",
+        "spinflow.model.train",
+        "tfc-mnist",
+        "--out",
+        f"{NOWHERE}/out",
+    ],
+    "spinflow.model.evaluate": [sys.executable, "-m", "spinflow.model.evaluate", "tfc-mnist"],
+    "spinflow.model.export": [sys.executable, "-m", "spinflow.model.export", "tfc-mnist"],
+    "spinflow.model.imagenet": [sys.executable, "-m", "spinflow.model.imagenet"],
+    "spinflow.papers.physics": [sys.executable, "-m", "spinflow.papers.physics", "bench"],
+    "papers": [sys.executable, "-m", "spinflow.papers", "hirtzlin-5"],
+    "spinflow.hw.synth": [sys.executable, "-m", "spinflow.hw.synth", NOWHERE],
+    "spinflow.hw.synth.block": [sys.executable, "-m", "spinflow.hw.synth.block", "threshold"],
+    "spinflow.hw.synth.page": [sys.executable, "-m", "spinflow.hw.synth.page", NOWHERE],
     "generate.py": [sys.executable, "hw/regs/generate.py", f"{NOWHERE}/regs"],
     "lint.py": [sys.executable, "hw/lint/lint.py"],
     **{
-        f"{name}.py": [sys.executable, f"hw/pynq-z2/{name}.py", *arguments]
+        f"{name}.py": [sys.executable, f"hw/boards/pynq_z2/{name}.py", *arguments]
         for name, arguments in {
             "bitstream": [NOWHERE],
             "prepare": [NOWHERE],

@@ -15,11 +15,11 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-HOST = str(ROOT / ".venv/host/bin/python")
+HOST = str(ROOT / ".venv/bin/python")
 BUNDLE = ROOT / "build/tfc-mnist"
-REPORT = [HOST, "-m", "host", "report", str(ROOT / "docs/results/mlp-mnist.csv"), "--out"]
+REPORT = [HOST, "-m", "spinflow.host", "report", str(ROOT / "docs/results/mlp-mnist.csv"), "--out"]
 FULL = os.environ.get("SPINFLOW_FULL") == "1"
-INFO = [HOST, "-m", "host", "info", "--bundle", str(BUNDLE)]
+INFO = [HOST, "-m", "spinflow.host", "info", "--bundle", str(BUNDLE)]
 
 
 def run(
@@ -69,7 +69,9 @@ def test_outputs_of_any_encoding(variables: dict[str, str], right: Path, tmp_pat
 
 def test_an_error_about_a_name_that_cannot_be_written() -> None:
     for variables in ({"PYTHONIOENCODING": "ascii"}, ASCII):
-        done = run([HOST, "-m", "host", "info", "--bundle", "build/münster–\udcff"], **variables)
+        done = run(
+            [HOST, "-m", "spinflow.host", "info", "--bundle", "build/münster–\udcff"], **variables
+        )
         assert done.returncode == 1 and done.stderr.count(b"\n") == 1
         assert b"Traceback" not in done.stderr and b"not a bundle" in done.stderr
 
@@ -97,7 +99,7 @@ def test_closed_outputs(closed: str, right: Path, tmp_path: Path) -> None:
     done = run(command)
     assert done.returncode == 0, done.stderr
     assert same(tmp_path, right)
-    failing = [*command[:5], "-m", "host", "info", "--bundle", "/nowhere"]
+    failing = [*command[:5], "-m", "spinflow.host", "info", "--bundle", "/nowhere"]
     done = run(failing)
     assert done.returncode == 1 and b"Traceback" not in done.stderr
     assert b"not a bundle" not in done.stdout
@@ -138,11 +140,14 @@ def test_a_user_without_home(nobody: dict[str, str], tmp_path: Path) -> None:
     done = run([*REPORT, str(tmp_path / "out")], **nobody)
     assert done.returncode == 0, done.stderr
     done = run(
-        [sys.executable, "-m", "papers.physics", "table", "ecc", "--out", str(tmp_path)], **nobody
+        [sys.executable, "-m", "spinflow.papers.physics", "table", "ecc", "--out", str(tmp_path)],
+        **nobody,
     )
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "spinflow-54321").stat().st_mode & 0o777 == 0o700
-    done = run([HOST, "-m", "host", "run", "--bundle", str(BUNDLE), "--images", "5"], **nobody)
+    done = run(
+        [HOST, "-m", "spinflow.host", "run", "--bundle", str(BUNDLE), "--images", "5"], **nobody
+    )
     assert done.returncode == 1 and done.stderr.count(b"\n") == 1
     assert b"spinflow-54321/.cache/spinflow/mnist holds neither" in done.stderr
     if FULL:
@@ -154,7 +159,9 @@ def test_a_user_without_home(nobody: dict[str, str], tmp_path: Path) -> None:
 def test_a_folder_for_temporary_files_that_is_not_there(tmp_path: Path) -> None:
     done = run([*REPORT, str(tmp_path / "out")], TMPDIR="/nowhere")
     assert done.returncode == 0 and not done.stderr
-    done = run([sys.executable, "-m", "hw.synth.block", "popcount_cell"], TMPDIR="/nowhere")
+    done = run(
+        [sys.executable, "-m", "spinflow.hw.synth.block", "popcount_cell"], TMPDIR="/nowhere"
+    )
     assert b"mkdtemp" not in done.stderr
 
 
@@ -177,7 +184,7 @@ runpy.run_module("host", run_name="__main__")
 def test_text_files_have_an_encoding() -> None:
     """Without one, a file is read and written in whatever the user's language is."""
     rooms = ("hls", "sim", "model", "hw", "host")
-    command = [str(ROOT / ".venv/build/bin/ruff"), "check", "--preview", "--select", "PLW1514"]
+    command = [str(ROOT / ".venv/bin/ruff"), "check", "--preview", "--select", "PLW1514"]
     done = run([*command, *rooms])
     assert done.returncode == 0, done.stdout.decode()
     for path in (path for room in rooms for path in (ROOT / room).rglob("*.py")):
@@ -195,7 +202,7 @@ def checkout(tmp_path: Path) -> Path:
     shutil.copyfile(ROOT / "Makefile", folder / "Makefile")
     for name in ("hls", "host", "hw", "model", "sim", "requirements"):
         (folder / name).symlink_to(ROOT / name)
-    made = [".venv/build/.installed", ".venv/host/.installed", "build/regs/regmap.json"]
+    made = [".venv/.installed", "build/regs/regmap.json"]
     of_bundle = ("model.onnx", "accel.json", "accel.hwh", "arrays.npz", "golden.npz", "rtl/files.f")
     made += [f"build/tfc-mnist/{name}" for name in of_bundle]
     made += ["build/tfc-mnist/.bundle", "build/tfc-mnist/libaccel.so", "build/tfc-mnist/.simulator"]
@@ -222,16 +229,19 @@ def make(folder: Path, *arguments: str, **variables: str) -> subprocess.Complete
 
 def test_what_is_deleted_is_built_again(checkout: Path) -> None:
     target = ("-n", "bundle", "NETWORK=tfc-mnist")
-    assert "sim.build" not in make(checkout, *target).stdout
+    assert "spinflow.sim.verilate" not in make(checkout, *target).stdout
     (checkout / "build/tfc-mnist/libaccel.so").unlink()
     done = make(checkout, *target)
-    assert "-m sim.build build/tfc-mnist" in done.stdout and "hls.build" not in done.stdout
+    assert (
+        "-m spinflow.sim.verilate build/tfc-mnist" in done.stdout
+        and "spinflow.hls.build" not in done.stdout
+    )
     (checkout / "build/tfc-mnist/libaccel.so").touch()
     for name in ("accel.json", "golden.npz", "rtl/files.f"):
         (checkout / "build/tfc-mnist" / name).rename(checkout / "away")
-        assert "-m hls.build tfc-mnist" in make(checkout, *target).stdout, name
+        assert "-m spinflow.hls.build tfc-mnist" in make(checkout, *target).stdout, name
         (checkout / "away").rename(checkout / "build/tfc-mnist" / name)
-    assert "hls.build" not in make(checkout, *target).stdout
+    assert "spinflow.hls.build" not in make(checkout, *target).stdout
 
 
 def test_a_mistyped_network(checkout: Path) -> None:
@@ -253,8 +263,12 @@ def test_a_mistyped_data_set(checkout: Path) -> None:
 
 
 def test_a_mistyped_network_in_python() -> None:
-    for program in ("hls.build", "model.export", "model.evaluate") if FULL else ("hls.build",):
-        out = ["--out", "/dev/null/x"] if program == "model.export" else []
+    for program in (
+        ("spinflow.hls.build", "spinflow.model.export", "spinflow.model.evaluate")
+        if FULL
+        else ("spinflow.hls.build",)
+    ):
+        out = ["--out", "/dev/null/x"] if program == "spinflow.model.export" else []
         done = run([sys.executable, "-m", program, "mlp-mnis", *out])
         lines = done.stderr.decode().splitlines()
         assert done.returncode and len(lines) == 1 and "mlp-mnist" in lines[0], (program, lines)

@@ -1,4 +1,4 @@
-// Stands for hw/rtl/buffer_mem.sv where sim.depths looks for the depth that a buffer needs: a count of
+// Stands for hw/rtl/buffer_mem.sv where spinflow.sim.depths looks for the depth that a buffer needs: a count of
 // the words that wait, with a limit that can be changed while the simulation runs.
 //
 // Nothing but timing matters there, so it keeps no words. It accepts and offers in the same cycles as a

@@ -16,7 +16,7 @@ from cocotb.clock import Clock
 from cocotb.triggers import ClockCycles, FallingEdge, RisingEdge
 from cocotbext.axi import AxiStreamBus, AxiStreamSink, AxiStreamSource
 
-from sim.emulator import Emulator
+from spinflow.sim.emulator import Emulator
 from tests.hw.benches.axi import BUSY, CLEAR, IDLE, REFUSED, SNAPSHOT, SOFT_RESET, Registers
 from tests.hw.models import FLIP, SWITCH, memory_seed
 

@@ -12,7 +12,7 @@ from typing import Any
 import cocotb
 from cocotb.triggers import with_timeout
 
-from sim.emulator import Emulator
+from spinflow.sim.emulator import Emulator
 from tests.hw.benches.accel import BUNDLE, TB
 from tests.hw.models import memory_seed
 

@@ -6,8 +6,8 @@ import numpy as np
 import pynq
 import pytest
 
-import sim.board
-from sim.bundle import read_description
+import spinflow.sim.board
+from spinflow.sim.bundle import read_description
 from tests.sim.conftest import BUNDLE
 
 
@@ -17,7 +17,7 @@ class Board:
     def __init__(self) -> None:
         self.overlay = pynq.Overlay(str(BUNDLE / "libaccel.so"))
         self.device = self.overlay.device
-        assert isinstance(self.device, sim.board.VirtualBoard)
+        assert isinstance(self.device, spinflow.sim.board.VirtualBoard)
         self.accel = self.overlay.accel.mmio
         self.dma = self.overlay.dma
         self.description: dict[str, Any] = read_description(BUNDLE)

@@ -8,7 +8,7 @@ import numpy as np
 import pynq
 import pytest
 
-import sim.board
+import spinflow.sim.board
 from tests.sim.host.conftest import Board
 
 Golden = dict[str, np.ndarray]
@@ -420,7 +420,7 @@ def test_beyond_the_address_bits(board: Board) -> None:
 
 def test_before_anything_is_loaded() -> None:
     """On a board the processor hangs; nothing hangs here."""
-    device = sim.board.VirtualBoard()
+    device = spinflow.sim.board.VirtualBoard()
     registers = pynq.MMIO(0x4000_0000, 16, device=device)
     for access in (lambda: registers.read(0)), (lambda: registers.write(0, 1)):
         with pytest.raises(TimeoutError, match="nothing is loaded that could answer at 0x40000000"):
@@ -482,7 +482,7 @@ def test_memory_comes_back(board: Board) -> None:
 def test_memory_is_as_scarce_as_on_the_board(board: Board, monkeypatch: pytest.MonkeyPatch) -> None:
     """128 MB of contiguous memory, and pynq's own error when they are used up."""
     # Buffers of other tests may be alive.
-    monkeypatch.setattr(pynq.Device.active_device, "_memory", sim.board.DmaMemory())
+    monkeypatch.setattr(pynq.Device.active_device, "_memory", spinflow.sim.board.DmaMemory())
     kept = [pynq.allocate(1 << 25, np.uint8) for _ in range(3)]
     with pytest.raises(RuntimeError, match="bytes of DMA memory are left"):
         pynq.allocate((1 << 25) + 1, np.uint8)

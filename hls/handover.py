@@ -1,0 +1,209 @@
+"""Writes `accel.hwh`, the hardware handover file from which pynq learns what is at which address.
+
+Vivado writes such a file for a board; this one describes the same shell (processing system, AXI DMA
+and the accelerator) with what pynq reads: cells, parameters, the memory map and the registers.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+from xml.etree.ElementTree import Element, SubElement
+
+import tomllib
+
+from spinflow.hls.paths import REPO
+from spinflow.host.core.handover import divisors
+
+BOARD = REPO / "hw" / "boards" / "pynq_z2" / "board.toml"
+
+PS7_VLNV = "xilinx.com:ip:processing_system7:5.5"
+DMA_VLNV = "xilinx.com:ip:axi_dma:7.1"
+ACCEL_VLNV = "spinflow:accel:accel:1.0"
+
+
+def read_board(path: Path = BOARD) -> dict[str, Any]:
+    """Return the tables of board.toml."""
+    return tomllib.loads(path.read_text(encoding="utf-8"))
+
+
+def document(
+    board: dict[str, Any], registers: dict[str, Any], memories: list[dict[str, Any]]
+) -> str:
+    """Return the text of the handover file.
+
+    Args:
+        board: the tables of board.toml.
+        registers: the entry `registers` of accel.json.
+        memories: the entry `memories` of accel.json; each gets its own registers by name.
+    """
+    system = Element("EDKSYSTEM", EDWVERSION="1.2", VERSION="2.0")
+    part = board["board"]["part"]
+    SubElement(system, "SYSTEMINFO", ARCH="zynq", DEVICE=part, NAME="accel", PART=part)
+    SubElement(system, "EXTERNALPORTS")
+    modules = SubElement(system, "MODULES")
+    addresses = board["address_map"]
+    _processing_system(modules, board["board"]["clock_mhz"], addresses)
+    _dma(modules, board["dma"], addresses["dma"])
+    _accelerator(modules, registers, memories, addresses["accel"])
+    ElementTree.indent(system)
+    return '<?xml version="1.0" encoding="UTF-8"?>\n' + ElementTree.tostring(
+        system, encoding="unicode"
+    )
+
+
+def _module(
+    modules: Element, name: str, vlnv: str, parameters: dict[str, Any], kind: str = "PERIPHERAL"
+) -> Element:
+    ip_name = vlnv.split(":")[2]
+    module = SubElement(
+        modules,
+        "MODULE",
+        FULLNAME=f"/{name}",
+        INSTANCE=name,
+        IPTYPE=kind,
+        IS_ENABLE="1",
+        MODCLASS=kind,
+        MODTYPE=ip_name,
+        VLNV=vlnv,
+    )
+    table = SubElement(module, "PARAMETERS")
+    for parameter, value in parameters.items():
+        SubElement(table, "PARAMETER", NAME=parameter, VALUE=str(value))
+    return module
+
+
+def _bus(module: Element, name: str, kind: str) -> None:
+    interfaces = module.find("BUSINTERFACES")
+    if interfaces is None:
+        interfaces = SubElement(module, "BUSINTERFACES")
+    SubElement(
+        interfaces,
+        "BUSINTERFACE",
+        BUSNAME=f"processing_system7_0_{name}",
+        DATAWIDTH="32",
+        NAME=name,
+        TYPE=kind,
+        VLNV="xilinx.com:interface:aximm:1.0",
+    )
+
+
+def _processing_system(
+    modules: Element, clock_mhz: float, addresses: dict[str, dict[str, int]]
+) -> None:
+    divisor0, divisor1 = divisors(clock_mhz)
+    parameters: dict[str, Any] = {
+        "C_INCLUDE_ACP_TRANS_CHECK": 0,
+        "PCW_FPGA_FCLK0_ENABLE": 1,
+        "PCW_FPGA_FCLK1_ENABLE": 0,
+        "PCW_FPGA_FCLK2_ENABLE": 0,
+        "PCW_FPGA_FCLK3_ENABLE": 0,
+        "PCW_FPGA0_PERIPHERAL_FREQMHZ": clock_mhz,
+    }
+    for clock in range(4):
+        parameters |= {
+            f"PCW_FCLK{clock}_PERIPHERAL_CLKSRC": "IO PLL",
+            f"PCW_FCLK{clock}_PERIPHERAL_DIVISOR0": divisor0 if clock == 0 else 1,
+            f"PCW_FCLK{clock}_PERIPHERAL_DIVISOR1": divisor1 if clock == 0 else 1,
+        }
+    module = _module(modules, "processing_system7_0", PS7_VLNV, parameters, "PROCESSOR")
+    _bus(module, "M_AXI_GP0", "MASTER")
+    memory_map = SubElement(module, "MEMORYMAP")
+    for cell, (slave, block) in {
+        "accel": ("s_axi", "reg0"),
+        "dma": ("S_AXI_LITE", "Reg"),
+    }.items():
+        base, size = addresses[cell]["base"], addresses[cell]["range"]
+        SubElement(
+            memory_map,
+            "MEMRANGE",
+            ADDRESSBLOCK=block,
+            BASENAME="C_BASEADDR",
+            BASEVALUE=f"0x{base:08X}",
+            HIGHNAME="C_HIGHADDR",
+            HIGHVALUE=f"0x{base + size - 1:08X}",
+            INSTANCE=cell,
+            IS_DATA="TRUE",
+            IS_INSTRUCTION="TRUE",
+            MASTERBUSINTERFACE="M_AXI_GP0",
+            MEMTYPE="REGISTER",
+            SLAVEBUSINTERFACE=slave,
+        )
+
+
+def _dma(modules: Element, dma: dict[str, int], address: dict[str, int]) -> None:
+    """AXI DMA 7.1 in simple mode, both directions; its registers are those pynq knows by itself."""
+    parameters = {
+        "c_include_mm2s": 1,
+        "c_include_s2mm": 1,
+        "c_include_sg": 0,
+        "c_micro_dma": 0,
+        "c_sg_length_width": dma["length_bits"],
+        "c_m_axi_mm2s_data_width": dma["data_bits"],
+        "c_m_axi_s2mm_data_width": dma["data_bits"],
+        **_address(address),
+    }
+    _bus(_module(modules, "dma", DMA_VLNV, parameters), "S_AXI_LITE", "SLAVE")
+
+
+def _accelerator(
+    modules: Element,
+    registers: dict[str, Any],
+    memories: list[dict[str, Any]],
+    address: dict[str, int],
+) -> None:
+    module = _module(modules, "accel", ACCEL_VLNV, _address(address))
+    blocks = SubElement(module, "ADDRESSBLOCKS")
+    block = SubElement(
+        blocks,
+        "ADDRESSBLOCK",
+        ACCESS="",
+        INTERFACE="s_axi",
+        NAME="reg0",
+        RANGE=str(address["range"]),
+        USAGE="register",
+    )
+    table = SubElement(block, "REGISTERS")
+    for name, register in registers["global"].items():
+        _register(table, name, register["offset"], register["fields"])
+    layout = registers["memory"]
+    for memory in memories:
+        start = layout["base"] + layout["stride"] * memory["index"]
+        prefix = memory["name"].upper().replace(".", "_")
+        for name, register in layout["registers"].items():
+            _register(table, f"{prefix}_{name}", start + register["offset"], register["fields"])
+    _bus(module, "s_axi", "SLAVE")
+
+
+def _address(address: dict[str, int]) -> dict[str, Any]:
+    return {
+        "C_BASEADDR": f"0x{address['base']:08X}",
+        "C_HIGHADDR": f"0x{address['base'] + address['range'] - 1:08X}",
+    }
+
+
+def _register(table: Element, name: str, offset: int, fields: dict[str, dict[str, int]]) -> None:
+    register = SubElement(table, "REGISTER", NAME=name)
+    _properties(
+        register,
+        {"DESCRIPTION": name, "ADDRESS_OFFSET": offset, "ACCESS": "read-write", "SIZE": 32},
+    )
+    field_table = SubElement(register, "FIELDS")
+    for field_name, bits in fields.items():
+        field = SubElement(field_table, "FIELD", NAME=field_name)
+        _properties(
+            field,
+            {
+                "DESCRIPTION": field_name,
+                "ADDRESS_OFFSET": bits["lsb"],
+                "ACCESS": "read-write",
+                "BIT_OFFSET": bits["lsb"],
+                "BIT_WIDTH": bits["width"],
+            },
+        )
+
+
+def _properties(element: Element, values: dict[str, Any]) -> None:
+    for name, value in values.items():
+        SubElement(element, "PROPERTY", NAME=name, VALUE=str(value))

@@ -1,0 +1,27 @@
+"""Errors that a user can act on: one line that says what is wrong and what would be right."""
+
+from __future__ import annotations
+
+
+class HostError(Exception):
+    """Base of every error that ``spinflow`` prints as one line."""
+
+
+class BundleError(HostError):
+    """A bundle that is incomplete, damaged or made for another driver or another build."""
+
+
+class RateError(HostError, ValueError):
+    """A bit-error rate or a write condition that the registers cannot hold."""
+
+
+class InputError(HostError, ValueError):
+    """Images, weights or choices of the wrong shape, type or range."""
+
+
+class DeviceError(HostError):
+    """The accelerator or its DMA did something else than asked, or did not answer."""
+
+
+class ResultsError(HostError):
+    """A results file that cannot be read, continued or written."""

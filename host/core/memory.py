@@ -1,0 +1,98 @@
+"""What a write with errors must store and count: docs/contracts.md, section "Memories", in numpy.
+
+Every error is a function of a seed and of a place in the stream, so a host that knows what was
+there and what it writes knows each stored bit and each counter beforehand.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from spinflow.host.board.driver import Counts
+from spinflow.host.core import stream
+from spinflow.host.core.packing import Bits
+
+_BITS_AT_ONCE = 1 << 17  # bounds the memory that the draws take on the board
+
+
+@dataclass(frozen=True)
+class Errors:
+    """How the writes of a memory err.
+
+    Attributes:
+        mode: ``off``, ``flip`` or ``switch``.
+        threshold1: what its register RATE1 holds.
+        threshold0: what its register RATE0 holds.
+        seed: what its register SEED holds.
+    """
+
+    mode: str
+    threshold1: int
+    threshold0: int
+    seed: int
+
+    def hits(self, target: Bits, position: int = 0) -> npt.NDArray[np.bool_]:
+        """Return which bits err, in the order of ``target``, from a position of the stream on."""
+        found = np.zeros(target.size, np.bool_)
+        if self.mode == "off":
+            return found.reshape(target.shape)
+        flat = target.reshape(-1)
+        one, zero = np.uint32(self.threshold1), np.uint32(self.threshold0)
+        for start in range(0, flat.size, _BITS_AT_ONCE):
+            part = slice(start, start + _BITS_AT_ONCE)
+            places = position + np.arange(start, min(part.stop, flat.size), dtype=np.uint64)
+            thresholds = np.where(flat[part] == 1, one, zero)
+            found[part] = stream.errs(stream.draws(self.seed, places), thresholds)
+        return found.reshape(target.shape)
+
+    def stored(self, target: Bits, old: Bits, hits: npt.NDArray[np.bool_]) -> Bits:
+        """Return what cells hold after ``target`` was written over ``old``."""
+        if self.mode == "flip":
+            return target ^ hits
+        return np.where(hits, old, target)  # switch keeps the old bit; off has no hits
+
+
+def _counts(target: Bits, old: Bits, stored: Bits) -> Counts:
+    wrong = stored != target
+    return Counts(
+        target.size,
+        int(np.count_nonzero(target != old)),
+        int(np.count_nonzero(wrong & (target == 1))),
+        int(np.count_nonzero(wrong & (target == 0))),
+    )
+
+
+def weights(errors: Errors, target: Bits, old: Bits) -> tuple[Bits, Counts]:
+    """Return what is stored and counted when words are written right after a restart.
+
+    Args:
+        errors: how they err.
+        target: what is written, shape (words, width), in the order of writing.
+        old: what was there, the same shape.
+    """
+    stored = errors.stored(target, old, errors.hits(target))
+    return stored, _counts(target, old, stored)
+
+
+def buffer(errors: Errors, target: Bits, depth: int) -> tuple[Bits, Counts]:
+    """Return what a buffer passes on and counts, from a soft reset on.
+
+    Args:
+        errors: how its writes err.
+        target: the words that come in, shape (words, width).
+        depth: words of the buffer.
+    """
+    hits = errors.hits(target)
+    passed = np.empty_like(target)
+    old, counts = np.zeros((depth, target.shape[1]), np.uint8), Counts()
+    for start in range(0, len(target), depth):
+        # No address comes twice within a turn, so all its old words are known.
+        turn = slice(start, start + depth)
+        held = old[: len(target[turn])]
+        passed[turn] = errors.stored(target[turn], held, hits[turn])
+        counts += _counts(target[turn], held, passed[turn])
+        held[:] = passed[turn]
+    return passed, counts

@@ -1,0 +1,1 @@
+"""Sweeps of write errors: operating points, grids, trials, energy, results."""

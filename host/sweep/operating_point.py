@@ -1,0 +1,337 @@
+"""Points of a sweep: how bits are written, and what follows for the registers and the energy.
+
+A point is a write condition of a device model. It can be given as such, by the error rate that it
+is to reach, or as a bare rate, which means the exponential model's condition of that rate. How
+written weights age is part of this too: retention and the disturbance by reads.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from spinflow.host.core import stream
+from spinflow.host.core.errors import HostError, InputError, RateError
+from spinflow.host.mtj.checks import DomainWarning
+from spinflow.host.mtj.exponential import ASANO, CONVENTIONAL_RATE
+from spinflow.host.mtj.models import (
+    FokkerPlanck,
+    Model,
+    WriteCondition,
+    condition,
+    condition_for_rate,
+    named,
+)
+from spinflow.host.mtj.reliability import read_disturb_rate, retention_error_rate
+from spinflow.host.sweep.aging import Aging
+from spinflow.host.sweep.energy import Costs
+
+DEFAULT_MODEL = ASANO.name
+
+READ_VOLTAGE_V = 0.1
+"""Voltage of a read, volts: half the switching voltage of the macrospin model's junction."""
+
+READ_PULSE_S = 5e-9
+"""Width of a read, seconds."""
+
+_PREFIXES = {"": 1.0, "m": 1e-3, "u": 1e-6, "µ": 1e-6, "n": 1e-9, "p": 1e-12}
+_QUANTITY = re.compile(r"([0-9.]+(?:[eE][-+]?[0-9]+)?) *([munpµ]?)([VAs]?)\Z")
+_DRIVES = {"voltage": "V", "current": "A"}
+
+
+@dataclass(frozen=True)
+class Point:
+    """How bits are written: rates as the registers hold them, and what a write costs.
+
+    Attributes:
+        rate1: bit-error rate of a written 1.
+        rate0: bit-error rate of a written 0.
+        model: name of the device model.
+        drive: write voltage or current, in ``drive_unit``.
+        drive_unit: ``V`` or ``A``.
+        pulse_s: pulse width, seconds.
+        costs: what a write of each kind takes.
+        conventional: the same at the conventional write of this model and drive.
+    """
+
+    rate1: float
+    rate0: float
+    model: str
+    drive: float
+    drive_unit: str
+    pulse_s: float
+    costs: Costs
+    conventional: Costs
+
+
+def point_of_rate(rate1: float, rate0: float | None = None) -> Point:
+    """Return the point of a bare rate: the exponential model's condition that has this rate.
+
+    Rate 0 is costed at the conventional write, whose rate no image set of this size can tell from
+    0. Where the two targets differ, each bit is costed at the longer of the two pulses, since a
+    word is written with one pulse.
+
+    Raises:
+        RateError: a rate that the registers cannot hold.
+    """
+    held1 = stream.rate(stream.threshold(rate1))
+    held0 = held1 if rate0 is None else stream.rate(stream.threshold(rate0))
+    lower = min(held1, held0)
+    pulse_s = _pulse_of(lower if lower > 0.0 else CONVENTIONAL_RATE)
+    return _point(held1, held0, condition(ASANO, None, pulse_s), ASANO, ASANO.name)
+
+
+def _pulse_of(rate: float) -> float:
+    # A rate of 1 is a pulse of no length, which the model's own inverse has no place for.
+    return 0.0 if rate == 1.0 else float(ASANO.pulse_for(rate))
+
+
+def point_of_target(rate: float, model: str = DEFAULT_MODEL, drive: str | None = None) -> Point:
+    """Return the point of the write condition that reaches a target rate, in (0, 1).
+
+    Args:
+        rate: the rate of the worse of the two directions.
+        model: name of the device model, parameters behind a colon, as ``sun-gamma:tmr=1.2``.
+        drive: write voltage or current with its unit, as ``0.5V``; the model's own if not given.
+
+    Raises:
+        InputError: no such model, parameter or drive.
+        RateError: no pulse has that rate, or the registers cannot hold it.
+    """
+    junction, name = _model(model)
+    with _named(f"target rate {rate:g}"):
+        held = condition_for_rate(junction, rate, _drive(junction, drive))
+        return point_of_condition(held, junction, name)
+
+
+def point_of_pulse(pulse_s: float, model: str = DEFAULT_MODEL, drive: str | None = None) -> Point:
+    """Return the point of a pulse width in seconds; arguments as :func:`point_of_target`.
+
+    Raises:
+        InputError: no such model, parameter or drive.
+        RateError: not a pulse width, or its rate is too small for the registers.
+    """
+    junction, name = _model(model)
+    with _named(f"pulse of {pulse_s:g} s"):
+        held = condition(junction, _drive(junction, drive), pulse_s)
+        return point_of_condition(held, junction, name)
+
+
+def point_of_write_condition(text: str) -> Point:
+    """Return the point of a write condition in words.
+
+    Args:
+        text: ``MODEL:voltage=0.5V,pulse=10ns``, ``current=150uA`` where the model is driven by a
+            current. The drive may be left out; further parts are parameters of the junction by
+            their names in the model, in SI units, as ``tmr_spread=0.05``.
+
+    Raises:
+        InputError: no such model, part or unit.
+        RateError: a rate that the registers cannot hold.
+    """
+    with _named(f"write condition {text}"):
+        name, parts = _parts(text)
+        if "pulse" not in parts:
+            raise InputError("no pulse: add one, as pulse=10ns")
+        pulse_s = quantity(parts.pop("pulse"), "s")
+        drives = [parts.pop(key) for key in _DRIVES if key in parts]
+        if len(drives) > 1:
+            raise InputError("a voltage and a current: give one of them")
+        wanted = [key for key in _DRIVES if f"{key}=" in text]
+        junction, label = _junction(name, parts)
+        if wanted and _DRIVES[wanted[0]] != junction.drive_unit:
+            right = next(key for key, unit in _DRIVES.items() if unit == junction.drive_unit)
+            raise InputError(f"{name} is driven by a {right}, not by a {wanted[0]}")
+        drive = quantity(drives[0], junction.drive_unit) if drives else None
+        return point_of_condition(condition(junction, drive, pulse_s), junction, label)
+
+
+def point_without_errors(point: Point) -> Point:
+    """Return rate 0 for the model and drive of a point: its conventional write, without errors."""
+    junction, label = _junction(*_parts(point.model))
+    held = condition_for_rate(junction, CONVENTIONAL_RATE, point.drive)
+    return _point(0.0, 0.0, held, junction, label)
+
+
+def point_of_condition(
+    held: WriteCondition, junction: Model = ASANO, label: str | None = None
+) -> Point:
+    """Return the point of a write condition.
+
+    Args:
+        held: the condition.
+        junction: the model that made it.
+        label: its name in the results.
+
+    Raises:
+        RateError: a rate that the registers cannot hold.
+    """
+    rates_held = []
+    for bit in (1, 0):
+        try:
+            rates_held.append(stream.rate(stream.threshold(getattr(held, f"rate{bit}"))))
+        except RateError as error:
+            which = f"writing a {bit}: " if held.rate1 != held.rate0 else ""
+            raise RateError(f"{which}{error}") from None
+    return _point(rates_held[0], rates_held[1], held, junction, label or held.model)
+
+
+def _point(rate1: float, rate0: float, held: WriteCondition, junction: Model, label: str) -> Point:
+    conventional = condition_for_rate(junction, CONVENTIONAL_RATE, held.drive)
+    return Point(
+        rate1,
+        rate0,
+        label,
+        _rounded(held.drive),
+        held.drive_unit,
+        _rounded(held.pulse_s),
+        _costs(held),
+        _costs(conventional),
+    )
+
+
+def _costs(held: WriteCondition) -> Costs:
+    return Costs(
+        *map(_rounded, (held.energy1_j, held.energy0_j, held.energy1_same_j, held.energy0_same_j))
+    )
+
+
+def _rounded(value: float) -> float:
+    """Return a quantity to ten digits: versions of numpy and scipy differ in the last few."""
+    return float(f"{value:.9e}")
+
+
+def quantity(text: str, unit: str) -> float:
+    """Return a quantity in SI units, given as a number with or without its unit: 10ns, 0.5V, 1e-8.
+
+    Raises:
+        InputError: it is not a number, or has another unit.
+    """
+    found = _QUANTITY.match(text.strip())
+    number = None
+    if (
+        found is not None
+        and found.group(3) in ("", unit)
+        and not (found.group(2) and not found.group(3))
+    ):
+        try:
+            number = float(found.group(1)) * _PREFIXES[found.group(2)]
+        except ValueError:
+            number = None
+    if number is None:
+        raise InputError(f"{text!r} is no quantity in {unit}: write it as 1.5{unit} or 15m{unit}")
+    return number
+
+
+def _parts(text: str) -> tuple[str, dict[str, str]]:
+    """Return the model's name and the parts behind it, by name."""
+    name, _, rest = text.partition(":")
+    parts: dict[str, str] = {}
+    for part in filter(None, rest.split(",")):
+        key, equals, value = (piece.strip() for piece in part.partition("="))
+        if not equals or not value or key in parts:
+            raise InputError(f"{part.strip()!r}: each part is NAME=VALUE, once")
+        parts[key] = value
+    return name.strip(), parts
+
+
+def _junction(name: str, parameters: dict[str, str]) -> tuple[Model, str]:
+    """Return a device model with some of its parameters changed, and its name in the results."""
+    values = {}
+    for key, text in parameters.items():
+        try:
+            values[key] = float(text)
+        except ValueError:
+            raise InputError(f"{key}={text}: a number in SI units expected") from None
+    try:
+        model = named(name, **values)
+    except ValueError as error:
+        raise InputError(str(error)) from None
+    words = ",".join(f"{key}={value!r}" for key, value in sorted(values.items()))
+    return model, f"{name}:{words}" if words else name
+
+
+def aging_of(
+    point: Point,
+    retention_s: float,
+    reads: int,
+    *,
+    delta: float | None = None,
+    read_voltage_v: float = READ_VOLTAGE_V,
+    read_pulse_s: float = READ_PULSE_S,
+) -> Aging:
+    """Return how weights written at a point age.
+
+    The law of retention lets a cell turn over once; here it may turn back, which makes of its
+    probability p the p - p^2 / 2 that a memoryless cell is in its other state. A read voltage above
+    0 drives towards a 1, so it disturbs stored zeros, and one below 0 stored ones.
+
+    Args:
+        point: how the weights were written. Its junction is that which is aged where it has a
+            thermal stability, a macrospin; else a macrospin with ``delta`` is.
+        retention_s: time since the writing, seconds.
+        reads: reads of every weight.
+        delta: thermal stability, 40 if not given.
+        read_voltage_v: voltage of a read, volts.
+        read_pulse_s: width of a read, seconds.
+
+    Raises:
+        InputError: a quantity is out of its range, or ``delta`` is another than the junction's.
+    """
+    if not retention_s and not reads:
+        return Aging()
+    try:
+        junction, _ = _junction(*_parts(point.model))
+        if not isinstance(junction, FokkerPlanck):
+            junction = FokkerPlanck() if delta is None else FokkerPlanck(delta=delta)
+        elif delta not in (None, junction.delta):
+            raise InputError(
+                f"delta {delta:g} for {point.model}, whose own is {junction.delta:g}: write it as "
+                f"{junction.name}:delta={delta:g}"
+            )
+        once = float(retention_error_rate(retention_s, junction.delta))
+        disturbed = [
+            float(read_disturb_rate(junction, volts, read_pulse_s, reads, stored))
+            for volts, stored in ((-read_voltage_v, 1), (read_voltage_v, 0))
+        ]
+    except HostError:
+        raise
+    except ValueError as error:
+        raise InputError(str(error)) from None
+    return Aging(
+        retention_s,
+        reads,
+        junction.delta,
+        read_voltage_v if reads else 0.0,
+        read_pulse_s if reads else 0.0,
+        *map(_rounded, (once - once**2 / 2, *disturbed)),
+    )
+
+
+def _model(text: str) -> tuple[Model, str]:
+    with _named(f"model {text}"):
+        return _junction(*_parts(text))
+
+
+def _drive(model: Model, text: str | None) -> float | None:
+    return None if text is None else quantity(text, model.drive_unit)
+
+
+@contextmanager
+def _named(what: str) -> Iterator[None]:
+    """Say what an error or a warning of the model is about, in one line."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", DomainWarning)
+        try:
+            yield
+        except HostError as error:
+            raise type(error)(f"{what}: {error}") from None
+        except ValueError as error:
+            raise RateError(f"{what}: {error}") from None
+    domain = [each for each in caught if issubclass(each.category, DomainWarning)]
+    for message in dict.fromkeys(str(each.message) for each in domain):
+        print(f"warning: {what}: {message}", file=sys.stderr)

@@ -1,0 +1,98 @@
+"""Makes the bitstream of a bundle: `python hw/boards/pynq_z2/bitstream.py build/<network>`.
+
+Prepares the bundle, runs Vivado on build.tcl, checks what it made and installs it. Vivado's own
+output goes to `build/<network>/vivado/vivado.log`. `--check` only looks whether Vivado is there.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import common
+from common import FOLDER, BoardError
+from install import install, summary
+from prepare import prepare
+
+LOG = "vivado.log"
+
+
+def find_vivado() -> str:
+    """Return the path of Vivado.
+
+    Raises:
+        BoardError: it is not on PATH.
+    """
+    vivado = shutil.which("vivado")
+    if vivado is None:
+        raise BoardError(
+            "vivado is not on PATH: a bitstream needs Vivado 2022.2 or newer; install it and "
+            "source its settings64.sh"
+        )
+    return vivado
+
+
+def run_vivado(vivado: str, work: Path) -> None:
+    """Run build.tcl on a prepared folder.
+
+    Raises:
+        BoardError: it failed; the message is its own line, or Vivado's first error.
+    """
+    log = work / LOG
+    command = [vivado, "-mode", "batch", "-notrace", "-nojournal", "-nolog"]
+    command += ["-source", str(FOLDER / "build.tcl"), "-tclargs", str(work.resolve())]
+    with open(log, "w", encoding="utf-8") as output:
+        status = subprocess.run(
+            command,
+            cwd=work,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            check=False,
+        ).returncode
+    if status:
+        raise BoardError(f"{reason(log.read_text(encoding='utf-8', errors='replace'))} ({log})")
+
+
+def reason(output: str) -> str:
+    """Return the line of Vivado's output that says why it failed."""
+    lines = output.splitlines()
+    for start in ("spinflow: ", "ERROR: "):
+        for line in lines:
+            if line.startswith(start):
+                return line.removeprefix("spinflow: ")
+    last = next((line for line in reversed(lines) if line.strip()), "no message")
+    return f"Vivado failed: {last}"
+
+
+def make(bundle: Path) -> None:
+    """Make a bundle's bitstream and install it."""
+    vivado = find_vivado()
+    work = prepare(bundle)
+    print(f"running Vivado on {bundle}; its output goes to {work / LOG}", flush=True)
+    run_vivado(vivado, work)
+    print(summary(bundle, install(bundle)))
+
+
+def check() -> None:
+    """Look for Vivado."""
+    find_vivado()
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """The command line; returns the exit status."""
+    parser = common.start.Parser(prog="bitstream.py", description=__doc__.split("\n")[0])
+    parser.add_argument("bundle", type=Path, nargs="?", help="the folder build/<network>")
+    parser.add_argument("--check", action="store_true", help="only look whether Vivado is there")
+    options = parser.parse_args(arguments)
+    if options.check:
+        return common.run(check)
+    if options.bundle is None:
+        parser.error("the folder of a bundle is needed")
+    return common.run(lambda: make(options.bundle))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
