@@ -13,62 +13,71 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
+from typing import NamedTuple
 
 __path__ = [str(Path(__file__).resolve().parent)]
 __version__ = "0.1.0"
 
-# What each sub-command is for, and the module whose `main` it is. Those of `host` run on a board.
+HOST = "spinflow.host.__main__"
+
+
+class Command(NamedTuple):
+    """A sub-command: the module whose `main` it is, what the module needs, and what it is for."""
+
+    module: str
+    extra: str
+    what: str
+
+
 COMMANDS = {
-    "data": ("spinflow.model.data.__main__", "find or fetch a data set, and check it"),
-    "train": ("spinflow.model.train", "train a network"),
-    "evaluate": ("spinflow.model.evaluate", "accuracy of a trained network, in software"),
-    "export": ("spinflow.model.export", "write a trained network as QONNX"),
-    "build": (
-        "spinflow.sim.bundle_build",
-        "take a network through all steps, to a bundle that runs",
-    ),
-    "bundle": ("spinflow.hls.build", "take an exported network through FINN, to a bundle"),
-    "simulator": ("spinflow.sim.verilate", "compile the RTL of a bundle into its simulator"),
-    "depths": ("spinflow.sim.depths", "find the depths that a bundle's buffers need"),
-    "info": ("spinflow.host.__main__", "what a bundle holds"),
-    "run": ("spinflow.host.__main__", "measure one setting of the memories' errors"),
-    "throughput": ("spinflow.host.__main__", "images a second, on a board or simulated"),
-    "selftest": ("spinflow.host.__main__", "check an accelerator, part by part"),
-    "sweep": ("spinflow.sim.sweep", "accuracy and write energy against write errors"),
-    "report": ("spinflow.host.__main__", "tables and figures of results"),
-    "papers": ("spinflow.papers.__main__", "the papers' figures and tables, measured"),
-    "physics": ("spinflow.papers.physics", "tables and curves of the junction models"),
-    "synth": ("spinflow.hw.synth.__main__", "size of a bundle's accelerator, by yosys"),
-    "bitstream": ("spinflow.hw.boards.bitstream", "bitstream of a bundle, with Vivado"),
-    "deploy": ("spinflow.hw.boards.deploy", "copy a bundle and the driver to a board"),
-    "board-sweep": ("spinflow.hw.boards.board_sweep", "run a sweep on a board, fetch its results"),
+    "data": Command("spinflow.model.data.__main__", "", "find or fetch a data set, and check it"),
+    "train": Command("spinflow.model.train", "train", "train a network"),
+    "evaluate": Command("spinflow.model.evaluate", "train", "accuracy of trained weights"),
+    "export": Command("spinflow.model.export", "train", "write a trained network as QONNX"),
+    "bundle": Command("spinflow.hls.build", "build", "take QONNX through FINN, to a bundle"),
+    "simulator": Command("spinflow.sim.verilate", "build", "compile the RTL of a bundle"),
+    "build": Command("spinflow.sim.bundle_build", "build", "these three: from name to simulator"),
+    "depths": Command("spinflow.sim.depths", "build", "find how deep a bundle's buffers must be"),
+    "synth": Command("spinflow.hw.synth.__main__", "build", "size of an accelerator, by yosys"),
+    "info": Command(HOST, "board", "what a bundle holds"),
+    "selftest": Command(HOST, "board", "check an accelerator, part by part"),
+    "throughput": Command(HOST, "board", "images a second"),
+    "run": Command(HOST, "board", "accuracy and write energy at one setting of the errors"),
+    "sweep": Command("spinflow.sim.sweep", "sim", "the same over a grid of settings"),
+    "report": Command(HOST, "", "tables and figures of results"),
+    "papers": Command("spinflow.papers.__main__", "train", "the papers' results, measured"),
+    "physics": Command("spinflow.papers.physics", "", "tables and curves of the junction models"),
+    "bitstream": Command("spinflow.hw.boards.bitstream", "", "bitstream of a bundle, by Vivado"),
+    "deploy": Command("spinflow.hw.boards.deploy", "", "copy a bundle and the driver to a board"),
+    "board-sweep": Command("spinflow.hw.boards.board_sweep", "", "a sweep on a board, from here"),
 }
 
 
 def usage() -> str:
     """Return what `spinflow --help` says."""
-    lines = [f"  {name:12} {what}" for name, (_, what) in COMMANDS.items()]
+    lines = [f"  {name:12} {command.what}" for name, command in COMMANDS.items()]
     return "\n".join(
         [
             "usage: spinflow COMMAND ...",
             "",
-            "Binary neural networks on FPGAs whose memories are MRAM.",
+            "Binary neural networks on FPGAs with MRAM memories that make write errors.",
             "",
             *lines,
             "",
-            "example: spinflow sweep --on evaluator --networks tfc-mnist --images 500",
-            "spinflow COMMAND --help says more, spinflow --version which it is. Completion:",
-            ' eval "$(register-python-argcomplete spinflow)"',
+            "example: spinflow sweep --on evaluator --network tfc-mnist --rates 0 1e-3 1e-2",
+            "",
+            "spinflow COMMAND --help says what a command takes, spinflow --version the version.",
+            'Completion in bash: eval "$(register-python-argcomplete spinflow)"',
         ]
     )
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one sub-command; return the exit status."""
+    """Run one sub-command; return the exit status: 0 done, 1 an error, 2 wrong use."""
     words = list(sys.argv[1:] if arguments is None else arguments)
     if "_ARGCOMPLETE" in os.environ:
         return _complete()
-    if words[:1] in (["--help"], ["-h"], []):
+    if not words or words[0] in ("--help", "-h"):
         print(usage(), file=sys.stdout if words else sys.stderr)
         return 0 if words else 2
     if words == ["--version"]:
@@ -77,38 +86,46 @@ def main(arguments: Sequence[str] | None = None) -> int:
     start = import_module("spinflow.host.core.start")
     start.begin()
     if words[0] not in COMMANDS:
-        start.say(f"spinflow: {words[0]!r} is no command; there are {', '.join(COMMANDS)}")
+        start.say(f"spinflow: {words[0]!r} is no command: there are {', '.join(COMMANDS)}")
         return 2
     return _run(words)
 
 
 def _run(words: list[str]) -> int:
-    module = COMMANDS[words[0]][0]
-    own = module == "spinflow.host.__main__"  # it has several commands and looks at the name itself
+    """Import the module of a command and call its `main`."""
+    command = COMMANDS[words[0]]
+    module = command.module
+    if words[0] == "sweep" and not Path(__path__[0], "sim").is_dir():
+        module = HOST  # a board has no other engine than itself
     try:
         program = import_module(module)
     except ModuleNotFoundError as error:
         start = import_module("spinflow.host.core.start")
-        start.say(
-            f"spinflow: {words[0]} needs {error.name}, which is not installed here: README, Install"
-        )
+        name = error.name or module
+        if name.startswith("spinflow."):
+            start.say(f"spinflow: {words[0]} is not here, as on a board: run it where all of it is")
+        else:
+            extra = f"[{command.extra}]" if command.extra else ""
+            start.say(
+                f"spinflow: {words[0]} needs the package {name}, which this Python lacks: "
+                f"make setup in a checkout, or pip install 'spinflow{extra}'"
+            )
         return 1
-    return int(program.main(words if own else words[1:]) or 0)
+    # The programs of `host` share one parser, which looks at the command's name itself.
+    return int(program.main(words if module == HOST else words[1:]) or 0)
 
 
 def _complete() -> int:
-    """Let argcomplete print what may follow; the words are in its variable COMP_LINE."""
-    words = os.environ.get("COMP_LINE", "").split()
-    name = words[1] if len(words) > 1 else ""
+    """Let argcomplete print what may follow the words in COMP_LINE."""
+    typed = os.environ.get("COMP_LINE", "").split()
+    name = typed[1] if len(typed) > 1 else ""
     if name in COMMANDS:
-        own = COMMANDS[name][0] == "spinflow.host.__main__"
-        os.environ["_ARGCOMPLETE"] = "1" if own else "2"
+        # How many words stand before those that the command's own parser takes.
+        os.environ["_ARGCOMPLETE"] = "1" if COMMANDS[name].module == HOST else "2"
         return _run([name])
-    argcomplete = import_module("argcomplete")
-    argparse = import_module("argparse")
-    parser = argparse.ArgumentParser(prog="spinflow")
+    parser = import_module("argparse").ArgumentParser(prog="spinflow")
     parser.add_argument("command", choices=list(COMMANDS))
-    argcomplete.autocomplete(parser)
+    import_module("argcomplete").autocomplete(parser)
     return 0
 
 

@@ -2,7 +2,8 @@
 
 NAME.in, NAME.overrides.txt if there is one, and overrides.txt give NAME.lock: every package with
 its exact version and the SHA-256 of every file in which that version is published, for whatever
-machine. pip installs it with --require-hashes and resolves nothing. Versions that a lock has already stay unless the .in file
+machine. pip installs it with --require-hashes and resolves nothing. Versions that a lock has
+already stay unless the .in file
 asks for another; `--upgrade` takes the newest of all.
 
 The torch of pc.lock is PyTorch's CPU wheel where one is offered, PyPI's wheel where not.
@@ -53,7 +54,7 @@ def compiled(name: str, upgrade: bool) -> list[str]:
             out.write_text("".join(p.read_text() for p in before if p.exists()), encoding="utf-8")
         command = ["uv", "pip", "compile", "--quiet", "--generate-hashes", "--no-header"]
         command += ["--no-annotate", "--python-version", PYTHONS.get(name, PYTHON)]
-        for overrides in sorted(FOLDER.glob(f"{name}.overrides.txt")) + [FOLDER / "overrides.txt"]:
+        for overrides in [*sorted(FOLDER.glob(f"{name}.overrides.txt")), FOLDER / "overrides.txt"]:
             command += ["--override", str(overrides)]
         command += ["--output-file", str(out)]
         subprocess.run([*command, str(FOLDER / f"{name}.in")], check=True)

@@ -69,6 +69,7 @@ def copy(tmp_path: Path) -> Path:
     no_weights = shutil.ignore_patterns("*.safetensors", "__pycache__")
     for room in ("host", "model"):
         shutil.copytree(REPOSITORY / room, tmp_path / room, ignore=no_weights)
+    shutil.copy(REPOSITORY / "spinflow.py", tmp_path)
     return tmp_path
 
 
