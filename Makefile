@@ -89,6 +89,14 @@ preflight:
 	@$(call install,.venv,--no-build-isolation --editable .)
 	@touch $@
 
+# Another lock gets an environment of its own inside: that of a board, for its tests.
+PYTHON_board = $(BOARD_PYTHON)
+.venv/%/.installed: requirements/%.lock | preflight
+	@echo "spinflow: setting up the $* environment ($$(grep -c == $<) packages)"
+	@$(or $(PYTHON_$*),$(PYTHON)) -m venv --clear .venv/$*
+	@$(call install,.venv/$*,--require-hashes -r $<)
+	@touch $@
+
 install = $1/bin/python -m pip install --quiet --disable-pip-version-check --no-deps $2 \
   2> >(grep -v '^WARNING\|DEPRECATION' >&2)
 
@@ -183,12 +191,6 @@ test: setup lint data $(NETWORKS:%=build/%/.simulator) ## every block, the quick
 
 ON_BOARD_PYTHON := tests/host/test_driver.py tests/host/test_arguments.py tests/sim/host \
                    tests/host/test_selftest.py::test_the_virtual_board_passes
-
-.venv/board/.installed: requirements/board.lock
-	@echo "spinflow: setting up the board environment ($$(grep -c == $<) packages)"
-	@$(BOARD_PYTHON) -m venv --clear .venv/board
-	@$(call install,.venv/board,--require-hashes -r $<)
-	@touch $@
 
 .PHONY: test-board
 test-board: build/tfc-mnist/.simulator ## driver and virtual board under a board's Python 3.10, numpy, scipy and pynq

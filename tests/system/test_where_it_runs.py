@@ -200,7 +200,10 @@ def checkout(tmp_path: Path) -> Path:
     folder = tmp_path / "checkout"
     folder.mkdir()
     shutil.copyfile(ROOT / "Makefile", folder / "Makefile")
-    for name in ("hls", "host", "hw", "model", "sim", "requirements"):
+    for name in (
+        *("hls", "host", "hw", "model", "sim", "requirements"),
+        *("spinflow.py", "pyproject.toml"),
+    ):
         (folder / name).symlink_to(ROOT / name)
     made = [".venv/.installed", "build/regs/regmap.json"]
     of_bundle = ("model.onnx", "accel.json", "accel.hwh", "arrays.npz", "golden.npz", "rtl/files.f")
@@ -229,19 +232,16 @@ def make(folder: Path, *arguments: str, **variables: str) -> subprocess.Complete
 
 def test_what_is_deleted_is_built_again(checkout: Path) -> None:
     target = ("-n", "bundle", "NETWORK=tfc-mnist")
-    assert "spinflow.sim.verilate" not in make(checkout, *target).stdout
+    assert " simulator " not in make(checkout, *target).stdout
     (checkout / "build/tfc-mnist/libaccel.so").unlink()
     done = make(checkout, *target)
-    assert (
-        "-m spinflow.sim.verilate build/tfc-mnist" in done.stdout
-        and "spinflow.hls.build" not in done.stdout
-    )
+    assert "-m spinflow simulator build/tfc-mnist" in done.stdout and " bundle " not in done.stdout
     (checkout / "build/tfc-mnist/libaccel.so").touch()
     for name in ("accel.json", "golden.npz", "rtl/files.f"):
         (checkout / "build/tfc-mnist" / name).rename(checkout / "away")
-        assert "-m spinflow.hls.build tfc-mnist" in make(checkout, *target).stdout, name
+        assert "-m spinflow bundle tfc-mnist" in make(checkout, *target).stdout, name
         (checkout / "away").rename(checkout / "build/tfc-mnist" / name)
-    assert "spinflow.hls.build" not in make(checkout, *target).stdout
+    assert " bundle " not in make(checkout, *target).stdout
 
 
 def test_a_mistyped_network(checkout: Path) -> None:
