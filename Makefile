@@ -27,9 +27,9 @@ SPINFLOW := $(PY) -m spinflow
 BOARD_PYTHON ?= $(shell for python in python3.10 $(wildcard $(HOME)/.pyenv/versions/3.10.*/bin/python3.10); do \
                   $$python -c '' 2>/dev/null && command -v $$python && break; done)
 SITE    := $(CURDIR)/.venv/lib/python3.11/site-packages
-# What the zoo says of the networks: NETWORKS, which make test builds, IMAGES_name and DATASET_name.
+# What the zoo says of the networks: NETWORKS, which make test builds, IMAGES_name and DATASET_name,
+# and DATASETS, which they use.
 $(foreach line,$(shell env -u PYTHONHOME -u PYTHONSTARTUP PYTHONDONTWRITEBYTECODE=1 $(PYTHON) -m spinflow.model.zoo 2>/dev/null),$(eval $(subst ~, ,$(line))))
-DATASETS := mnist cifar10 fashion-mnist cifar100 svhn svhn-extra imagenet
 TRAINED  := $(strip $(foreach file,$(wildcard model/zoo/*.safetensors),$(if $(findstring +,$(file)),,$(notdir $(basename $(file))))))
 DATASET   = $(DATASET_$(NETWORK))
 DATA_OPTION := $(if $(DATA_DIR),--data-dir $(call quote,$(DATA_DIR)))

@@ -10,7 +10,8 @@ from spinflow.model.zoo import ENTRIES, TESTED
 
 def main() -> None:
     """Print the assignments."""
-    assignments = {"NETWORKS": " ".join(TESTED)}
+    sets = sorted({entry.spec.dataset for entry in ENTRIES.values()})
+    assignments = {"NETWORKS": " ".join(TESTED), "DATASETS": " ".join(sets)}
     for name, entry in ENTRIES.items():
         assignments[f"DATASET_{name}"] = entry.spec.dataset
         if entry.hardware is not None:
