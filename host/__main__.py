@@ -8,12 +8,12 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from spinflow.host.board import selftest, throughput
 from spinflow.host.board.driver import FRAMES_A_TRANSFER, Accelerator, backend
 from spinflow.host.core import bundle as bundles
 from spinflow.host.core import start
+from spinflow.host.core.description import LabelSelect, Layer, Product, Threshold, Window
 from spinflow.host.core.errors import InputError
 from spinflow.host.core.files import check_replaceable
 from spinflow.host.core.options import number, rate, seed, whole
@@ -51,7 +51,7 @@ def info(options: argparse.Namespace) -> None:
         f"{bundle.clock_mhz * 1e6 / bundle.cycles_per_frame:.0f} frames/s at most"
     )
     for layer in bundle.layers:
-        print(f"  {layer['name']:8} {layer['op']:13} {_layer_facts(layer)}")
+        print(f"  {layer.name:8} {layer.OP:13} {_layer_facts(layer)}")
     with Accelerator(bundle) as accelerator:
         print("memories:")
         print("  no  name            kind      words   bits  mode    rate1       rate0       seed")
@@ -63,20 +63,33 @@ def info(options: argparse.Namespace) -> None:
             )
 
 
-def _layer_facts(layer: dict[str, Any]) -> str:
+def _layer_facts(layer: Layer) -> str:
+    if isinstance(layer, LabelSelect):
+        return f"classes {layer.classes}"
+    if isinstance(layer, Threshold):
+        return f"channels {layer.channels}, pe {layer.pe}"
     facts = []
-    for name, value in layer.items():
-        if name == "window" and value is not None:
-            padding = f", padding {value['padding']}" if any(value["padding"]) else ""
-            facts.append(
-                f"kernel {_by(value['kernel'])}, stride {_by(value['stride'])}{padding}, "
-                f"map {_by(value['input'])}"
-            )
-        elif name == "shape":
-            facts.append(f"to {_by(value)}")
-        elif name not in ("name", "op") and value is not None:
-            facts.append(f"{name} {value}")
+    if isinstance(layer, Product):
+        facts += [f"mw {layer.mw}, mh {layer.mh}, pe {layer.pe}, simd {layer.simd}"]
+        facts += [f"input {'pixels' if layer.pixels else 'bits'}, threshold {layer.threshold}"]
+        if layer.window is not None:
+            facts.append(_window_facts(layer.window))
+    else:
+        facts.append(f"size {layer.size}")
+    facts.append(f"to {_by(layer.shape)}")
+    if isinstance(layer, Product):
+        facts.append(f"weights {layer.weights}")
+    if layer.buffer is not None:
+        facts.append(f"buffer {layer.buffer}")
     return ", ".join(facts)
+
+
+def _window_facts(window: Window) -> str:
+    padding = f", padding {list(window.padding)}" if any(window.padding) else ""
+    return (
+        f"kernel {_by(window.kernel)}, stride {_by(window.stride)}{padding}, "
+        f"map {_by(window.input)}"
+    )
 
 
 def _by(sizes: Sequence[int]) -> str:

@@ -48,10 +48,8 @@ from spinflow.host.board.window import get, put
 from spinflow.host.core import checks, stream
 from spinflow.host.core.bundle import MAP_VERSION, Bundle, Memory, Words, check_words
 from spinflow.host.core.errors import DeviceError, InputError, RateError
+from spinflow.host.core.memory import MODES, Counts, check_mode
 from spinflow.host.core.text import shown
-
-MODES = ("off", "flip", "switch")
-"""Error modes; the place of each is its code in the MODE register."""
 
 FRAMES_A_TRANSFER = 1000
 """Images that one DMA transfer carries at most, unless its length register allows fewer."""
@@ -101,29 +99,6 @@ class Rates(Protocol):
 
 
 @dataclass(frozen=True)
-class Counts:
-    """Counters of one memory: bits written, bits that differed from the old, errors by target."""
-
-    written: int = 0
-    switched: int = 0
-    err1: int = 0
-    err0: int = 0
-
-    @property
-    def errors(self) -> int:
-        """Errors whatever the target."""
-        return self.err1 + self.err0
-
-    def __add__(self, other: Counts) -> Counts:
-        return Counts(
-            self.written + other.written,
-            self.switched + other.switched,
-            self.err1 + other.err1,
-            self.err0 + other.err0,
-        )
-
-
-@dataclass(frozen=True)
 class Fact:
     """A register that tells what is loaded, and what the bundle says that it reads."""
 
@@ -157,12 +132,6 @@ class Snapshot:
     frames: int
     cycles: int
     stalls: int
-
-
-def check_mode(mode: str) -> None:
-    """Raise InputError unless there is such an error mode."""
-    if not isinstance(mode, str) or mode not in MODES:
-        raise InputError(f"error mode {shown(mode)}: must be one of {', '.join(MODES)}")
 
 
 def check_background(background: str) -> None:

@@ -24,9 +24,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from spinflow.host.board.driver import Counts
-from spinflow.host.core.bundle import Memory
+from spinflow.host.core.bundle import MemoryInfo
 from spinflow.host.core.errors import DeviceError
+from spinflow.host.core.memory import Counts
 from spinflow.host.core.packing import Words, count_ones
 
 
@@ -78,7 +78,7 @@ class Kinds:
         return middle, bound
 
 
-def kinds_of_weights(memory: Memory, target: Words, old: Words, counts: Counts) -> Kinds:
+def kinds_of_weights(memory: MemoryInfo, target: Words, old: Words, counts: Counts) -> Kinds:
     """Return the bits of one writing of a weight memory by kind, exactly.
 
     Args:
@@ -101,7 +101,7 @@ def kinds_of_weights(memory: Memory, target: Words, old: Words, counts: Counts) 
     return Kinds(switched, memory.bits - switched, (switched1, switched1), (same1, same1))
 
 
-def kinds_of_buffer(memory: Memory, counts: Counts) -> Kinds:
+def kinds_of_buffer(memory: MemoryInfo, counts: Counts) -> Kinds:
     """Return the bits written into a buffer since a soft reset by kind, as far as they are known.
 
     Args:

@@ -28,15 +28,14 @@ from tqdm import tqdm
 
 from spinflow.host.board.driver import (
     Accelerator,
-    Counts,
     Snapshot,
     background_words,
     check_background,
-    check_mode,
 )
 from spinflow.host.core import start, stream
-from spinflow.host.core.bundle import Bundle, Memory
+from spinflow.host.core.bundle import Bundle, MemoryInfo
 from spinflow.host.core.errors import DeviceError, InputError, RateError
+from spinflow.host.core.memory import Counts, check_mode
 from spinflow.host.core.packing import Words, count_ones
 from spinflow.host.core.test_sets import TestSet
 from spinflow.host.sweep.aging import NONE, Aging, aged
@@ -189,7 +188,7 @@ class Bench:
             if memory.is_weights:
                 self._compare(memory)
 
-    def _compare(self, memory: Memory) -> None:
+    def _compare(self, memory: MemoryInfo) -> None:
         found, written = self.device.read_weights(memory.name), self._bundle.weights[memory.name]
         if not np.array_equal(found, written):
             word = int(np.argwhere((found != written).any(axis=1))[0, 0])
@@ -252,7 +251,7 @@ class Bench:
             upsets=upsets,
         )
 
-    def _prepare(self, trial: Trial, chosen: Sequence[Memory]) -> None:
+    def _prepare(self, trial: Trial, chosen: Sequence[MemoryInfo]) -> None:
         """Make all memories exact but those that this trial writes anew."""
         self._errors_off()
         rewritten = {memory.name for memory in chosen if memory.is_weights}
@@ -260,7 +259,7 @@ class Bench:
         # rewrites starts from exact weights too.
         self._restore(set() if trial.background == "previous" else rewritten)
 
-    def _write(self, trial: Trial, chosen: Sequence[Memory]) -> tuple[Counts, Kinds, int]:
+    def _write(self, trial: Trial, chosen: Sequence[MemoryInfo]) -> tuple[Counts, Kinds, int]:
         """Set the errors of a trial, write its weights and let them age.
 
         Returns:
@@ -297,12 +296,12 @@ class Bench:
         self.device.soft_reset()
         return counts, kinds, upsets
 
-    def _old(self, memory: Memory, background: str) -> Words:
+    def _old(self, memory: MemoryInfo, background: str) -> Words:
         """Return what the weights are about to be written over."""
         words = background_words(memory, background)
         return self.device.read_weights(memory.name) if words is None else words
 
-    def _age(self, trial: Trial, weights: Sequence[Memory], repeat: int) -> int:
+    def _age(self, trial: Trial, weights: Sequence[MemoryInfo], repeat: int) -> int:
         """Turn over stored bits as retention and reads do; return how many."""
         if not trial.aging:
             return 0

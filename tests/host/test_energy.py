@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 
 from spinflow.host.__main__ import main
-from spinflow.host.board.driver import Accelerator, Counts, background_words
+from spinflow.host.board.driver import Accelerator, background_words
 from spinflow.host.core import stream
 from spinflow.host.core.bundle import Bundle
 from spinflow.host.core.errors import DeviceError
+from spinflow.host.core.memory import Counts
 from spinflow.host.core.test_sets import mnist_test
 from spinflow.host.mtj import models
 from spinflow.host.sweep.energy import Costs, Kinds, kinds_of_buffer, kinds_of_weights
