@@ -12,9 +12,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import tomllib
-
 from spinflow.hls import handover
+from spinflow.hw import boards
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -35,7 +34,7 @@ def complete(
         depths: words of each buffer by the buffer's name.
         dataset: the images that it takes.
     """
-    board = tomllib.loads((ROOT / "hw/boards/pynq_z2/board.toml").read_text())
+    board = boards.board().entries()
     registers = json.loads((ROOT / "build/regs/regmap.json").read_text())
     pixels = math.prod(shape)
     products = [layer for layer in layers if layer["op"] == "mvu"]
@@ -45,9 +44,9 @@ def complete(
         "dataset": dataset,
         "build_id": 0x1234,
         "map_version": registers["version"],
-        "board": board["board"]["name"],
-        "part": board["board"]["part"],
-        "clock_mhz": board["board"]["clock_mhz"],
+        "board": board["board"],
+        "part": board["part"],
+        "clock_mhz": board["clock_mhz"],
         "registers": registers,
         "address_map": board["address_map"],
         "dma": board["dma"],
@@ -158,8 +157,7 @@ def _made(products: list[dict[str, Any]]) -> dict[str, Any]:
 
 def write(folder: Path, description: dict[str, Any]) -> Path:
     """Write a description, with the sums of the files that lie there, and its handover file."""
-    board = tomllib.loads((ROOT / "hw/boards/pynq_z2/board.toml").read_text())
-    document = handover.document(board, description["registers"], description["memories"])
+    document = handover.document(boards.board(), description["registers"], description["memories"])
     (folder / "accel.hwh").write_text(document)
     sums = {
         name: hashlib.sha256((folder / name).read_bytes()).hexdigest()

@@ -52,7 +52,7 @@ MOST_CYCLES = 1 << 40
 WINDOWS_START = 0x10000
 """The weight windows begin here, or after the control block if that is larger."""
 
-# Where the Zynq's processor reaches the fabric: M_AXI_GP0 and M_AXI_GP1.
+# Where the processor of every Zynq-7000 reaches the fabric.
 _FABRIC = (0x4000_0000, 0xC000_0000)
 _PAGE = 4096
 
