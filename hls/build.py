@@ -30,6 +30,7 @@ from spinflow.host.core.files import held, put_in_place, remove_leftovers, repla
 from spinflow.host.core.options import whole
 from spinflow.host.core.reading import read_json
 from spinflow.host.core.text import shown
+from spinflow.hw import boards
 
 NAME = r"[A-Za-z0-9][\w.+-]{0,99}"
 """What the name of a network or of a data set may be."""
@@ -48,6 +49,7 @@ def build(
     cycles: int | None = None,
     out: Path | None = None,
     given: dict[str, dict[str, int]] | None = None,
+    board: boards.Board | None = None,
 ) -> dict[str, Any]:
     """Build the bundle of a network.
 
@@ -56,6 +58,7 @@ def build(
         cycles: most cycles that a frame may take in any layer; the network's default if None.
         out: folder of the bundle; ``source`` if None.
         given: PE and SIMD by layer name that the search is not to choose.
+        board: that it is for; the default board if None.
 
     Returns:
         What was written to accel.json.
@@ -83,7 +86,14 @@ def build(
         finn.mkdir()
         try:
             accel = _make(
-                source, trained, cycles, given, registers=registers, work=made, finn_folder=finn
+                source,
+                trained,
+                cycles,
+                given,
+                board=board or boards.board(),
+                registers=registers,
+                work=made,
+                finn_folder=finn,
             )
         except BuildError as error:
             if "finn.log" in str(error):
@@ -168,6 +178,7 @@ def _make(
     cycles: int,
     given: dict[str, dict[str, int]] | None,
     *,
+    board: boards.Board,
     registers: dict[str, Any],
     work: Path,
     finn_folder: Path,
@@ -177,13 +188,12 @@ def _make(
     from spinflow.hls import depths, flow, golden, handover, plan, top
 
     network = source.name
-    board = handover.read_board()
     finn = flow.run(
         source / "model.onnx",
         finn_folder,
-        board["board"],
+        board,
         cycles,
-        resources=board["resources"],
+        resources=board.resources,
         given=given,
         depths=lambda choice: depths.known(network, choice),
     )
@@ -192,7 +202,7 @@ def _make(
         finn.dataflow,
         finn.folding.cycles_per_frame,
         control_bytes=registers["size"],
-        range_bytes=board["address_map"]["accel"]["range"],
+        range_bytes=board.address_map["accel"].size,
         max_memories=registers["memory"]["count"],
     )
     build_id = _build_id(top.top(design, 0, network), design.arrays)
@@ -212,6 +222,7 @@ def _make(
         **{f"edge.{name}": values for name, values in edges.items()},  # type: ignore[arg-type]
     )
     memories = [memory.as_json() for memory in design.memories]
+    of_board = board.entries()
     (work / "accel.hwh").write_text(handover.document(board, registers, memories), encoding="utf-8")
     return {
         "format": FORMAT,
@@ -219,12 +230,12 @@ def _make(
         "dataset": trained["dataset"],
         "build_id": build_id,
         "map_version": registers["version"],
-        "board": board["board"]["name"],
-        "part": board["board"]["part"],
-        "clock_mhz": board["board"]["clock_mhz"],
+        "board": of_board["board"],
+        "part": of_board["part"],
+        "clock_mhz": of_board["clock_mhz"],
         "registers": registers,
-        "address_map": board["address_map"],
-        "dma": board["dma"],
+        "address_map": of_board["address_map"],
+        "dma": of_board["dma"],
         "input": {
             "shape": list(design.shape),
             "type": "UINT8",
@@ -353,13 +364,16 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("--folding", type=Path, help="JSON file of PE and SIMD by layer")
     parser.add_argument("--out", type=Path, help="folder of the bundle (build/NETWORK)")
+    parser.add_argument("--board", help="kind of board that it is for, a folder of hw/boards")
     options = parser.parse_args(arguments)
 
     def make() -> None:
         if not re.fullmatch(NAME, options.network, re.ASCII):
             raise BuildError(f"network {shown(options.network)}: a name is expected, not a path")
         given = read_folding(options.folding) if options.folding else None
-        print(summary(build(BUILD / options.network, options.cycles, options.out, given)))
+        board = boards.board(options.board)
+        source = BUILD / options.network
+        print(summary(build(source, options.cycles, options.out, given, board)))
 
     return start.finish(make, "spinflow.hls.build", (BuildError,))
 

@@ -36,6 +36,7 @@ from spinflow.hls import depths as depths_table
 from spinflow.hls import folding, graph
 from spinflow.hls.finn_env import working_in
 from spinflow.hls.paths import BuildError
+from spinflow.hw.boards import Board
 
 Step = Callable[[ModelWrapper, DataflowBuildConfig], ModelWrapper]
 
@@ -58,7 +59,7 @@ class Flow:
 def run(
     network: Path,
     work: Path,
-    board: dict[str, Any],
+    board: Board,
     cycles: int,
     *,
     resources: Mapping[str, int] | None = None,
@@ -71,7 +72,7 @@ def run(
         network: the QONNX file; one input of shape (1, pixels) or (1, channels, rows, columns),
             UINT8 values.
         work: folder for what FINN generates and for its log, `finn.log`.
-        board: the table `board` of board.toml.
+        board: that the accelerator is built for.
         cycles: target, the most cycles a frame may take in any layer.
         resources: what the part has; the folding is refused if it needs more.
         given: PE and SIMD by layer name that are to be used as they are.
@@ -96,10 +97,10 @@ def run(
 
     config = DataflowBuildConfig(
         output_dir=str(work),
-        synth_clk_period_ns=1000.0 / board["clock_mhz"],
+        synth_clk_period_ns=1000.0 / board.clock_mhz,
         generate_outputs=[],
-        board=board["name"],
-        fpga_part=board["part"],
+        board=board.name,
+        fpga_part=board.part,
         shell_flow_type=ShellFlowType.VIVADO_ZYNQ,
         # Thresholds go into the matrix-vector units: a stream of bits instead of accumulators.
         standalone_thresholds=False,

@@ -6,46 +6,34 @@ and the accelerator) with what pynq reads: cells, parameters, the memory map and
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element, SubElement
 
-import tomllib
-
-from spinflow.hls.paths import REPO
 from spinflow.host.core.handover import divisors
-
-BOARD = REPO / "hw" / "boards" / "pynq_z2" / "board.toml"
+from spinflow.hw.boards import Board
 
 PS7_VLNV = "xilinx.com:ip:processing_system7:5.5"
 DMA_VLNV = "xilinx.com:ip:axi_dma:7.1"
 ACCEL_VLNV = "spinflow:accel:accel:1.0"
 
 
-def read_board(path: Path = BOARD) -> dict[str, Any]:
-    """Return the tables of board.toml."""
-    return tomllib.loads(path.read_text(encoding="utf-8"))
-
-
-def document(
-    board: dict[str, Any], registers: dict[str, Any], memories: list[dict[str, Any]]
-) -> str:
+def document(board: Board, registers: dict[str, Any], memories: list[dict[str, Any]]) -> str:
     """Return the text of the handover file.
 
     Args:
-        board: the tables of board.toml.
+        board: that the accelerator is built for.
         registers: the entry `registers` of accel.json.
         memories: the entry `memories` of accel.json; each gets its own registers by name.
     """
     system = Element("EDKSYSTEM", EDWVERSION="1.2", VERSION="2.0")
-    part = board["board"]["part"]
+    part = board.part
     SubElement(system, "SYSTEMINFO", ARCH="zynq", DEVICE=part, NAME="accel", PART=part)
     SubElement(system, "EXTERNALPORTS")
     modules = SubElement(system, "MODULES")
-    addresses = board["address_map"]
-    _processing_system(modules, board["board"]["clock_mhz"], addresses)
-    _dma(modules, board["dma"], addresses["dma"])
+    addresses = {cell: place.entry() for cell, place in board.address_map.items()}
+    _processing_system(modules, board, addresses)
+    _dma(modules, board.dma.entry(), addresses["dma"])
     _accelerator(modules, registers, memories, addresses["accel"])
     ElementTree.indent(system)
     return '<?xml version="1.0" encoding="UTF-8"?>\n' + ElementTree.tostring(
@@ -90,9 +78,10 @@ def _bus(module: Element, name: str, kind: str) -> None:
 
 
 def _processing_system(
-    modules: Element, clock_mhz: float, addresses: dict[str, dict[str, int]]
+    modules: Element, board: Board, addresses: dict[str, dict[str, int]]
 ) -> None:
-    divisor0, divisor1 = divisors(clock_mhz)
+    clock_mhz = board.clock_mhz
+    divisor0, divisor1 = divisors(clock_mhz, board.clocks.io_pll)
     parameters: dict[str, Any] = {
         "C_INCLUDE_ACP_TRANS_CHECK": 0,
         "PCW_FPGA_FCLK0_ENABLE": 1,
@@ -108,7 +97,7 @@ def _processing_system(
             f"PCW_FCLK{clock}_PERIPHERAL_DIVISOR1": divisor1 if clock == 0 else 1,
         }
     module = _module(modules, "processing_system7_0", PS7_VLNV, parameters, "PROCESSOR")
-    _bus(module, "M_AXI_GP0", "MASTER")
+    _bus(module, board.control_port.name, "MASTER")
     memory_map = SubElement(module, "MEMORYMAP")
     for cell, (slave, block) in {
         "accel": ("s_axi", "reg0"),
@@ -126,7 +115,7 @@ def _processing_system(
             INSTANCE=cell,
             IS_DATA="TRUE",
             IS_INSTRUCTION="TRUE",
-            MASTERBUSINTERFACE="M_AXI_GP0",
+            MASTERBUSINTERFACE=board.control_port.name,
             MEMTYPE="REGISTER",
             SLAVEBUSINTERFACE=slave,
         )

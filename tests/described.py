@@ -13,8 +13,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import tomllib
-
 from spinflow.hls import handover
 from spinflow.host.core.description import (
     Block,
@@ -38,6 +36,7 @@ from spinflow.host.core.description import (
     taps_of,
     with_indices,
 )
+from spinflow.hw import boards
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -59,7 +58,7 @@ def complete(
         depths: words of each buffer by the buffer's name.
         dataset: the images that it takes.
     """
-    board = tomllib.loads((ROOT / "hw/boards/pynq_z2/board.toml").read_text())
+    board = boards.board().entries()
     registers = registers_of(json.loads((ROOT / "build/regs/regmap.json").read_text()))
     accel, dma = slaves_of(board["address_map"])
     buffers = {}
@@ -80,9 +79,9 @@ def complete(
         network=network,
         dataset=dataset,
         build_id=0x1234,
-        board=board["board"]["name"],
-        part=board["board"]["part"],
-        clock_mhz=board["board"]["clock_mhz"],
+        board=board["board"],
+        part=board["part"],
+        clock_mhz=board["clock_mhz"],
         registers=registers,
         accel=accel,
         dma=dma,
@@ -135,8 +134,7 @@ def _tap(tap: Tap, sums: Product) -> Tap:
 
 def write(folder: Path, description: dict[str, Any]) -> Path:
     """Write a description, with the sums of the files that lie there, and its handover file."""
-    board = tomllib.loads((ROOT / "hw/boards/pynq_z2/board.toml").read_text())
-    document = handover.document(board, description["registers"], description["memories"])
+    document = handover.document(boards.board(), description["registers"], description["memories"])
     (folder / "accel.hwh").write_text(document)
     sums = {
         name: hashlib.sha256((folder / name).read_bytes()).hexdigest()
