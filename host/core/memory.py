@@ -11,11 +11,45 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from spinflow.host.board.driver import Counts
 from spinflow.host.core import stream
+from spinflow.host.core.errors import InputError
 from spinflow.host.core.packing import Bits
+from spinflow.host.core.text import shown
 
 _BITS_AT_ONCE = 1 << 17  # bounds the memory that the draws take on the board
+
+
+MODES = ("off", "flip", "switch")
+"""Error modes; the place of each is its code in the MODE register."""
+
+
+def check_mode(mode: str) -> None:
+    """Raise InputError unless there is such an error mode."""
+    if not isinstance(mode, str) or mode not in MODES:
+        raise InputError(f"error mode {shown(mode)}: must be one of {', '.join(MODES)}")
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Counters of one memory: bits written, bits that differed from the old, errors by target."""
+
+    written: int = 0
+    switched: int = 0
+    err1: int = 0
+    err0: int = 0
+
+    @property
+    def errors(self) -> int:
+        """Errors whatever the target."""
+        return self.err1 + self.err0
+
+    def __add__(self, other: Counts) -> Counts:
+        return Counts(
+            self.written + other.written,
+            self.switched + other.switched,
+            self.err1 + other.err1,
+            self.err0 + other.err0,
+        )
 
 
 @dataclass(frozen=True)
