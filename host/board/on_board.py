@@ -13,6 +13,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from typing import Iterable  # noqa: UP035 - Python 3.6 has no other
 
 OLDEST_PYTHON = (3, 10)
 PYNQ_VERSIONS = ("3.0.1", "3.1")
@@ -24,7 +25,7 @@ class BoardError(Exception):
     """Something about this board that the user can act on; the message is one line."""
 
 
-def knows_pynq(version, versions=PYNQ_VERSIONS):
+def knows_pynq(version: str, versions: Iterable[str] = PYNQ_VERSIONS) -> bool:
     """Return whether a version of pynq is one of some; 3.1 stands for 3.1.2 as well.
 
     PYNQ_VERSIONS are those that the driver stands on.
@@ -32,12 +33,12 @@ def knows_pynq(version, versions=PYNQ_VERSIONS):
     return any(re.match(re.escape(one) + r"(\.[0-9]+)?\b", version) for one in versions)
 
 
-def listed(versions=PYNQ_VERSIONS):
+def listed(versions: Iterable[str] = PYNQ_VERSIONS) -> str:
     """Return versions for people, as 3.0.1 or 3.1."""
     return " or ".join(versions)
 
 
-def check(board, versions=PYNQ_VERSIONS):
+def check(board: str, versions: Iterable[str] = PYNQ_VERSIONS) -> None:
     """Raise BoardError unless this is such a board with one of these versions of pynq."""
     if sys.version_info[:2] < OLDEST_PYTHON:
         raise BoardError(
@@ -59,12 +60,12 @@ def check(board, versions=PYNQ_VERSIONS):
         )
 
 
-def python():
+def python() -> str:
     """Return the version of this Python, as 3.10."""
     return ".".join(map(str, sys.version_info[:2]))
 
 
-def version(package):
+def version(package: str) -> "str | None":
     """Return the version of an installed package, None if it is not installed."""
     from importlib import metadata  # Pythons that are too old do not have it
 
@@ -74,7 +75,7 @@ def version(package):
         return None
 
 
-def install():
+def install() -> "list[str]":
     """Install what is missing; return its names."""
     missing = [name for name in NEEDED if importlib.util.find_spec(name) is None]
     if not missing:
@@ -91,7 +92,7 @@ def install():
     return missing
 
 
-def keep_others(old, new):
+def keep_others(old: str, new: str) -> None:
     """Give the files of a folder that another has not of the same name to that other, too."""
     if os.path.isdir(old) and os.path.isdir(new):
         for name in os.listdir(old):
@@ -102,7 +103,7 @@ def keep_others(old, new):
                 os.link(source, target)
 
 
-def move_into_place(new):
+def move_into_place(new: str) -> None:
     """Move PARTS and build/NETWORK/ of a folder to where the folder lies, or nothing.
 
     What was there before goes away, but for files in build/NETWORK/data/ that are not replaced.
@@ -132,7 +133,7 @@ def move_into_place(new):
     shutil.rmtree(new, ignore_errors=True)
 
 
-def main():
+def main() -> int:
     """Check, install and move; return the exit status."""
     parser = argparse.ArgumentParser(description="Ready a board's Python for Spinflow.")
     parser.add_argument("--board", required=True, help="name of the board that it must be")

@@ -13,7 +13,7 @@ from typing import Any, cast
 import numpy as np
 import pytest
 
-from spinflow.host.board import driver
+from spinflow.host.board import driver, pynq_device
 from spinflow.host.board.driver import MODES, Accelerator, background_words
 from spinflow.host.core import stream
 from spinflow.host.core.bundle import Bundle, load
@@ -393,7 +393,7 @@ def test_a_bundle_for_another_board_is_refused(
     bundle: Bundle, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     name = tmp_path / "pynq_board"  # as of a device tree: a string and its final 0
-    monkeypatch.setattr(driver, "_BOARD_NAME", name)
+    monkeypatch.setattr(pynq_device, "_BOARD_NAME", name)
     name.write_bytes(b"ZCU104\0")
     with pytest.raises(DeviceError, match=r"made for the board Pynq-Z2 \(xc7z.*, this is ZCU104"):
         Accelerator(bundle)
@@ -443,7 +443,7 @@ def test_an_accelerator_that_stays_busy_is_named(bundle: Bundle, golden: Any) ->
         accelerator.write_weights()
         half = board().allocate((100,), np.uint8)
         half.flush()
-        overlay_dma = accelerator._dma
+        overlay_dma = accelerator._transfers.dma
         overlay_dma.sendchannel.transfer(half)
         overlay_dma.sendchannel.wait()
         for act in (
@@ -463,10 +463,10 @@ def test_settings_that_the_accelerator_refuses_are_an_error(
     accelerator: Accelerator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     half = board().allocate((100,), np.uint8)
-    accelerator._dma.sendchannel.transfer(half)
-    accelerator._dma.sendchannel.wait()
+    accelerator._transfers.dma.sendchannel.transfer(half)
+    accelerator._transfers.dma.sendchannel.wait()
     # As if the frame had come between the driver's look at STATUS.idle and its write.
-    monkeypatch.setattr(accelerator, "_wait_idle", lambda: None)
+    monkeypatch.setattr(accelerator._registers, "wait_idle", lambda: None)
     with pytest.raises(DeviceError, match=r"refused settings of fc0\.buffer"):
         accelerator.set_errors("fc0.buffer", "flip", 0.1)
     monkeypatch.undo()

@@ -10,14 +10,14 @@ from pathlib import Path
 import pytest
 
 import spinflow.host.__main__ as program
-from spinflow.host.board import driver
+from spinflow.host.board import pynq_device
 from tests.fuzz import bundles, judge
 from tests.fuzz.bundles import FOLDER, Program
 from tests.fuzz.campaign import faults
 from tests.host.conftest import BUNDLE
 
 # Before anything is forked: what each case would import anew.
-driver._import_pynq()
+pynq_device.import_pynq()
 GOOD = bundles.read(BUNDLE, ("arrays.npz", "golden.npz", "accel.hwh", "libaccel.so"))
 KINDS = (*["accel.json"] * 6, *["accel.hwh"] * 4, "arrays.npz", "arrays.npz", "libaccel.so")
 

@@ -17,9 +17,8 @@ import pytest
 from scipy import stats
 
 from spinflow.host.__main__ import main
-from spinflow.host.board import selftest
 from spinflow.host.board.driver import Accelerator
-from spinflow.host.board.selftest import Golden, Result, Selftest, read_golden
+from spinflow.host.board.selftest import Golden, Result, Selftest, bench, read_golden
 from spinflow.host.core.bundle import Bundle, load
 from spinflow.host.core.errors import BundleError
 from spinflow.host.sweep.statistics import binomial_range
@@ -32,9 +31,9 @@ LABELS = "golden vectors, labels"
 @pytest.fixture
 def few(monkeypatch: pytest.MonkeyPatch) -> None:
     """Choose few words and images, so that a run is short and all choices are made."""
-    monkeypatch.setattr(selftest, "PATTERN_BITS", 3000)
-    monkeypatch.setattr(selftest, "ERROR_BITS", 1500)
-    monkeypatch.setattr(selftest, "CYCLES", 4000)
+    monkeypatch.setattr(bench, "PATTERN_BITS", 3000)
+    monkeypatch.setattr(bench, "ERROR_BITS", 1500)
+    monkeypatch.setattr(bench, "CYCLES", 4000)
 
 
 def check(bundle: Bundle, golden: Golden | None = None, full: bool = False) -> dict[str, Result]:
