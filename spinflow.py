@@ -39,6 +39,8 @@ COMMANDS = {
     "papers": ("spinflow.papers.__main__", "the papers' figures and tables, measured"),
     "physics": ("spinflow.papers.physics", "tables and curves of the junction models"),
     "synth": ("spinflow.hw.synth.__main__", "size of a bundle's accelerator, by yosys"),
+    "synth-block": ("spinflow.hw.synth.block", "size of one module of the RTL, by yosys"),
+    "synth-page": ("spinflow.hw.synth.page", "docs/size.md, from the reports of synth"),
     "bitstream": ("spinflow.hw.boards.bitstream", "bitstream of a bundle, with Vivado"),
     "deploy": ("spinflow.hw.boards.deploy", "copy a bundle and the driver to a board"),
     "board-sweep": ("spinflow.hw.boards.board_sweep", "run a sweep on a board, fetch its results"),

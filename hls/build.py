@@ -149,7 +149,8 @@ def _read_registers() -> dict[str, Any]:
     newest = max(source.stat().st_mtime for source in REGISTER_SOURCES)
     if not path.is_file() or path.stat().st_mtime < newest:
         made = subprocess.run(
-            [sys.executable, REGISTER_SOURCES[1], REGISTERS],
+            [sys.executable, "-m", "spinflow.hw.regs.generate", REGISTERS],
+            cwd=REPO,
             capture_output=True,
             encoding="utf-8",
             errors="replace",
