@@ -131,7 +131,7 @@ STALE += $(foreach stamp,$(wildcard build/*/.simulator),$(if $(call gone,$(dir $
 $(STALE): FORCE
 
 $(REGS): hw/regs/spinflow.rdl hw/regs/generate.py .venv/.installed
-	@$(PY) hw/regs/generate.py $(@D)
+	@$(PY) -m spinflow.hw.regs.generate $(@D)
 
 docs: docs/registers.md ## make the register page anew
 
@@ -191,7 +191,7 @@ PYTEST := -m pytest -q -p no:cacheprovider
 lint: setup $(REGS)
 	@.venv/bin/ruff check . && .venv/bin/ruff format --check .
 	@mkdir -p build/names && ln -sfn ../.. build/names/spinflow && .venv/bin/mypy
-	@$(PY) hw/lint/lint.py
+	@$(PY) -m spinflow.hw.lint.lint
 
 check: setup lint data-mnist data-fashion-mnist build/tfc-mnist/.simulator ## the quick loop: lint and fast tests
 	@$(PY) $(PYTEST) -n 2 -m "not slow" tests/model tests/mtj tests/papers tests/hls tests/sim

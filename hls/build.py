@@ -159,7 +159,8 @@ def _read_registers() -> dict[str, Any]:
     newest = max(source.stat().st_mtime for source in REGISTER_SOURCES)
     if not path.is_file() or path.stat().st_mtime < newest:
         made = subprocess.run(
-            [sys.executable, REGISTER_SOURCES[1], REGISTERS],
+            [sys.executable, "-m", "spinflow.hw.regs.generate", REGISTERS],
+            cwd=REPO,
             capture_output=True,
             encoding="utf-8",
             errors="replace",
@@ -205,7 +206,7 @@ def _make(
         range_bytes=board.address_map["accel"].size,
         max_memories=registers["memory"]["count"],
     )
-    build_id = _build_id(top.top(design, 0, network), design.arrays)
+    build_id = _build_id(top.generated(design, 0, network), design.arrays)
     top.write(design, build_id, network, REGISTERS, work / "rtl")
     finn.hardware.save(str(work / golden.HARDWARE_MODEL))
     np.savez(work / "arrays.npz", **design.arrays)  # type: ignore[arg-type]
@@ -256,16 +257,16 @@ def _make(
     }
 
 
-def _build_id(top: str, arrays: dict[str, npt.NDArray[Any]]) -> int:
+def _build_id(generated: dict[str, str], arrays: dict[str, npt.NDArray[Any]]) -> int:
     """Return 32 bits that change with anything that the hardware or its contents depend on.
 
     Args:
-        top: the generated top module, with build id 0; it holds the folding.
+        generated: the generated RTL by file name, with build id 0; it holds the folding.
         arrays: weights and thresholds.
     """
     from spinflow.hls.top import spinflow_sources
 
-    digest = hashlib.sha256(top.encode())
+    digest = hashlib.sha256("".join(generated.values()).encode())
     for tool in TOOLS:
         digest.update(f"{tool} {version(tool)}\n".encode())
     for path in [*spinflow_sources(REGISTERS), REGISTERS / "regmap.json"]:

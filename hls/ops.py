@@ -11,7 +11,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import spinflow.hls.finn_env  # noqa: F401  # sets FINN up
 
@@ -105,7 +105,27 @@ def finn_instance(op: Any, place: Place) -> str:
     return sv_instance(op.get_nodeattr("gen_top_module"), place.name, {}, ports)
 
 
-class SpinflowRTL(RTLBackend):
+class InTop:
+    """What the top module asks of an op beside its instance."""
+
+    title: ClassVar[str]
+    """What it does, in a few words: heading of its section in the top module."""
+
+    def constants(self, model: ModelWrapper, place: Place) -> str:
+        """Return what the package of thresholds holds of it."""
+        return ""
+
+    def declarations(self, place: Place, memory: Any) -> str:
+        """Return what stands before the instance: wires, and the memory that it reads.
+
+        Args:
+            place: where the node sits.
+            memory: its memory in the plan, None if it has none.
+        """
+        return ""
+
+
+class SpinflowRTL(InTop, RTLBackend):
     """A node that is one instance of a module in `hw/rtl`: no file is generated for it."""
 
     rtl_module: str
@@ -137,6 +157,7 @@ class MVAU_rtl(rtl_ops.MVAU_rtl, SpinflowRTL):
     Its weights are +1 and -1, its inputs bits (binaryXnorMode) or pixels. Other nodes stay FINN's.
     """
 
+    title = "binary matrix with its weights"
     rtl_module = "binary_mvu"
 
     @property
@@ -209,42 +230,71 @@ class MVAU_rtl(rtl_ops.MVAU_rtl, SpinflowRTL):
         thresholds = np.ceil(model.get_initializer(self.onnx_node.input[2]))
         return np.broadcast_to(np.clip(thresholds[:, 0], low, high + 1), mh).astype(np.int32)
 
-    def instance(self, model: ModelWrapper, place: Place) -> str:
-        """Return the unit, and its thresholds as a constant before it."""
+    def declarations(self, place: Place, memory: Any) -> str:
+        """Return the weight memory and its wires."""
+        wires = f"{place.name}_mem"
+        address_bits = max(1, (memory.depth - 1).bit_length())
+        ports = {
+            "clk_i": "aclk",
+            "rd_en_i": f"{wires}_en",
+            "rd_addr_i": f"{wires}_addr",
+            "rd_data_o": f"{wires}_rdata",
+            "host_en_i": f"weight_en[{memory.index}]",
+            "host_i": "weight_req",
+            "host_rdata_o": f"weight_rdata[{memory.index}]",
+        }
+        parameters = {"Width": memory.width, "Depth": memory.depth}
+        return f"""\
+  logic {wires}_en;
+  logic [{address_bits - 1}:0] {wires}_addr;
+  logic [{memory.width - 1}:0] {wires}_rdata;
+
+{sv_instance("weight_mem", f"{place.name}_weights", parameters, ports)}
+"""
+
+    def constants(self, model: ModelWrapper, place: Place) -> str:
+        """Return the thresholds as a constant; empty without activation."""
+        thresholds = self.thresholds(model)
+        if thresholds is None:
+            return ""
         mw, mh = self.get_nodeattr("MW"), self.get_nodeattr("MH")
-        parameters = {
-            "Mw": mw,
-            "Mh": mh,
+        if self.is_xnor:
+            bits, what = (mw + 1).bit_length(), "popcount"
+            texts = [f"{bits}'d{value}" for value in thresholds]
+        else:
+            bits, what = (MAX_PIXEL * mw + 1).bit_length() + 1, "sum"
+            signs = ["-" if value < 0 else "" for value in thresholds]
+            texts = [f"{s}{bits}'sd{abs(v)}" for s, v in zip(signs, thresholds, strict=True)]
+        return (
+            f"  // Least {what} for a 1, output {mh - 1} first.\n"
+            f"  localparam logic [{mh * bits - 1}:0] {constant_name(place)} = {{\n"
+            f"{wrap(texts[::-1])}\n  }};\n"
+        )
+
+    def instance(self, model: ModelWrapper, place: Place) -> str:
+        """Return the unit; its thresholds are in their package."""
+        parameters: dict[str, Any] = {
+            "Mw": self.get_nodeattr("MW"),
+            "Mh": self.get_nodeattr("MH"),
             "Pe": self.get_nodeattr("PE"),
             "Simd": self.get_nodeattr("SIMD"),
             "InBits": 1 if self.is_xnor else DataType[PIXEL_TYPE].bitwidth(),
         }
-        thresholds = self.thresholds(model)
-        constant = ""
-        if thresholds is None:
+        if self.get_nodeattr("noActivation"):
             parameters |= {"HasThreshold": "1'b0", "OutBits": self.get_output_datatype().bitwidth()}
         else:
-            constant_name = f"{place.name.capitalize()}Thresholds"
-            if self.is_xnor:
-                bits, what = (mw + 1).bit_length(), "popcount"
-                values = _wrap([f"{bits}'d{value}" for value in thresholds[::-1]])
-            else:
-                bits, what = (MAX_PIXEL * mw + 1).bit_length() + 1, "sum"
-                signs = ["-" if value < 0 else "" for value in thresholds]
-                texts = [f"{s}{bits}'sd{abs(v)}" for s, v in zip(signs, thresholds, strict=True)]
-                values = _wrap(texts[::-1])
-            constant = (
-                f"  // Least {what} for a 1, output {mh - 1} first.\n"
-                f"  localparam logic [{mh * bits - 1}:0] {constant_name} = {{\n"
-                f"{values}\n  }};\n\n"
-            )
-            parameters |= {"HasThreshold": "1'b1", "OutBits": 1, "Thresholds": constant_name}
+            parameters |= {"HasThreshold": "1'b1", "OutBits": 1, "Thresholds": constant_name(place)}
         ports = stream_ports(place) | {
             "mem_en_o": f"{place.name}_mem_en",
             "mem_addr_o": f"{place.name}_mem_addr",
             "mem_rdata_i": f"{place.name}_mem_rdata",
         }
-        return constant + sv_instance(self.rtl_module, place.name, parameters, ports)
+        return sv_instance(self.rtl_module, place.name, parameters, ports)
+
+
+def constant_name(place: Place) -> str:
+    """Return the name of a layer's thresholds in their package."""
+    return f"{place.name.capitalize()}Thresholds"
 
 
 def takes_pixels(mvau: Any) -> bool:
@@ -261,6 +311,7 @@ class Thresholding_rtl(rtl_ops.Thresholding_rtl, SpinflowRTL):
     Nodes with more steps stay FINN's.
     """
 
+    title = "pixels to bits"
     rtl_module = "bin_threshold"
 
     @property
@@ -315,6 +366,7 @@ class Thresholding_rtl(rtl_ops.Thresholding_rtl, SpinflowRTL):
 class LabelSelect_rtl(LabelSelect, SpinflowRTL):
     """The number of the largest value, ties to the lowest: the module `label_select`."""
 
+    title = "argmax"
     rtl_module = "label_select"
 
     def get_nodeattr_types(self) -> dict[str, Any]:
@@ -340,6 +392,8 @@ class StreamingDataWidthConverter_rtl(rtl_ops.StreamingDataWidthConverter_rtl, S
 
     Converters by a broken ratio stay FINN's.
     """
+
+    title = "width converter"
 
     @property
     def rtl_module(self) -> str | None:  # type: ignore[override]
@@ -398,8 +452,10 @@ class ConvolutionInputGenerator(FinnConvolutionInputGenerator):
         context[sink] = np.concatenate(windows)
 
 
-class ConvolutionInputGenerator_rtl(rtl_ops.ConvolutionInputGenerator_rtl):
+class ConvolutionInputGenerator_rtl(InTop, rtl_ops.ConvolutionInputGenerator_rtl):
     """FINN's sliding window in hardware: its module, our instance."""
+
+    title = "sliding window"
 
     def execute_node(self, context: dict[str, Any], graph: Any) -> None:
         """Compute in Python, as FINN does before a layer is specialised."""
@@ -417,6 +473,7 @@ class FMPadding_rtl(rtl_ops.FMPadding_rtl, SpinflowRTL):
     to work on it with weights that the host may be about to change.
     """
 
+    title = "padding"
     rtl_module = "stream_pad"
 
     def execute_node(self, context: dict[str, Any], graph: Any) -> None:
@@ -525,6 +582,7 @@ class BinaryMaxPool(HWCustomOp):
 class BinaryMaxPool_rtl(BinaryMaxPool, SpinflowRTL):
     """The max-pool in hardware: the module `bin_maxpool`."""
 
+    title = "max-pool"
     rtl_module = "bin_maxpool"
 
     def get_nodeattr_types(self) -> dict[str, Any]:
@@ -624,6 +682,7 @@ class MRAMBuffer(HWCustomOp):
 class MRAMBuffer_rtl(MRAMBuffer, SpinflowRTL):
     """The buffer in hardware: the module `buffer_mem`."""
 
+    title = "feature map in MRAM"
     rtl_module = "buffer_mem"
 
     def get_nodeattr_types(self) -> dict[str, Any]:
@@ -685,7 +744,7 @@ def _implementation_style(node: Any, fpgapart: str, model: ModelWrapper) -> str:
     return style
 
 
-def _wrap(items: list[str], indent: str = "    ", columns: int = 100) -> str:
+def wrap(items: list[str], indent: str = "    ", columns: int = 100) -> str:
     """Join items with commas in lines of limited length."""
     lines, line = [], indent
     for item in [*(f"{item}," for item in items[:-1]), items[-1]]:

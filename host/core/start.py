@@ -98,7 +98,7 @@ def begin() -> None:
 
 def finish(
     command: Callable[[], int | None],
-    name: str = "error",
+    name: str = "spinflow",
     expected: Sequence[type[Exception]] = (),
     interrupted: str = "",
 ) -> int:

@@ -1,18 +1,14 @@
 """Lints the RTL: Verilator with all warnings on every module, then Verible.
 
-`python hw/lint/lint.py` prints what is wrong and exits 1, or one line when all is clean.
+`python -m spinflow.hw.lint.lint` prints what is wrong and exits with 1, or prints one line when all
+is clean.
 """
 
+import subprocess
 import sys
 from pathlib import Path
 
-if __name__ == "__main__":
-    sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
-    from spinflow.host.core import start
-
-    start.begin()
-
-import subprocess
+from spinflow.host.core import start
 
 ROOT = Path(__file__).resolve().parents[2]
 RTL = ROOT / "hw/rtl"
@@ -26,7 +22,7 @@ PACKAGES = [
 
 
 def run(command: list[str]) -> bool:
-    """Run one linter; print what it says if it fails."""
+    """Run one linter and print what it says if it fails; return whether all is clean."""
     result = subprocess.run(
         command, cwd=ROOT, capture_output=True, encoding="utf-8", errors="replace", check=False
     )
@@ -36,7 +32,7 @@ def run(command: list[str]) -> bool:
 
 
 def main() -> int:
-    """Lint everything; the exit code says whether all is clean."""
+    """Lint everything; return the exit status."""
     modules = [path for path in sorted(RTL.glob("*.sv")) if not path.name.endswith("_pkg.sv")]
     waivers = ROOT / "hw/lint/verilator.vlt"
     common = ["verilator", "--lint-only", "-Wall", "--assert", "-y", str(RTL)]
@@ -50,4 +46,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(start.finish(main, "lint"))
+    sys.exit(start.finish(main))

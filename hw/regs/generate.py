@@ -1,6 +1,6 @@
 """Makes everything that follows from spinflow.rdl, the one description of the registers.
 
-`python hw/regs/generate.py OUT` writes to OUT:
+`python -m spinflow.hw.regs.generate OUT` writes to OUT:
 
     spinflow_regs_pkg.sv, spinflow_regs.sv   the register block (PeakRDL-regblock, passthrough bus)
     spinflow_map_pkg.sv                      offsets of the memories' registers, for our own RTL
@@ -8,17 +8,9 @@
     registers.md                             the documentation page (PeakRDL-markdown)
 """
 
+import json
 import sys
 from pathlib import Path
-
-if __name__ == "__main__":
-    sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
-    from spinflow.host.core import start
-
-    start.begin()
-
-import argparse
-import json
 from typing import Any
 
 from peakrdl_markdown import MarkdownExporter
@@ -28,11 +20,18 @@ from peakrdl_regblock.udps import ALL_UDPS
 from systemrdl import RDLCompiler
 from systemrdl.node import AddrmapNode, RegfileNode, RegNode
 
+from spinflow.host.core import start
+from spinflow.host.core.files import replace_text
+
 RDL = Path(__file__).with_name("spinflow.rdl")
 
 
 def compile_rdl(memories: int | None = None) -> AddrmapNode:
-    """Elaborate the register description, for its own number of memories or another."""
+    """Return the register description, elaborated.
+
+    Args:
+        memories: how many it is for; its own number if None.
+    """
     compiler = RDLCompiler()
     for udp in ALL_UDPS:
         compiler.register_udp(udp)
@@ -42,7 +41,7 @@ def compile_rdl(memories: int | None = None) -> AddrmapNode:
 
 
 def registers_of(node: AddrmapNode | RegfileNode) -> dict[str, dict[str, Any]]:
-    """Offsets in bytes and fields of the registers directly under `node`."""
+    """Return offsets in bytes and fields of the registers directly under ``node``."""
     return {
         reg.inst_name: {
             "offset": reg.raw_address_offset,
@@ -54,7 +53,7 @@ def registers_of(node: AddrmapNode | RegfileNode) -> dict[str, dict[str, Any]]:
 
 
 def regmap(top: AddrmapNode) -> dict[str, Any]:
-    """The register map as it stands in accel.json."""
+    """Return the register map as it stands in accel.json."""
     memories = top.get_child_by_name("memories")
     assert isinstance(memories, RegfileNode)
     memory = memories.get_child_by_name("memory")
@@ -76,7 +75,7 @@ def regmap(top: AddrmapNode) -> dict[str, Any]:
 
 
 def map_package(registers: dict[str, Any]) -> str:
-    """SystemVerilog constants of what memory_regs.sv decodes itself."""
+    """Return the SystemVerilog constants of what memory_regs.sv decodes itself."""
     memory = registers["memory"]
     lines = [
         "// Offsets of the memories' registers, made from spinflow.rdl.",
@@ -91,23 +90,29 @@ def map_package(registers: dict[str, Any]) -> str:
     return "\n".join([*lines, "", "endpackage", ""])
 
 
-def main() -> None:
-    """Write all products to the folder named on the command line."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("out", type=Path, help="folder to write to")
-    out: Path = parser.parse_args().out
+def write(out: Path) -> None:
+    """Write all products to a folder, which is made if need be."""
     out.mkdir(parents=True, exist_ok=True)
     top = compile_rdl()
     registers = regmap(top)
     RegblockExporter().export(
         top, str(out), cpuif_cls=PassthroughCpuif, default_reset_activelow=True
     )
-    (out / "spinflow_map_pkg.sv").write_text(map_package(registers), encoding="utf-8")
+    replace_text(out / "spinflow_map_pkg.sv", map_package(registers))
     # The page shows one memory's registers instead of the same ones for each.
     page = compile_rdl(memories=1)
     MarkdownExporter().export(page, str(out / "registers.md"), rename="spinflow_regs")
-    (out / "regmap.json").write_text(json.dumps(registers, indent=2) + "\n", encoding="utf-8")
+    replace_text(out / "regmap.json", json.dumps(registers, indent=2) + "\n")
+
+
+def main() -> None:
+    """Write all products to the folder named on the command line."""
+    parser = start.Parser(
+        prog="python -m spinflow.hw.regs.generate", description="Make the register block."
+    )
+    parser.add_argument("out", type=Path, help="folder to write to")
+    write(parser.parse_args().out)
 
 
 if __name__ == "__main__":
-    sys.exit(start.finish(main, "spinflow.hw.regs"))
+    sys.exit(start.finish(main))

@@ -7,17 +7,15 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from spinflow.host.core import start
-from spinflow.host.core.errors import BundleError
 from spinflow.hw.synth import tables
-from spinflow.hw.synth.netlist import NetlistError
 from spinflow.hw.synth.report import report
-from spinflow.hw.synth.yosys import REPOSITORY, SynthesisError
+from spinflow.hw.synth.yosys import REPOSITORY
 
 OUT = REPOSITORY / "out/synth"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Report on a bundle; returns the exit status."""
+    """Report on a bundle; return the exit status."""
     parser = start.Parser(
         prog="spinflow synth",
         description="Synthesise a bundle's accelerator with yosys.",
@@ -37,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(text)
         print(f"written to {out}")
 
-    return start.finish(make, "spinflow.hw.synth", (BundleError, SynthesisError, NetlistError))
+    return start.finish(make)
 
 
 if __name__ == "__main__":

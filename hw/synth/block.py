@@ -12,25 +12,26 @@ import sys
 from collections.abc import Sequence
 
 from spinflow.host.core import start
-from spinflow.hw.synth.netlist import NetlistError
 from spinflow.hw.synth.yosys import RTL, SynthesisError, packages, synthesise, version
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The command line; returns the exit status."""
+    """Run the command line; return the exit status."""
     parser = start.Parser(
         prog="spinflow synth-block", description="Synthesise one module of hw/rtl."
     )
     parser.add_argument("module", help="name of a module of hw/rtl")
     parser.add_argument("parameters", nargs="*", metavar="NAME=VALUE", help="its parameters")
     options = parser.parse_args(arguments)
-    return start.finish(
-        lambda: run(options), "spinflow.hw.synth.block", (SynthesisError, NetlistError)
-    )
+    return start.finish(lambda: run(options))
 
 
 def run(options: argparse.Namespace) -> None:
-    """Synthesise the module and print what it takes."""
+    """Synthesise the module and print what it takes.
+
+    Raises:
+        SynthesisError: there is no such module or parameter, or yosys fails.
+    """
     parameters = {}
     for given in options.parameters:
         name, equals, value = given.partition("=")

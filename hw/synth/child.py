@@ -14,7 +14,7 @@ from spinflow.hw.synth.netlist import instances_in
 
 
 def main() -> None:
-    """Read, sign, synthesise and write."""
+    """Read the design, sign its cells, synthesise it and write its netlist."""
     job = json.loads(sys.argv[1])
     design = libyosys.Design()
 

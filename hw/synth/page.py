@@ -15,7 +15,7 @@ from typing import Any
 
 from spinflow.host.core import start
 from spinflow.hw.synth import tables
-from spinflow.hw.synth.yosys import REPOSITORY
+from spinflow.hw.synth.yosys import REPOSITORY, SynthesisError
 
 PAGE = REPOSITORY / "docs/size.md"
 REPORTS = REPOSITORY / "docs/results/synth"
@@ -55,7 +55,7 @@ without fault injection.
 
 
 def page(reports: Sequence[dict[str, Any]]) -> str:
-    """The page as Markdown: one table for all designs, then one section each."""
+    """Return the page as Markdown: one table for all designs, then one section each."""
     tools = sorted({report["tool"] for report in reports})
     parts = sorted({report["part"] for report in reports})
     text = ABOUT.format(tool=" and ".join(tools), part=" and ".join(parts))
@@ -66,26 +66,41 @@ def page(reports: Sequence[dict[str, Any]]) -> str:
 
 
 def reports() -> list[dict[str, Any]]:
-    """The reports that the page is made of, by network, the fastest first."""
+    """Return the reports that the page is made of, by network, the fastest first."""
     found = [json.loads(path.read_text()) for path in REPORTS.glob("*.json")]
     return sorted(found, key=lambda it: (it["network"], it["work"]["cycles_per_frame"]))
 
 
+def take_over(given: Path) -> None:
+    """Copy a report to those that the page is made of.
+
+    Raises:
+        SynthesisError: the file is no report.
+    """
+    try:
+        report = json.loads(given.read_text(encoding="utf-8"))
+        name = f"{report['network']}-{report['work']['cycles_per_frame']}.json"
+    except (ValueError, KeyError, TypeError):
+        raise SynthesisError(f"{given} is no report of spinflow synth: make it anew") from None
+    REPORTS.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(given, REPORTS / name)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Take reports over and write the page; returns the exit status."""
+    """Take reports over and write the page; return the exit status."""
+    parser = start.Parser(prog="spinflow synth-page", description="Write docs/size.md.")
+    parser.add_argument("reports", nargs="*", type=Path, help="new reports, out/synth/NETWORK.json")
+    options = parser.parse_args(arguments)
 
     def make() -> None:
-        for given in sys.argv[1:] if arguments is None else arguments:
-            report = json.loads(Path(given).read_text(encoding="utf-8"))
-            REPORTS.mkdir(parents=True, exist_ok=True)
-            cycles = report["work"]["cycles_per_frame"]
-            shutil.copyfile(given, REPORTS / f"{report['network']}-{cycles}.json")
+        for given in options.reports:
+            take_over(given)
         made = reports()
         if not made:
-            raise FileNotFoundError(f"there is no report in {REPORTS}: run make synth")
+            raise SynthesisError(f"there is no report in {REPORTS}: run make synth")
         PAGE.write_text(page(made), encoding="utf-8")
 
-    return start.finish(make, "spinflow.hw.synth.page", (json.JSONDecodeError, KeyError))
+    return start.finish(make)
 
 
 if __name__ == "__main__":

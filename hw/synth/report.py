@@ -9,16 +9,18 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from spinflow.host.core.description import read
+from spinflow.host.core.description import Description, Product, read
+from spinflow.host.core.files import replace_text
 from spinflow.host.core.sources import source_files
 from spinflow.hw import boards
-from spinflow.hw.synth.netlist import Area, Netlist, Route
+from spinflow.hw.synth.cells import Area
+from spinflow.hw.synth.netlist import Netlist
+from spinflow.hw.synth.paths import Route
 from spinflow.hw.synth.yosys import Result, synthesise, version
 
 RESOURCES = "LUT", "FF", "RAMB36", "DSP48"
@@ -44,23 +46,25 @@ ITEMS: dict[str, Callable[[set[str]], bool]] = {
     "elsewhere": lambda kinds: True,
 }
 # Modules of this folder that a report depends on.
-MAKERS = "report", "yosys", "child", "netlist"
+MAKERS = "report", "yosys", "child", "cells", "netlist", "paths"
 # Modules of which the parts are listed too.
-OPENED = {"accel_shell", "buffer_mem", "error_maker"}
+OPENED = {"accel_shell", "control_block", "buffer_mem", "error_maker"}
 
 
 def report(bundle: Path, out: Path, logs: Path | None = None) -> dict[str, Any]:
-    """The report of a bundle: read from `out` if that is up to date, else made and written there.
+    """Return the report of a bundle: that in ``out`` if it is up to date, else a new one.
 
     Args:
         bundle: the folder of the bundle.
-        out: the JSON file of the report.
+        out: the JSON file of the report; a new report is written there.
         logs: folder for the logs of yosys.
 
-    Raises BundleError when the bundle is not whole, SynthesisError when yosys fails, NetlistError
-    for a netlist that cannot be counted.
+    Raises:
+        BundleError: the bundle is not whole.
+        SynthesisError: yosys fails, or nothing is known of the board.
+        NetlistError: the netlist cannot be counted.
     """
-    description = read(bundle).document
+    description = read(bundle)
     sources = source_files(bundle)
     digest = _digest(description, sources)
     old = _read(out)
@@ -76,21 +80,23 @@ def report(bundle: Path, out: Path, logs: Path | None = None) -> dict[str, Any]:
         made = describe(description, *pool.map(run, (True, False)))
     made["digest"] = digest
     out.parent.mkdir(parents=True, exist_ok=True)
-    new = out.with_name(out.name + ".new")
-    new.write_text(json.dumps(made, indent=2) + "\n")
-    os.replace(new, out)
+    replace_text(out, json.dumps(made, indent=2) + "\n")
     return made
 
 
-def describe(description: Mapping[str, Any], whole: Result, plain: Result) -> dict[str, Any]:
-    """The report, from accel.json and the synthesis with errors and without."""
-    available = boards.board_named(description["board"]).resources
-    total, without = whole.netlist.area(), plain.netlist.area()
-    added = total - without
+def describe(description: Description, whole: Result, plain: Result) -> dict[str, Any]:
+    """Return the report.
+
+    Args:
+        description: of the bundle.
+        whole: the synthesis with write errors.
+        plain: the synthesis without.
+    """
+    total = whole.netlist.area()
     return {
-        "network": description["network"],
-        "build_id": description["build_id"],
-        "part": description["part"],
+        "network": description.network,
+        "build_id": description.build_id,
+        "part": description.part,
         "tool": f"yosys ({version()}), synth_xilinx -family xc7, flattened, not placed",
         "note": "These are yosys's figures, not Vivado's. LUT counts cells: no two share a LUT.",
         "total": _resources(total),
@@ -101,21 +107,10 @@ def describe(description: Mapping[str, Any], whole: Result, plain: Result) -> di
             "MUXF": total.MUXF,
             "LC_estimate": whole.estimated_lcs + total.LUT_memory,
         },
-        "fit": {
-            name: {"available": available[name], "left": available[name] - used}
-            for name, used in _resources(total).items()
-        },
+        "fit": _fit(total, description.board),
         "blocks": _blocks(whole.netlist),
-        "without_wrappers": _resources(without),
-        "wrappers": {
-            **_resources(added),
-            "percent_of_design": _percent(added, total),
-            "percent_added": _percent(added, without),
-            "items": {
-                item: _resources(area)
-                for item, area in _items(whole.netlist, plain.netlist).items()
-            },
-        },
+        "without_wrappers": _resources(plain.netlist.area()),
+        "wrappers": _wrappers(whole.netlist, plain.netlist),
         "logic": {
             "deepest": _route(whole.netlist.deepest()),
             "slowest": _route(whole.netlist.slowest()),
@@ -128,22 +123,49 @@ def describe(description: Mapping[str, Any], whole: Result, plain: Result) -> di
     }
 
 
-def macs(layers: list[dict[str, Any]]) -> tuple[int, int]:
-    """Products of a weight and a bit, and of a weight and a pixel, that a frame takes."""
+def _fit(total: Area, board: str) -> dict[str, dict[str, float]]:
+    """Return of each resource how much the board's part has, and how much is left."""
+    available = boards.board_named(board).resources
+    return {
+        name: {"available": available[name], "left": available[name] - used}
+        for name, used in _resources(total).items()
+    }
+
+
+def _wrappers(whole: Netlist, plain: Netlist) -> dict[str, Any]:
+    """Return what the write errors add, in all and part by part."""
+    total, without = whole.area(), plain.area()
+    added = total - without
+    return {
+        **_resources(added),
+        "percent_of_design": _percent(added, total),
+        "percent_added": _percent(added, without),
+        "items": {item: _resources(area) for item, area in _items(whole, plain).items()},
+    }
+
+
+def macs(layers: Sequence[Product]) -> tuple[int, int]:
+    """Return the products of a weight and a bit, and of a weight and a pixel, of a frame."""
     bits = pixels = 0
     for layer in layers:
-        if layer["op"] == "mvu":
-            rows, columns, _ = layer["shape"]
-            products = layer["mw"] * layer["mh"] * rows * columns
-            if layer["input"] == "pixels":
-                pixels += products
-            else:
-                bits += products
+        rows, columns, _ = layer.shape
+        products = layer.mw * layer.mh * rows * columns
+        if layer.pixels:
+            pixels += products
+        else:
+            bits += products
     return bits, pixels
 
 
 def rates(products: int, cycles: int, clock_mhz: float, luts: int) -> dict[str, float]:
-    """Frames and products a second, and products a second for each LUT."""
+    """Return frames and products a second, and products a second for each LUT.
+
+    Args:
+        products: of a frame.
+        cycles: of a frame.
+        clock_mhz: of the design.
+        luts: that it takes.
+    """
     frames = 1e6 * clock_mhz / cycles
     return {
         "frames_per_s": frames,
@@ -152,9 +174,10 @@ def rates(products: int, cycles: int, clock_mhz: float, luts: int) -> dict[str, 
     }
 
 
-def _work(description: Mapping[str, Any], luts: int) -> dict[str, Any]:
-    bits, pixels = macs(description["layers"])
-    cycles, clock = description["cycles_per_frame"], description["clock_mhz"]
+def _work(description: Description, luts: int) -> dict[str, Any]:
+    """Return what a frame takes, and how fast frames are."""
+    bits, pixels = macs(description.products)
+    cycles, clock = description.cycles_per_frame, description.clock_mhz
     return {
         "xnor_per_frame": bits,
         "pixel_macs_per_frame": pixels,
@@ -184,14 +207,14 @@ def _route(route: Route) -> dict[str, Any]:
 
 
 def _above(path: str, instances: Mapping[str, str]) -> list[str]:
-    """The instance and those around it, from the outermost to itself, without the top module."""
+    """Return the instance and those around it, the outermost first, without the top module."""
     parts = path.split(".")
     ways = (".".join(parts[:n]) for n in range(1, len(parts) + 1))
     return [way for way in ways if way in instances]
 
 
 def _blocks(netlist: Netlist) -> list[dict[str, Any]]:
-    """Every instance of the top module, followed by its parts where it is opened.
+    """Return every instance of the top module, followed by its parts where it is opened.
 
     A block counts all that is inside it. The blocks of level 1 add up to the total.
     """
@@ -217,7 +240,7 @@ def _blocks(netlist: Netlist) -> list[dict[str, Any]]:
 
 
 def _items(whole: Netlist, plain: Netlist) -> dict[str, Area]:
-    """What the wrappers add, part by part; the parts add up to the difference."""
+    """Return what the wrappers add, part by part; the parts add up to the difference."""
     added = {item: Area() for item in ITEMS}
     for netlist, is_added in (whole, True), (plain, False):
         for path, area in netlist.areas().items():
@@ -235,12 +258,14 @@ def _read(path: Path) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def _digest(description: Mapping[str, Any], sources: list[Path]) -> str:
-    """A hash of all that a report depends on."""
-    facts = {name: description[name] for name in ("network", "build_id", "part", "layers")}
-    facts |= {name: description[name] for name in ("cycles_per_frame", "clock_mhz")}
-    facts["resources"] = boards.board_named(description["board"]).resources
-    digest = hashlib.sha256(json.dumps([version(), facts], sort_keys=True).encode())
+def _digest(description: Description, sources: list[Path]) -> str:
+    """Return a hash of all that a report depends on."""
+    facts = (
+        *(version(), description.network, description.build_id, description.part),
+        *(description.cycles_per_frame, description.clock_mhz, description.products),
+        sorted(boards.board_named(description.board).resources.items()),
+    )
+    digest = hashlib.sha256(repr(facts).encode())
     ours = [Path(__file__).with_name(f"{name}.py") for name in MAKERS]
     for path in [*ours, *sources]:
         digest.update(path.name.encode() + b"\0" + path.read_bytes())

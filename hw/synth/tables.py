@@ -9,7 +9,7 @@ from spinflow.hw.synth.report import PUBLISHED, PUBLISHED_CLOCK_MHZ, RESOURCES, 
 
 
 def rows(head: Sequence[str], body: Sequence[Sequence[str]]) -> str:
-    """A Markdown table whose columns line up as plain text too; all but the first to the right."""
+    """Return a Markdown table that lines up as plain text too, all but the first column right."""
     widths = [max(len(row[n]) for row in [head, *body]) for n in range(len(head))]
 
     def line(cells: Sequence[str]) -> str:
@@ -26,12 +26,12 @@ def rows(head: Sequence[str], body: Sequence[Sequence[str]]) -> str:
 
 
 def title(report: dict[str, Any]) -> str:
-    """What tells a design from another of the same network."""
+    """Return what tells a design from another of the same network."""
     return f"{report['network']}, {report['work']['cycles_per_frame']:,} cycles a frame"
 
 
 def one(report: dict[str, Any]) -> str:
-    """The tables of one design as Markdown."""
+    """Return the tables of one design as Markdown."""
     fit, wrappers, total = report["fit"], report["wrappers"], report["total"]
     share = {name: 100 * total[name] / fit[name]["available"] for name in total}
     sums = [
@@ -83,13 +83,13 @@ def _work(work: dict[str, Any]) -> str:
 
 
 def _indented(block: dict[str, Any]) -> str:
-    """The name of a block, in its parent's shadow if it is a part of one."""
+    """Return the name of a block, in its parent's shadow if it is a part of one."""
     depth = block["level"] - 1
     return "\u00a0\u00a0" * depth + (block["name"].rpartition(".")[2] if depth else block["name"])
 
 
 def comparison(reports: Sequence[dict[str, Any]]) -> str:
-    """One row a design, and the published ones, as Markdown."""
+    """Return one row a design, and the published ones, as Markdown."""
     head = ["design", "LUT", "shared", "RAMB36", "cycles a frame", "frames/s", "G XNOR/s"]
     head += ["M XNOR/s a LUT", "wrappers, % of LUTs"]
     body = []
@@ -115,7 +115,7 @@ def comparison(reports: Sequence[dict[str, Any]]) -> str:
 
 
 def fits(report: dict[str, Any]) -> str:
-    """One sentence: whether the design fits the part, and by how much."""
+    """Return one sentence: whether the design fits the part, and by how much."""
     fit = report["fit"]
     over = {name: -room["left"] for name, room in fit.items() if room["left"] < 0}
     if over:
@@ -142,7 +142,7 @@ def _area(name: str, area: dict[str, Any], digits: int | None = None) -> list[st
 
 
 def _through(kinds: list[str]) -> str:
-    """As in 2 LUT6, 8 CARRY4: runs of one kind together."""
+    """Return the kinds with runs of one kind together, as in 2 LUT6, 8 CARRY4."""
     runs: list[list[Any]] = []
     for kind in kinds:
         if runs and runs[-1][1] == kind:

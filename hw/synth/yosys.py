@@ -11,6 +11,7 @@ import importlib.metadata
 import json
 import os
 import re
+import resource
 import subprocess
 import sys
 import tempfile
@@ -18,6 +19,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from spinflow.host.core.errors import HostError
 from spinflow.hw.synth.netlist import Netlist, read_netlist
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -35,8 +37,8 @@ RE_LINES = re.MULTILINE | re.DOTALL
 DEFAULT_NETTYPE = re.compile(r"^\s*`default_nettype\b.*$", re.MULTILINE)
 
 
-class SynthesisError(RuntimeError):
-    """yosys is missing or did not get through; the text is one line for the user."""
+class SynthesisError(HostError):
+    """yosys is missing or did not get through."""
 
 
 class Result(NamedTuple):
@@ -49,9 +51,10 @@ class Result(NamedTuple):
 
 
 def version() -> str:
-    """The version of the yosys that is used, as `pyosys 0.70`.
+    """Return the version of the yosys that is used, as `pyosys 0.70`.
 
-    Raises SynthesisError if there is none.
+    Raises:
+        SynthesisError: there is none.
     """
     try:
         return f"pyosys {importlib.metadata.version('pyosys')}"
@@ -60,9 +63,10 @@ def version() -> str:
 
 
 def packages() -> list[Path]:
-    """Packages and the register block, which every module of hw/rtl may need, in order.
+    """Return the packages and the register block, which every module may need, in order.
 
-    Raises SynthesisError if the register block has not been generated.
+    Raises:
+        SynthesisError: the register block has not been generated.
     """
     names = "spinflow_map_pkg", "spinflow_regs_pkg", "spinflow_regs"
     made = [REGISTERS / f"{name}.sv" for name in names]
@@ -80,7 +84,7 @@ def synthesise(
     library: Path | None = None,
     log: Path | None = None,
 ) -> Result:
-    """Synthesises module `top` of `sources` and returns its netlist.
+    """Synthesise module ``top`` of ``sources``; return its netlist.
 
     Args:
         sources: SystemVerilog files, packages before who uses them; options as +define+A=1 are
@@ -90,62 +94,70 @@ def synthesise(
         library: folder in which further modules are looked for, each in a file of its name.
         log: where the log of yosys goes; only if it fails, this is told to the user.
 
-    Raises SynthesisError if yosys is missing or fails.
+    Raises:
+        SynthesisError: yosys is missing or fails, or the module has no such parameter.
+        NetlistError: there is a cell that cannot be counted.
     """
     version()
-    for name in parameters or {}:
+    given = parameters or {}
+    for name in given:
         _check_parameter(sources, top, name)  # slang takes no notice of one that does not exist
     with tempfile.TemporaryDirectory(prefix="spinflow-synth-") as folder:
         work = Path(folder)
-        out = work / "netlist.json"
-        readable = [part for path in sources for part in _readable(path, work)]
-        options = [f"-G {name}={value}" for name, value in (parameters or {}).items()]
+        files = [part for path in sources for part in _readable(path, work)]
+        options = [f"-G {name}={value}" for name, value in given.items()]
         if library is not None:
             options.append(f"--libdir {library} --libext .sv")
+        netlist, modules = work / "netlist.json", work / "modules"
         job = {
-            "read": f"{READ} {' '.join(options)} --top {top} {' '.join(readable)}",
-            "modules": str(work / "modules"),
+            "read": f"{READ} {' '.join(options)} --top {top} {' '.join(files)}",
+            "modules": str(modules),
             "top": top,
             "synthesise": [
                 f"hierarchy -check -top {top}",
                 f"{SYNTHESIS} -top {top}",
                 "delete t:$scopeinfo",
-                f"write_json {out}",
+                f"write_json {netlist}",
             ],
         }
-        with open(work / "log", "w", encoding="utf-8") as text:
-            child = subprocess.Popen(
-                [sys.executable, "-m", "spinflow.hw.synth.child", json.dumps(job)],
-                stdout=text,
-                stderr=subprocess.STDOUT,
-                cwd=REPOSITORY,
-            )
-            _, status, usage = os.wait4(child.pid, 0)
-            child.returncode = os.waitstatus_to_exitcode(status)
-        said = (work / "log").read_text(errors="replace")
+        status, said, usage = _run(job, work / "log")
         if log is not None:
             log.parent.mkdir(parents=True, exist_ok=True)
-            log.write_text(said)
-        if child.returncode != 0 or not out.exists():
+            log.write_text(said, encoding="utf-8")
+        if status != 0 or not netlist.exists():
             where = f" (all of it: {log})" if log is not None else ""
-            raise SynthesisError(f"yosys: {_reason(said, child.returncode, work)}{where}")
+            raise SynthesisError(f"yosys: {_reason(said, status, work)}{where}")
         return Result(
-            netlist=read_netlist(out, work / "modules", top),
+            netlist=read_netlist(netlist, modules, top),
             estimated_lcs=_estimated(said),
             cpu_seconds=usage.ru_utime + usage.ru_stime,
             peak_bytes=1024 * usage.ru_maxrss,
         )
 
 
+def _run(job: dict[str, object], log: Path) -> tuple[int, str, resource.struct_rusage]:
+    """Run a job in a process of its own; return its exit status, its log and what it took."""
+    with open(log, "w", encoding="utf-8") as text:
+        child = subprocess.Popen(
+            [sys.executable, "-m", "spinflow.hw.synth.child", json.dumps(job)],
+            stdout=text,
+            stderr=subprocess.STDOUT,
+            cwd=REPOSITORY,
+        )
+        _, status, usage = os.wait4(child.pid, 0)
+        child.returncode = os.waitstatus_to_exitcode(status)
+    return child.returncode, log.read_text(encoding="utf-8", errors="replace"), usage
+
+
 def _estimated(log: str) -> int:
-    """Yosys's last estimate of logic cells, and the LUT6_2 that it leaves out of that."""
+    """Return yosys's last estimate of logic cells, and the LUT6_2 that it leaves out of that."""
     counts = (r"Estimated number of LCs: +(\d+)$", r"^ *(\d+) +LUT6_2$")
     found = (re.findall(count, log, re.MULTILINE) for count in counts)
     return sum(int(numbers[-1]) for numbers in found if numbers)
 
 
 def _check_parameter(sources: Sequence[Path | str], top: str, name: str) -> None:
-    """Raises SynthesisError if the top module has no parameter of this name."""
+    """Raise SynthesisError if the top module has no parameter of this name."""
     for path in sources:
         if isinstance(path, str):
             continue
@@ -159,7 +171,7 @@ def _check_parameter(sources: Sequence[Path | str], top: str, name: str) -> None
 
 
 def _readable(source: Path | str, work: Path) -> list[str]:
-    """Options by which slang reads a file: itself, or a copy in `work` without what it refuses."""
+    """Return options by which slang reads a file, or a copy in `work` without what it refuses."""
     if isinstance(source, str):
         return [source]
     text = source.read_text()
@@ -173,7 +185,7 @@ def _readable(source: Path | str, work: Path) -> list[str]:
 
 
 def _reason(log: str, status: int, work: Path) -> str:
-    """What went wrong, in one line, from the log of a run that failed."""
+    """Return what went wrong, in one line, from the log of a run that failed."""
     for line in log.split("\n"):
         where, error, what = line.partition("ERROR: ")
         if error:
@@ -184,5 +196,5 @@ def _reason(log: str, status: int, work: Path) -> str:
 
 
 def _short(path: Path | str) -> str:
-    """A path or a line with paths, as seen from the repository."""
+    """Return a path or a line with paths, as seen from the repository."""
     return str(path).replace(f"{REPOSITORY}/", "")

@@ -4,17 +4,9 @@ from typing import Any
 
 import pytest
 
-from spinflow.hw.synth.netlist import (
-    CLOCK_TO_OUT,
-    LUT_DELAY,
-    SETUP,
-    Area,
-    Netlist,
-    NetlistError,
-    area_of,
-    instances_in,
-    net_delay,
-)
+from spinflow.hw.synth.cells import Area, NetlistError, area_of
+from spinflow.hw.synth.netlist import Netlist, instances_in
+from spinflow.hw.synth.paths import CLOCK_TO_OUT, LUT_DELAY, SETUP, net_delay
 
 
 def cell(kind: str, outputs: dict[str, list[Any]], **inputs: list[Any]) -> dict[str, Any]:

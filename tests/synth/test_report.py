@@ -125,7 +125,7 @@ def test_no_bundle_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str
     said = capsys.readouterr().err
     assert (
         said
-        == f"hw.synth: {tmp_path} is not a bundle: it has no accel.json; make bundle builds one\n"
+        == f"spinflow: {tmp_path} is not a bundle: it has no accel.json; make bundle builds one\n"
     )
     assert not (tmp_path / "out.json").exists()
 
@@ -173,7 +173,7 @@ def test_one_module_with_its_parameters(capsys: pytest.CaptureFixture[str]) -> N
 )
 def test_block_refuses(arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert block.main(arguments) == 1
-    assert capsys.readouterr().err == f"spinflow.hw.synth.block: {said}\n"
+    assert capsys.readouterr().err == f"spinflow: {said}\n"
 
 
 def test_a_killed_yosys_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

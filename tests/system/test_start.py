@@ -57,8 +57,8 @@ PROGRAMS = {
     "spinflow.hw.synth": [sys.executable, "-m", "spinflow.hw.synth", NOWHERE],
     "spinflow.hw.synth.block": [sys.executable, "-m", "spinflow.hw.synth.block", "threshold"],
     "spinflow.hw.synth.page": [sys.executable, "-m", "spinflow.hw.synth.page", NOWHERE],
-    "generate.py": [sys.executable, "hw/regs/generate.py", f"{NOWHERE}/regs"],
-    "lint.py": [sys.executable, "hw/lint/lint.py"],
+    "generate.py": [sys.executable, "-m", "spinflow.hw.regs.generate", f"{NOWHERE}/regs"],
+    "lint.py": [sys.executable, "-m", "spinflow.hw.lint.lint"],
     **{
         f"spinflow.hw.boards.{name}": [
             sys.executable,
