@@ -23,7 +23,7 @@ from spinflow.host.report import report
 from spinflow.host.sweep import grid as grids
 from spinflow.host.sweep.grid import Grid
 from spinflow.host.sweep.operating_point import (
-    Point,
+    OperatingPoint,
     aging_of,
     point_of_rate,
     point_of_write_condition,
@@ -101,7 +101,7 @@ def run(options: argparse.Namespace) -> None:
     bundle = bundles.load(options.bundle)
     tests = images_for(bundle, options.images, options.data_dir, options.image_seed)
     point = _point(options)
-    mode = options.mode or ("flip" if point.rate1 or point.rate0 else "off")
+    mode = options.mode or ("flip" if point.has_errors else "off")
     trial = grid(
         bundle,
         selections=[options.memory],
@@ -299,7 +299,7 @@ def _written(trial: Trial) -> str:
     return f"{trial.selection} in mode {trial.mode}, {rates}"
 
 
-def _point(options: argparse.Namespace) -> Point:
+def _point(options: argparse.Namespace) -> OperatingPoint:
     if options.write_condition is None:
         return point_of_rate(options.rate or 0.0, options.rate0)
     if options.rate is not None or options.rate0 is not None:
@@ -307,7 +307,7 @@ def _point(options: argparse.Namespace) -> Point:
     return point_of_write_condition(options.write_condition)
 
 
-def _condition(point: Point) -> str:
+def _condition(point: OperatingPoint) -> str:
     drive = f"{point.drive:.4g} {point.drive_unit}"
     return f"{point.model}, {drive}, pulse of {point.pulse_s * 1e9:.4g} ns"
 

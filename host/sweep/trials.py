@@ -39,8 +39,8 @@ from spinflow.host.core.memory import Counts, check_mode
 from spinflow.host.core.packing import Words, count_ones
 from spinflow.host.core.test_sets import TestSet
 from spinflow.host.sweep.aging import NONE, Aging, aged
-from spinflow.host.sweep.energy import Kinds, kinds_of_buffer, kinds_of_weights
-from spinflow.host.sweep.operating_point import Point
+from spinflow.host.sweep.energy import WriteCounts, write_counts_of_buffer, write_counts_of_weights
+from spinflow.host.sweep.operating_point import OperatingPoint
 from spinflow.host.sweep.results import Identity, Key, ResultsFile, Row
 
 MOST_TRIALS = 1_000_000
@@ -58,10 +58,10 @@ class Device(Protocol):
     def backend(self) -> str:
         """The name of this kind of device in the results."""
 
-    def set_errors(
-        self, memory: str, mode: str, rate1: float = 0.0, rate0: float | None = None, seed: int = 0
+    def set_thresholds(
+        self, memory: str, mode: str, threshold1: int = 0, threshold0: int = 0, seed: int = 0
     ) -> None:
-        """Set how the writes of one memory err."""
+        """Set how the writes of one memory err, as its registers hold it."""
 
     def write_weights(
         self,
@@ -90,7 +90,7 @@ class Trial:
 
     selection: str
     mode: str
-    point: Point
+    point: OperatingPoint
     background: str
     repeat: int
     seed: int
@@ -102,11 +102,11 @@ def grid(
     *,
     selections: Sequence[str],
     modes: Sequence[str],
-    points: Sequence[Point],
+    points: Sequence[OperatingPoint],
     backgrounds: Sequence[str],
     repeats: int,
     seed: int,
-    agings: Callable[[Point], Sequence[Aging]] = lambda point: (NONE,),
+    agings: Callable[[OperatingPoint], Sequence[Aging]] = lambda point: (NONE,),
 ) -> list[Trial]:
     """Return the trials of a sweep, repeat by repeat, so that whole curves come first.
 
@@ -144,7 +144,7 @@ def grid(
         for aging in ages[point]
     )
     for trial in points_once:
-        if trial.mode == "off" and (trial.point.rate1 or trial.point.rate0):
+        if trial.mode == "off" and trial.point.has_errors:
             raise RateError(
                 f"bit-error rate {trial.point.rate1} with mode off: choose flip, switch or rate 0"
             )
@@ -206,7 +206,7 @@ class Bench:
         for memory in chosen:
             counts += after.memories[memory.name]
             if not memory.is_weights:
-                kinds += kinds_of_buffer(memory, after.memories[memory.name])
+                kinds += write_counts_of_buffer(memory, after.memories[memory.name])
         point = trial.point
         energy_j, bound_j = kinds.energy(point.costs)
         return Row(
@@ -259,7 +259,7 @@ class Bench:
         # rewrites starts from exact weights too.
         self._restore(set() if trial.background == "previous" else rewritten)
 
-    def _write(self, trial: Trial, chosen: Sequence[MemoryInfo]) -> tuple[Counts, Kinds, int]:
+    def _write(self, trial: Trial, chosen: Sequence[MemoryInfo]) -> tuple[Counts, WriteCounts, int]:
         """Set the errors of a trial, write its weights and let them age.
 
         Returns:
@@ -268,17 +268,17 @@ class Bench:
         weights = [memory for memory in chosen if memory.is_weights]
         names = [memory.name for memory in weights]
         first = 0 if trial.background == "previous" else trial.repeat
-        counts, kinds, upsets = Counts(), Kinds(), 0
+        counts, kinds, upsets = Counts(), WriteCounts(), 0
         # Rate 0 makes no error in any mode, and mode off writes at the speed of the bus.
-        mode = trial.mode if trial.point.rate1 or trial.point.rate0 else "off"
+        mode = trial.mode if trial.point.has_errors else "off"
         # Over the background `previous`, repeat n rewrites what repeat n - 1 left.
         for repeat in range(first, trial.repeat + 1):
             for memory in chosen:
-                self.device.set_errors(
+                self.device.set_thresholds(
                     memory.name,
                     mode,
-                    trial.point.rate1,
-                    trial.point.rate0,
+                    trial.point.threshold1,
+                    trial.point.threshold0,
                     stream.memory_seed(trial.seed, repeat, memory.index),
                 )
             if not weights:
@@ -291,7 +291,7 @@ class Bench:
                 counts = sum(written.values(), Counts())
                 for m in weights:
                     target = self._bundle.weights[m.name]
-                    kinds += kinds_of_weights(m, target, old[m.name], written[m.name])
+                    kinds += write_counts_of_weights(m, target, old[m.name], written[m.name])
             upsets = self._age(trial, weights, repeat)
         self.device.soft_reset()
         return counts, kinds, upsets
@@ -311,14 +311,14 @@ class Bench:
             words = aged(memory, stored, trial.aging, trial.seed, repeat)
             changed = count_ones(stored ^ words)
             if changed:
-                self.device.set_errors(memory.name, "off")
+                self.device.set_thresholds(memory.name, "off")
                 self.device.write_weights({memory.name: words}, memories=[])
             upsets += changed
         return upsets
 
     def _errors_off(self) -> None:
         for memory in self._bundle.memories:
-            self.device.set_errors(memory.name, "off")
+            self.device.set_thresholds(memory.name, "off")
 
     def _restore(self, spared: set[str]) -> None:
         """Write the exact weights into every memory that lacks them, but those spared."""
@@ -384,7 +384,7 @@ class TimeLeft:
 
     @staticmethod
     def _kind(trial: Trial) -> tuple[tuple[Any, ...], int]:
-        exact = not (trial.point.rate1 or trial.point.rate0)
+        exact = not trial.point.has_errors
         units = trial.repeat + 1 if trial.background == "previous" else 1
         return (trial.selection, trial.mode, trial.background, exact, bool(trial.aging)), units
 
