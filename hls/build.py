@@ -14,7 +14,6 @@ import sys
 from contextlib import nullcontext
 from pathlib import Path
 
-from spinflow.hls.board import board
 from spinflow.hls.paths import BUILD, REPO, BuildError
 from spinflow.hls.trained import NAME, read_trained
 from spinflow.host.core import start
@@ -24,6 +23,7 @@ from spinflow.host.core.files import held, put_in_place, remove_leftovers, repla
 from spinflow.host.core.options import whole
 from spinflow.host.core.reading import read_json
 from spinflow.host.core.text import shown
+from spinflow.hw import boards
 
 REGISTERS = BUILD / "regs"
 REGISTER_SOURCES = (REPO / "hw" / "regs" / "spinflow.rdl", REPO / "hw" / "regs" / "generate.py")
@@ -34,6 +34,7 @@ def build(
     cycles: int | None = None,
     out: Path | None = None,
     given: dict[str, dict[str, int]] | None = None,
+    board: boards.Board | None = None,
 ) -> Description:
     """Build the bundle of a network.
 
@@ -42,6 +43,7 @@ def build(
         cycles: most cycles that a frame may take in any layer; the network's default if None.
         out: folder of the bundle; ``source`` if None.
         given: PE and SIMD by layer name that the search is not to choose.
+        board: that it is for; the default board if None.
 
     Returns:
         What was written to accel.json.
@@ -66,7 +68,9 @@ def build(
     # FINN takes seconds to import; bad input is refused before that.
     from spinflow.hls import bundle
 
-    order = bundle.Order(source, trained, cycles, given, board(), registers, REGISTERS)
+    order = bundle.Order(
+        source, trained, cycles, given, board or boards.board(), registers, REGISTERS
+    )
     with work_beside(out) as work:
         made, finn = work.path / "made", work.path / "finn"
         made.mkdir()
@@ -165,13 +169,16 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("--folding", type=Path, help="JSON file of PE and SIMD by layer")
     parser.add_argument("--out", type=Path, help="folder of the bundle (build/NETWORK)")
+    parser.add_argument("--board", help="kind of board that it is for, a folder of hw/boards")
     options = parser.parse_args(arguments)
 
     def make() -> None:
         if not NAME.fullmatch(options.network):
             raise BuildError(f"network {shown(options.network)}: a name is expected, not a path")
         given = read_folding(options.folding) if options.folding else None
-        print(summary(build(BUILD / options.network, options.cycles, options.out, given)))
+        board = boards.board(options.board)
+        source = BUILD / options.network
+        print(summary(build(source, options.cycles, options.out, given, board)))
 
     return start.finish(make)
 

@@ -16,12 +16,12 @@ import numpy as np
 import numpy.typing as npt
 
 from spinflow.hls import depths, flow, golden, handover, plan, top
-from spinflow.hls.board import Board
 from spinflow.hls.folding import Given
 from spinflow.hls.golden_images import images_at_threshold, natural_images
 from spinflow.hls.paths import sha256_file
 from spinflow.hls.trained import Trained
 from spinflow.host.core.description import Description, LabelSelect, Range, RegisterMap
+from spinflow.hw.boards import Board
 
 FILES = ("arrays.npz", "golden.npz", "accel.hwh")
 """The files whose sums accel.json gives."""

@@ -29,11 +29,11 @@ from qonnx.transformation.insert_topk import InsertTopK
 
 from spinflow.hls import depths as depths_table
 from spinflow.hls import folding, graph, network
-from spinflow.hls.board import Board
 from spinflow.hls.convolutions import state_convolutions
 from spinflow.hls.finn_env import working_in
 from spinflow.hls.ops import kinds, no_such_operator
 from spinflow.hls.paths import BuildError
+from spinflow.hw.boards import Board
 
 Step = Callable[[ModelWrapper, DataflowBuildConfig], ModelWrapper]
 

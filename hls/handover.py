@@ -11,9 +11,10 @@ from typing import Any
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element, SubElement
 
-from spinflow.hls.board import Board, Range
 from spinflow.host.core.description import MemoryInfo, Register, RegisterMap
 from spinflow.host.core.handover import divisors
+from spinflow.hw.boards import Board
+from spinflow.hw.boards.facts import Range
 
 PS7_VLNV = "xilinx.com:ip:processing_system7:5.5"
 DMA_VLNV = "xilinx.com:ip:axi_dma:7.1"
@@ -79,7 +80,7 @@ def _bus(module: Element, name: str, kind: str) -> None:
 
 def _processing_system(modules: Element, board: Board) -> None:
     clock_mhz = board.clock_mhz
-    divisor0, divisor1 = divisors(clock_mhz)
+    divisor0, divisor1 = divisors(clock_mhz, board.clocks.io_pll)
     parameters: dict[str, Any] = {
         "C_INCLUDE_ACP_TRANS_CHECK": 0,
         "PCW_FPGA_FCLK0_ENABLE": 1,
@@ -95,7 +96,7 @@ def _processing_system(modules: Element, board: Board) -> None:
             f"PCW_FCLK{clock}_PERIPHERAL_DIVISOR1": divisor1 if clock == 0 else 1,
         }
     module = _module(modules, "processing_system7_0", PS7_VLNV, parameters, "PROCESSOR")
-    _bus(module, "M_AXI_GP0", "MASTER")
+    _bus(module, board.control_port.name, "MASTER")
     memory_map = SubElement(module, "MEMORYMAP")
     for cell, (slave, block) in {
         "accel": ("s_axi", "reg0"),
@@ -113,7 +114,7 @@ def _processing_system(modules: Element, board: Board) -> None:
             INSTANCE=cell,
             IS_DATA="TRUE",
             IS_INSTRUCTION="TRUE",
-            MASTERBUSINTERFACE="M_AXI_GP0",
+            MASTERBUSINTERFACE=board.control_port.name,
             MEMTYPE="REGISTER",
             SLAVEBUSINTERFACE=slave,
         )

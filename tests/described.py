@@ -13,10 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import tomllib
-
 from spinflow.hls import handover
-from spinflow.hls.board import board
 from spinflow.host.core.description import (
     Block,
     DepthsInfo,
@@ -40,6 +37,7 @@ from spinflow.host.core.description import (
     taps_of,
     with_indices,
 )
+from spinflow.hw import boards
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -61,9 +59,9 @@ def complete(
         depths: words of each buffer by the buffer's name.
         dataset: the images that it takes.
     """
-    facts = tomllib.loads((ROOT / "hw/boards/pynq_z2/board.toml").read_text())
+    board = boards.board()
     registers = registers_of(json.loads((ROOT / "build/regs/regmap.json").read_text()))
-    accel, dma = slaves_of(facts["address_map"])
+    accel, dma = slaves_of(board.entries()["address_map"])
     buffers = {}
     pe = 0
     for layer in layers:
@@ -82,13 +80,13 @@ def complete(
         network=network,
         dataset=dataset,
         build_id=0x1234,
-        board=facts["board"]["name"],
-        part=facts["board"]["part"],
-        clock_mhz=facts["board"]["clock_mhz"],
+        board=board.name,
+        part=board.part,
+        clock_mhz=board.clock_mhz,
         registers=registers,
         accel=accel,
         dma=dma,
-        length_bits=facts["dma"]["length_bits"],
+        length_bits=board.dma.length_bits,
         shape=tuple(shape),
         classes=sums.mh,
         accuracy=0.5,
@@ -138,7 +136,7 @@ def _tap(tap: Tap, sums: Product) -> Tap:
 def write(folder: Path, description: dict[str, Any]) -> Path:
     """Write a description, with the sums of the files that lie there, and its handover file."""
     memories = [MemoryInfo(**entry) for entry in description["memories"]]
-    document = handover.document(board(), registers_of(description["registers"]), memories)
+    document = handover.document(boards.board(), registers_of(description["registers"]), memories)
     (folder / "accel.hwh").write_text(document)
     sums = {
         name: hashlib.sha256((folder / name).read_bytes()).hexdigest()

@@ -43,7 +43,7 @@ from typing import Any, ClassVar, Concatenate, ParamSpec, Protocol, TypeVar, cas
 import numpy as np
 import numpy.typing as npt
 
-from spinflow.host.board.on_board import PYNQ_VERSIONS, knows_pynq
+from spinflow.host.board.on_board import knows_pynq, listed
 from spinflow.host.board.window import get, put
 from spinflow.host.core import checks, stream
 from spinflow.host.core.bundle import MAP_VERSION, Bundle, Memory, Words, check_words
@@ -211,9 +211,7 @@ def _import_device() -> None:
 def check_pynq(version: str) -> None:
     """Raise DeviceError unless this version of pynq is one that the driver stands on."""
     if not knows_pynq(version):
-        raise DeviceError(
-            f"pynq {version} is installed here: this driver works with {PYNQ_VERSIONS}"
-        )
+        raise DeviceError(f"pynq {version} is installed here: this driver works with {listed()}")
 
 
 def check_board(bundle: Bundle, found: str | None) -> None:
@@ -225,8 +223,11 @@ def check_board(bundle: Bundle, found: str | None) -> None:
         )
 
 
-def _board_name(pynq: Any) -> str | None:
-    """Return what a PYNQ image calls its board, or the device itself; None where neither does."""
+def _board_name(pynq: Any, wanted: str) -> str | None:
+    """Return what a PYNQ image calls its board, or the device itself; None where neither does.
+
+    A virtual board says what it will be when a bundle for the wanted board is loaded.
+    """
     try:
         device = pynq.Device.active_device
     except RuntimeError as error:
@@ -234,7 +235,8 @@ def _board_name(pynq: Any) -> str | None:
     try:
         return _BOARD_NAME.read_text(encoding="ascii").strip("\0\n")
     except OSError:
-        name: str | None = getattr(device, "board", None)
+        as_board: Callable[[str], str] | None = getattr(device, "as_board", None)
+        name: str | None = as_board(wanted) if as_board else getattr(device, "board", None)
         return name
 
 
@@ -353,7 +355,7 @@ class Accelerator:
         with _ctrl_c_held_back():
             self._pynq = _import_pynq()
             check_pynq(self.pynq_version)
-            check_board(bundle, _board_name(self._pynq))
+            check_board(bundle, _board_name(self._pynq, bundle.board))
 
         # What is true if a call ends here: see _settle.
         self._streams = _Streams.MOVED

@@ -78,7 +78,7 @@ class Bundle:
         length_bits: width of the DMA's length register.
         classes: labels are below this.
         dataset: name of the data set whose images it takes.
-        board: the board that it is made for, as ``Pynq-Z2``; empty where none is needed.
+        board: the board that it is made for, by its image's name; empty where none is needed.
         part: that board's device.
     """
 

@@ -15,14 +15,12 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-import tomllib
-
 from spinflow.host.core.description import read
 from spinflow.host.core.sources import source_files
+from spinflow.hw import boards
 from spinflow.hw.synth.netlist import Area, Netlist, Route
-from spinflow.hw.synth.yosys import REPOSITORY, Result, synthesise, version
+from spinflow.hw.synth.yosys import Result, synthesise, version
 
-BOARD = REPOSITORY / "hw/boards/pynq_z2/board.toml"
 RESOURCES = "LUT", "FF", "RAMB36", "DSP48"
 TOP = "accel"
 ERRORS = "WithErrors"
@@ -86,7 +84,7 @@ def report(bundle: Path, out: Path, logs: Path | None = None) -> dict[str, Any]:
 
 def describe(description: Mapping[str, Any], whole: Result, plain: Result) -> dict[str, Any]:
     """The report, from accel.json and the synthesis with errors and without."""
-    available = tomllib.loads(BOARD.read_text())["resources"]
+    available = boards.board_named(description["board"]).resources
     total, without = whole.netlist.area(), plain.netlist.area()
     added = total - without
     return {
@@ -241,8 +239,9 @@ def _digest(description: Mapping[str, Any], sources: list[Path]) -> str:
     """A hash of all that a report depends on."""
     facts = {name: description[name] for name in ("network", "build_id", "part", "layers")}
     facts |= {name: description[name] for name in ("cycles_per_frame", "clock_mhz")}
+    facts["resources"] = boards.board_named(description["board"]).resources
     digest = hashlib.sha256(json.dumps([version(), facts], sort_keys=True).encode())
     ours = [Path(__file__).with_name(f"{name}.py") for name in MAKERS]
-    for path in [BOARD, *ours, *sources]:
+    for path in [*ours, *sources]:
         digest.update(path.name.encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()

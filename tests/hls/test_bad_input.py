@@ -8,9 +8,9 @@ import sys
 import pytest
 
 from spinflow.hls import flow, plan
-from spinflow.hls.board import board
 from spinflow.hls.build import build, read_folding
 from spinflow.hls.paths import REPO, BuildError
+from spinflow.hw import boards
 from tests.hls.networks import Network, perceptron
 
 
@@ -118,7 +118,7 @@ def test_names_the_layer_that_the_hardware_does_not_have(tmp_path, name):
 
 
 def test_more_memories_than_the_control_block_or_the_board_holds(bundle, tmp_path):
-    folded = flow.run(bundle.source / "model.onnx", tmp_path, board(), 16).dataflow
+    folded = flow.run(bundle.source / "model.onnx", tmp_path, boards.board(), 16).dataflow
     with pytest.raises(BuildError, match=r"weights need .* bytes of addresses, the board has"):
         plan.plan(folded, 16, control_bytes=8192, range_bytes=0x10000, max_memories=64)
     with pytest.raises(BuildError, match="5 memories, the control block has registers for 4"):
@@ -128,7 +128,7 @@ def test_more_memories_than_the_control_block_or_the_board_holds(bundle, tmp_pat
 def test_a_design_larger_than_the_part(bundle, tmp_path):
     small = {"LUT": 1000, "RAMB36": 140, "DSP48": 220}
     with pytest.raises(BuildError, match=r"16 cycles per frame needs about \d+ LUT of 1000"):
-        flow.run(bundle.source / "model.onnx", tmp_path, board(), 16, resources=small)
+        flow.run(bundle.source / "model.onnx", tmp_path, boards.board(), 16, resources=small)
 
 
 @pytest.mark.parametrize(

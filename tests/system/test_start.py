@@ -60,7 +60,12 @@ PROGRAMS = {
     "generate.py": [sys.executable, "hw/regs/generate.py", f"{NOWHERE}/regs"],
     "lint.py": [sys.executable, "hw/lint/lint.py"],
     **{
-        f"{name}.py": [sys.executable, f"hw/boards/pynq_z2/{name}.py", *arguments]
+        f"spinflow.hw.boards.{name}": [
+            sys.executable,
+            "-m",
+            f"spinflow.hw.boards.{name}",
+            *arguments,
+        ]
         for name, arguments in {
             "bitstream": [NOWHERE],
             "prepare": [NOWHERE],
