@@ -152,9 +152,10 @@ def _description(
 def _build_id(order: Order, design: plan.Design) -> int:
     """Return 32 bits that change with anything that the hardware or its contents depend on.
 
-    The top module is taken with build id 0; it holds the folding.
+    The generated RTL is taken with build id 0; it holds the folding.
     """
-    digest = hashlib.sha256(top.top(design, 0, order.network).encode())
+    generated = top.generated(design, 0, order.network)
+    digest = hashlib.sha256("".join(generated.values()).encode())
     for tool in TOOLS:
         digest.update(f"{tool} {version(tool)}\n".encode())
     for path in [*top.spinflow_sources(order.block), order.block / "regmap.json"]:

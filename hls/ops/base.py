@@ -237,8 +237,8 @@ class Op:
         """Return its entry in accel.json, without the indices of memories; None if it has none."""
         return None
 
-    def describe(self) -> str:
-        """Return its line in the head of the top module, if it has an entry in accel.json."""
+    def describe(self, layer: Layer) -> str:
+        """Return what it does, for the comments of the top module; ``layer`` is its entry."""
         return self.title
 
     def block(self) -> Block:
@@ -261,6 +261,10 @@ class Op:
         )
 
     # --- the top module
+
+    def constants(self, model: ModelWrapper, place: Place) -> str:
+        """Return what the package of thresholds holds of it."""
+        return ""
 
     def declarations(self, place: Place, memory: MemoryInfo | None) -> str:
         """Return what stands before the instance: wires, and the memory that it reads.

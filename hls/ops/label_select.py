@@ -39,7 +39,7 @@ class LabelSelect_rtl(Module, LabelSelect, RTLBackend):
         """Return the last layer."""
         return description.LabelSelect(name, self.get_nodeattr("Labels"))
 
-    def describe(self) -> str:
+    def describe(self, layer: description.Layer) -> str:
         """Return of how many it selects."""
         return f"the largest of {self.get_nodeattr('Labels')}"
 

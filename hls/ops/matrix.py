@@ -191,14 +191,17 @@ class MVAU_rtl(Module, rtl_ops.MVAU_rtl):
             buffer=None,
         )
 
-    def describe(self) -> str:
-        """Return the size of the matrix, and how much of it is computed in a cycle."""
-        shape = [*self.get_nodeattr("numInputVectors"), 1, 1]
-        on = f" on {shape[1]} x {shape[2]} windows" if layer_prefix(self) == "conv" else ""
-        return (
-            f"{self.get_nodeattr('MH')} x {self.get_nodeattr('MW')} weights{on}, "
-            f"{self.get_nodeattr('PE')} x {self.get_nodeattr('SIMD')} a cycle"
-        )
+    def describe(self, layer: description.Layer) -> str:
+        """Return the size of the matrix, and how it is folded."""
+        assert isinstance(layer, description.Product)
+        bits = "pixels" if layer.pixels else "bits"
+        inputs = f"{layer.mw} {bits}"
+        if layer.window is not None:
+            rows, columns, _ = layer.shape
+            height, width = layer.window.kernel
+            channels = layer.window.input[2]
+            inputs = f"{height} x {width} x {channels} {bits}, {rows} x {columns} times"
+        return f"{layer.mh} outputs of {inputs}; PE {layer.pe}, SIMD {layer.simd}"
 
     def block(self) -> Block:
         """Return the size of the weight memory, and the tensor that it holds."""
@@ -278,7 +281,7 @@ class MVAU_rtl(Module, rtl_ops.MVAU_rtl):
         )
 
     def instance(self, model: ModelWrapper, place: Place) -> str:
-        """Return the unit, and its thresholds as a constant before it."""
+        """Return the unit; its thresholds are in their package."""
         parameters: dict[str, Any] = {
             "Mw": self.get_nodeattr("MW"),
             "Mh": self.get_nodeattr("MH"),
@@ -295,9 +298,7 @@ class MVAU_rtl(Module, rtl_ops.MVAU_rtl):
             "mem_addr_o": f"{place.name}_mem_addr",
             "mem_rdata_i": f"{place.name}_mem_rdata",
         }
-        constants = self.constants(model, place)
-        unit = sv_instance(self.rtl_module, place.name, parameters, ports)
-        return f"{constants}\n{unit}" if constants else unit
+        return sv_instance(self.rtl_module, place.name, parameters, ports)
 
 
 def takes_pixels(mvau: Any) -> bool:
@@ -314,7 +315,7 @@ def layer_prefix(mvau: Any) -> str:
 
 
 def constant_name(place: Place) -> str:
-    """Return the name of a layer's thresholds in the top module."""
+    """Return the name of a layer's thresholds in their package."""
     return f"{place.name.capitalize()}Thresholds"
 
 

@@ -166,7 +166,7 @@ class BinaryMaxPool_rtl(Module, BinaryMaxPool, RTLBackend):
             name, self.get_nodeattr("Size"), (rows, columns, channels), buffer=None
         )
 
-    def describe(self) -> str:
+    def describe(self, layer: description.Layer) -> str:
         """Return the size of a window."""
         size = self.get_nodeattr("Size")
         return f"{size} x {size} pixels to one"

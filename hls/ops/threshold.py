@@ -77,7 +77,7 @@ class Thresholding_rtl(Module, rtl_ops.Thresholding_rtl):
             name, self.get_nodeattr("NumChannels"), self.get_nodeattr("PE")
         )
 
-    def describe(self) -> str:
+    def describe(self, layer: description.Layer) -> str:
         """Return the pixels, and how many of them in a cycle."""
         channels, pe = self.get_nodeattr("NumChannels"), self.get_nodeattr("PE")
         return f"{channels} pixels to bits, {pe} a cycle"

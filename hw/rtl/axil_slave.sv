@@ -11,10 +11,15 @@
 // on; no one behind the slave looks at them. A read gives the whole word, whatever part is wanted.
 
 module axil_slave #(
+  // Bits of a byte address.
   parameter int unsigned AddrWidth = 20
 ) (
+  // Clock, and reset (active low), which forgets an access that is under way.
   input  logic                 clk_i,
   input  logic                 rst_ni,
+
+  // AXI4-Lite, write address, write data and write response: OKAY, or SLVERR for an access that the bus
+  // refused and for a strobe that is not all ones.
   input  logic [AddrWidth-1:0] awaddr_i,
   input  logic                 awvalid_i,
   output logic                 awready_o,
@@ -25,6 +30,8 @@ module axil_slave #(
   output logic [1:0]           bresp_o,
   output logic                 bvalid_o,
   input  logic                 bready_i,
+
+  // AXI4-Lite, read address and read data with its response.
   input  logic [AddrWidth-1:0] araddr_i,
   input  logic                 arvalid_i,
   output logic                 arready_o,
@@ -33,13 +40,18 @@ module axil_slave #(
   output logic                 rvalid_o,
   input  logic                 rready_i,
 
+  // Request on the bus: `req_o` is high for a cycle, the others hold until `ack_i`.
   output logic                 req_o,
-  output logic                 we_o,
-  output logic [AddrWidth-1:0] addr_o,
+  output logic                 we_o,       // 1 writes, 0 reads
+  output logic [AddrWidth-1:0] addr_o,     // byte address
   output logic [31:0]          wdata_o,
+
+  // Its answer, valid while `ack_i` is high, which is for a cycle.
   input  logic                 ack_i,
-  input  logic                 err_i,
+  input  logic                 err_i,      // the access was refused
   input  logic [31:0]          rdata_i,
+
+  // A write of a part of a word was refused; high for a cycle.
   output logic                 partial_o
 );
 

@@ -8,18 +8,26 @@
 // between lines or maps.
 
 module bin_maxpool #(
+  // Pixels of the map that comes in.
   parameter int unsigned Rows    = 28,
   parameter int unsigned Columns = 28,
+  // Words of a pixel, and channels (bits) in a word.
   parameter int unsigned Folds   = 2,
   parameter int unsigned Pe      = 32,
+  // Rows and columns of a window.
   parameter int unsigned Size    = 2,
   localparam int unsigned BusWidth = 8 * ((Pe + 7) / 8)
 ) (
+  // Clock, and reset (active low): the next word is the first of a map.
   input  logic                clk_i,
   input  logic                rst_ni,
+
+  // Map that comes in, channel p of a word at bit p; the bits above Pe are padding and are not read.
   input  logic [BusWidth-1:0] in_data_i,
   input  logic                in_valid_i,
   output logic                in_ready_o,
+
+  // Pooled map, in the same form; the padding is 0.
   output logic [BusWidth-1:0] out_data_o,
   output logic                out_valid_o,
   input  logic                out_ready_i

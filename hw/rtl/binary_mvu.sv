@@ -15,36 +15,48 @@
 // Throughput: (Mw/Simd)*(Mh/Pe) cycles a frame, no bubble between frames.
 
 module binary_mvu #(
+  // Inputs and outputs of a frame.
   parameter int unsigned Mw   = 64,
   parameter int unsigned Mh   = 64,
+  // Outputs and inputs at once; they divide Mh and Mw.
   parameter int unsigned Pe   = 1,
   parameter int unsigned Simd = 64,
+  // Bits of an input: 1 for bits, 8 for pixels.
   parameter int unsigned InBits = 1,
+  // Whether outputs are compared with thresholds, and bits of an output: 1 if they are.
   parameter bit HasThreshold  = 1'b1,
   parameter int unsigned OutBits = 1,
   localparam int unsigned ThrBits = InBits == 1 ? $clog2(Mw + 2) : $clog2(255 * Mw + 2) + 1,
-  parameter logic [Mh*ThrBits-1:0] Thresholds = '0,   // output n at [n*ThrBits +: ThrBits]
+  // Least sum that gives a 1, signed for pixels; that of output n is at [n*ThrBits +: ThrBits].
+  parameter logic [Mh*ThrBits-1:0] Thresholds = '0,
   localparam int unsigned Sf = Mw / Simd,
   localparam int unsigned Nf = Mh / Pe,
   localparam int unsigned InWidth   = 8 * ((Simd * InBits + 7) / 8),
   localparam int unsigned OutWidth  = 8 * ((Pe * OutBits + 7) / 8),
   localparam int unsigned AddrWidth = Sf * Nf > 1 ? $clog2(Sf * Nf) : 1
 ) (
+  // Clock, and reset (active low): frames under way are forgotten.
   input  logic                 clk_i,
   input  logic                 rst_ni,
+
+  // Inputs of a frame in Sf words, the first in the lowest bits; padding is not read.
   input  logic [InWidth-1:0]   in_data_i,
   input  logic                 in_valid_i,
   output logic                 in_ready_o,
+
+  // Read of a word of weights, which comes in the cycle after: weight of input sf*Simd + s to output
+  // nf*Pe + p at bit p*Simd + s of word nf*Sf + sf.
   output logic                 mem_en_o,
   output logic [AddrWidth-1:0] mem_addr_o,
   input  logic [Pe*Simd-1:0]   mem_rdata_i,
+
+  // Outputs of a frame in Nf words, the first in the lowest bits; the padding is 0.
   output logic [OutWidth-1:0]  out_data_o,
   output logic                 out_valid_o,
   input  logic                 out_ready_i
 );
 
-  // With a threshold the accumulator starts so far below half its range that its upper bit is the
-  // result.
+  // With a threshold the accumulator has a bit more, which is the result (see threshold_rom).
   localparam int unsigned SumBits = InBits == 1 ? $clog2(Mw + 1) : $clog2(255 * Mw + 1) + 1;
   localparam int unsigned AccBits = SumBits + 32'(HasThreshold);
   localparam int unsigned SfWidth = Sf > 1 ? $clog2(Sf) : 1;
@@ -164,7 +176,7 @@ module binary_mvu #(
     end
   end
 
-  logic [AccBits-1:0] start [Pe];   // where the accumulators start
+  logic [Pe-1:0][AccBits-1:0] start;   // where the accumulators start
   logic [AccBits-1:0] part [Pe], total [Pe];
   logic [Pe-1:0] carry;             // the sum of a fold is part + carry
   logic first, result;
@@ -232,39 +244,25 @@ module binary_mvu #(
 
   logic [Pe*OutBits-1:0] result_word;
   if (HasThreshold) begin : gen_threshold
-    function automatic logic [Pe*AccBits-1:0] starts(int unsigned nf);
-      for (int unsigned p = 0; p < Pe; p++) begin
-        logic [ThrBits-1:0] threshold;
-        threshold = Thresholds[(nf*Pe+p)*ThrBits+:ThrBits];
-        starts[p*AccBits+:AccBits] = AccBits'(1 << (AccBits - 1)) -
-            (InBits == 1 ? AccBits'(threshold) : AccBits'(signed'(threshold)));
-      end
-    endfunction
-
-    logic [Pe*AccBits-1:0] rom [Nf];
-    initial for (int unsigned n = 0; n < Nf; n++) rom[n] = starts(n);
-
-    logic [NfWidth-1:0] row_d, row_q;
-    logic [Pe*AccBits-1:0] row;
-    assign row_d = !rst_ni || row_q == NfWidth'(Nf - 1) ? '0 : row_q + 1'b1;
-    always_ff @(posedge clk_i) begin
-      if (!rst_ni || result) row_q <= row_d;
-    end
-    // A short ROM is merged into the accumulators' adders, a long one has an output register.
-    if (Nf <= 8) begin : gen_short
-      assign row = rom[row_q];
-    end else begin : gen_long
-      always_ff @(posedge clk_i) begin
-        if (!rst_ni || result) row <= rom[row_d];
-      end
-    end
+    threshold_rom #(
+      .Mh         (Mh),
+      .Pe         (Pe),
+      .ThrBits    (ThrBits),
+      .AccBits    (AccBits),
+      .Signed     (InBits != 1),
+      .Thresholds (Thresholds)
+    ) u_threshold_rom (
+      .clk_i,
+      .rst_ni,
+      .next_i  (result),
+      .start_o (start)
+    );
     for (genvar p = 0; p < int'(Pe); p++) begin : gen_out
-      assign start[p]       = row[p*AccBits+:AccBits];
       assign result_word[p] = total[p][AccBits-1];
     end
   end else begin : gen_sum
+    assign start = '0;
     for (genvar p = 0; p < int'(Pe); p++) begin : gen_out
-      assign start[p] = '0;
       assign result_word[p*OutBits+:OutBits] =
           InBits == 1 ? OutBits'(total[p]) : OutBits'(signed'(total[p]));
     end

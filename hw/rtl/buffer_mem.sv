@@ -15,25 +15,41 @@
 module buffer_mem
   import spinflow_pkg::*;
 #(
+  // Bits of a word, at most 255, and words, at least 2.
   parameter int unsigned Width    = 2,
   parameter int unsigned Depth    = 512,
+  // Draws that are started at once, a divisor of Width; cycles from these to the next: 1, 2, 4 or 8.
   parameter int unsigned Lanes    = 2,
   parameter int unsigned Interval = 1,
+  // Words that draws are made ahead for, a power of two.
   parameter int unsigned RunAhead = 16,
+  // Whether writes can err.
   parameter bit          WithErrors = 1'b1,
   localparam int unsigned BusWidth = 8 * ((Width + 7) / 8)
 ) (
+  // Clock, and reset (active low): the buffer is empty, its old values are 0, its random stream restarts.
   input  logic                clk_i,
   input  logic                rst_ni,
+
+  // How writes err, and a pulse that restarts the random stream. Both change only while no frame is under
+  // way.
   input  error_cfg_t          cfg_i,
   input  logic                restart_i,
+
+  // Words to write; padding to whole bytes is not read.
   input  logic [BusWidth-1:0] in_data_i,
   input  logic                in_valid_i,
   output logic                in_ready_o,
+
+  // Words as they were stored, with their errors; the padding is 0.
   output logic [BusWidth-1:0] out_data_o,
   output logic                out_valid_o,
   input  logic                out_ready_i,
+
+  // What the write of the cycle before adds to the counters, in bits; 0 if there was none.
   output count_t              count_o,
+
+  // A word waits in this cycle because its draws have not been made, not because the buffer is full.
   output logic                stall_o
 );
 

@@ -6,10 +6,14 @@
 // Purely combinational.
 
 module carry_chain #(
+  // Bits of the sum.
   parameter int unsigned Width = 32
 ) (
+  // Of each bit: whether it passes the carry on, and the carry that it makes if it does not.
   input  logic [Width-1:0] propagate_i,
   input  logic [Width-1:0] generate_i,
+
+  // The sum modulo 2^Width; there is no carry into bit 0 and none out.
   output logic [Width-1:0] sum_o
 );
 
@@ -40,6 +44,7 @@ endmodule
 `ifdef __slang__
 (* blackbox *)
 module CARRY4 (
+  // Four cells, the lowest first (UG474): carry out and sum of each; carry in; generate and propagate.
   output logic [3:0] CO,
   output logic [3:0] O,
   input  logic       CI,

@@ -15,24 +15,36 @@
 module counter_bank
   import spinflow_pkg::*;
 #(
+  // Numbers of weight memories and of buffers. Memories are numbered weight memories first.
   parameter int unsigned NumWeights = 3,
   parameter int unsigned NumBuffers = 2,
-  parameter logic [NumBuffers-1:0][31:0] BufferWidth = {NumBuffers{32'd1}},   // bits of a word
+  // Bits of a word of each buffer.
+  parameter logic [NumBuffers-1:0][31:0] BufferWidth = {NumBuffers{32'd1}},
   localparam int unsigned NumMems = NumWeights + NumBuffers,
   localparam int unsigned IndexWidth = NumWeights > 1 ? $clog2(NumWeights) : 1,
   localparam int unsigned AddrWidth = $clog2(4 * NumMems)
 ) (
+  // Clock, and reset (active low): all totals become 0, which takes a pass.
   input  logic                    clk_i,
   input  logic                    rst_ni,
+
+  // What a write to a weight memory counted, and the memory's number. Taken with valid and ready; holds
+  // after that until ready is high again.
   input  logic [IndexWidth-1:0]   weight_index_i,
   input  count_t                  weight_count_i,
   input  logic                    weight_valid_i,
   output logic                    weight_ready_o,
+
+  // What each buffer counts in this cycle; 0 where nothing is written.
   input  count_t [NumBuffers-1:0] buffer_count_i,
+
+  // Pulses that ask for a pass, and whether one is asked for or under way.
   input  logic                    clear_i,
   input  logic                    snapshot_i,
   output logic                    busy_o,
-  // 8*memory + {0 written, 2 switched, 4 err1, 6 err0} + {0 lower half, 1 upper half}
+
+  // Half of a total as of the last snapshot, in the same cycle. The address is
+  // 8*memory + {0 written, 2 switched, 4 err1, 6 err0} + {0 lower half, 1 upper half}.
   input  logic [AddrWidth:0]      read_addr_i,
   output logic [31:0]             read_data_o
 );

@@ -14,15 +14,24 @@
 // Interval cycles. Reset only clears the valid bits.
 
 module draw_pipe #(
-  parameter int unsigned Interval = 1,   // 1, 2, 4 or 8
+  // Cycles from one block to the next: 1, 2, 4 or 8.
+  parameter int unsigned Interval = 1,
   localparam int unsigned PhaseWidth = Interval > 1 ? $clog2(Interval) : 1
 ) (
+  // Clock, and reset (active low), which makes blocks under way invalid.
   input  logic                  clk_i,
   input  logic                  rst_ni,
+
+  // Counts 0 .. Interval - 1 over and over; a block enters in phase 0.
   input  logic [PhaseWidth-1:0] phase_i,
+
+  // Block that enters: its number, and the seed of its stream, which holds while a block is under way.
+  // Number and valid are looked at in phase 0 only.
   input  logic [31:0]           seed_i,
   input  logic [31:0]           block_i,
   input  logic                  valid_i,
+
+  // Draws of positions 2*block and 2*block + 1, for Interval cycles.
   output logic [31:0]           draw0_o,
   output logic [31:0]           draw1_o,
   output logic                  valid_o

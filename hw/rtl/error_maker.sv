@@ -12,17 +12,27 @@
 module error_maker
   import spinflow_pkg::*;
 #(
+  // Bits of a word.
   parameter int unsigned Width    = 2,
+  // Draws that are started at once, a divisor of Width; cycles from these to the next: 1, 2, 4 or 8.
   parameter int unsigned Lanes    = 2,
-  parameter int unsigned Interval = 1,   // 1, 2, 4 or 8
+  parameter int unsigned Interval = 1,
+  // Words that wait at most, a power of two.
   parameter int unsigned RunAhead = 16
 ) (
+  // Clock, and reset (active low): the random stream restarts.
   input  logic             clk_i,
   input  logic             rst_ni,
+
+  // Mode, rates and seed of the buffer; a new configuration comes with `restart_i`, a pulse that throws
+  // away all draws and restarts the stream.
   input  error_cfg_t       cfg_i,
   input  logic             restart_i,
-  output logic [Width-1:0] hit1_o,   // bit errs if a 1 is written
-  output logic [Width-1:0] hit0_o,   // bit errs if a 0 is written
+
+  // Of each bit of the next word: whether it errs if a 1, and if a 0, is written. The word goes with
+  // `pop_i`, which may be high only while `valid_o` is. With mode off nothing is drawn.
+  output logic [Width-1:0] hit1_o,
+  output logic [Width-1:0] hit0_o,
   output logic             valid_o,
   input  logic             pop_i
 );

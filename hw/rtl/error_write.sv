@@ -8,14 +8,24 @@
 module error_write
   import spinflow_pkg::*;
 #(
+  // Bits of a word, at most 255, so that each count fits count_t.
   parameter int unsigned Width = 32
 ) (
+  // Mode, as in error_cfg_t.
   input  logic [1:0]       mode_i,
+
+  // A 1 for each bit that exists.
   input  logic [Width-1:0] mask_i,
+
+  // The word before the write, and the word that is to be written.
   input  logic [Width-1:0] old_i,
   input  logic [Width-1:0] target_i,
+
+  // Of each bit: whether its draw errs if a 1, and if a 0, is written.
   input  logic [Width-1:0] hit1_i,
   input  logic [Width-1:0] hit0_i,
+
+  // The word after the write, and what the write counts, in bits.
   output logic [Width-1:0] stored_o,
   output count_t           count_o
 );

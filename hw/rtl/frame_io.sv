@@ -9,16 +9,26 @@
 // Both paths are combinational: no latency.
 
 module frame_io #(
+  // Input beats of a frame.
   parameter int unsigned InBeats = 196
 ) (
+  // Clock, and the reset of the layers (active low): no frame is under way, the next is the first of a
+  // transfer.
   input  logic        clk_i,
   input  logic        rst_ni,
+
+  // New input waits while this is high.
   input  logic        hold_i,
+
+  // Labels from one TLAST to the next, and a pulse after which the next label is the first of a transfer.
   input  logic [31:0] frames_per_transfer_i,
-  input  logic        transfer_restart_i,    // the next frame is the first of a transfer
+  input  logic        transfer_restart_i,
+
+  // A frame is under way; and a pulse when a label has left.
   output logic        under_way_o,
   output logic        frame_done_o,
 
+  // Pixels from outside, not ready while held or in reset; and on to the first layer.
   input  logic [31:0] s_axis_tdata,
   input  logic        s_axis_tvalid,
   output logic        s_axis_tready,
@@ -26,14 +36,15 @@ module frame_io #(
   output logic        in_valid_o,
   input  logic        in_ready_i,
 
+  // Labels from the last layer; and on to the outside, a label in the lowest byte of a word.
   input  logic [7:0]  label_data_i,
   input  logic        label_valid_i,
   output logic        label_ready_o,
   output logic [31:0] m_axis_tdata,
-  output logic [3:0]  m_axis_tkeep,
+  output logic [3:0]  m_axis_tkeep,    // always all ones
   output logic        m_axis_tvalid,
   input  logic        m_axis_tready,
-  output logic        m_axis_tlast
+  output logic        m_axis_tlast     // last label of a transfer
 );
 
   localparam int unsigned BeatWidth = InBeats > 1 ? $clog2(InBeats) : 1;

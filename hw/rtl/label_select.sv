@@ -4,16 +4,23 @@
 // one word a cycle, no bubble between frames.
 
 module label_select #(
+  // Scores of a frame, at most 256.
   parameter int unsigned Labels = 10,
+  // Scores in a word, a divisor of Labels, and bits of each.
   parameter int unsigned Pe     = 1,
   parameter int unsigned InBits = 11,
   localparam int unsigned InWidth = 8 * ((Pe * InBits + 7) / 8)
 ) (
+  // Clock, and reset (active low): the next word is the first of a frame.
   input  logic               clk_i,
   input  logic               rst_ni,
+
+  // Scores of a frame, that of label 0 first and in the lowest bits; padding is not read.
   input  logic [InWidth-1:0] in_data_i,
   input  logic               in_valid_i,
   output logic               in_ready_o,
+
+  // Label of a frame, from 0.
   output logic [7:0]         out_data_o,
   output logic               out_valid_o,
   input  logic               out_ready_i

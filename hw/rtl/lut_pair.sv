@@ -4,9 +4,13 @@
 // In synthesis (SYNTHESIS is defined) this is the primitive LUT6_2, so that it stays one LUT.
 
 module lut_pair #(
+  // Truth table, as the parameter INIT of LUT6_2.
   parameter logic [63:0] Init = '0
 ) (
+  // Inputs; bit 5 is 1 for two functions of the others.
   input  logic [5:0] in_i,
+
+  // Function of all six inputs, or the upper half of the table; and the lower half, of the first five.
   output logic       o6_o,
   output logic       o5_o
 );
@@ -36,8 +40,10 @@ endmodule
 `ifdef __slang__
 (* blackbox *)
 module LUT6_2 #(
+  // Truth table.
   parameter logic [63:0] INIT = '0
 ) (
+  // Both outputs and the six inputs (UG474).
   output logic O6,
   output logic O5,
   input  logic I0,

@@ -11,35 +11,48 @@ module memory_regs
   import spinflow_pkg::*;
   import spinflow_map_pkg::*;
 #(
+  // Whether memories can err.
   parameter bit          WithErrors = 1'b1,
+  // Numbers of weight memories and of buffers. Memories are numbered weight memories first.
   parameter int unsigned NumWeights = 3,
   parameter int unsigned NumBuffers = 2,
   localparam int unsigned NumMems = NumWeights + NumBuffers,
   localparam int unsigned CounterAddrWidth = $clog2(8 * NumMems),
   localparam int unsigned IndexWidth = NumWeights > 1 ? $clog2(NumWeights) : 1,
+  // Of each memory: number of its layer, bits of a word, words.
   parameter logic [NumMems-1:0][31:0] Layer = '0,
   parameter logic [NumMems-1:0][31:0] Width = '0,
   parameter logic [NumMems-1:0][31:0] Depth = '0
 ) (
+  // Clock, and reset (active low): all configuration becomes 0.
   input  logic        clk_i,
   input  logic        rst_ni,
+
+  // No frame is under way: configuration may be written.
   input  logic        idle_i,
-  // external region of the register block: req_i for a cycle, the others, of which addr_i is the offset
-  // in the region, held until the acknowledge
+
+  // Access from the register block, whose external region this is: `req_i` is high for a cycle, the
+  // others hold until an acknowledge.
   input  logic        req_i,
-  input  logic        we_i,
-  input  logic [11:0] addr_i,
+  input  logic        we_i,           // 1 writes, 0 reads
+  input  logic [11:0] addr_i,         // byte offset in the region
   input  logic [31:0] wdata_i,
+
+  // Its answer. An acknowledge is high for a cycle; read data are valid with it.
   output logic        rd_ack_o,
   output logic        wr_ack_o,
   output logic [31:0] rdata_o,
-  output logic        refused_o,
-  // to the memories; the weight memory's configuration is not valid during an access
+  output logic        refused_o,      // pulse: configuration was not taken
+
+  // Configuration of the weight memory of this number, in the same cycle; not valid during an access.
   input  logic [IndexWidth-1:0]       index_i,
   output error_cfg_t                  weight_cfg_o,
+
+  // Configuration of all buffers; and a pulse for each memory whose configuration was written.
   output error_cfg_t [NumBuffers-1:0] buffer_cfg_o,
   output logic [NumMems-1:0]          restart_o,
-  // from the counters, by halves
+
+  // Half of a counter, in the same cycle; the address is that of counter_bank.
   output logic [CounterAddrWidth-1:0] counter_addr_o,
   input  logic [31:0]                 counter_data_i
 );

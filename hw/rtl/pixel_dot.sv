@@ -10,6 +10,7 @@
 // Throughput: one word of pixels a cycle.
 
 module pixel_dot #(
+  // Outputs, and pixels at once.
   parameter int unsigned Pe   = 1,
   parameter int unsigned Simd = 3,
   localparam int unsigned Groups = (Simd + 2) / 3,
@@ -17,10 +18,17 @@ module pixel_dot #(
   localparam int unsigned Stages = 2 + (Levels + 1) / 2,
   localparam int unsigned Width  = 11 + Levels   // 3 * 255 needs 11 bits, signed
 ) (
+  // Clock. There is no reset.
   input  logic                     clk_i,
+
+  // Stage k takes new values in this cycle; bit 0 goes with the pixels, each other bit a cycle later.
   input  logic [Stages-1:0]        en_i,
+
+  // Pixels, unsigned; and, one cycle later, the weights of each output to them.
   input  logic [Simd-1:0][7:0]     x_i,
-  input  logic [Pe-1:0][Simd-1:0]  w_i,      // one cycle after x_i
+  input  logic [Pe-1:0][Simd-1:0]  w_i,
+
+  // Sum of each output, signed, and the 1 that is still to be added to it; Stages cycles after the pixels.
   output logic [Pe-1:0][Width-1:0] sum_o,
   output logic [Pe-1:0]            carry_o
 );

@@ -12,18 +12,18 @@ package spinflow_pkg;
 
   // How the writes of one memory err. Rates are thresholds on a 32-bit draw.
   typedef struct packed {
-    logic [1:0]  mode;
-    logic [31:0] rate1;
-    logic [31:0] rate0;
-    logic [31:0] seed;
+    logic [1:0]  mode;    // error_mode_e; 3 makes no errors
+    logic [31:0] rate1;   // for writes of a 1
+    logic [31:0] rate0;   // for writes of a 0
+    logic [31:0] seed;    // of the memory's random stream
   } error_cfg_t;
 
   // What one write adds to a memory's counters, in bits.
   typedef struct packed {
-    logic [7:0] written;
-    logic [7:0] switched;
-    logic [7:0] err1;
-    logic [7:0] err0;
+    logic [7:0] written;    // all bits of the word
+    logic [7:0] switched;   // target differs from the old value
+    logic [7:0] err1;       // errors where the target is 1
+    logic [7:0] err0;       // errors where the target is 0
   } count_t;
 
   // The widest word of which every counter increment fits count_t.
@@ -35,10 +35,10 @@ package spinflow_pkg;
 
   // One access to a column of a weight memory.
   typedef struct packed {
-    logic                   we;
-    logic [15:0]            addr;
-    logic [7:0]             column;
-    logic [ColumnWidth-1:0] wdata;
+    logic                   we;       // 1 writes, 0 reads
+    logic [15:0]            addr;     // number of the word
+    logic [7:0]             column;   // number of the column in the word
+    logic [ColumnWidth-1:0] wdata;    // the whole column
   } weight_req_t;
 
   // A draw errs below its threshold; the largest threshold means always.

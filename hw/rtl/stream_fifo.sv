@@ -4,17 +4,25 @@
 // The caller must not write when full: `push_i` has no ready, since the writers here count credits.
 
 module stream_fifo #(
+  // Bits of a word, and words, a power of two.
   parameter int unsigned Width = 8,
   parameter int unsigned Depth = 16,
   localparam int unsigned LevelWidth = $clog2(Depth + 1)
 ) (
+  // Clock, and reset (active low): the FIFO is empty.
   input  logic                  clk_i,
   input  logic                  rst_ni,
+
+  // A word to keep, in each cycle of `push_i`; never while Depth words wait and none of them goes.
   input  logic                  push_i,
   input  logic [Width-1:0]      data_i,
+
+  // The word that has waited longest; it goes with `pop_i`, which may be high only while `valid_o` is.
   output logic [Width-1:0]      data_o,
   output logic                  valid_o,
   input  logic                  pop_i,
+
+  // Words that wait, 0 to Depth.
   output logic [LevelWidth-1:0] level_o
 );
 

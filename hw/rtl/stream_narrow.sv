@@ -4,16 +4,22 @@
 // words.
 
 module stream_narrow #(
+  // Bits of a part, and parts of a word, at least 2.
   parameter int unsigned OutBits = 24,
   parameter int unsigned Ratio   = 4,
   localparam int unsigned InWidth  = 8 * ((OutBits * Ratio + 7) / 8),
   localparam int unsigned OutWidth = 8 * ((OutBits + 7) / 8)
 ) (
+  // Clock, and reset (active low), which forgets the word that is being given out.
   input  logic                clk_i,
   input  logic                rst_ni,
+
+  // Words; padding to whole bytes is not read.
   input  logic [InWidth-1:0]  in_data_i,
   input  logic                in_valid_i,
   output logic                in_ready_o,
+
+  // Parts of them, the lowest bits first; the padding is 0.
   output logic [OutWidth-1:0] out_data_o,
   output logic                out_valid_o,
   input  logic                out_ready_i

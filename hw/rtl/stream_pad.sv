@@ -7,21 +7,29 @@
 // Both directions are combinational: no latency. Throughput: one word out a cycle.
 
 module stream_pad #(
-  parameter int unsigned Rows    = 4,    // of the map that comes in
+  // Pixels of the map that comes in.
+  parameter int unsigned Rows    = 4,
   parameter int unsigned Columns = 4,
-  parameter int unsigned Folds   = 1,    // words of a pixel
+  // Words of a pixel, and bits of each.
+  parameter int unsigned Folds   = 1,
   parameter int unsigned Bits    = 8,
+  // Pixels of padding on each side.
   parameter int unsigned Top     = 1,
   parameter int unsigned Left    = 1,
   parameter int unsigned Bottom  = 1,
   parameter int unsigned Right   = 1,
   localparam int unsigned BusWidth = 8 * ((Bits + 7) / 8)
 ) (
+  // Clock, and reset (active low): the next word is the first of a map.
   input  logic                clk_i,
   input  logic                rst_ni,
+
+  // Map without padding; not ready while padding goes out.
   input  logic [BusWidth-1:0] in_data_i,
   input  logic                in_valid_i,
   output logic                in_ready_o,
+
+  // Map with padding.
   output logic [BusWidth-1:0] out_data_o,
   output logic                out_valid_o,
   input  logic                out_ready_i

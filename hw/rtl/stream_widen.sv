@@ -4,16 +4,22 @@
 // output words.
 
 module stream_widen #(
+  // Bits of a word that comes in, and how many make one that goes out, at least 2.
   parameter int unsigned InBits = 2,
   parameter int unsigned Ratio  = 512,
   localparam int unsigned InWidth  = 8 * ((InBits + 7) / 8),
   localparam int unsigned OutWidth = 8 * ((InBits * Ratio + 7) / 8)
 ) (
+  // Clock, and reset (active low), which forgets the words that were collected.
   input  logic                clk_i,
   input  logic                rst_ni,
+
+  // Words to collect; padding to whole bytes is not read.
   input  logic [InWidth-1:0]  in_data_i,
   input  logic                in_valid_i,
   output logic                in_ready_o,
+
+  // Ratio words in one, the first in the lowest bits; the padding is 0.
   output logic [OutWidth-1:0] out_data_o,
   output logic                out_valid_o,
   input  logic                out_ready_i

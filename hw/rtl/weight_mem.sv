@@ -16,14 +16,21 @@
 module weight_mem
   import spinflow_pkg::*;
 #(
+  // Bits of a word, and words.
   parameter int unsigned Width = 64,
   parameter int unsigned Depth = 512,
   localparam int unsigned AddrWidth = Depth > 1 ? $clog2(Depth) : 1
 ) (
+  // Clock. There is no reset: the memory keeps what it holds.
   input  logic                 clk_i,
+
+  // Read of a word by the matrix-vector unit; the word comes in the next cycle.
   input  logic                 rd_en_i,
   input  logic [AddrWidth-1:0] rd_addr_i,
   output logic [Width-1:0]     rd_data_o,
+
+  // Access of the host to a column, in each cycle of `host_en_i`. A read is answered in three parts, two,
+  // three and four cycles later; at all other times the answer is 0.
   input  logic                 host_en_i,
   input  weight_req_t          host_i,
   output logic [31:0]          host_rdata_o

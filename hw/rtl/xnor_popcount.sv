@@ -8,14 +8,22 @@
 // of words a cycle.
 
 module xnor_popcount #(
+  // Bits of a word.
   parameter int unsigned Width = 64,
   localparam int unsigned CountWidth = $clog2(Width + 1)
 ) (
+  // Clock. There is no reset.
   input  logic                  clk_i,
-  input  logic                  en1_i,   // a_i and b_i are new
-  input  logic                  en2_i,   // one cycle later
+
+  // The words are new; and, one cycle later, the same again for the second register.
+  input  logic                  en1_i,
+  input  logic                  en2_i,
+
+  // The two words, looked at with `en1_i`.
   input  logic [Width-1:0]      a_i,
   input  logic [Width-1:0]      b_i,
+
+  // Bits in which they agree, from two cycles after `en1_i` to the next result.
   output logic [CountWidth-1:0] count_o
 );
 

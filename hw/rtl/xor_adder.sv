@@ -5,12 +5,17 @@
 // built of primitives, in simulation an expression; tests/hw/test_adder.py proves them equal.
 
 module xor_adder #(
+  // Bits of a word.
   parameter int unsigned      Width = 32,
+  // Constants that are XORed to each side.
   parameter logic [Width-1:0] AKey  = '0,
   parameter logic [Width-1:0] BKey  = '0
 ) (
+  // One summand, and the words whose XOR is the other one.
   input  logic [Width-1:0]      a_i,
   input  logic [3:0][Width-1:0] b_i,
+
+  // The sum modulo 2^Width.
   output logic [Width-1:0]      sum_o
 );
 

@@ -383,9 +383,9 @@ async def test_wide_counters(dut: Any) -> None:
     await bench.start()
     for frames, cycles in (2**16 - 2, 2**32 - 5), (2**31 - 2, 2**48 - 5):
         await bench.clock.falling_edge
-        dut.frames_q.value = bench.frames = frames
-        dut.cycles_q.value = bench.cycles_busy = cycles
-        dut.stalls_q.value = bench.stalls = cycles
+        dut.u_control_block.frames_q.value = bench.frames = frames
+        dut.u_control_block.cycles_q.value = bench.cycles_busy = cycles
+        dut.u_control_block.stalls_q.value = bench.stalls = cycles
         bench.new_run(rate=0.5)
         bench.buffer_traffic = True
         await bench.finish(bench.send(5))

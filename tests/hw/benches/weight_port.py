@@ -108,8 +108,9 @@ class PortBench(Bench):
         """Puts a memory's stream at a position, as if all before it had been drawn."""
         await self.cycle(req_i=0)
         await self.clock.falling_edge
-        self.dut.gen_errors.place[memory].value = position
-        self.dut.started_q.value = int(self.dut.started_q.value) | 1 << memory
+        errors = self.dut.gen_errors.u_weight_errors
+        errors.place[memory].value = position
+        errors.started_q.value = int(errors.started_q.value) | 1 << memory
         await self.cycle(req_i=0)
         self.models[memory].stream.position = position
 
