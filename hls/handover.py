@@ -6,35 +6,36 @@ and the accelerator) with what pynq reads: cells, parameters, the memory map and
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element, SubElement
 
+from spinflow.host.core.description import MemoryInfo, Register, RegisterMap
 from spinflow.host.core.handover import divisors
 from spinflow.hw.boards import Board
+from spinflow.hw.boards.facts import Range
 
 PS7_VLNV = "xilinx.com:ip:processing_system7:5.5"
 DMA_VLNV = "xilinx.com:ip:axi_dma:7.1"
 ACCEL_VLNV = "spinflow:accel:accel:1.0"
 
 
-def document(board: Board, registers: dict[str, Any], memories: list[dict[str, Any]]) -> str:
+def document(board: Board, registers: RegisterMap, memories: Iterable[MemoryInfo]) -> str:
     """Return the text of the handover file.
 
     Args:
         board: that the accelerator is built for.
-        registers: the entry `registers` of accel.json.
-        memories: the entry `memories` of accel.json; each gets its own registers by name.
+        registers: the control block.
+        memories: of the accelerator; each gets its own registers by name.
     """
     system = Element("EDKSYSTEM", EDWVERSION="1.2", VERSION="2.0")
-    part = board.part
-    SubElement(system, "SYSTEMINFO", ARCH="zynq", DEVICE=part, NAME="accel", PART=part)
+    SubElement(system, "SYSTEMINFO", ARCH="zynq", DEVICE=board.part, NAME="accel", PART=board.part)
     SubElement(system, "EXTERNALPORTS")
     modules = SubElement(system, "MODULES")
-    addresses = {cell: place.entry() for cell, place in board.address_map.items()}
-    _processing_system(modules, board, addresses)
-    _dma(modules, board.dma.entry(), addresses["dma"])
-    _accelerator(modules, registers, memories, addresses["accel"])
+    _processing_system(modules, board)
+    _dma(modules, board)
+    _accelerator(modules, registers, memories, board.address_map["accel"])
     ElementTree.indent(system)
     return '<?xml version="1.0" encoding="UTF-8"?>\n' + ElementTree.tostring(
         system, encoding="unicode"
@@ -77,9 +78,7 @@ def _bus(module: Element, name: str, kind: str) -> None:
     )
 
 
-def _processing_system(
-    modules: Element, board: Board, addresses: dict[str, dict[str, int]]
-) -> None:
+def _processing_system(modules: Element, board: Board) -> None:
     clock_mhz = board.clock_mhz
     divisor0, divisor1 = divisors(clock_mhz, board.clocks.io_pll)
     parameters: dict[str, Any] = {
@@ -103,7 +102,7 @@ def _processing_system(
         "accel": ("s_axi", "reg0"),
         "dma": ("S_AXI_LITE", "Reg"),
     }.items():
-        base, size = addresses[cell]["base"], addresses[cell]["range"]
+        base, size = board.address_map[cell].base, board.address_map[cell].size
         SubElement(
             memory_map,
             "MEMRANGE",
@@ -121,26 +120,26 @@ def _processing_system(
         )
 
 
-def _dma(modules: Element, dma: dict[str, int], address: dict[str, int]) -> None:
+def _dma(modules: Element, board: Board) -> None:
     """AXI DMA 7.1 in simple mode, both directions; its registers are those pynq knows by itself."""
     parameters = {
         "c_include_mm2s": 1,
         "c_include_s2mm": 1,
         "c_include_sg": 0,
         "c_micro_dma": 0,
-        "c_sg_length_width": dma["length_bits"],
-        "c_m_axi_mm2s_data_width": dma["data_bits"],
-        "c_m_axi_s2mm_data_width": dma["data_bits"],
-        **_address(address),
+        "c_sg_length_width": board.dma.length_bits,
+        "c_m_axi_mm2s_data_width": board.dma.data_bits,
+        "c_m_axi_s2mm_data_width": board.dma.data_bits,
+        **_address(board.address_map["dma"]),
     }
     _bus(_module(modules, "dma", DMA_VLNV, parameters), "S_AXI_LITE", "SLAVE")
 
 
 def _accelerator(
     modules: Element,
-    registers: dict[str, Any],
-    memories: list[dict[str, Any]],
-    address: dict[str, int],
+    registers: RegisterMap,
+    memories: Iterable[MemoryInfo],
+    address: Range,
 ) -> None:
     module = _module(modules, "accel", ACCEL_VLNV, _address(address))
     blocks = SubElement(module, "ADDRESSBLOCKS")
@@ -150,45 +149,44 @@ def _accelerator(
         ACCESS="",
         INTERFACE="s_axi",
         NAME="reg0",
-        RANGE=str(address["range"]),
+        RANGE=str(address.size),
         USAGE="register",
     )
     table = SubElement(block, "REGISTERS")
-    for name, register in registers["global"].items():
-        _register(table, name, register["offset"], register["fields"])
-    layout = registers["memory"]
+    for name, register in registers.globals.items():
+        _register(table, name, register.offset, register)
     for memory in memories:
-        start = layout["base"] + layout["stride"] * memory["index"]
-        prefix = memory["name"].upper().replace(".", "_")
-        for name, register in layout["registers"].items():
-            _register(table, f"{prefix}_{name}", start + register["offset"], register["fields"])
+        start = registers.base + registers.stride * memory.index
+        prefix = memory.name.upper().replace(".", "_")
+        for name, register in registers.memory.items():
+            _register(table, f"{prefix}_{name}", start + register.offset, register)
     _bus(module, "s_axi", "SLAVE")
 
 
-def _address(address: dict[str, int]) -> dict[str, Any]:
+def _address(address: Range) -> dict[str, Any]:
     return {
-        "C_BASEADDR": f"0x{address['base']:08X}",
-        "C_HIGHADDR": f"0x{address['base'] + address['range'] - 1:08X}",
+        "C_BASEADDR": f"0x{address.base:08X}",
+        "C_HIGHADDR": f"0x{address.base + address.size - 1:08X}",
     }
 
 
-def _register(table: Element, name: str, offset: int, fields: dict[str, dict[str, int]]) -> None:
-    register = SubElement(table, "REGISTER", NAME=name)
+def _register(table: Element, name: str, offset: int, register: Register) -> None:
+    entry = SubElement(table, "REGISTER", NAME=name)
     _properties(
-        register,
+        entry,
         {"DESCRIPTION": name, "ADDRESS_OFFSET": offset, "ACCESS": "read-write", "SIZE": 32},
     )
-    field_table = SubElement(register, "FIELDS")
-    for field_name, bits in fields.items():
-        field = SubElement(field_table, "FIELD", NAME=field_name)
+    fields = SubElement(entry, "FIELDS")
+    for field_name, bits in register.fields.items():
+        field = SubElement(fields, "FIELD", NAME=field_name)
         _properties(
             field,
             {
                 "DESCRIPTION": field_name,
-                "ADDRESS_OFFSET": bits["lsb"],
+                "ADDRESS_OFFSET": bits.lsb,
                 "ACCESS": "read-write",
-                "BIT_OFFSET": bits["lsb"],
-                "BIT_WIDTH": bits["width"],
+                "BIT_OFFSET": bits.lsb,
+                "BIT_WIDTH": bits.width,
             },
         )
 

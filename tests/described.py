@@ -23,6 +23,7 @@ from spinflow.host.core.description import (
     Layer,
     LayerFolding,
     MaxPool,
+    MemoryInfo,
     Product,
     Tap,
     Threshold,
@@ -58,9 +59,9 @@ def complete(
         depths: words of each buffer by the buffer's name.
         dataset: the images that it takes.
     """
-    board = boards.board().entries()
+    board = boards.board()
     registers = registers_of(json.loads((ROOT / "build/regs/regmap.json").read_text()))
-    accel, dma = slaves_of(board["address_map"])
+    accel, dma = slaves_of(board.entries()["address_map"])
     buffers = {}
     pe = 0
     for layer in layers:
@@ -79,13 +80,13 @@ def complete(
         network=network,
         dataset=dataset,
         build_id=0x1234,
-        board=board["board"],
-        part=board["part"],
-        clock_mhz=board["clock_mhz"],
+        board=board.name,
+        part=board.part,
+        clock_mhz=board.clock_mhz,
         registers=registers,
         accel=accel,
         dma=dma,
-        length_bits=board["dma"]["length_bits"],
+        length_bits=board.dma.length_bits,
         shape=tuple(shape),
         classes=sums.mh,
         accuracy=0.5,
@@ -134,7 +135,8 @@ def _tap(tap: Tap, sums: Product) -> Tap:
 
 def write(folder: Path, description: dict[str, Any]) -> Path:
     """Write a description, with the sums of the files that lie there, and its handover file."""
-    document = handover.document(boards.board(), description["registers"], description["memories"])
+    memories = [MemoryInfo(**entry) for entry in description["memories"]]
+    document = handover.document(boards.board(), registers_of(description["registers"]), memories)
     (folder / "accel.hwh").write_text(document)
     sums = {
         name: hashlib.sha256((folder / name).read_bytes()).hexdigest()

@@ -17,7 +17,7 @@ from spinflow.host.core.description.registers import (
 )
 from spinflow.host.core.text import shown
 
-# Where the Zynq's processor reaches the fabric: M_AXI_GP0 and M_AXI_GP1.
+# Where the processor of every Zynq-7000 reaches the fabric.
 _FABRIC = (0x4000_0000, 0xC000_0000)
 _PAGE = 4096
 
