@@ -39,7 +39,8 @@ from spinflow.host.sweep.operating_point import (
     point_of_write_condition,
     point_without_errors,
 )
-from spinflow.host.sweep.trials import Trial, UntilWidth, grid
+from spinflow.host.sweep.running import UntilWidth
+from spinflow.host.sweep.trials import Trial, grid
 
 DEFAULT_RATES = (0.0, 1e-4, 1e-3, 1e-2, 3e-2, 1e-1)
 DEFAULT_IMAGES = 500

@@ -97,7 +97,7 @@ def test_quoted_texts_are_one_line() -> None:
         ("accuracy", "nan", "a number from 0 to 1 is expected"),
         ("images", "0", "images is '0', a whole number from 1"),
         ("energy_j", f"1{'0' * 400}", "energy_j is '1000"),
-        ("mode", "$\\frac{$", "is none"),
+        ("mode", "$\\frac{$", "cannot be a mode"),
         ("errors", "7", "7 errors, of which 300 on ones, 301 on zeros"),
         ("clock_mhz", "1_0", "clock_mhz is '1_0'"),
         ("rate", "1e-300", "registers hold 2\\^-32 at least"),

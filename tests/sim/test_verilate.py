@@ -45,9 +45,7 @@ def test_a_failed_build_says_why_in_one_line(
         file.write("module broken(; endmodule\n")
     assert verilate.main([str(bundle)]) == 1
     message = capsys.readouterr().err
-    assert message.startswith(
-        "spinflow.sim.verilate: Verilator or the C++ compiler failed: %Error: "
-    )
+    assert message.startswith("spinflow: Verilator or the C++ compiler failed: %Error: ")
     assert message.count("\n") == 1
     assert (bundle / "accel.json").read_text() == before
     assert (bundle / "libaccel.so").exists()
