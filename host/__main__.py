@@ -219,12 +219,12 @@ def _names(plan: Grid, sweeps: Sequence[Planned]) -> list[str]:
     for place, s in enumerate(sweeps):
         if s.of in [before.of for before in sweeps[:place]]:
             raise InputError(
-                f"{s.of.network} build {s.of.build_id:#010x} is there twice: give each build once"
+                f"{s.of.network} build {s.of.build_id:#010x} appears twice: give each build once"
             )
     networks = [s.of.network for s in sweeps]
     for name in plan.networks:
         if name not in networks:
-            raise InputError(f"none of the bundles holds {name}: give one that does, or none")
+            raise InputError(f"no bundle holds the network {name}: give a bundle that does")
     names = [
         s.bundle.resolve().name if networks.count(s.of.network) > 1 else s.of.network
         for s in sweeps

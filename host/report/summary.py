@@ -129,7 +129,8 @@ def _group(rows: list[Row]) -> Group:
     images_low, images_high = wilson_interval(accuracy, first.images)
 
     def mean(name: str) -> float:
-        return sum(getattr(row, name) for row in rows) / len(rows)
+        found: float = sum(getattr(row, name) for row in rows) / len(rows)
+        return found
 
     bits, energy_j, conventional_j = mean("bits_written"), mean("energy_j"), mean("conventional_j")
     cycles = mean("cycles") / first.images

@@ -95,7 +95,9 @@ class Bench:
         found, written = self.device.read_weights(memory.name), self._bundle.weights[memory.name]
         if not np.array_equal(found, written):
             word = int(np.argwhere((found != written).any(axis=1))[0, 0])
-            raise DeviceError(f"{memory.name} reads back another word {word} than was written")
+            raise DeviceError(
+                f"{memory.name} reads back a word {word} that differs from what was written"
+            )
 
     def row(self, trial: Trial) -> Row:
         """Measure one trial."""

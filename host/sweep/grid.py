@@ -82,7 +82,7 @@ SETTINGS: dict[str, _Setting] = {
     "seed": _Setting(
         int,
         False,
-        "base seed, of which each memory and repeat gets a stream of its own "
+        "base seed; each memory and repeat gets a stream of its own from it "
         f"(default {DEFAULT_SEED})",
     ),
     "repeats": _Setting(int, False, f"repeats (default {DEFAULT_REPEATS})"),
@@ -103,7 +103,9 @@ SETTINGS: dict[str, _Setting] = {
         f"bit-error rates (default {' '.join(f'{rate:g}' for rate in DEFAULT_RATES)}, "
         "unless write conditions are given)",
     ),
-    "rate0": _Setting(float, True, "rates of a written 0, if others: one, or as many as rates"),
+    "rate0": _Setting(
+        float, True, "rates of a written 0, if they differ: one, or as many as rates"
+    ),
     "write_condition": _Setting(
         str, True, "write conditions, each MODEL:voltage=..V,pulse=..ns or MODEL:current=..uA,.."
     ),
@@ -292,7 +294,7 @@ def _toml() -> Any:
         except ImportError:
             continue
     raise InputError(
-        "this Python (below 3.11) reads no TOML: give the grid as options, or install tomli"
+        "this Python (below 3.11) cannot read TOML: give the grid as options, or install tomli"
     )
 
 

@@ -171,7 +171,7 @@ class ResultsFile:
     def _content(self) -> bytes:
         size = os.fstat(self._file).st_size
         if size > MOST_BYTES:
-            raise ResultsError(f"{self.path}: {size} bytes, no results file is larger than 512 MiB")
+            raise ResultsError(f"{self.path}: {size} bytes; a results file has at most 512 MiB")
         return os.pread(self._file, size, 0)
 
     def _resume(self, identity: Identity, wanted: Callable[[Key], bool]) -> list[Row]:

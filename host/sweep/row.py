@@ -241,13 +241,19 @@ def _cell(name: str, text: str) -> str | int | float:
 def _check(row: Row) -> None:
     """Raise ValueError if the cells of a row contradict each other."""
     if row.errors != row.err1 + row.err0:
-        raise ValueError(f"{row.errors} errors, of which {row.err1} on ones, {row.err0} on zeros")
+        raise ValueError(
+            f"{row.errors} errors are not the sum of {row.err1} on ones and {row.err0} on zeros"
+        )
     for name in ("rate", "rate0"):
         if 0 < getattr(row, name) < 2**-33:
-            raise ValueError(f"{name} is {getattr(row, name)}, registers hold 2^-32 at least")
+            raise ValueError(
+                f"{name} is {getattr(row, name)}, but the smallest rate of a register is 2^-32"
+            )
     for name in ("errors", "switched"):
         if getattr(row, name) > row.bits_written:
-            raise ValueError(f"{name} is {getattr(row, name)}, of {row.bits_written} written bits")
+            raise ValueError(
+                f"{name} is {getattr(row, name)}, more than the {row.bits_written} written bits"
+            )
     for name in ("switched1", "same1"):
         low, high = getattr(row, f"{name}_low"), getattr(row, f"{name}_high")
         if low > high:
@@ -314,7 +320,7 @@ def _columns_words(header: str) -> str:
     for names, words in (
         ([name for name in COLUMNS if name not in found], "there is no"),
         ([name for name in found if name not in COLUMNS], "it has"),
-        ([name for name in found if found.count(name) > 1], "twice there is"),
+        ([name for name in found if found.count(name) > 1], "it has twice"),
     ):
         if names:
             return f"{words} {one_line(names[0], 60)!r}"

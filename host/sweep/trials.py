@@ -68,7 +68,7 @@ def grid(
     ages = {point: tuple(agings(point)) for point in points}
     if not any(writes.values()) and any(any(choice) for choice in ages.values()):
         raise InputError(
-            f"retention and reads are of weights, which {', '.join(selections)} has none of"
+            f"retention and reads age weights only, and {', '.join(selections)} selects no weights"
         )
     points_once = dict.fromkeys(
         Trial(

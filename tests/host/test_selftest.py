@@ -421,7 +421,7 @@ def test_a_report_replaces_files_alone(
         assert main(["selftest", str(BUNDLE), "--json", place]) == 1
         output = capsys.readouterr()
         assert output.err == (
-            f"spinflow: {place or '.'}: is there, and no plain file that could be replaced\n"
+            f"spinflow: {place or '.'}: is there, and not a plain file that can be replaced\n"
         )
         assert not output.out  # nothing was checked in vain
     assert Path("/dev/null").is_char_device() and [p.name for p in tmp_path.iterdir()] == ["pipe"]

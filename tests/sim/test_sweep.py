@@ -444,7 +444,7 @@ def test_a_layer_of_floats_is_refused_by_name(
 ) -> None:
     options = ["--network", "lenet4-mnist", "--images", "5", "--out", str(tmp_path / "out")]
     assert main([*options, "--layer", "fc1"]) == 1
-    assert "layer fc1 of lenet4-mnist has no memory that errs" in capsys.readouterr().err
+    assert "layer fc1 of lenet4-mnist has no MRAM memory" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
 
 
@@ -516,7 +516,7 @@ def test_one_build_twice_is_refused(tmp_path: Path, capsys: pytest.CaptureFixtur
     options = ["--bundle", str(BUNDLE), str(BUNDLE), "--images", "5", "--workers", "1"]
     assert main([*options, "--out", str(tmp_path / "out")]) == 1
     text = capsys.readouterr().err
-    assert "is there twice: give each build once" in text and text.count("\n") == 1
+    assert "appears twice: give each build once" in text and text.count("\n") == 1
     assert not (tmp_path / "out").exists()
 
 

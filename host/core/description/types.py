@@ -232,7 +232,7 @@ class Description:
             BundleError: it is not listed, missing, no plain file, too large or damaged.
         """
         if name not in self.files:
-            raise BundleError(f"{self.folder / NAME} lists no {name} in its files")
+            raise BundleError(f"{self.folder / NAME} does not list {name} in its files")
         content = read_plain(self.folder / name, FILES[name])
         check_digest(self.folder / name, hashlib.sha256(content).hexdigest(), self.files[name])
         return content
