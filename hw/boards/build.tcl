@@ -2,8 +2,9 @@
 #
 #   vivado -mode batch -source hw/boards/build.tcl -tclargs build/<network>/vivado
 #
-# The folder is the one that prepare.py makes; the board's ps7.tcl is in it. When all is done and timing is met, its subfolder
-# out/ holds accel.bit, accel.hwh and result.json; reports are there in any case.
+# The folder is the one that `python -m spinflow.hw.boards.prepare` makes; the board's ps7.tcl is in
+# it. When all is done and timing is met, its subfolder out/ holds accel.bit, accel.hwh and
+# result.json; reports are there in any case.
 
 set oldest_vivado 2022.2
 
@@ -37,12 +38,12 @@ proc check_version {version} {
 check_version [version -short]
 
 if {[llength $argv] != 1} {
-  fail "one argument is needed, the folder that prepare.py makes"
+  fail "one argument is needed, the folder that spinflow.hw.boards.prepare makes"
 }
 set scripts [file dirname [file normalize [info script]]]
 set work [file normalize [lindex $argv 0]]
 if {![file exists $work/facts.tcl]} {
-  fail "$work has no facts.tcl; run prepare.py first"
+  fail "$work has no facts.tcl; run spinflow.hw.boards.prepare first"
 }
 source $work/facts.tcl
 

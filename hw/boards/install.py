@@ -166,7 +166,9 @@ def summary(bundle: Path, entry: dict[str, Any]) -> str:
 
 def main(arguments: list[str] | None = None) -> int:
     """The command line; returns the exit status."""
-    parser = start.Parser(prog="install.py", description=__doc__.split("\n")[0])
+    parser = start.Parser(
+        prog="python -m spinflow.hw.boards.install", description=__doc__.split("\n")[0]
+    )
     parser.add_argument("bundle", type=Path, help="the folder build/<network>")
     bundle = parser.parse_args(arguments).bundle
     return common.run(lambda: print(summary(bundle, install(bundle))))

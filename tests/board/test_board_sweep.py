@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import os
 import shutil
+import subprocess
 import tarfile
 from pathlib import Path
 
@@ -12,7 +14,7 @@ import pytest
 from spinflow.hls.paths import REPO
 from spinflow.hw.boards import BoardError, board_sweep, deploy
 from tests.board.conftest import change
-from tests.board.played import LOGIN, PlayedBoard
+from tests.board.played import HOST_PYTHON, LOGIN, PlayedBoard
 
 NO_MATPLOTLIB = "import sys; sys.modules['matplotlib'] = None\n"
 
@@ -34,6 +36,22 @@ def swept(made: Path, board: PlayedBoard, tmp_path: Path) -> PlayedBoard:
     board.environment["SITE_THERE"] = str(tmp_path / "site")
     board.connections.unlink()
     return board
+
+
+def test_the_command_that_deploying_prints(made: Path, swept: PlayedBoard) -> None:
+    """There, spinflow.py makes the package of what lies beside it."""
+    there = swept.home / "spinflow"
+    environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
+    done = subprocess.run(
+        [HOST_PYTHON, "-m", "spinflow", "selftest", "--bundle", f"build/{made.name}"],
+        cwd=there,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1].startswith("selftest passed: ")
 
 
 def test_a_sweep_on_the_board(made: Path, swept: PlayedBoard, tmp_path: Path) -> None:

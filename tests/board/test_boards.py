@@ -223,6 +223,43 @@ def test_every_board_has_what_the_driver_works_with(kind: str) -> None:
     assert np.isclose(board.clocks.io_pll / board.clocks.fabric % 1, 0)
 
 
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        (("spinflow", "bitstream", "--check"), "spinflow: vivado is not on PATH"),
+        (("spinflow", "deploy", "a@b", "gone"), "spinflow: gone is not a bundle"),
+        (("spinflow", "board-sweep", "--out", "out", "", "gone"), "spinflow: TARGET=: must be"),
+        (("spinflow.hw.boards.prepare", "gone"), "spinflow: gone is not a bundle"),
+        (("spinflow.hw.boards.install", "gone"), "spinflow: gone is not a bundle"),
+    ],
+)
+def test_python_alone_is_enough(words: tuple[str, ...], line: str, tmp_path: Path) -> None:
+    """They run beside Vivado, where no package is installed."""
+    done = subprocess.run(
+        [sys.executable, "-S", "-m", *words],
+        env={"PYTHONPATH": str(REPO), "PATH": str(tmp_path), "HOME": str(tmp_path)},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1 and done.stderr.startswith(line), done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_a_login_in_the_place_of_a_kind_is_told() -> None:
+    done = subprocess.run(
+        ["make", "deploy", "NETWORK=tfc-mnist", "BOARD=xilinx@pynq"],
+        cwd=REPO,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2 and done.stderr.count("\n") == 1
+    assert "no such kind of board; there are pynq_z2." in done.stderr
+    assert "TARGET=xilinx@pynq" in done.stderr
+
+
 NAMES = re.compile(rb"pynq.?z2|xc7z020|GP0|HP0", re.I)
 MAY_NAME = ("hw/boards/pynq_z2/", "docs/", "tests/", "README.md")
 

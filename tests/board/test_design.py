@@ -216,4 +216,4 @@ def test_failures_are_one_line(
 
 def test_arguments_of_the_script(tmp_path: Path) -> None:
     done = run(BOARDS / "build.tcl", tmp_path, tmp_path)
-    assert done.status == 1 and "no facts.tcl; run prepare.py first" in done.output
+    assert done.status == 1 and "no facts.tcl; run spinflow.hw.boards.prepare first" in done.output

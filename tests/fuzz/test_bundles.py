@@ -85,7 +85,7 @@ def commands(folder: Path, outcome: judge.Outcome) -> str:
 
 @pytest.fixture(scope="module")
 def good(tmp_path_factory: pytest.TempPathFactory) -> Good:
-    """A bundle with what Vivado and install.py add to it; its kernels are compiled, too."""
+    """A bundle with what Vivado and its installation add to it; its kernels are compiled, too."""
     folder = tmp_path_factory.mktemp("good") / FOLDER
     shutil.copytree(BUNDLE, folder, ignore=shutil.ignore_patterns("obj_*", "*.onnx", ".*", "*.so"))
     out = folder / "vivado/out"

@@ -290,7 +290,7 @@ def test_a_path_that_make_cannot_do_with(name: str, checkout: Path, tmp_path: Pa
 def test_words_of_variables_stay_together(checkout: Path) -> None:
     data = "/a b/c'd $$(touch e)"
     for target in ("run", "deploy"):
-        done = make(checkout, "-n", target, "NETWORK=tfc-mnist", f"DATA_DIR={data}", "BOARD=x y")
+        done = make(checkout, "-n", target, "NETWORK=tfc-mnist", f"DATA_DIR={data}", "TARGET=x y")
         assert "--data-dir '/a b/c'\\''d $(touch e)'" in done.stdout, done
     assert "-- 'x y' build" in done.stdout
 
