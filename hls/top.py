@@ -9,6 +9,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -173,6 +174,7 @@ def _describe(layer: dict[str, Any]) -> str:
 # What the templates call.
 
 
+@cache
 def _environment() -> jinja2.Environment:
     """Return the templates, whose own lines leave no trace in what they make."""
     environment = jinja2.Environment(
