@@ -4,11 +4,16 @@
 NETWORK  ?= mlp-mnist
 # Most cycles a frame; empty is the network's default. Another target is another bundle.
 CYCLES   ?=
-BUNDLE    = build/$(NETWORK)$(if $(CYCLES),-$(CYCLES))
+# Kind of board, a folder of hw/boards; another than the default is another bundle, too.
+BOARDS        := $(patsubst hw/boards/%/board.toml,%,$(wildcard hw/boards/*/board.toml))
+DEFAULT_BOARD := $(patsubst hw/boards/%/board.toml,%,$(shell grep -l '^default = true' hw/boards/*/board.toml))
+override BOARD := $(or $(BOARD),$(DEFAULT_BOARD))
+BUNDLE    = build/$(NETWORK)$(if $(CYCLES),-$(CYCLES))$(if $(filter-out $(DEFAULT_BOARD),$(BOARD)),-$(BOARD))
 IMAGES   ?= $(or $(IMAGES_$(NETWORK)),500)
 REPEATS  ?= 5
 DATA_DIR ?=
-BOARD    ?=
+# Login of a board, user@host or a Host of ssh_config.
+TARGET   ?=
 DRY_RUN  ?=
 
 SHELL := /bin/bash
@@ -49,11 +54,14 @@ ifneq ($(words $(NETWORK)) $(words $(wildcard model/zoo/$(NETWORK).safetensors b
 $(error spinflow: NETWORK=$(NETWORK): no such network; there are $(TRAINED))
 endif
 endif
+ifneq ($(words $(BOARD)) $(filter $(BOARDS),$(BOARD)),1 $(BOARD))
+$(error spinflow: BOARD=$(BOARD): no such kind of board; there are $(BOARDS). The login of a board is given as TARGET=$(BOARD))
+endif
 endif
 
 RTL       := $(wildcard hw/rtl/*.sv)
 REGS      := build/regs/regmap.json
-HLS_DEPS  := $(wildcard hls/*.py hls/depths.json) host/core/packing.py host/core/description.py host/core/handover.py $(RTL) $(REGS) hw/boards/pynq_z2/board.toml
+HLS_DEPS  := $(wildcard hls/*.py hls/ops/*.py hls/depths.json host/core/description/*.py) host/core/packing.py host/core/handover.py $(RTL) $(REGS) hw/boards/facts.py $(wildcard hw/boards/*/board.toml)
 SIM_DEPS  := $(wildcard sim/harness/*) sim/verilate.py
 
 .PHONY: help setup run test check acceptance bench synth physics papers bundle data lint clean distclean docs
@@ -129,9 +137,9 @@ build/%/.bundle: build/%/model.onnx $(HLS_DEPS)
 	@$(SPINFLOW) bundle $* --out build/$*
 	@touch $@
 
-ifneq ($(CYCLES),)
+ifneq ($(BUNDLE),build/$(NETWORK))
 $(BUNDLE)/.bundle: build/$(NETWORK)/model.onnx $(HLS_DEPS)
-	@$(SPINFLOW) bundle $(NETWORK) --cycles $(call quote,$(CYCLES)) --out $(BUNDLE)
+	@$(SPINFLOW) bundle $(NETWORK) $(if $(CYCLES),--cycles $(call quote,$(CYCLES))) --board $(BOARD) --out $(BUNDLE)
 	@touch $@
 endif
 
@@ -152,18 +160,21 @@ run: setup $(addprefix data-,$(DATASET)) $(BUNDLE)/.simulator ## sweep write err
 
 .PHONY: bitstream deploy board-sweep
 
-bitstream: | preflight ## bitstream of NETWORK for the PYNQ-Z2 (needs Vivado 2022.2 or newer)
-	@$(PYTHON) hw/boards/pynq_z2/bitstream.py --check
+# These need Python 3.11 and nothing else, so that they run beside Vivado without the environment.
+ON_PC = $(PYTHON) -m spinflow
+
+bitstream: | preflight ## bitstream of NETWORK for BOARD (needs Vivado 2022.2 or newer)
+	@$(ON_PC) bitstream --check
 	@$(MAKE) --no-print-directory $(BUNDLE)/.bundle
-	@$(PYTHON) hw/boards/pynq_z2/bitstream.py $(BUNDLE)
+	@$(ON_PC) bitstream $(BUNDLE)
 
-ON_BOARD = $(if $(DRY_RUN),--dry-run) -- $(call quote,$(BOARD)) $(BUNDLE)
+ON_BOARD = $(if $(DRY_RUN),--dry-run) -- $(call quote,$(TARGET)) $(BUNDLE)
 
-deploy: ## copy NETWORK's bitstream and the driver to BOARD=user@host (DRY_RUN=1: only say how)
-	@$(PYTHON) hw/boards/pynq_z2/deploy.py $(DATA_OPTION) $(ON_BOARD)
+deploy: ## copy NETWORK's bitstream and the driver to TARGET=user@host (DRY_RUN=1: only say how)
+	@$(ON_PC) deploy $(DATA_OPTION) $(ON_BOARD)
 
-board-sweep: ## sweep on BOARD what was deployed; results to out/board/NETWORK
-	@$(PYTHON) hw/boards/pynq_z2/board_sweep.py --out out/board/$(notdir $(BUNDLE)) $(GRID) $(ON_BOARD)
+board-sweep: ## sweep on TARGET what was deployed; results to out/board/NETWORK
+	@$(ON_PC) board-sweep --out out/board/$(notdir $(BUNDLE)) $(GRID) $(ON_BOARD)
 
 # --- checks ---------------------------------------------------------------------------------------
 

@@ -13,12 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from spinflow.hls.folding import Choice
+from spinflow.hls.ops.mram_buffer import SAFE_DEPTH
 from spinflow.hls.paths import BuildError
+from spinflow.host.core.description import DepthsInfo
 
 TABLE = Path(__file__).with_name("depths.json")
-
-SAFE_DEPTH = 1024
-"""Most words of a buffer whose depth nobody has looked for."""
 
 
 @dataclass(frozen=True)
@@ -69,8 +68,8 @@ def read(table: Path | None = None) -> dict[str, list[dict[str, Any]]]:
     return content
 
 
-def as_json(found: Depths | None, choice: Choice) -> dict[str, Any]:
+def info(found: Depths | None, choice: Choice) -> DepthsInfo:
     """Return the entry `depths` of accel.json: how they were found, and for which folding."""
     how = f"a whole frame, at most {SAFE_DEPTH} words" if found is None else "simulation"
     cycles = None if found is None else found.cycles_per_frame
-    return {"how": how, "cycles_per_frame": cycles, "folding": fingerprint(choice)}
+    return DepthsInfo(how, cycles, fingerprint(choice))

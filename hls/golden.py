@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import spinflow.hls.ops  # noqa: F401  # sets FINN up
+from spinflow.hls.ops import kind_of  # sets FINN up
 
 # isort: split
 import numpy as np
@@ -20,10 +20,10 @@ from qonnx.core.datatype import DataType
 from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.custom_op.registry import getCustomOp
 
-from spinflow.hls.layout import unpack_weights
 from spinflow.hls.paths import BuildError
 from spinflow.host.core import description
 from spinflow.host.core.errors import BundleError
+from spinflow.host.core.packing import unpack_weights
 
 HARDWARE_MODEL = "hardware.onnx"
 """The file in a bundle that holds the hardware layers."""
@@ -56,25 +56,24 @@ def golden_edges(
         ValueError: images or weights have the wrong shape or type.
     """
     try:
-        accel = description.read(bundle).document
+        described = description.read(bundle)
         model = ModelWrapper(str(bundle / HARDWARE_MODEL))
     except BundleError as error:
         raise BuildError(str(error)) from None
     except FileNotFoundError as error:
         raise BuildError(f"bundle {bundle} lacks {Path(error.filename).name}") from error
-    layers = [layer for layer in accel["layers"] if layer["op"] == "mvu"]
+    layers = described.products
     for number, segments in (weights or {}).items():
         if not 0 <= number < len(layers):
             raise ValueError(f"there is no layer {number}, only 0 to {len(layers) - 1}")
         layer = layers[number]
-        matrix = unpack_weights(segments, layer["mw"], layer["mh"], layer["pe"], layer["simd"])
-        edge = accel["memories"][layer["weights"]]["edge"]
+        matrix = unpack_weights(segments, layer.mw, layer.mh, layer.pe, layer.simd)
+        edge = described.memories[layer.weights].edge
         values = matrix.astype(np.float32)
         if model.get_tensor_datatype(edge) == DataType["BIPOLAR"]:
             values = 2 * values - 1  # of a layer on pixels; the others count agreeing bits
         model.set_initializer(edge, values)
-    edges = {tap["name"]: tap["edge"] for tap in accel["taps"]}
-    return execute(model, edges, images)
+    return execute(model, {tap.name: tap.edge for tap in described.taps}, images)
 
 
 def execute(
@@ -118,10 +117,7 @@ def execute(
 def _set_batch(model: ModelWrapper, images: int) -> None:
     """Give every layer and tensor a first dimension of ``images``."""
     for node in model.graph.node:
-        op = getCustomOp(node)
-        if "numInputVectors" in op.get_nodeattr_types() and node.op_type != "FMPadding":
-            vectors = list(op.get_nodeattr("numInputVectors"))
-            op.set_nodeattr("numInputVectors", [images, *vectors[1:]])
+        kind_of(node).set_batch(getCustomOp(node), images)
         for tensor in (node.input[0], node.output[0]):
             _, *rest = model.get_tensor_shape(tensor)
             model.set_tensor_shape(tensor, [images, *rest])

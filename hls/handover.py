@@ -6,47 +6,35 @@ and the accelerator) with what pynq reads: cells, parameters, the memory map and
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
+from collections.abc import Iterable, Mapping
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element, SubElement
 
-import tomllib
-
-from spinflow.hls.paths import REPO
+from spinflow.host.core.description import MemoryInfo, Register, RegisterMap
 from spinflow.host.core.handover import divisors
-
-BOARD = REPO / "hw" / "boards" / "pynq_z2" / "board.toml"
+from spinflow.hw.boards import Board
+from spinflow.hw.boards.facts import Range
 
 PS7_VLNV = "xilinx.com:ip:processing_system7:5.5"
 DMA_VLNV = "xilinx.com:ip:axi_dma:7.1"
 ACCEL_VLNV = "spinflow:accel:accel:1.0"
 
 
-def read_board(path: Path = BOARD) -> dict[str, Any]:
-    """Return the tables of board.toml."""
-    return tomllib.loads(path.read_text(encoding="utf-8"))
-
-
-def document(
-    board: dict[str, Any], registers: dict[str, Any], memories: list[dict[str, Any]]
-) -> str:
+def document(board: Board, registers: RegisterMap, memories: Iterable[MemoryInfo]) -> str:
     """Return the text of the handover file.
 
     Args:
-        board: the tables of board.toml.
-        registers: the entry `registers` of accel.json.
-        memories: the entry `memories` of accel.json; each gets its own registers by name.
+        board: that the accelerator is built for.
+        registers: the control block.
+        memories: of the accelerator; each gets its own registers by name.
     """
     system = Element("EDKSYSTEM", EDWVERSION="1.2", VERSION="2.0")
-    part = board["board"]["part"]
-    SubElement(system, "SYSTEMINFO", ARCH="zynq", DEVICE=part, NAME="accel", PART=part)
+    SubElement(system, "SYSTEMINFO", ARCH="zynq", DEVICE=board.part, NAME="accel", PART=board.part)
     SubElement(system, "EXTERNALPORTS")
     modules = SubElement(system, "MODULES")
-    addresses = board["address_map"]
-    _processing_system(modules, board["board"]["clock_mhz"], addresses)
-    _dma(modules, board["dma"], addresses["dma"])
-    _accelerator(modules, registers, memories, addresses["accel"])
+    _processing_system(modules, board)
+    _dma(modules, board)
+    _accelerator(modules, registers, memories, board.address_map["accel"])
     ElementTree.indent(system)
     return '<?xml version="1.0" encoding="UTF-8"?>\n' + ElementTree.tostring(
         system, encoding="unicode"
@@ -54,7 +42,11 @@ def document(
 
 
 def _module(
-    modules: Element, name: str, vlnv: str, parameters: dict[str, Any], kind: str = "PERIPHERAL"
+    modules: Element,
+    name: str,
+    vlnv: str,
+    parameters: Mapping[str, object],
+    kind: str = "PERIPHERAL",
 ) -> Element:
     ip_name = vlnv.split(":")[2]
     module = SubElement(
@@ -89,11 +81,10 @@ def _bus(module: Element, name: str, kind: str) -> None:
     )
 
 
-def _processing_system(
-    modules: Element, clock_mhz: float, addresses: dict[str, dict[str, int]]
-) -> None:
-    divisor0, divisor1 = divisors(clock_mhz)
-    parameters: dict[str, Any] = {
+def _processing_system(modules: Element, board: Board) -> None:
+    clock_mhz = board.clock_mhz
+    divisor0, divisor1 = divisors(clock_mhz, board.clocks.io_pll)
+    parameters: dict[str, object] = {
         "C_INCLUDE_ACP_TRANS_CHECK": 0,
         "PCW_FPGA_FCLK0_ENABLE": 1,
         "PCW_FPGA_FCLK1_ENABLE": 0,
@@ -108,13 +99,13 @@ def _processing_system(
             f"PCW_FCLK{clock}_PERIPHERAL_DIVISOR1": divisor1 if clock == 0 else 1,
         }
     module = _module(modules, "processing_system7_0", PS7_VLNV, parameters, "PROCESSOR")
-    _bus(module, "M_AXI_GP0", "MASTER")
+    _bus(module, board.control_port.name, "MASTER")
     memory_map = SubElement(module, "MEMORYMAP")
     for cell, (slave, block) in {
         "accel": ("s_axi", "reg0"),
         "dma": ("S_AXI_LITE", "Reg"),
     }.items():
-        base, size = addresses[cell]["base"], addresses[cell]["range"]
+        base, size = board.address_map[cell].base, board.address_map[cell].size
         SubElement(
             memory_map,
             "MEMRANGE",
@@ -126,32 +117,32 @@ def _processing_system(
             INSTANCE=cell,
             IS_DATA="TRUE",
             IS_INSTRUCTION="TRUE",
-            MASTERBUSINTERFACE="M_AXI_GP0",
+            MASTERBUSINTERFACE=board.control_port.name,
             MEMTYPE="REGISTER",
             SLAVEBUSINTERFACE=slave,
         )
 
 
-def _dma(modules: Element, dma: dict[str, int], address: dict[str, int]) -> None:
+def _dma(modules: Element, board: Board) -> None:
     """AXI DMA 7.1 in simple mode, both directions; its registers are those pynq knows by itself."""
     parameters = {
         "c_include_mm2s": 1,
         "c_include_s2mm": 1,
         "c_include_sg": 0,
         "c_micro_dma": 0,
-        "c_sg_length_width": dma["length_bits"],
-        "c_m_axi_mm2s_data_width": dma["data_bits"],
-        "c_m_axi_s2mm_data_width": dma["data_bits"],
-        **_address(address),
+        "c_sg_length_width": board.dma.length_bits,
+        "c_m_axi_mm2s_data_width": board.dma.data_bits,
+        "c_m_axi_s2mm_data_width": board.dma.data_bits,
+        **_address(board.address_map["dma"]),
     }
     _bus(_module(modules, "dma", DMA_VLNV, parameters), "S_AXI_LITE", "SLAVE")
 
 
 def _accelerator(
     modules: Element,
-    registers: dict[str, Any],
-    memories: list[dict[str, Any]],
-    address: dict[str, int],
+    registers: RegisterMap,
+    memories: Iterable[MemoryInfo],
+    address: Range,
 ) -> None:
     module = _module(modules, "accel", ACCEL_VLNV, _address(address))
     blocks = SubElement(module, "ADDRESSBLOCKS")
@@ -161,49 +152,48 @@ def _accelerator(
         ACCESS="",
         INTERFACE="s_axi",
         NAME="reg0",
-        RANGE=str(address["range"]),
+        RANGE=str(address.size),
         USAGE="register",
     )
     table = SubElement(block, "REGISTERS")
-    for name, register in registers["global"].items():
-        _register(table, name, register["offset"], register["fields"])
-    layout = registers["memory"]
+    for name, register in registers.globals.items():
+        _register(table, name, register.offset, register)
     for memory in memories:
-        start = layout["base"] + layout["stride"] * memory["index"]
-        prefix = memory["name"].upper().replace(".", "_")
-        for name, register in layout["registers"].items():
-            _register(table, f"{prefix}_{name}", start + register["offset"], register["fields"])
+        start = registers.base + registers.stride * memory.index
+        prefix = memory.name.upper().replace(".", "_")
+        for name, register in registers.memory.items():
+            _register(table, f"{prefix}_{name}", start + register.offset, register)
     _bus(module, "s_axi", "SLAVE")
 
 
-def _address(address: dict[str, int]) -> dict[str, Any]:
+def _address(address: Range) -> dict[str, str]:
     return {
-        "C_BASEADDR": f"0x{address['base']:08X}",
-        "C_HIGHADDR": f"0x{address['base'] + address['range'] - 1:08X}",
+        "C_BASEADDR": f"0x{address.base:08X}",
+        "C_HIGHADDR": f"0x{address.base + address.size - 1:08X}",
     }
 
 
-def _register(table: Element, name: str, offset: int, fields: dict[str, dict[str, int]]) -> None:
-    register = SubElement(table, "REGISTER", NAME=name)
+def _register(table: Element, name: str, offset: int, register: Register) -> None:
+    entry = SubElement(table, "REGISTER", NAME=name)
     _properties(
-        register,
+        entry,
         {"DESCRIPTION": name, "ADDRESS_OFFSET": offset, "ACCESS": "read-write", "SIZE": 32},
     )
-    field_table = SubElement(register, "FIELDS")
-    for field_name, bits in fields.items():
-        field = SubElement(field_table, "FIELD", NAME=field_name)
+    fields = SubElement(entry, "FIELDS")
+    for field_name, bits in register.fields.items():
+        field = SubElement(fields, "FIELD", NAME=field_name)
         _properties(
             field,
             {
                 "DESCRIPTION": field_name,
-                "ADDRESS_OFFSET": bits["lsb"],
+                "ADDRESS_OFFSET": bits.lsb,
                 "ACCESS": "read-write",
-                "BIT_OFFSET": bits["lsb"],
-                "BIT_WIDTH": bits["width"],
+                "BIT_OFFSET": bits.lsb,
+                "BIT_WIDTH": bits.width,
             },
         )
 
 
-def _properties(element: Element, values: dict[str, Any]) -> None:
+def _properties(element: Element, values: Mapping[str, object]) -> None:
     for name, value in values.items():
         SubElement(element, "PROPERTY", NAME=name, VALUE=str(value))

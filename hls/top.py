@@ -11,14 +11,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import jinja2
 
-from spinflow.hls.layout import stride_of
-from spinflow.hls.ops import wrap
+from spinflow.hls.ops import PIXELS
+from spinflow.hls.ops.text import wrap
 from spinflow.hls.paths import REPO, RTL
-from spinflow.hls.plan import PIXELS, Design, Stage
+from spinflow.hls.plan import Design, Stage
+from spinflow.host.core.description import stride_of
 
 COLUMNS = 100
 THRESHOLDS = "accel_thresholds_pkg.sv"
@@ -113,13 +113,19 @@ def _thresholds(design: Design, network: str) -> str:
 
 def _top(design: Design, build_id: int, network: str) -> str:
     """Return the top module."""
-    what = {str(layer["name"]): _describe(layer) for layer in design.layers}
+    buffers = {memory.name for memory in design.buffers}
+    what = {
+        stage.layer.name: stage.op.describe(stage.layer)
+        + (", then a buffer" if f"{stage.layer.name}.buffer" in buffers else "")
+        for stage in design.stages
+        if stage.layer is not None
+    }
     streams = [
         Stream(stage.place.sink, stage.out_bits, stage.is_boundary) for stage in design.stages
     ]
     stages = [
         {
-            "heading": f"{stage.place.name}: {stage.op.title}",
+            "heading": f"{stage.place.name}: {stage.title}",
             "what": what.get(stage.place.name),
             "stream": stream,
             "text": _text(design, stage),
@@ -146,29 +152,8 @@ def _top(design: Design, build_id: int, network: str) -> str:
 
 def _text(design: Design, stage: Stage) -> str:
     """Return the wires and instances of a stage."""
-    names = (f"{stage.place.name}.weights", stage.place.name.replace("_", "."))
-    memory = next((memory for memory in design.memories if memory.name in names), None)
-    text = stage.op.declarations(stage.place, memory)
+    text = stage.op.declarations(stage.place, design.memory(stage))
     return f"{text}{stage.op.instance(design.model, stage.place)}".rstrip("\n")
-
-
-def _describe(layer: dict[str, Any]) -> str:
-    """Return what a layer does, for the comments."""
-    if layer["op"] == "threshold":
-        return f"{layer['channels']} pixels to bits, {layer['pe']} a cycle"
-    if layer["op"] == "label_select":
-        return f"the largest of {layer['classes']}"
-    kept = ", then a buffer" if layer["buffer"] is not None else ""
-    if layer["op"] == "max_pool":
-        return f"{layer['size']} x {layer['size']} pixels to one{kept}"
-    inputs = f"{layer['mw']} {layer['input']}"
-    if layer["window"] is not None:
-        rows, columns, _ = layer["shape"]
-        height, width = layer["window"]["kernel"]
-        channels = layer["window"]["input"][2]
-        inputs = f"{height} x {width} x {channels} {layer['input']}, {rows} x {columns} times"
-    folding = f"PE {layer['pe']}, SIMD {layer['simd']}"
-    return f"{layer['mh']} outputs of {inputs}; {folding}{kept}"
 
 
 # What the templates call.

@@ -8,12 +8,12 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from spinflow.host.board import selftest, throughput
 from spinflow.host.board.driver import FRAMES_A_TRANSFER, Accelerator, backend
 from spinflow.host.core import bundle as bundles
 from spinflow.host.core import start
+from spinflow.host.core.description import LabelSelect, Layer, Product, Threshold, Window
 from spinflow.host.core.errors import InputError
 from spinflow.host.core.files import check_replaceable
 from spinflow.host.core.options import number, rate, seed, whole
@@ -23,7 +23,7 @@ from spinflow.host.report import report
 from spinflow.host.sweep import grid as grids
 from spinflow.host.sweep.grid import Grid
 from spinflow.host.sweep.operating_point import (
-    Point,
+    OperatingPoint,
     aging_of,
     point_of_rate,
     point_of_write_condition,
@@ -51,7 +51,7 @@ def info(options: argparse.Namespace) -> None:
         f"{bundle.clock_mhz * 1e6 / bundle.cycles_per_frame:.0f} frames/s at most"
     )
     for layer in bundle.layers:
-        print(f"  {layer['name']:8} {layer['op']:13} {_layer_facts(layer)}")
+        print(f"  {layer.name:8} {layer.OP:13} {_layer_facts(layer)}")
     with Accelerator(bundle) as accelerator:
         print("memories:")
         print("  no  name            kind      words   bits  mode    rate1       rate0       seed")
@@ -63,20 +63,33 @@ def info(options: argparse.Namespace) -> None:
             )
 
 
-def _layer_facts(layer: dict[str, Any]) -> str:
+def _layer_facts(layer: Layer) -> str:
+    if isinstance(layer, LabelSelect):
+        return f"classes {layer.classes}"
+    if isinstance(layer, Threshold):
+        return f"channels {layer.channels}, pe {layer.pe}"
     facts = []
-    for name, value in layer.items():
-        if name == "window" and value is not None:
-            padding = f", padding {value['padding']}" if any(value["padding"]) else ""
-            facts.append(
-                f"kernel {_by(value['kernel'])}, stride {_by(value['stride'])}{padding}, "
-                f"map {_by(value['input'])}"
-            )
-        elif name == "shape":
-            facts.append(f"to {_by(value)}")
-        elif name not in ("name", "op") and value is not None:
-            facts.append(f"{name} {value}")
+    if isinstance(layer, Product):
+        facts += [f"mw {layer.mw}, mh {layer.mh}, pe {layer.pe}, simd {layer.simd}"]
+        facts += [f"input {'pixels' if layer.pixels else 'bits'}, threshold {layer.threshold}"]
+        if layer.window is not None:
+            facts.append(_window_facts(layer.window))
+    else:
+        facts.append(f"size {layer.size}")
+    facts.append(f"to {_by(layer.shape)}")
+    if isinstance(layer, Product):
+        facts.append(f"weights {layer.weights}")
+    if layer.buffer is not None:
+        facts.append(f"buffer {layer.buffer}")
     return ", ".join(facts)
+
+
+def _window_facts(window: Window) -> str:
+    padding = f", padding {list(window.padding)}" if any(window.padding) else ""
+    return (
+        f"kernel {_by(window.kernel)}, stride {_by(window.stride)}{padding}, "
+        f"map {_by(window.input)}"
+    )
 
 
 def _by(sizes: Sequence[int]) -> str:
@@ -88,7 +101,7 @@ def run(options: argparse.Namespace) -> None:
     bundle = bundles.load(options.bundle)
     tests = images_for(bundle, options.images, options.data_dir, options.image_seed)
     point = _point(options)
-    mode = options.mode or ("flip" if point.rate1 or point.rate0 else "off")
+    mode = options.mode or ("flip" if point.has_errors else "off")
     trial = grid(
         bundle,
         selections=[options.memory],
@@ -286,7 +299,7 @@ def _written(trial: Trial) -> str:
     return f"{trial.selection} in mode {trial.mode}, {rates}"
 
 
-def _point(options: argparse.Namespace) -> Point:
+def _point(options: argparse.Namespace) -> OperatingPoint:
     if options.write_condition is None:
         return point_of_rate(options.rate or 0.0, options.rate0)
     if options.rate is not None or options.rate0 is not None:
@@ -294,7 +307,7 @@ def _point(options: argparse.Namespace) -> Point:
     return point_of_write_condition(options.write_condition)
 
 
-def _condition(point: Point) -> str:
+def _condition(point: OperatingPoint) -> str:
     drive = f"{point.drive:.4g} {point.drive_unit}"
     return f"{point.model}, {drive}, pulse of {point.pulse_s * 1e9:.4g} ns"
 

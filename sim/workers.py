@@ -31,11 +31,13 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from spinflow.host.board.driver import Counts, Snapshot, background_words
+from spinflow.host.board.driver import Snapshot, background_words
 from spinflow.host.core import bundle as bundles
-from spinflow.host.core import description, stream
-from spinflow.host.core.bundle import Bundle, Memory, Registers, Words, check_words
+from spinflow.host.core import description
+from spinflow.host.core.bundle import Bundle, MemoryInfo, Registers, Words, check_words
+from spinflow.host.core.description import LabelSelect, Layer, MaxPool, Product
 from spinflow.host.core.errors import HostError
+from spinflow.host.core.memory import Counts
 from spinflow.host.core.test_sets import TestSet
 from spinflow.host.sweep.results import Row
 from spinflow.host.sweep.trials import Bench, Measure, Measured, Trial
@@ -69,14 +71,13 @@ class SoftwareAccelerator:
         # What the registers hold, so that a background can be written between.
         self._settings = {memory.name: ("off", 0, 0, 0) for memory in bundle.memories}
 
-    def set_errors(
-        self, memory: str, mode: str, rate1: float = 0.0, rate0: float | None = None, seed: int = 0
+    def set_thresholds(
+        self, memory: str, mode: str, threshold1: int = 0, threshold0: int = 0, seed: int = 0
     ) -> None:
         """Set how the writes of one memory err; restarts its random stream."""
-        one = stream.threshold(rate1)
-        zero = one if rate0 is None else stream.threshold(rate0)
-        self._settings[memory] = (mode, one, zero, seed)
-        self._engine.set_errors(self.bundle.memory(memory).index, mode, one, zero, seed)
+        self._settings[memory] = (mode, threshold1, threshold0, seed)
+        index = self.bundle.memory(memory).index
+        self._engine.set_errors(index, mode, threshold1, threshold0, seed)
 
     def write_weights(
         self,
@@ -239,9 +240,9 @@ def bundle_of(name: str, engine: Any) -> Bundle:
     and the build id is a digest of its weights.
     """
     memories = tuple(
-        Memory(
+        MemoryInfo(
             m["index"], m["name"], m["kind"], m["layer"], m["width"], m["depth"],
-            -(-m["width"] // 32) if m["kind"] == "weights" else 0,
+            segments=-(-m["width"] // 32) if m["kind"] == "weights" else 0,
         )
         for m in engine.description["memories"]
     )  # fmt: skip
@@ -258,13 +259,24 @@ def bundle_of(name: str, engine: Any) -> Bundle:
         classes=0,
         length_bits=0,
         software_accuracy=math.nan,
-        layers=engine.description.get("layers", []),
+        layers=tuple(map(_layer, engine.description.get("layers", []))),
         registers=Registers(0, {}, {}, 0, 0, {}),
         memories=memories,
         weights=weights,
         overlay=None,
         dataset="",  # the images come with the job
     )
+
+
+def _layer(entry: Mapping[str, Any]) -> Layer:
+    """Return an entry of an engine's list of layers as far as a bundle needs it."""
+    name, shape = entry["name"], tuple(entry["shape"])
+    if entry["op"] == "mvu":
+        weights, buffer = entry["weights"], entry["buffer"]
+        return Product(name, 0, 0, 1, 1, False, buffer is not None, None, shape, weights, buffer)
+    if entry["op"] == "max_pool":
+        return MaxPool(name, 0, shape, entry["buffer"])
+    return LabelSelect(name, 0)
 
 
 PACKAGES = ("numpy", "numba")

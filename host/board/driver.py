@@ -43,15 +43,13 @@ from typing import Any, ClassVar, Concatenate, ParamSpec, Protocol, TypeVar, cas
 import numpy as np
 import numpy.typing as npt
 
-from spinflow.host.board.on_board import PYNQ_VERSIONS, knows_pynq
+from spinflow.host.board.on_board import knows_pynq, listed
 from spinflow.host.board.window import get, put
 from spinflow.host.core import checks, stream
 from spinflow.host.core.bundle import MAP_VERSION, Bundle, Memory, Words, check_words
 from spinflow.host.core.errors import DeviceError, InputError, RateError
+from spinflow.host.core.memory import MODES, Counts, check_mode
 from spinflow.host.core.text import shown
-
-MODES = ("off", "flip", "switch")
-"""Error modes; the place of each is its code in the MODE register."""
 
 FRAMES_A_TRANSFER = 1000
 """Images that one DMA transfer carries at most, unless its length register allows fewer."""
@@ -101,29 +99,6 @@ class Rates(Protocol):
 
 
 @dataclass(frozen=True)
-class Counts:
-    """Counters of one memory: bits written, bits that differed from the old, errors by target."""
-
-    written: int = 0
-    switched: int = 0
-    err1: int = 0
-    err0: int = 0
-
-    @property
-    def errors(self) -> int:
-        """Errors whatever the target."""
-        return self.err1 + self.err0
-
-    def __add__(self, other: Counts) -> Counts:
-        return Counts(
-            self.written + other.written,
-            self.switched + other.switched,
-            self.err1 + other.err1,
-            self.err0 + other.err0,
-        )
-
-
-@dataclass(frozen=True)
 class Fact:
     """A register that tells what is loaded, and what the bundle says that it reads."""
 
@@ -157,12 +132,6 @@ class Snapshot:
     frames: int
     cycles: int
     stalls: int
-
-
-def check_mode(mode: str) -> None:
-    """Raise InputError unless there is such an error mode."""
-    if not isinstance(mode, str) or mode not in MODES:
-        raise InputError(f"error mode {shown(mode)}: must be one of {', '.join(MODES)}")
 
 
 def check_background(background: str) -> None:
@@ -242,9 +211,7 @@ def _import_device() -> None:
 def check_pynq(version: str) -> None:
     """Raise DeviceError unless this version of pynq is one that the driver stands on."""
     if not knows_pynq(version):
-        raise DeviceError(
-            f"pynq {version} is installed here: this driver works with {PYNQ_VERSIONS}"
-        )
+        raise DeviceError(f"pynq {version} is installed here: this driver works with {listed()}")
 
 
 def check_board(bundle: Bundle, found: str | None) -> None:
@@ -256,8 +223,11 @@ def check_board(bundle: Bundle, found: str | None) -> None:
         )
 
 
-def _board_name(pynq: Any) -> str | None:
-    """Return what a PYNQ image calls its board, or the device itself; None where neither does."""
+def _board_name(pynq: Any, wanted: str) -> str | None:
+    """Return what a PYNQ image calls its board, or the device itself; None where neither does.
+
+    A virtual board says what it will be when a bundle for the wanted board is loaded.
+    """
     try:
         device = pynq.Device.active_device
     except RuntimeError as error:
@@ -265,7 +235,8 @@ def _board_name(pynq: Any) -> str | None:
     try:
         return _BOARD_NAME.read_text(encoding="ascii").strip("\0\n")
     except OSError:
-        name: str | None = getattr(device, "board", None)
+        as_board: Callable[[str], str] | None = getattr(device, "as_board", None)
+        name: str | None = as_board(wanted) if as_board else getattr(device, "board", None)
         return name
 
 
@@ -384,7 +355,7 @@ class Accelerator:
         with _ctrl_c_held_back():
             self._pynq = _import_pynq()
             check_pynq(self.pynq_version)
-            check_board(bundle, _board_name(self._pynq))
+            check_board(bundle, _board_name(self._pynq, bundle.board))
 
         # What is true if a call ends here: see _settle.
         self._streams = _Streams.MOVED
@@ -803,10 +774,39 @@ class Accelerator:
             raise RateError(
                 f"bit-error rate {rate1} with mode off: choose flip or switch, or rate 0"
             )
-        number = checks.whole("seed", seed, 0, checks.WORD)
+        self._set_thresholds(where, mode, threshold1, threshold0, seed)
+
+    @_alone
+    def set_thresholds(
+        self, memory: str, mode: str, threshold1: int = 0, threshold0: int = 0, seed: int = 0
+    ) -> None:
+        """Set how the writes of one memory err, as :meth:`set_errors`, by thresholds.
+
+        Args:
+            memory: the memory's name.
+            mode: ``off``, ``flip`` or ``switch``.
+            threshold1, threshold0: what RATE1 and RATE0 hold, 32 bits: the rate times 2^32.
+            seed: 32-bit seed of the memory's stream.
+
+        Raises:
+            InputError: no such memory, mode, threshold or seed.
+            DeviceError: the accelerator was not idle and refused.
+        """
+        where = self._memory(memory)
+        check_mode(mode)
+        self._set_thresholds(where, mode, threshold1, threshold0, seed)
+
+    def _set_thresholds(
+        self, memory: Memory, mode: str, threshold1: int, threshold0: int, seed: int
+    ) -> None:
         self._configure(
-            where,
-            {"MODE": MODES.index(mode), "RATE1": threshold1, "RATE0": threshold0, "SEED": number},
+            memory,
+            {
+                "MODE": MODES.index(mode),
+                "RATE1": checks.whole("threshold1", threshold1, 0, checks.WORD),
+                "RATE0": checks.whole("threshold0", threshold0, 0, checks.WORD),
+                "SEED": checks.whole("seed", seed, 0, checks.WORD),
+            },
         )
 
     def set_condition(

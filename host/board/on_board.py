@@ -1,4 +1,4 @@
-"""Readies a board's Python for Spinflow; run there as root, in pynq's environment, by deploy.py.
+"""Readies a board's Python for Spinflow: deploying runs it there as root, in pynq's environment.
 
 Checks Python, pynq and the kind of board, installs what is missing of NEEDED with pip, and moves
 what was copied aside into its place. What pynq brought is never replaced. It runs before the rest
@@ -15,25 +15,34 @@ import subprocess
 import sys
 
 OLDEST_PYTHON = (3, 10)
-PYNQ_VERSIONS = "3.0.1 or 3.1"
+PYNQ_VERSIONS = ("3.0.1", "3.1")
 NEEDED = ("scipy", "tqdm")
+PARTS = ("spinflow.py", "host")  # the package, as far as a board runs it
 
 
 class BoardError(Exception):
     """Something about this board that the user can act on; the message is one line."""
 
 
-def knows_pynq(version):
-    """Return whether a version of pynq is one of PYNQ_VERSIONS, which the driver stands on."""
-    return re.match(r"3\.(0\.1|1(\.[0-9]+)?)\b", version) is not None
+def knows_pynq(version, versions=PYNQ_VERSIONS):
+    """Return whether a version of pynq is one of some; 3.1 stands for 3.1.2 as well.
+
+    PYNQ_VERSIONS are those that the driver stands on.
+    """
+    return any(re.match(re.escape(one) + r"(\.[0-9]+)?\b", version) for one in versions)
 
 
-def check(board):
-    """Raise BoardError unless this is such a board with a pynq that the driver knows."""
+def listed(versions=PYNQ_VERSIONS):
+    """Return versions for people, as 3.0.1 or 3.1."""
+    return " or ".join(versions)
+
+
+def check(board, versions=PYNQ_VERSIONS):
+    """Raise BoardError unless this is such a board with one of these versions of pynq."""
     if sys.version_info[:2] < OLDEST_PYTHON:
         raise BoardError(
             f"Python {python()} is too old, 3.10 or newer is needed: use a PYNQ image of version "
-            + PYNQ_VERSIONS
+            + listed(versions)
         )
     found = os.environ.get("BOARD", board)
     if found.lower() != board.lower():
@@ -43,9 +52,10 @@ def check(board):
         raise BoardError(
             f"{sys.executable} has no pynq: run this in pynq's environment, on a PYNQ image"
         )
-    if not knows_pynq(pynq):
+    if not knows_pynq(pynq, versions):
         raise BoardError(
-            f"pynq {pynq} is not known to the driver: use a PYNQ image with pynq {PYNQ_VERSIONS}"
+            f"pynq {pynq} is not known to the driver: use a PYNQ image with pynq "
+            + listed(versions)
         )
 
 
@@ -93,12 +103,12 @@ def keep_others(old, new):
 
 
 def move_into_place(new):
-    """Move host/ and build/NETWORK/ of a folder to where the folder lies, or nothing.
+    """Move PARTS and build/NETWORK/ of a folder to where the folder lies, or nothing.
 
     What was there before goes away, but for files in build/NETWORK/data/ that are not replaced.
     """
     place = os.path.dirname(os.path.abspath(new))
-    parts = ["host"]
+    parts = list(PARTS)
     parts += [os.path.join("build", name) for name in os.listdir(os.path.join(new, "build"))]
     for part in parts:
         keep_others(os.path.join(place, part, "data"), os.path.join(new, part, "data"))
@@ -125,11 +135,12 @@ def move_into_place(new):
 def main():
     """Check, install and move; return the exit status."""
     parser = argparse.ArgumentParser(description="Ready a board's Python for Spinflow.")
-    parser.add_argument("--board", required=True, help="what the bundle is for, as Pynq-Z2")
+    parser.add_argument("--board", required=True, help="name of the board that it must be")
+    parser.add_argument("--pynq", nargs="+", default=PYNQ_VERSIONS, help="versions of pynq")
     parser.add_argument("--place", help="folder whose contents are moved to where it lies")
     options = parser.parse_args()
     try:
-        check(options.board)
+        check(options.board, options.pynq)
         installed = install()
         if options.place:
             move_into_place(options.place)

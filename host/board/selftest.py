@@ -20,12 +20,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from spinflow.host.board.driver import MODES, Accelerator, Counts, Snapshot
+from spinflow.host.board.driver import Accelerator, Snapshot
 from spinflow.host.core import arrays, description, stream
 from spinflow.host.core.bundle import Bundle, Memory
 from spinflow.host.core.errors import DeviceError, HostError
 from spinflow.host.core.files import replace_text
-from spinflow.host.core.memory import Errors
+from spinflow.host.core.memory import MODES, Counts, Errors
 from spinflow.host.core.memory import buffer as buffer_writes
 from spinflow.host.core.memory import weights as weight_writes
 from spinflow.host.core.packing import Bits, Words, bits_of

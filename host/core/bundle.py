@@ -16,60 +16,27 @@ from typing import Any
 import numpy as np
 
 from spinflow.host.core import arrays, description, handover
-from spinflow.host.core.description import MAP_VERSION, Description
+from spinflow.host.core.description import (
+    MAP_VERSION,
+    Description,
+    Layer,
+    MemoryInfo,
+    buffered,
+    elements_of,
+    products_of,
+)
 from spinflow.host.core.errors import BundleError, InputError
 from spinflow.host.core.packing import Words
 from spinflow.host.core.plain import check_sum
 
-__all__ = ["MAP_VERSION", "SELECTIONS", "Bundle", "Memory", "Registers", "Words", "load"]
+__all__ = ["MAP_VERSION", "SELECTIONS", "Bundle", "MemoryInfo", "Registers", "Words", "load"]
+
+Memory = MemoryInfo
 
 SELECTIONS = ("weights", "buffers", "all")
 """Names that choose several memories at once; others are patterns and names of memories, layers."""
 
 _WILDCARDS = frozenset("*?[")
-
-
-@dataclass(frozen=True)
-class Memory:
-    """One on-chip memory that is MRAM.
-
-    Attributes:
-        index: its number in the registers.
-        name: such as ``conv0.weights``, ``pool1.buffer`` or ``fc0.buffer``.
-        kind: ``weights`` or ``buffer``.
-        layer: number of the weight layer, from 0.
-        width: bits in a word.
-        depth: words.
-        segments: 32-bit words that carry one word over AXI-Lite; 0 for a buffer.
-        base: byte offset of its window in the accelerator's slave; 0 for a buffer.
-        stride: bytes from one word to the next in the window; 0 for a buffer.
-    """
-
-    index: int
-    name: str
-    kind: str
-    layer: int
-    width: int
-    depth: int
-    segments: int = 0
-    base: int = 0
-    stride: int = 0
-
-    @property
-    def is_weights(self) -> bool:
-        """Whether the memory holds weights, which the host writes and reads."""
-        return self.kind == "weights"
-
-    @property
-    def bits(self) -> int:
-        """Bits that the memory holds."""
-        return self.width * self.depth
-
-    @property
-    def segment_masks(self) -> Words:
-        """Bits in use of each segment of a word, uint32, shape (segments,)."""
-        used = np.minimum(32, self.width - 32 * np.arange(self.segments)).astype(np.uint64)
-        return ((np.uint64(1) << used) - np.uint64(1)).astype(np.uint32)
 
 
 @dataclass(frozen=True)
@@ -111,7 +78,7 @@ class Bundle:
         length_bits: width of the DMA's length register.
         classes: labels are below this.
         dataset: name of the data set whose images it takes.
-        board: the board that it is made for, as ``Pynq-Z2``; empty where none is needed.
+        board: the board that it is made for, by its image's name; empty where none is needed.
         part: that board's device.
     """
 
@@ -124,9 +91,9 @@ class Bundle:
     classes: int
     length_bits: int
     software_accuracy: float
-    layers: list[dict[str, Any]]
+    layers: tuple[Layer, ...]
     registers: Registers
-    memories: tuple[Memory, ...]
+    memories: tuple[MemoryInfo, ...]
     weights: dict[str, Words]
     overlay: Path | None
     dataset: str
@@ -138,7 +105,7 @@ class Bundle:
         """Bytes of one image."""
         return int(np.prod(self.input_shape))
 
-    def memory(self, name: str) -> Memory:
+    def memory(self, name: str) -> MemoryInfo:
         """Return the memory of that name.
 
         Raises:
@@ -150,7 +117,7 @@ class Bundle:
         names = ", ".join(memory.name for memory in self.memories)
         raise InputError(f"{self.network} has no memory {name!r}; it has {names}")
 
-    def select(self, selection: str) -> tuple[Memory, ...]:
+    def select(self, selection: str) -> tuple[MemoryInfo, ...]:
         """Return the memories that a selection means, in the order of their numbers.
 
         Args:
@@ -175,19 +142,19 @@ class Bundle:
             if not chosen:
                 raise InputError(f"layer {selection} of {self.network} has no memory that errs")
             return chosen
-        for layer in self.layers:
-            if layer["name"] == selection and layer.get("buffer") is not None:
-                return (self.memories[layer["buffer"]],)
+        for layer in buffered(self.layers):
+            if layer.name == selection and layer.buffer is not None:
+                return (self.memories[layer.buffer],)
         if _WILDCARDS & set(selection):
             chosen = tuple(m for m in self.memories if fnmatch.fnmatchcase(m.name, selection))
             if chosen:
                 return chosen
         return (self.memory(selection),)
 
-    def elements(self, buffer: Memory) -> int:
+    def elements(self, buffer: MemoryInfo) -> int:
         """Return how many bits a frame writes into a buffer."""
-        (layer,) = (layer for layer in self.layers if layer.get("buffer") == buffer.index)
-        return int(np.prod(layer["shape"]))
+        (layer,) = (layer for layer in buffered(self.layers) if layer.buffer == buffer.index)
+        return elements_of(layer)
 
     def layer(self, layer: str | int) -> str:
         """Return the name of a weight layer, given by name or by number.
@@ -205,7 +172,7 @@ class Bundle:
     @property
     def layer_names(self) -> list[str]:
         """Names of the weight layers, by their numbers."""
-        return [layer["name"] for layer in self.layers if layer["op"] == "mvu"]
+        return [layer.name for layer in products_of(self.layers)]
 
 
 def load(folder: Path, runnable: bool = True) -> Bundle:
@@ -231,12 +198,7 @@ def load(folder: Path, runnable: bool = True) -> Bundle:
         path = folder / "accel.hwh"
         handover.check(handover.read(path, described.content("accel.hwh")), described, path)
     contents = arrays.read_arrays(described)
-    memories = tuple(
-        Memory(
-            m.index, m.name, m.kind, m.layer, m.width, m.depth, m.segments, m.base, m.stride
-        )
-        for m in described.memories
-    )  # fmt: skip
+    memories = described.memories
     return Bundle(
         folder=folder,
         network=described.network,
@@ -247,7 +209,7 @@ def load(folder: Path, runnable: bool = True) -> Bundle:
         classes=described.classes,
         length_bits=described.length_bits,
         software_accuracy=described.accuracy,
-        layers=described.document["layers"],
+        layers=described.layers,
         registers=_registers(described.registers),
         memories=memories,
         weights={m.name: contents[f"weights.{m.layer}"] for m in memories if m.is_weights},
@@ -272,7 +234,7 @@ def _registers(layout: description.RegisterMap) -> Registers:
     )
 
 
-def check_words(memory: Memory, words: Any) -> None:
+def check_words(memory: MemoryInfo, words: Any) -> None:
     """Check that an array can be written into a weight memory.
 
     Raises:
@@ -296,7 +258,7 @@ def _overlay(described: Description) -> Path:
     """Return what runs a bundle, after it was held against its sum."""
     bitstream = described.folder / description.BITSTREAM
     if described.bitstream is not None:
-        check_sum(bitstream, described.bitstream, description.BINARY_LIMIT)
+        check_sum(bitstream, described.bitstream.sha256, description.BINARY_LIMIT)
         return bitstream
     if bitstream.exists():
         raise BundleError(

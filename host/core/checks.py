@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from spinflow.host.core.bundle import Memory
+from spinflow.host.core.bundle import MemoryInfo
 from spinflow.host.core.errors import InputError
 from spinflow.host.core.packing import Words
 from spinflow.host.core.text import shown
@@ -71,7 +71,7 @@ def names(what: str, value: Any) -> list[str]:
     return list(dict.fromkeys(str(name) for name in found))
 
 
-def addresses(memory: Memory, value: Any) -> list[int]:
+def addresses(memory: MemoryInfo, value: Any) -> list[int]:
     """Return the addresses of words in a weight memory, in their order; one may come twice.
 
     Raises:
@@ -94,7 +94,7 @@ def addresses(memory: Memory, value: Any) -> list[int]:
     return [int(address) for address in value]
 
 
-def some_words(memory: Memory, words: Any, count: int | None = None) -> Words:
+def some_words(memory: MemoryInfo, words: Any, count: int | None = None) -> Words:
     """Return words that may be written into a weight memory.
 
     Args:

@@ -7,6 +7,7 @@ pynq believes what it finds. It needs Python 3.10 and nothing else.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
@@ -25,9 +26,6 @@ CELLS = {
 }
 """The cells that the driver needs, and what they are."""
 
-IO_PLL_MHZ = 1000.0
-"""Clock of the IO PLL as the PYNQ-Z2's boot image sets it; pynq divides the fabric's from it."""
-
 _DMA = (
     "c_include_mm2s",
     "c_include_s2mm",
@@ -36,6 +34,9 @@ _DMA = (
     "c_m_axi_mm2s_data_width",
     "c_m_axi_s2mm_data_width",
 )
+
+_CLOCK_TOLERANCE = 1e-4
+"""Share of a clock that two of them may differ by: Vivado rounds what was asked for."""
 
 Fields = dict[str, tuple[int, int]]
 
@@ -48,7 +49,8 @@ class Handover:
         cells: VLNV by cell, of CELLS only.
         ranges: base and size of accel and dma in the processor's map, in bytes.
         dma: parameters of the DMA.
-        clock_mhz: clock 0 of the fabric, as pynq sets it.
+        clock_mhz: clock 0 of the fabric, as the design asks for it.
+        divisor: by which pynq divides it from the IO PLL; None where that is not known.
         registers: of accel: byte offset, and (lowest bit, width) by field.
     """
 
@@ -56,6 +58,7 @@ class Handover:
     ranges: dict[str, tuple[int, int]]
     dma: dict[str, int]
     clock_mhz: float
+    divisor: int | None
     registers: dict[str, tuple[int, Fields]]
 
 
@@ -87,6 +90,7 @@ def read(path: Path, content: bytes) -> Handover:
             ranges={cell: _range(modules[PROCESSOR], cell) for cell in ("accel", "dma")},
             dma={name: _number(_parameter(modules["dma"], name)) for name in _DMA},
             clock_mhz=_clock(modules[PROCESSOR]),
+            divisor=_divisor(modules[PROCESSOR]),
             registers=_registers(modules["accel"]),
         )
     except (ValueError, LookupError, expat.ExpatError) as error:
@@ -155,9 +159,12 @@ def compare(found: Handover, expected: Handover, path: Path) -> list[str]:
             raise BundleError(
                 f"{path}: the DMA's {name} is {found.dma[name]}, the bundle says {value}"
             )
-    if abs(found.clock_mhz - expected.clock_mhz) > 1e-6 * expected.clock_mhz:
+    clock_mhz = found.clock_mhz
+    if found.divisor != expected.divisor and found.divisor and expected.divisor:
+        clock_mhz = expected.clock_mhz * expected.divisor / found.divisor
+    if abs(clock_mhz - expected.clock_mhz) > _CLOCK_TOLERANCE * expected.clock_mhz:
         raise BundleError(
-            f"{path}: clock 0 is {found.clock_mhz:g} MHz, the bundle says {expected.clock_mhz:g}"
+            f"{path}: clock 0 is {clock_mhz:g} MHz, the bundle says {expected.clock_mhz:g}"
         )
     for name, place in expected.registers.items():
         if name in found.registers and found.registers[name] != place:
@@ -168,10 +175,19 @@ def compare(found: Handover, expected: Handover, path: Path) -> list[str]:
     return [name for name in expected.registers if name not in found.registers]
 
 
-def check(handover: Handover, description: Description, path: Path) -> None:
+def check(
+    handover: Handover, description: Description, path: Path, io_pll_mhz: float | None = None
+) -> None:
     """Check a bundle's handover file against its description.
 
     Vivado's may leave out registers; those that it has must be where the description says.
+
+    Args:
+        handover: what the file says.
+        description: of the bundle.
+        path: of the file, for the messages.
+        io_pll_mhz: clock of the board's IO PLL, from which pynq divides the fabric's; where the
+            caller does not know it, only the clock that the design asks for is compared.
 
     Raises:
         BundleError: they differ.
@@ -187,7 +203,8 @@ def check(handover: Handover, description: Description, path: Path) -> None:
             **{"c_sg_length_width": description.length_bits},
             **{"c_m_axi_mm2s_data_width": 32, "c_m_axi_s2mm_data_width": 32},
         },
-        clock_mhz=_closest_clock(description.clock_mhz),
+        clock_mhz=description.clock_mhz,
+        divisor=math.prod(divisors(description.clock_mhz, io_pll_mhz)) if io_pll_mhz else None,
         registers=_said(description),
     )
     compare(handover, said, path)
@@ -210,15 +227,10 @@ def _said(description: Description) -> dict[str, tuple[int, Fields]]:
     return found
 
 
-def divisors(clock_mhz: float) -> tuple[int, int]:
+def divisors(clock_mhz: float, io_pll_mhz: float) -> tuple[int, int]:
     """Return the pair of 6-bit divisors of the IO PLL that comes closest to a clock."""
     pairs = [(first, second) for first in range(1, 64) for second in range(1, first + 1)]
-    return min(pairs, key=lambda pair: (abs(IO_PLL_MHZ / (pair[0] * pair[1]) - clock_mhz), pair))
-
-
-def _closest_clock(clock_mhz: float) -> float:
-    first, second = divisors(clock_mhz)
-    return IO_PLL_MHZ / (first * second)
+    return min(pairs, key=lambda pair: (abs(io_pll_mhz / (pair[0] * pair[1]) - clock_mhz), pair))
 
 
 def _range(processor: Element, cell: str) -> tuple[int, int]:
@@ -261,13 +273,24 @@ def _parameter(module: Element, name: str) -> str:
 def _clock(processor: Element) -> float:
     if _number(_parameter(processor, "PCW_FPGA_FCLK0_ENABLE")) != 1:
         raise ValueError("clock 0 of the fabric is off")
+    text = _parameter(processor, "PCW_FPGA0_PERIPHERAL_FREQMHZ")
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 1 <= value <= 1000:
+        raise ValueError(f"clock 0 of the fabric is {shown(text)}, not 1 to 1000 MHz")
+    return value
+
+
+def _divisor(processor: Element) -> int:
     product = 1
     for place in (0, 1):
         divisor = _number(_parameter(processor, f"PCW_FCLK0_PERIPHERAL_DIVISOR{place}"))
         if not 1 <= divisor <= 63:
             raise ValueError(f"divisor {place} of clock 0 is {divisor}, not 1 to 63")
         product *= divisor
-    return IO_PLL_MHZ / product
+    return product
 
 
 def _registers(module: Element) -> dict[str, tuple[int, Fields]]:

@@ -11,11 +11,45 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from spinflow.host.board.driver import Counts
 from spinflow.host.core import stream
+from spinflow.host.core.errors import InputError
 from spinflow.host.core.packing import Bits
+from spinflow.host.core.text import shown
 
 _BITS_AT_ONCE = 1 << 17  # bounds the memory that the draws take on the board
+
+
+MODES = ("off", "flip", "switch")
+"""Error modes; the place of each is its code in the MODE register."""
+
+
+def check_mode(mode: str) -> None:
+    """Raise InputError unless there is such an error mode."""
+    if not isinstance(mode, str) or mode not in MODES:
+        raise InputError(f"error mode {shown(mode)}: must be one of {', '.join(MODES)}")
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Counters of one memory: bits written, bits that differed from the old, errors by target."""
+
+    written: int = 0
+    switched: int = 0
+    err1: int = 0
+    err0: int = 0
+
+    @property
+    def errors(self) -> int:
+        """Errors whatever the target."""
+        return self.err1 + self.err0
+
+    def __add__(self, other: Counts) -> Counts:
+        return Counts(
+            self.written + other.written,
+            self.switched + other.switched,
+            self.err1 + other.err1,
+            self.err0 + other.err0,
+        )
 
 
 @dataclass(frozen=True)
@@ -43,9 +77,9 @@ class Errors:
         one, zero = np.uint32(self.threshold1), np.uint32(self.threshold0)
         for start in range(0, flat.size, _BITS_AT_ONCE):
             part = slice(start, start + _BITS_AT_ONCE)
-            places = position + np.arange(start, min(part.stop, flat.size), dtype=np.uint64)
-            thresholds = np.where(flat[part] == 1, one, zero)
-            found[part] = stream.errs(stream.draws(self.seed, places), thresholds)
+            bits = flat[part]
+            drawn = stream.draw_range(self.seed, position + start, bits.size)
+            found[part] = stream.errs(drawn, np.where(bits == 1, one, zero))
         return found.reshape(target.shape)
 
     def stored(self, target: Bits, old: Bits, hits: npt.NDArray[np.bool_]) -> Bits:
@@ -55,7 +89,14 @@ class Errors:
         return np.where(hits, old, target)  # switch keeps the old bit; off has no hits
 
 
-def _counts(target: Bits, old: Bits, stored: Bits) -> Counts:
+def counts_of(target: Bits, old: Bits, stored: Bits) -> Counts:
+    """Return what a write counts; an error is a stored bit that is not its target, in every mode.
+
+    Args:
+        target: what was to be written.
+        old: what was there.
+        stored: what is there now. All three have the same shape.
+    """
     wrong = stored != target
     return Counts(
         target.size,
@@ -74,7 +115,7 @@ def weights(errors: Errors, target: Bits, old: Bits) -> tuple[Bits, Counts]:
         old: what was there, the same shape.
     """
     stored = errors.stored(target, old, errors.hits(target))
-    return stored, _counts(target, old, stored)
+    return stored, counts_of(target, old, stored)
 
 
 def buffer(errors: Errors, target: Bits, depth: int) -> tuple[Bits, Counts]:
@@ -91,8 +132,8 @@ def buffer(errors: Errors, target: Bits, depth: int) -> tuple[Bits, Counts]:
     for start in range(0, len(target), depth):
         # No address comes twice within a turn, so all its old words are known.
         turn = slice(start, start + depth)
-        held = old[: len(target[turn])]
-        passed[turn] = errors.stored(target[turn], held, hits[turn])
-        counts += _counts(target[turn], held, passed[turn])
-        held[:] = passed[turn]
+        before = old[: len(target[turn])]
+        passed[turn] = errors.stored(target[turn], before, hits[turn])
+        counts += counts_of(target[turn], before, passed[turn])
+        before[:] = passed[turn]
     return passed, counts

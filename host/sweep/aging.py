@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from spinflow.host.core import stream
-from spinflow.host.core.bundle import Memory
+from spinflow.host.core.bundle import MemoryInfo
 from spinflow.host.core.packing import Bits, Words, bits_of, words_of
 
 _RETENTION_DOMAIN = 0x8E7E0000
@@ -56,7 +56,7 @@ class Aging:
         return self.retention_s > 0 or self.reads > 0
 
 
-def aged(memory: Memory, words: Words, aging: Aging, base_seed: int, repeat: int) -> Words:
+def aged(memory: MemoryInfo, words: Words, aging: Aging, base_seed: int, repeat: int) -> Words:
     """Return what a weight memory holds after aging.
 
     Bit b of word n takes draw 2 p and 2 p + 1 of its stream, p = n * width + b, as the high and the

@@ -31,7 +31,7 @@ from spinflow.host.sweep.operating_point import (
     DEFAULT_MODEL,
     READ_PULSE_S,
     READ_VOLTAGE_V,
-    Point,
+    OperatingPoint,
     aging_of,
     point_of_pulse,
     point_of_rate,
@@ -170,7 +170,7 @@ class Grid:
     memories: tuple[str, ...]
     layers: tuple[str, ...]
     modes: tuple[str, ...]
-    points: tuple[Point, ...]
+    points: tuple[OperatingPoint, ...]
     backgrounds: tuple[str, ...]
     retention_s: tuple[float, ...]
     reads: tuple[int, ...]
@@ -224,7 +224,7 @@ class Grid:
         except HostError as error:
             raise _at(self.source, error) from None
 
-    def _agings(self, point: Point) -> list[Aging]:
+    def _agings(self, point: OperatingPoint) -> list[Aging]:
         return [
             aging_of(
                 point,
@@ -397,7 +397,7 @@ def _until(settings: Mapping[str, Any], repeats: int) -> UntilWidth | None:
     return UntilWidth(width, most)
 
 
-def _points(settings: Mapping[str, Any]) -> list[Point]:
+def _points(settings: Mapping[str, Any]) -> list[OperatingPoint]:
     given = any(name in settings for name in ("write_condition", "target_rate", "pulse"))
     rates: Sequence[float] = settings.get("rates", () if given else DEFAULT_RATES)
     zeros: Sequence[float | None] = settings.get("rate0", (None,))

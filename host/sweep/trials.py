@@ -28,20 +28,19 @@ from tqdm import tqdm
 
 from spinflow.host.board.driver import (
     Accelerator,
-    Counts,
     Snapshot,
     background_words,
     check_background,
-    check_mode,
 )
 from spinflow.host.core import start, stream
-from spinflow.host.core.bundle import Bundle, Memory
+from spinflow.host.core.bundle import Bundle, MemoryInfo
 from spinflow.host.core.errors import DeviceError, InputError, RateError
+from spinflow.host.core.memory import Counts, check_mode
 from spinflow.host.core.packing import Words, count_ones
 from spinflow.host.core.test_sets import TestSet
 from spinflow.host.sweep.aging import NONE, Aging, aged
-from spinflow.host.sweep.energy import Kinds, kinds_of_buffer, kinds_of_weights
-from spinflow.host.sweep.operating_point import Point
+from spinflow.host.sweep.energy import WriteCounts, write_counts_of_buffer, write_counts_of_weights
+from spinflow.host.sweep.operating_point import OperatingPoint
 from spinflow.host.sweep.results import Identity, Key, ResultsFile, Row
 
 MOST_TRIALS = 1_000_000
@@ -59,10 +58,10 @@ class Device(Protocol):
     def backend(self) -> str:
         """The name of this kind of device in the results."""
 
-    def set_errors(
-        self, memory: str, mode: str, rate1: float = 0.0, rate0: float | None = None, seed: int = 0
+    def set_thresholds(
+        self, memory: str, mode: str, threshold1: int = 0, threshold0: int = 0, seed: int = 0
     ) -> None:
-        """Set how the writes of one memory err."""
+        """Set how the writes of one memory err, as its registers hold it."""
 
     def write_weights(
         self,
@@ -91,7 +90,7 @@ class Trial:
 
     selection: str
     mode: str
-    point: Point
+    point: OperatingPoint
     background: str
     repeat: int
     seed: int
@@ -103,11 +102,11 @@ def grid(
     *,
     selections: Sequence[str],
     modes: Sequence[str],
-    points: Sequence[Point],
+    points: Sequence[OperatingPoint],
     backgrounds: Sequence[str],
     repeats: int,
     seed: int,
-    agings: Callable[[Point], Sequence[Aging]] = lambda point: (NONE,),
+    agings: Callable[[OperatingPoint], Sequence[Aging]] = lambda point: (NONE,),
 ) -> list[Trial]:
     """Return the trials of a sweep, repeat by repeat, so that whole curves come first.
 
@@ -145,7 +144,7 @@ def grid(
         for aging in ages[point]
     )
     for trial in points_once:
-        if trial.mode == "off" and (trial.point.rate1 or trial.point.rate0):
+        if trial.mode == "off" and trial.point.has_errors:
             raise RateError(
                 f"bit-error rate {trial.point.rate1} with mode off: choose flip, switch or rate 0"
             )
@@ -189,7 +188,7 @@ class Bench:
             if memory.is_weights:
                 self._compare(memory)
 
-    def _compare(self, memory: Memory) -> None:
+    def _compare(self, memory: MemoryInfo) -> None:
         found, written = self.device.read_weights(memory.name), self._bundle.weights[memory.name]
         if not np.array_equal(found, written):
             word = int(np.argwhere((found != written).any(axis=1))[0, 0])
@@ -207,7 +206,7 @@ class Bench:
         for memory in chosen:
             counts += after.memories[memory.name]
             if not memory.is_weights:
-                kinds += kinds_of_buffer(memory, after.memories[memory.name])
+                kinds += write_counts_of_buffer(memory, after.memories[memory.name])
         point = trial.point
         energy_j, bound_j = kinds.energy(point.costs)
         return Row(
@@ -252,7 +251,7 @@ class Bench:
             upsets=upsets,
         )
 
-    def _prepare(self, trial: Trial, chosen: Sequence[Memory]) -> None:
+    def _prepare(self, trial: Trial, chosen: Sequence[MemoryInfo]) -> None:
         """Make all memories exact but those that this trial writes anew."""
         self._errors_off()
         rewritten = {memory.name for memory in chosen if memory.is_weights}
@@ -260,7 +259,7 @@ class Bench:
         # rewrites starts from exact weights too.
         self._restore(set() if trial.background == "previous" else rewritten)
 
-    def _write(self, trial: Trial, chosen: Sequence[Memory]) -> tuple[Counts, Kinds, int]:
+    def _write(self, trial: Trial, chosen: Sequence[MemoryInfo]) -> tuple[Counts, WriteCounts, int]:
         """Set the errors of a trial, write its weights and let them age.
 
         Returns:
@@ -269,17 +268,17 @@ class Bench:
         weights = [memory for memory in chosen if memory.is_weights]
         names = [memory.name for memory in weights]
         first = 0 if trial.background == "previous" else trial.repeat
-        counts, kinds, upsets = Counts(), Kinds(), 0
+        counts, kinds, upsets = Counts(), WriteCounts(), 0
         # Rate 0 makes no error in any mode, and mode off writes at the speed of the bus.
-        mode = trial.mode if trial.point.rate1 or trial.point.rate0 else "off"
+        mode = trial.mode if trial.point.has_errors else "off"
         # Over the background `previous`, repeat n rewrites what repeat n - 1 left.
         for repeat in range(first, trial.repeat + 1):
             for memory in chosen:
-                self.device.set_errors(
+                self.device.set_thresholds(
                     memory.name,
                     mode,
-                    trial.point.rate1,
-                    trial.point.rate0,
+                    trial.point.threshold1,
+                    trial.point.threshold0,
                     stream.memory_seed(trial.seed, repeat, memory.index),
                 )
             if not weights:
@@ -292,17 +291,17 @@ class Bench:
                 counts = sum(written.values(), Counts())
                 for m in weights:
                     target = self._bundle.weights[m.name]
-                    kinds += kinds_of_weights(m, target, old[m.name], written[m.name])
+                    kinds += write_counts_of_weights(m, target, old[m.name], written[m.name])
             upsets = self._age(trial, weights, repeat)
         self.device.soft_reset()
         return counts, kinds, upsets
 
-    def _old(self, memory: Memory, background: str) -> Words:
+    def _old(self, memory: MemoryInfo, background: str) -> Words:
         """Return what the weights are about to be written over."""
         words = background_words(memory, background)
         return self.device.read_weights(memory.name) if words is None else words
 
-    def _age(self, trial: Trial, weights: Sequence[Memory], repeat: int) -> int:
+    def _age(self, trial: Trial, weights: Sequence[MemoryInfo], repeat: int) -> int:
         """Turn over stored bits as retention and reads do; return how many."""
         if not trial.aging:
             return 0
@@ -312,14 +311,14 @@ class Bench:
             words = aged(memory, stored, trial.aging, trial.seed, repeat)
             changed = count_ones(stored ^ words)
             if changed:
-                self.device.set_errors(memory.name, "off")
+                self.device.set_thresholds(memory.name, "off")
                 self.device.write_weights({memory.name: words}, memories=[])
             upsets += changed
         return upsets
 
     def _errors_off(self) -> None:
         for memory in self._bundle.memories:
-            self.device.set_errors(memory.name, "off")
+            self.device.set_thresholds(memory.name, "off")
 
     def _restore(self, spared: set[str]) -> None:
         """Write the exact weights into every memory that lacks them, but those spared."""
@@ -385,7 +384,7 @@ class TimeLeft:
 
     @staticmethod
     def _kind(trial: Trial) -> tuple[tuple[Any, ...], int]:
-        exact = not (trial.point.rate1 or trial.point.rate0)
+        exact = not trial.point.has_errors
         units = trial.repeat + 1 if trial.background == "previous" else 1
         return (trial.selection, trial.mode, trial.background, exact, bool(trial.aging)), units
 

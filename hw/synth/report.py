@@ -14,17 +14,15 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-import tomllib
-
 from spinflow.host.core.description import Description, Product, read
 from spinflow.host.core.files import replace_text
 from spinflow.host.core.sources import source_files
+from spinflow.hw import boards
 from spinflow.hw.synth.cells import Area
 from spinflow.hw.synth.netlist import Netlist
 from spinflow.hw.synth.paths import Route
-from spinflow.hw.synth.yosys import REPOSITORY, Result, SynthesisError, synthesise, version
+from spinflow.hw.synth.yosys import Result, synthesise, version
 
-BOARDS = REPOSITORY / "hw/boards"
 RESOURCES = "LUT", "FF", "RAMB36", "DSP48"
 TOP = "accel"
 ERRORS = "WithErrors"
@@ -63,7 +61,8 @@ def report(bundle: Path, out: Path, logs: Path | None = None) -> dict[str, Any]:
 
     Raises:
         BundleError: the bundle is not whole.
-        SynthesisError: yosys fails, or nothing is known of the board.
+        BoardError: the bundle's board is not known.
+        SynthesisError: yosys fails.
         NetlistError: the netlist cannot be counted.
     """
     description = read(bundle)
@@ -125,26 +124,9 @@ def describe(description: Description, whole: Result, plain: Result) -> dict[str
     }
 
 
-def board_file(name: str) -> Path:
-    """Return the file that describes a board.
-
-    Args:
-        name: of the board, as accel.json has it.
-
-    Raises:
-        SynthesisError: there is no such board.
-    """
-    known = {}
-    for path in sorted(BOARDS.glob("*/board.toml")):
-        known[tomllib.loads(path.read_text(encoding="utf-8"))["board"]["name"]] = path
-    if name not in known:
-        raise SynthesisError(f"board {name} is not known; there are {', '.join(known)}")
-    return known[name]
-
-
 def _fit(total: Area, board: str) -> dict[str, dict[str, float]]:
     """Return of each resource how much the board's part has, and how much is left."""
-    available = tomllib.loads(board_file(board).read_text(encoding="utf-8"))["resources"]
+    available = boards.board_named(board).resources
     return {
         name: {"available": available[name], "left": available[name] - used}
         for name, used in _resources(total).items()
@@ -282,9 +264,10 @@ def _digest(description: Description, sources: list[Path]) -> str:
     facts = (
         *(version(), description.network, description.build_id, description.part),
         *(description.cycles_per_frame, description.clock_mhz, description.products),
+        boards.board_named(description.board).resources,
     )
     digest = hashlib.sha256(repr(facts).encode())
     ours = [Path(__file__).with_name(f"{name}.py") for name in MAKERS]
-    for path in [board_file(description.board), *ours, *sources]:
+    for path in [*ours, *sources]:
         digest.update(path.name.encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()

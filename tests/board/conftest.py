@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +11,9 @@ import pytest
 
 from spinflow.hls.paths import REPO
 from spinflow.model.zoo import TESTED
+from tests.board.played import PlayedBoard, make
 
-BOARD = REPO / "hw" / "boards" / "pynq_z2"
-# The board's scripts are programs in one folder, not a package.
-sys.path.insert(0, str(BOARD))
+BOARDS = REPO / "hw" / "boards"
 
 _LEFT_OUT = shutil.ignore_patterns(
     "obj_*", "*.so", "*.onnx", "*.data", "vivado", "board", ".*", "synth"
@@ -45,3 +43,22 @@ def change(bundle: Path, **values: Any) -> None:
     """Change entries of a bundle's accel.json."""
     path = bundle / "accel.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | values))
+
+
+@pytest.fixture
+def board(tmp_path: Path) -> PlayedBoard:
+    return PlayedBoard(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def made_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A bundle with a bitstream."""
+    bundle = copy_bundle("tfc-mnist", tmp_path_factory.mktemp("made"))
+    assert make(bundle).returncode == 0
+    return bundle
+
+
+@pytest.fixture
+def made(made_once: Path, tmp_path: Path) -> Path:
+    """A copy of it, free to be spoilt."""
+    return Path(shutil.copytree(made_once, tmp_path / made_once.name))

@@ -6,24 +6,25 @@ import json
 import shutil
 from pathlib import Path
 
-import prepare
 import pytest
-import tomllib
 
 from spinflow.host.core import handover
-from tests.board.conftest import BOARD
+from spinflow.hw import boards
+from spinflow.hw.boards import prepare
+from tests.board.conftest import BOARDS
 from tests.board.design import Design, DesignError, existing, replay
 from tests.board.vivado import Run, run
 
 
-def play(bundle: Path, scripts: Path = BOARD) -> tuple[Run, Path]:
-    """Prepare a bundle and run build.tcl on it."""
+def play(bundle: Path, scripts: Path = BOARDS) -> tuple[Run, Path]:
+    """Prepare a bundle and run build.tcl on it, with the board's Tcl of a folder of boards."""
     work = prepare.prepare(bundle)
+    shutil.copyfile(scripts / boards.board().kind / "ps7.tcl", work / "ps7.tcl")
     folder = bundle.parent
     return run(scripts / "build.tcl", folder, work, hwh=bundle / "accel.hwh"), work
 
 
-def built(bundle: Path, scripts: Path = BOARD) -> Design:
+def built(bundle: Path, scripts: Path = BOARDS) -> Design:
     """The design that build.tcl makes of a bundle."""
     done, work = play(bundle, scripts)
     if done.status:
@@ -34,7 +35,7 @@ def built(bundle: Path, scripts: Path = BOARD) -> Design:
 def test_design(every_bundle: Path) -> None:
     design = built(every_bundle)
     accel = json.loads((every_bundle / "accel.json").read_text())
-    board = tomllib.loads((BOARD / "board.toml").read_text())
+    board = boards.board().entries()
     described = handover.read(every_bundle, (every_bundle / "accel.hwh").read_bytes())
     for cell, segment in (("accel", "accel/s_axi/reg0"), ("dma", "dma/S_AXI_LITE/Reg")):
         place = design.mapped["processing_system7_0/Data", segment]
@@ -132,8 +133,18 @@ MISTAKES = {
     "scatter-gather": ("design.tcl", "c_include_sg 0", "c_include_sg 1", "simple mode"),
     "setting misspelt": ("design.tcl", "c_mm2s_burst_size", "c_mm2s_burst", "no setting"),
     "other version": ("design.tcl", "axi_dma:7.1", "axi_dma:7.2", "no IP"),
-    "HP0 left off": ("ps7.tcl", "PCW_USE_S_AXI_HP0 1", "PCW_USE_S_AXI_HP0 0", "no such pin"),
-    "no such segment": ("design.tcl", "HP0_DDR_LOWOCM", "HP0_DDR", "no such segment"),
+    "HP0 left off": (
+        "pynq_z2/ps7.tcl",
+        "PCW_USE_S_AXI_HP0 1",
+        "PCW_USE_S_AXI_HP0 0",
+        "no such pin",
+    ),
+    "no such segment": (
+        "design.tcl",
+        "[dict get $facts memory_segment]",
+        "HP0_DDR",
+        "no such segment",
+    ),
     "segment not mapped": ("design.tcl", "{dma/Data_MM2S dma/Data_S2MM}", "dma/Data_MM2S", "are"),
     "addresses overlap": (
         "design.tcl",
@@ -154,7 +165,7 @@ MISTAKES = {
 def test_mistakes_show(mistake: str, bundle: Path, tmp_path: Path) -> None:
     name, old, new, complaint = MISTAKES[mistake]
     scripts = tmp_path / "scripts"
-    shutil.copytree(BOARD, scripts, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(BOARDS, scripts, ignore=shutil.ignore_patterns("__pycache__"))
     text = (scripts / name).read_text()
     assert old in text
     (scripts / name).write_text(text.replace(old, new))
@@ -165,7 +176,7 @@ def test_mistakes_show(mistake: str, bundle: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize("version", ["2022.2", "2022.2_AR000001", "2023.1.1", "2024.2", "2030.1"])
 def test_versions_taken(version: str, bundle: Path) -> None:
     work = prepare.prepare(bundle)
-    done = run(BOARD / "build.tcl", bundle.parent, work, version=version, hwh=bundle / "accel.hwh")
+    done = run(BOARDS / "build.tcl", bundle.parent, work, version=version, hwh=bundle / "accel.hwh")
     assert done.status == 0, done.output
     assert json.loads((work / "out" / "result.json").read_text())["vivado"] == version
 
@@ -173,7 +184,7 @@ def test_versions_taken(version: str, bundle: Path) -> None:
 @pytest.mark.parametrize("version", ["2022.1", "2021.2.1", "2019.12", "v2023", "", "unknown"])
 def test_versions_refused(version: str, bundle: Path) -> None:
     work = prepare.prepare(bundle)
-    done = run(BOARD / "build.tcl", bundle.parent, work, version=version, hwh=bundle / "accel.hwh")
+    done = run(BOARDS / "build.tcl", bundle.parent, work, version=version, hwh=bundle / "accel.hwh")
     assert done.status == 1
     assert done.output.startswith("spinflow: ") and done.output.count("\n") == 1
     assert "2022.2 or newer" in done.output and version in done.output
@@ -196,7 +207,7 @@ def test_failures_are_one_line(
 ) -> None:
     work = prepare.prepare(bundle)
     settings = {"hwh": bundle / "accel.hwh", **settings}
-    done = run(BOARD / "build.tcl", bundle.parent, work, **settings)
+    done = run(BOARDS / "build.tcl", bundle.parent, work, **settings)
     assert done.status == 1
     assert done.output.startswith("spinflow: ") and done.output.count("\n") == 1
     assert all(word in done.output for word in words), done.output
@@ -204,5 +215,5 @@ def test_failures_are_one_line(
 
 
 def test_arguments_of_the_script(tmp_path: Path) -> None:
-    done = run(BOARD / "build.tcl", tmp_path, tmp_path)
+    done = run(BOARDS / "build.tcl", tmp_path, tmp_path)
     assert done.status == 1 and "no facts.tcl; run prepare.py first" in done.output

@@ -9,14 +9,13 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-import common
-import prepare
 import pytest
 
 from spinflow.hls.paths import REPO
 from spinflow.host.core.errors import HostError
 from spinflow.host.core.sources import source_files
-from tests.board.conftest import BOARD, change
+from spinflow.hw.boards import prepare
+from tests.board.conftest import change
 from tests.hw.runner import LINT, verilator
 
 PORT = re.compile(r"^\s*(input|output)\s+(?:logic|wire)\s+(?:\[([^\]]+):0\]\s+)?(\w+)", re.M)
@@ -82,7 +81,7 @@ SPOIL: dict[str, tuple[Callable[[Path], object], str]] = {
     "not JSON": (lambda b: (b / "accel.json").write_text("{"), "damaged"),
     "no object": (lambda b: (b / "accel.json").write_text("[]"), "not one JSON object"),
     "no part": (lambda b: (b / "accel.json").write_text("{}"), "it has no format"),
-    "another board": (lambda b: change(b, board="Ultra96"), "board Ultra96.*Pynq-Z2"),
+    "another board": (lambda b: change(b, board="Ultra96"), "no board 'Ultra96' is known"),
     "another part": (lambda b: change(b, part="xc7z010clg400-1"), "part xc7z010"),
     "another clock": (lambda b: change(b, clock_mhz=50.0), "clock_mhz 50.0"),
     "another map": (
@@ -153,29 +152,8 @@ def test_bad_bundles_are_refused(what: str, bundle: Path) -> None:
     assert not (bundle / "vivado").exists()
 
 
-@pytest.mark.parametrize(
-    ("cell", "place", "complaint"),
-    [
-        ("dma", {"base": 0x4000_0000, "range": 0x10000}, "before the end of"),
-        ("dma", {"base": 0x4040_0000, "range": 0x18000}, "power of two"),
-        ("dma", {"base": 0x4040_0100, "range": 0x10000}, "multiple of it"),
-        ("dma", {"base": 0x4040_0000, "range": 0x800}, "at least 4096"),
-        ("accel", {"base": 0x2000_0000, "range": 0x400000}, "M_AXI_GP0"),
-        ("dma", {"base": 0x8000_0000, "range": 0x10000}, "M_AXI_GP0's end"),
-    ],
-)
-def test_impossible_address_maps_are_refused(
-    cell: str, place: dict[str, int], complaint: str, bundle: Path
-) -> None:
-    board = common.read_board()
-    board["address_map"][cell] = place
-    described = common.read_description(bundle) | {"address_map": board["address_map"]}
-    with pytest.raises(common.BoardError, match=complaint):
-        prepare.check_board(bundle, described, board)
-
-
 def test_command(bundle: Path, tmp_path: Path) -> None:
-    program = [sys.executable, str(BOARD / "prepare.py")]
+    program = [sys.executable, "-m", "spinflow.hw.boards.prepare"]
     done = subprocess.run([*program, bundle], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (0, f"prepared {bundle / 'vivado'}\n")
     done = subprocess.run([*program, tmp_path], capture_output=True, text=True, check=False)

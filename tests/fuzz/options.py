@@ -9,7 +9,6 @@ from __future__ import annotations
 import importlib
 import json
 import random
-import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,6 @@ from tests.fuzz import judge, mutate
 from tests.fuzz.campaign import Subject
 
 ROOT = Path(__file__).parents[2]
-BOARD = ROOT / "hw" / "boards" / "pynq_z2"
 
 PROGRAMS: dict[str, tuple[str, ...]] = {
     "spinflow.model.data": (
@@ -109,9 +107,7 @@ def odd_word(rng: random.Random, like: Any) -> str:
 def main_of(name: str) -> judge.Main:
     """Return a program's main function, with all that it needs imported."""
     if name in ("bitstream", "deploy", "install", "prepare"):
-        if str(BOARD) not in sys.path:
-            sys.path.insert(0, str(BOARD))
-        module = importlib.import_module(name)
+        module = importlib.import_module(f"spinflow.hw.boards.{name}")
     elif name in ("spinflow.model.data", "papers", "spinflow.hw.synth"):
         module = importlib.import_module(f"{name}.__main__")
     else:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import importlib
 import json
 import os
 import re
@@ -19,6 +18,7 @@ import pytest
 import spinflow.hw.synth.__main__ as synth
 from spinflow.host.core import sources
 from spinflow.host.core.sources import REPOSITORY
+from spinflow.hw.boards import deploy, install, prepare
 from spinflow.hw.synth import report
 from spinflow.sim import depths, sweep, verilate
 from spinflow.sim.evaluator import Evaluator
@@ -27,10 +27,6 @@ from tests.fuzz.bundles import FOLDER, Good, Program
 from tests.fuzz.campaign import faults
 
 BUNDLE = REPOSITORY / "build" / "tfc-mnist"
-
-# The board's scripts are programs in one folder, not a package.
-sys.path.insert(0, str(REPOSITORY / "hw" / "boards" / "pynq_z2"))
-deploy, install, prepare = map(importlib.import_module, ("deploy", "install", "prepare"))
 
 
 def swept(folder: Path, outcome: judge.Outcome) -> str:

@@ -7,9 +7,10 @@ import sys
 
 import pytest
 
-from spinflow.hls import flow, handover, plan
+from spinflow.hls import flow, plan
 from spinflow.hls.build import build, read_folding
 from spinflow.hls.paths import REPO, BuildError
+from spinflow.hw import boards
 from tests.hls.networks import Network, perceptron
 
 
@@ -62,14 +63,21 @@ NETWORKS = {
     "no input threshold": (lambda: Network(16).matrix(4).scale(), r"layer fc0 is not binary"),
     "a convolution that pads bits with 0": (
         lambda: convolution(pads=[1, 1, 1, 1]),
-        r"layer conv1 pads bits with 0; .* pad with -1",
+        r"layer conv1 pads bits with 0, .* pad with -1",
     ),
-    "bits padded with 1": (lambda: padded(1), r"layer conv1 pads with 1; bits are padded with -1"),
+    "bits padded with 1": (
+        lambda: padded(1),
+        r"layer conv1 pads with 1: bits must be padded with -1",
+    ),
     "reflected padding": (
         lambda: padded(-1, "reflect"),
         r"layer conv1 has padding that is not constant",
     ),
-    "dilation": (lambda: convolution(dilations=[2, 2]), r"layer conv1 has groups or dilation"),
+    "dilation": (
+        lambda: convolution(dilations=[2, 2]),
+        r"layer conv1 has a dilation of 2 x 2: .* dilation 1",
+    ),
+    "groups": (lambda: convolution(group=2), r"layer conv1 has 2 groups: .* group 1"),
     "windows of a max-pool that overlap": (
         lambda: pooled(3, 1),
         r"max-pool after layer conv0: windows must be square, side by side",
@@ -80,7 +88,7 @@ NETWORKS = {
     ),
     "a max-pool of sums": (
         pooled_sums,
-        r"max-pool after layer conv0: only maps of bits are pooled",
+        r"max-pool after layer conv0 does not take bits: it must come after",
     ),
     "a threshold before a convolution": (
         lambda: (
@@ -93,7 +101,7 @@ NETWORKS = {
             .matrix(2)
             .scale()
         ),
-        r"a convolutional network takes its pixels without a threshold",
+        r"the pixels of a convolutional network have a threshold",
     ),
     "no matrix": (lambda: Network(16).threshold_pixels(), r"FINN's step_convert_to_hw failed"),
 }
@@ -110,19 +118,17 @@ def test_names_the_layer_that_the_hardware_does_not_have(tmp_path, name):
 
 
 def test_more_memories_than_the_control_block_or_the_board_holds(bundle, tmp_path):
-    board = handover.read_board()["board"]
-    folded = flow.run(bundle.source / "model.onnx", tmp_path, board, 16).dataflow
-    with pytest.raises(BuildError, match=r"weight windows end at .*, the board"):
+    folded = flow.run(bundle.source / "model.onnx", tmp_path, boards.board(), 16).dataflow
+    with pytest.raises(BuildError, match=r"weights need .* bytes of addresses, the board has"):
         plan.plan(folded, 16, control_bytes=8192, range_bytes=0x10000, max_memories=64)
-    with pytest.raises(BuildError, match="5 memories, the control block holds 4"):
+    with pytest.raises(BuildError, match="5 memories, the control block has registers for 4"):
         plan.plan(folded, 16, control_bytes=8192, range_bytes=1 << 22, max_memories=4)
 
 
 def test_a_design_larger_than_the_part(bundle, tmp_path):
-    board = handover.read_board()["board"]
     small = {"LUT": 1000, "RAMB36": 140, "DSP48": 220}
     with pytest.raises(BuildError, match=r"16 cycles per frame needs about \d+ LUT of 1000"):
-        flow.run(bundle.source / "model.onnx", tmp_path, board, 16, resources=small)
+        flow.run(bundle.source / "model.onnx", tmp_path, boards.board(), 16, resources=small)
 
 
 @pytest.mark.parametrize(
@@ -134,7 +140,10 @@ def test_a_design_larger_than_the_part(bundle, tmp_path):
         ('{"fc0": {"PE": true, "SIMD": 8}}', "must be of the form"),
         ('{"fc0": {"PE": 5, "SIMD": 8}}', "PE 5 of layer fc0 does not divide its 24 outputs"),
         ('{"fc0": {"PE": 4, "SIMD": 7}}', "SIMD 7 of layer fc0 does not divide its 48 inputs"),
-        ('{"fc0": {"PE": 3, "SIMD": 8}}', "PE 3 of layer fc0 makes no buffer"),
+        (
+            '{"fc0": {"PE": 3, "SIMD": 8}}',
+            "PE 3 of layer fc0 cannot be: its buffer needs a PE of 1",
+        ),
         ('{"fc0": {"PE": 4}}', "layer fc0 must give PE and SIMD"),
         ('{"conv9": {"PE": 4, "SIMD": 8}}', "names layer conv9, the network has fc0, fc1, fc2"),
     ],
@@ -148,12 +157,20 @@ def test_a_folding_that_does_not_fit(bundle, tmp_path, content, message):
     assert not (tmp_path / "out" / "accel.json").exists()
 
 
+RANDOM = '{"dataset": "mnist", "accuracy": null, "images": null}'
+
+
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
         ("model.onnx", None, "model.onnx is missing"),
         ("model.json", None, "model.json is missing"),
         ("model.json", "{}", "model.json is damaged"),
+        (
+            "model.json",
+            RANDOM,
+            "says that the weights are random: a bundle needs a trained network",
+        ),
         ("model.json", "not json", "model.json: damaged, not JSON"),
         ("model.onnx", "not onnx", "model.onnx cannot be read"),
     ],
@@ -182,4 +199,4 @@ def test_command_says_it_in_one_line():
     )
     assert done.returncode == 1
     assert done.stdout == ""
-    assert done.stderr.startswith("spinflow.hls.build: ") and done.stderr.count("\n") == 1
+    assert done.stderr.count("\n") == 1 and "model.onnx is missing: export" in done.stderr

@@ -156,17 +156,17 @@ def test_build_id_changes_with_folding_and_weights(bundle, tmp_path):
     other_weights = perceptron(48, 24, 16, 5, seed=2).save(tmp_path / "tiny")
     ids = {
         bundle.accel["build_id"],
-        other_folding["build_id"],
-        build(other_weights, 16, tmp_path / "weights")["build_id"],
+        other_folding.build_id,
+        build(other_weights, 16, tmp_path / "weights").build_id,
     }
     assert len(ids) == 3
 
 
 def test_a_new_build_replaces_the_whole_bundle(bundle, tmp_path):
     shutil.copytree(bundle.folder, tmp_path / "old")
-    accel = build(bundle.source, 32, tmp_path / "old")
-    assert json.loads((tmp_path / "old" / "accel.json").read_text()) == accel
-    for name, digest in accel["files"].items():
+    described = build(bundle.source, 32, tmp_path / "old")
+    assert json.loads((tmp_path / "old" / "accel.json").read_text()) == described.as_json()
+    for name, digest in described.files.items():
         assert sha256_file(tmp_path / "old" / name) == digest
 
 

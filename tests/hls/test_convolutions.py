@@ -12,8 +12,8 @@ from qonnx.core.onnx_exec import execute_onnx
 from qonnx.transformation.infer_shapes import InferShapes
 
 from spinflow.hls.golden import golden_edges
-from spinflow.hls.layout import unpack_weights
 from spinflow.hls.paths import REPO
+from spinflow.host.core.packing import unpack_weights
 from spinflow.sim import verilate as simulator
 from spinflow.sim.library import Library
 

@@ -8,8 +8,9 @@ import pytest
 
 from spinflow.hls import build as hls_build
 from spinflow.hls import depths
-from spinflow.hls.folding import Window, choose
+from spinflow.hls.folding import choose
 from spinflow.hls.paths import BuildError
+from spinflow.hls.shapes import Window
 from spinflow.sim import depths as search
 from tests.hls.test_folding import LayerShape, layers_of
 
@@ -29,7 +30,7 @@ def test_the_table_is_read_by_network_and_folding(tmp_path, choice):
     table.write_text(json.dumps({"net": [other, entry], "other": [other]}))
     assert depths.known("net", choice, table) == depths.Depths({"conv0": 7}, 290)
     assert depths.known("other", choice, table) is None
-    assert depths.as_json(None, choice)["how"].startswith("a whole frame")
+    assert depths.info(None, choice).how.startswith("a whole frame")
 
 
 def test_a_damaged_table_is_named(tmp_path, choice):
@@ -70,9 +71,9 @@ def test_search_finds_the_least_words_and_the_build_takes_them(convolutions, tmp
     table = tmp_path / "depths.json"
     search.store(convolutions.accel, found, table)
     monkeypatch.setattr(depths, "TABLE", table)
-    accel = hls_build.build(convolutions.source, 700, tmp_path / "again")
-    again = {m["name"]: m["depth"] for m in accel["memories"] if m["kind"] == "buffer"}
+    described = hls_build.build(convolutions.source, 700, tmp_path / "again")
+    again = {memory.name: memory.depth for memory in described.memories if not memory.is_weights}
     # The table is by the network's name, which is the folder's.
     assert again == found.words
-    assert accel["depths"]["how"] == "simulation"
-    assert accel["depths"]["cycles_per_frame"] == found.cycles_per_frame
+    assert described.depths.how == "simulation"
+    assert described.depths.cycles_per_frame == found.cycles_per_frame

@@ -7,8 +7,9 @@ import re
 
 import pytest
 
-from spinflow.hls.folding import Folding, LayerShape, Window, choose
+from spinflow.hls.folding import choose, cycles_of
 from spinflow.hls.paths import BuildError
+from spinflow.hls.shapes import Folding, LayerShape, Window
 
 PART = {"LUT": 53_200, "RAMB36": 140, "DSP48": 220}
 
@@ -61,7 +62,7 @@ def check(layers, chosen, cycles):
     for layer in layers:
         folding = chosen[layer.name]
         assert layer.mw % folding.simd == 0 and layer.mh % folding.pe == 0
-        assert folding.cycles(layer) <= cycles
+        assert cycles_of(layer, folding) <= cycles
         if layer.window is not None:
             assert layer.window.channels % folding.window_simd == 0
             assert not folding.parallel or folding.window_simd == layer.window.channels
@@ -86,10 +87,10 @@ def test_a_window_slides_at_once_where_its_elements_take_too_long():
     fast, slow = (choose([layer], 784, cycles).layers["conv0"] for cycles in (1_500, 15_000))
     assert fast.parallel and fast.simd == 25
     # 576 windows of 25 elements, one a cycle.
-    assert Folding(32, 1, window_simd=1).cycles(layer) == 576 * 25 + 4 * 28 + 5 - 25 + 2
-    assert slow.cycles(layer) <= 15_000
+    assert cycles_of(layer, Folding(32, 1, window_simd=1)) == 576 * 25 + 4 * 28 + 5 - 25 + 2
+    assert cycles_of(layer, slow) <= 15_000
     # As simulated: 117 pixels until the first window, 5 to begin a row, 2 cycles a window.
-    assert Folding(16, 25, window_simd=1, parallel=True).cycles(layer) == 1337
+    assert cycles_of(layer, Folding(16, 25, window_simd=1, parallel=True)) == 1337
 
 
 def test_what_is_given_is_taken():

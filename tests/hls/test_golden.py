@@ -9,9 +9,10 @@ from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.core.onnx_exec import execute_onnx
 from qonnx.transformation.infer_shapes import InferShapes
 
-from spinflow.hls import flow, handover
+from spinflow.hls import flow
 from spinflow.hls.golden import BATCH, execute, golden_edges
 from spinflow.hls.paths import BuildError
+from spinflow.hw import boards
 from tests.hls.networks import THRESHOLD
 
 
@@ -31,7 +32,7 @@ def test_labels_are_those_of_the_exported_network(bundle, images):
 
 
 def test_specialised_layers_compute_the_same(bundle, images, tmp_path):
-    made = flow.run(bundle.source / "model.onnx", tmp_path, handover.read_board()["board"], 16)
+    made = flow.run(bundle.source / "model.onnx", tmp_path, boards.board(), 16)
     edges = {tap["name"]: tap["edge"] for tap in bundle.accel["taps"]}
     context: dict[str, list[np.ndarray]] = {name: [] for name in edges}
     for node in made.dataflow.graph.node:

@@ -7,7 +7,9 @@ import pytest
 from onnx import helper
 
 from spinflow.hls import ops
-from spinflow.hls.layout import pack_weights, segments_of, stride_of, unpack_weights
+from spinflow.hls.ops.matrix import MVAU_rtl
+from spinflow.host.core.description import segments_of, stride_of
+from spinflow.host.core.packing import pack_weights, unpack_weights
 
 FOLDINGS = [(12, 6, 1, 1), (12, 6, 2, 4), (12, 6, 6, 12), (80, 4, 2, 40), (64, 2, 1, 64)]
 
@@ -40,7 +42,7 @@ def test_finn_folds_the_same_way(mw, mh, pe, simd):
         binaryXnorMode=1, noActivation=1,
     )  # fmt: skip
     # FINN: (1, PE, word, SIMD), the inputs of a word in reverse.
-    theirs = ops.MVAU_rtl(node).get_hw_compatible_weight_tensor(matrix)[0, :, :, ::-1]
+    theirs = MVAU_rtl(node).get_hw_compatible_weight_tensor(matrix)[0, :, :, ::-1]
     bits = theirs.transpose(1, 0, 2).reshape(-1, pe * simd)
     ours = np.unpackbits(pack_weights(matrix, pe, simd).view(np.uint8), axis=1, bitorder="little")
     np.testing.assert_array_equal(ours[:, : pe * simd], bits)

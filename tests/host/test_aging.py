@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from spinflow.host.__main__ import main
-from spinflow.host.core.bundle import Bundle, Memory
+from spinflow.host.core.bundle import Bundle, MemoryInfo
 from spinflow.host.core.errors import InputError
 from spinflow.host.mtj.models import named
 from spinflow.host.mtj.reliability import read_disturb_rate
@@ -19,7 +19,7 @@ from spinflow.host.sweep.results import read
 from spinflow.sim.random_stream import draw
 from tests.host.conftest import BUNDLE
 
-MEMORY = Memory(3, "fc0.weights", "weights", 0, 40, 3000, 2, 0, 8)
+MEMORY = MemoryInfo(3, "fc0.weights", "weights", 0, 40, 3000, "", 2, 0, 8)
 
 
 def words(bit: int) -> np.ndarray:

@@ -16,7 +16,7 @@ DESCRIBED = description.read(BUNDLE)
 
 
 def check(text: str) -> None:
-    handover.check(handover.read(PATH, text.encode()), DESCRIBED, PATH)
+    handover.check(handover.read(PATH, text.encode()), DESCRIBED, PATH, 1000.0)
 
 
 def replaced(old: str, new: str) -> str:
@@ -93,7 +93,7 @@ def test_what_vivado_has_besides_is_allowed() -> None:
 
 @pytest.mark.parametrize("clock_mhz", [25, 33.3, 50, 66.7, 100, 125, 142.9, 200, 250])
 def test_divisors_come_closest_to_a_clock(clock_mhz: float) -> None:
-    first, second = handover.divisors(clock_mhz)
+    first, second = handover.divisors(clock_mhz, 1000)
     error = abs(1000 / (first * second) - clock_mhz)
     assert all(abs(1000 / n - clock_mhz) >= error - 1e-9 for n in range(1, 64))
 

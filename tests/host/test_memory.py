@@ -5,9 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from spinflow.host.board.driver import Counts
 from spinflow.host.core import memory as writes
-from spinflow.host.core.memory import Errors
+from spinflow.host.core.memory import Counts, Errors
 from spinflow.host.core.packing import bits_of, count_ones, words_of
 from spinflow.sim.emulator import Emulator
 from tests.host.conftest import BUNDLE

@@ -22,6 +22,7 @@ from spinflow.host.__main__ import main
 from spinflow.host.board.driver import background_words
 from spinflow.host.core import start, stream
 from spinflow.host.core.bundle import Bundle
+from spinflow.host.core.description import buffered, elements_of
 from spinflow.host.core.test_sets import TestSet, mnist_test
 from spinflow.host.mtj import exponential
 from spinflow.host.sweep.results import Row, read
@@ -112,7 +113,7 @@ def test_the_energy_is_that_of_the_bits_counted(swept: Path) -> None:
 def test_bits_written_follow_from_the_network(bundle: Bundle, swept: Path) -> None:
     weights = sum(memory.bits for memory in bundle.select("weights"))
     # Every hidden layer passes its outputs once for each image.
-    hidden = sum(layer["mh"] for layer in bundle.layers if layer.get("buffer") is not None)
+    hidden = sum(elements_of(layer) for layer in buffered(bundle.layers))
     expected = {
         "weights": weights,
         "buffers": hidden * IMAGES,

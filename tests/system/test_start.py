@@ -60,7 +60,12 @@ PROGRAMS = {
     "generate.py": [sys.executable, "-m", "spinflow.hw.regs.generate", f"{NOWHERE}/regs"],
     "lint.py": [sys.executable, "-m", "spinflow.hw.lint.lint"],
     **{
-        f"{name}.py": [sys.executable, f"hw/boards/pynq_z2/{name}.py", *arguments]
+        f"spinflow.hw.boards.{name}": [
+            sys.executable,
+            "-m",
+            f"spinflow.hw.boards.{name}",
+            *arguments,
+        ]
         for name, arguments in {
             "bitstream": [NOWHERE],
             "prepare": [NOWHERE],

@@ -3,9 +3,6 @@
 # PYNQ's boot image sets up memory, pins and clocks before any overlay is loaded. These values state
 # the same, so that the handover file is right and the design could also boot by itself.
 
-# DDR that the fabric can reach through S_AXI_HP0, in bytes.
-set ddr_bytes 0x20000000
-
 # Returns the configuration of processing_system7, as names and values without CONFIG.
 proc ps7_configuration {clock_mhz} {
   return [list \

@@ -9,6 +9,7 @@ import pynq
 import pytest
 
 import spinflow.sim.board
+from spinflow.hw import boards
 from tests.sim.host.conftest import Board
 
 Golden = dict[str, np.ndarray]
@@ -482,7 +483,11 @@ def test_memory_comes_back(board: Board) -> None:
 def test_memory_is_as_scarce_as_on_the_board(board: Board, monkeypatch: pytest.MonkeyPatch) -> None:
     """128 MB of contiguous memory, and pynq's own error when they are used up."""
     # Buffers of other tests may be alive.
-    monkeypatch.setattr(pynq.Device.active_device, "_memory", spinflow.sim.board.DmaMemory())
+    monkeypatch.setattr(
+        pynq.Device.active_device,
+        "_memory",
+        spinflow.sim.board.DmaMemory(boards.board().image.dma_memory),
+    )
     kept = [pynq.allocate(1 << 25, np.uint8) for _ in range(3)]
     with pytest.raises(RuntimeError, match="bytes of DMA memory are left"):
         pynq.allocate((1 << 25) + 1, np.uint8)

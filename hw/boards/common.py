@@ -1,41 +1,19 @@
-"""What the board's scripts share: errors, and what they read of a bundle and of board.toml.
-
-The scripts of this folder need Python 3.11 and nothing else, so that they run beside Vivado.
-"""
+"""What the scripts for boards share: what they read of a bundle, and how they end."""
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
-# They are programs of their own, not a package: the repository's packages are found from here.
-sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
-
-from spinflow.host.core import start
-
-if Path(sys.argv[0]).resolve().parent == Path(__file__).resolve().parent:
-    start.begin()  # one of these scripts is the program
-
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
-import tomllib
-
-from spinflow.host.core import description, handover
-from spinflow.host.core.errors import HostError
+from spinflow.host.core import description, handover, start
 from spinflow.host.core.plain import digest_of
+from spinflow.hw.boards.facts import Board, BoardError
 
-FOLDER = Path(__file__).resolve().parent
-REPO = FOLDER.parents[2]
+SCRIPTS = Path(__file__).resolve().parent
+"""The folder of these scripts and of the Tcl that is the same for every board."""
 
-
-BoardError = HostError
-"""Something that the user can act on; the message is one line. Bundles' errors are of the kind."""
-
-
-def read_board(path: Path = FOLDER / "board.toml") -> dict[str, Any]:
-    """Return the tables of board.toml."""
-    return tomllib.loads(path.read_text(encoding="utf-8"))
+REPO = SCRIPTS.parents[1]
 
 
 def read_description(bundle: Path) -> dict[str, Any]:
@@ -56,8 +34,12 @@ def check_files(bundle: Path) -> None:
     description.read(bundle).check_files()
 
 
-def read_handover(bundle: Path) -> handover.Handover:
+def read_handover(bundle: Path, board: Board) -> handover.Handover:
     """Return what a bundle's handover file says, checked against its accel.json.
+
+    Args:
+        bundle: the folder of the bundle.
+        board: that it was built for; its IO PLL is what the clock is divided from.
 
     Raises:
         BundleError: it is damaged, or they differ.
@@ -65,7 +47,7 @@ def read_handover(bundle: Path) -> handover.Handover:
     described = description.read(bundle)
     path = bundle / "accel.hwh"
     found = handover.read(path, described.content(path.name))
-    handover.check(found, described, path)
+    handover.check(found, described, path, board.clocks.io_pll)
     return found
 
 

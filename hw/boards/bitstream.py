@@ -1,4 +1,4 @@
-"""Makes the bitstream of a bundle: `python hw/boards/pynq_z2/bitstream.py build/<network>`.
+"""Makes the bitstream of a bundle: `spinflow bitstream build/<network>`.
 
 Prepares the bundle, runs Vivado on build.tcl, checks what it made and installs it. Vivado's own
 output goes to `build/<network>/vivado/vivado.log`. `--check` only looks whether Vivado is there.
@@ -9,12 +9,15 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
-import common
-from common import FOLDER, BoardError
-from install import install, summary
-from prepare import prepare
+from spinflow.host.core import start
+from spinflow.hw.boards import common
+from spinflow.hw.boards.common import SCRIPTS
+from spinflow.hw.boards.facts import BoardError
+from spinflow.hw.boards.install import install, summary
+from spinflow.hw.boards.prepare import prepare
 
 LOG = "vivado.log"
 
@@ -42,7 +45,7 @@ def run_vivado(vivado: str, work: Path) -> None:
     """
     log = work / LOG
     command = [vivado, "-mode", "batch", "-notrace", "-nojournal", "-nolog"]
-    command += ["-source", str(FOLDER / "build.tcl"), "-tclargs", str(work.resolve())]
+    command += ["-source", str(SCRIPTS / "build.tcl"), "-tclargs", str(work.resolve())]
     with open(log, "w", encoding="utf-8") as output:
         status = subprocess.run(
             command,
@@ -59,9 +62,9 @@ def run_vivado(vivado: str, work: Path) -> None:
 def reason(output: str) -> str:
     """Return the line of Vivado's output that says why it failed."""
     lines = output.splitlines()
-    for start in ("spinflow: ", "ERROR: "):
+    for beginning in ("spinflow: ", "ERROR: "):
         for line in lines:
-            if line.startswith(start):
+            if line.startswith(beginning):
                 return line.removeprefix("spinflow: ")
     last = next((line for line in reversed(lines) if line.strip()), "no message")
     return f"Vivado failed: {last}"
@@ -81,9 +84,13 @@ def check() -> None:
     find_vivado()
 
 
-def main(arguments: list[str] | None = None) -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; returns the exit status."""
-    parser = common.start.Parser(prog="bitstream.py", description=__doc__.split("\n")[0])
+    parser = start.Parser(
+        prog="spinflow bitstream",
+        description=__doc__.split("\n")[0],
+        epilog="example: spinflow bitstream build/mlp-mnist",
+    )
     parser.add_argument("bundle", type=Path, nargs="?", help="the folder build/<network>")
     parser.add_argument("--check", action="store_true", help="only look whether Vivado is there")
     options = parser.parse_args(arguments)

@@ -1,8 +1,8 @@
 # Makes the bitstream of one network in Vivado's batch mode, 2022.2 or newer:
 #
-#   vivado -mode batch -source hw/boards/pynq_z2/build.tcl -tclargs build/<network>/vivado
+#   vivado -mode batch -source hw/boards/build.tcl -tclargs build/<network>/vivado
 #
-# The folder is the one that prepare.py makes. When all is done and timing is met, its subfolder
+# The folder is the one that prepare.py makes; the board's ps7.tcl is in it. When all is done and timing is met, its subfolder
 # out/ holds accel.bit, accel.hwh and result.json; reports are there in any case.
 
 set oldest_vivado 2022.2
@@ -46,7 +46,7 @@ if {![file exists $work/facts.tcl]} {
 }
 source $work/facts.tcl
 
-source $scripts/ps7.tcl
+source $work/ps7.tcl
 source $scripts/package.tcl
 source $scripts/design.tcl
 source $scripts/implement.tcl

@@ -1,4 +1,4 @@
-"""Puts what Vivado made into the bundle: `python hw/boards/pynq_z2/install.py build/<network>`.
+"""Puts what Vivado made into a bundle: `python -m spinflow.hw.boards.install build/<network>`.
 
 `build/<network>/board/` is what a board gets: accel.bit, Vivado's accel.hwh, the weights and golden
 values, and an accel.json that describes them. The bundle around it stays as it is, so the virtual
@@ -15,13 +15,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import common
-from common import BoardError
-from prepare import WORK
-
-from spinflow.host.core import description, handover
+from spinflow.host.core import description, handover, start
 from spinflow.host.core.checked import At, WrongError, parse
 from spinflow.host.core.plain import MIB, read_plain
+from spinflow.hw.boards import common
+from spinflow.hw.boards.facts import BoardError, board_named
+from spinflow.hw.boards.prepare import WORK
 
 BOARD = "board"
 RESULT = "result.json"
@@ -61,12 +60,13 @@ def install(bundle: Path) -> dict[str, Any]:
     found = handover.read(
         out / "accel.hwh", read_plain(out / "accel.hwh", description.FILES["accel.hwh"])
     )
-    expected = common.read_handover(bundle)
+    expected = common.read_handover(bundle, board_named(described["board"]))
     unlisted = handover.compare(found, expected, out / "accel.hwh")
     if unlisted:
         print(
-            f"note: Vivado's accel.hwh lists {len(unlisted)} of {len(expected.registers)} "
-            f"registers not (first: {unlisted[0]}); only pynq's register_map lacks them"
+            f"note: Vivado's accel.hwh does not list {len(unlisted)} of the accelerator's "
+            f"{len(expected.registers)} registers, as {unlisted[0]}: pynq's register_map will not "
+            "have them; the driver does not need it"
         )
     entry = {
         "file": "accel.bit",
@@ -166,7 +166,7 @@ def summary(bundle: Path, entry: dict[str, Any]) -> str:
 
 def main(arguments: list[str] | None = None) -> int:
     """The command line; returns the exit status."""
-    parser = common.start.Parser(prog="install.py", description=__doc__.split("\n")[0])
+    parser = start.Parser(prog="install.py", description=__doc__.split("\n")[0])
     parser.add_argument("bundle", type=Path, help="the folder build/<network>")
     bundle = parser.parse_args(arguments).bundle
     return common.run(lambda: print(summary(bundle, install(bundle))))

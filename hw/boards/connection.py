@@ -17,7 +17,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO
 
-from common import BoardError
+from spinflow.hw.boards.facts import BoardError
 
 _SIGNS = r"""[^\s'"`$\\;&<>|(){}*?!#@,]"""
 _LOGIN = re.compile(rf"(?!-)(?:(?P<user>{_SIGNS}+)@)?(?!-)(?P<host>{_SIGNS}+)\Z")
@@ -34,21 +34,21 @@ _OPTIONS = {
 }
 
 
-def destination(board: str) -> str:
-    """Return what ssh is to be given for BOARD.
+def destination(target: str) -> str:
+    """Return what ssh is to be given for TARGET.
 
     Args:
-        board: [user@]host, where host is a name, an address, an IPv6 address with or without
+        target: [user@]host, where host is a name, an address, an IPv6 address with or without
             brackets, or any Host of ssh_config.
 
     Raises:
         BoardError: it is none, or could be taken for an option or by a shell.
     """
-    match = _LOGIN.match(board)
-    if not match or not board.isprintable():
+    match = _LOGIN.match(target)
+    if not match or not target.isprintable():
         raise BoardError(
-            f"BOARD={board[:80]}: must be user@host or a Host of your ssh_config, as xilinx@pynq, "
-            "xilinx@192.168.2.99 or pynq"
+            f"TARGET={target[:80]}: must be user@host or a Host of your ssh_config, as "
+            "xilinx@pynq, xilinx@192.168.2.99 or pynq"
         )
     host = match["host"]
     if host.startswith("[") and host.endswith("]"):
@@ -60,12 +60,12 @@ class Connection:
     """A connection to a board, made at the start of a with block and closed at its end.
 
     Args:
-        board: as for `destination`.
+        target: as for `destination`.
         is_dry: only print the commands.
     """
 
-    def __init__(self, board: str, is_dry: bool = False) -> None:
-        self.board = destination(board)
+    def __init__(self, target: str, is_dry: bool = False) -> None:
+        self.target = destination(target)
         self.is_dry = is_dry
         self._folder = Path("/tmp/spinflow-connection")
 
@@ -83,8 +83,8 @@ class Connection:
             status = subprocess.run(self._master(), check=False).returncode
             if status:
                 raise BoardError(
-                    f"BOARD={self.board}: no connection (ssh ended with exit status {status}): is "
-                    "the board on, and the name right? What ssh said is above"
+                    f"TARGET={self.target}: no connection (ssh ended with exit status {status}): "
+                    "is the board on, and the name right? What ssh said is above"
                 )
         except BaseException:
             shutil.rmtree(self._folder, ignore_errors=True)
@@ -97,7 +97,7 @@ class Connection:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        close = [*self._ssh(), "-O", "exit", "--", self.board]
+        close = [*self._ssh(), "-O", "exit", "--", self.target]
         if self.is_dry:
             print(shlex.join(close))
             return
@@ -109,14 +109,14 @@ class Connection:
 
     def _master(self) -> list[str]:
         options = [word for name, value in _OPTIONS.items() for word in ("-o", f"{name}={value}")]
-        return [*self._ssh(), "-M", "-N", "-f", *options, "--", self.board]
+        return [*self._ssh(), "-M", "-N", "-f", *options, "--", self.target]
 
     def _command(self, script: str, terminal: bool) -> list[str]:
         # Nobody can answer a question of sudo's or stop a program without a terminal.
         is_asked = terminal and (self.is_dry or (sys.stdin is not None and sys.stdin.isatty()))
         return [
             *[*self._ssh(), "-o", "ControlMaster=no", "-o", "RemoteCommand=none"],
-            *[*(["-t"] if is_asked else []), "--", self.board, script],
+            *[*(["-t"] if is_asked else []), "--", self.target, script],
         ]
 
     def run(self, script: str) -> int:

@@ -1,9 +1,9 @@
-"""Copies driver, bundle and test images to a board: `deploy.py BOARD BUNDLE`.
+"""Copies driver, bundle and test images to a board: `spinflow deploy TARGET BUNDLE`.
 
-BOARD is user@host or a Host of ssh_config. All goes to `spinflow/` in the folder that PYNQ's
-Jupyter shows, `jupyter_notebooks` in the user's home or in xilinx's; in the home if there is none:
+TARGET is user@host or a Host of ssh_config. All goes to `spinflow/` in the folder that the board's
+Jupyter shows (board.toml says which), in the home of the user if there is none:
 
-    host/                   the driver and the junction models, as in the repository
+    spinflow.py, host/      the package as far as a board runs it: driver, sweep, junction models
     build/<network>/        the bundle's folder for the board: accel.bit, accel.hwh, weights, golden
     build/<network>/data/   the test images, where the driver finds them
 
@@ -20,17 +20,26 @@ import os
 import shlex
 import sys
 import tarfile
+from collections.abc import Sequence
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
-import common
-from common import REPO, BoardError
-from connection import Connection
-from install import BOARD, read_board_bundle
+import spinflow
+from spinflow.host.core import start
+from spinflow.hw.boards import common
+from spinflow.hw.boards.connection import Connection
+from spinflow.hw.boards.facts import Board, BoardError, board_named
+from spinflow.hw.boards.install import BOARD, read_board_bundle
+from spinflow.hw.boards.there import FOLDER_THERE, as_root, at_place, selftest
 
-FOLDER_THERE = "spinflow"
+PACKAGE = "spinflow.py"
+"""The file that makes what lies beside it one package; installed, it is the __init__.py of that."""
+
 SOURCES = ("host",)
-"""What the driver is made of, relative to the repository."""
+"""Folders that the driver is made of, relative to the repository."""
+
+READY = "host/board/on_board.py"
+"""The program that readies the board, among what is copied."""
 
 IMAGES = {
     "mnist": ("t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"),
@@ -39,16 +48,8 @@ IMAGES = {
 }
 """Files of the test images by data set."""
 
-PLACES = ("$HOME/jupyter_notebooks", "/home/xilinx/jupyter_notebooks", "$HOME")
-"""Where spinflow/ may be on a board, the first one that is there and can be written."""
 
-END_OF_LINE = (
-    "note: PYNQ 3.x is the end of the line for this board upstream, pynq 4 has no Zynq-7000: keep "
-    "an image of version 3.0.1 or 3.1"
-)
-
-
-def contents(bundle: Path, described: dict[str, object], data_dir: Path | None) -> dict[str, Path]:
+def contents(bundle: Path, described: dict[str, Any], data_dir: Path | None) -> dict[str, Path]:
     """Return what is copied: files by their name below spinflow/.
 
     Args:
@@ -65,12 +66,11 @@ def contents(bundle: Path, described: dict[str, object], data_dir: Path | None) 
             f"{network} has the data set {data_set!r}; there are test images of {', '.join(IMAGES)}"
         )
     images = data_dir or cache_folder() / data_set
-    files = {}
+    files = {PACKAGE: Path(str(spinflow.__file__))}
     for source in SOURCES:
-        found = [REPO / source] if (REPO / source).is_file() else (REPO / source).rglob("*")
-        for path in found:
+        for path in (common.REPO / source).rglob("*"):
             if path.is_file() and "__pycache__" not in path.parts:
-                files[path.relative_to(REPO).as_posix()] = path
+                files[path.relative_to(common.REPO).as_posix()] = path
     there = f"build/{network}"
     for path in (bundle / BOARD).iterdir():
         files[f"{there}/{path.name}"] = path
@@ -98,70 +98,48 @@ def pack(files: dict[str, Path], stream: IO[bytes]) -> None:
                 tar.addfile(entry, file)
 
 
-def at_place(script: str, having: str = "") -> str:
-    """Return a script of the board's shell that runs in spinflow/ there.
-
-    Args:
-        script: what to run.
-        having: only in a place where spinflow/ has this; the exit status is 3 if none has.
-    """
-    if having:
-        test, none = f'[ -e "$d/{FOLDER_THERE}/{having}" ]', "exit 3"
-    else:
-        test, none = '[ -d "$d" ] && [ -w "$d" ]', 'd="$HOME"'
-    places = " ".join(f'"{place}"' for place in PLACES)
-    return (
-        f"for d in {places} ''; do "
-        f'if [ -z "$d" ]; then {none}; elif {test}; then break; fi; done; '
-        f'mkdir -p "$d/{FOLDER_THERE}" && cd "$d/{FOLDER_THERE}" && {{ {script}; }}'
-    )
-
-
-def as_root(command: str) -> str:
-    """Return a command for the board's shell that runs as root in pynq's environment.
-
-    Loading a bitstream needs root; a login shell reads /etc/profile.d, where PYNQ's images set
-    their environment.
-    """
-    return f"sudo bash -lc {shlex.quote(command)}"
-
-
-def selftest(board: str, place: str, network: str) -> str:
-    """Return the command that tests the accelerator on the board."""
-    check = f"python3 -m spinflow selftest --bundle build/{network}"
-    return shlex.join(["ssh", "-t", board, f"cd {shlex.quote(place)} && {as_root(check)}"])
-
-
-def deploy(board: str, bundle: Path, data_dir: Path | None, is_dry: bool) -> None:
+def deploy(target: str, bundle: Path, data_dir: Path | None, is_dry: bool) -> None:
     """Copy everything, or print how.
 
     Raises:
         BoardError: there is no bitstream, it is of another build, images are missing, or something
             failed on the board; what was there stays.
     """
-    connection = Connection(board, is_dry)
+    connection = Connection(target, is_dry)
     described = read_board_bundle(bundle)
+    board = board_named(described["board"])
     files = contents(bundle, described, data_dir)
     size = sum(path.stat().st_size for path in files.values())
     what = f"{len(files)} files, {size / 1e6:.1f} MB"
     with connection:
-        print(f"copying {what} to {connection.board}", flush=True)
+        print(f"copying {what} to {connection.target}", flush=True)
         unpack = (
             "rm -rf .deploy-* 2>/dev/null; new=$(mktemp -d .deploy-XXXXXX) && "
             '{ tar -xzf - -C "$new" || { rm -rf "$new"; exit 1; }; } && echo "$PWD/$new"'
         )
-        said = connection.send(at_place(unpack), lambda stream: pack(files, stream), what)
+        script = at_place(board.image.folders, unpack)
+        said = connection.send(script, lambda stream: pack(files, stream), what)
         new = Path(said.strip() or f"{FOLDER_THERE}/.deploy-XXXXXX")
-        ready = f"python3 {shlex.quote(f'{new}/host/on_board.py')} --place {shlex.quote(str(new))}"
-        status = connection.run(as_root(f"{ready} --board {shlex.quote(described['board'])}"))
+        status = connection.run(as_root(ready(new, board)))
         if status:
             connection.run(f"rm -rf {shlex.quote(str(new))}")
             raise BoardError(
-                f"{connection.board} was left as it was (exit status {status}); see above"
+                f"{connection.target} was left as it was (exit status {status}); see above"
             )
-    print(f"{described['network']} is in {new.parent} on {connection.board}; to test it there:")
-    print(selftest(connection.board, str(new.parent), described["network"]))
-    print(END_OF_LINE)
+    print(f"{described['network']} is in {new.parent} on {connection.target}; to test it there:")
+    print(selftest(connection.target, str(new.parent), described["network"]))
+    print(f"note: {board.image.note}")
+
+
+def ready(new: Path, board: Board) -> str:
+    """Return the command that readies a board and moves there what was unpacked aside.
+
+    Args:
+        new: where it was unpacked, on the board.
+        board: what the board must be.
+    """
+    words = ["python3", str(new / READY), "--place", str(new), "--board", board.name]
+    return shlex.join([*words, "--pynq", *board.image.pynq])
 
 
 def cache_folder() -> Path:
@@ -181,20 +159,24 @@ def cache_folder() -> Path:
         ) from None
 
 
-def main(arguments: list[str] | None = None) -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; returns the exit status."""
-    parser = common.start.Parser(prog="deploy.py", description=__doc__.split("\n")[0])
+    parser = start.Parser(
+        prog="spinflow deploy",
+        description=__doc__.split("\n")[0],
+        epilog="example: spinflow deploy xilinx@pynq build/mlp-mnist",
+    )
     add_arguments(parser)
     parser.add_argument("--data-dir", type=Path, help="folder of the test images (the cache)")
     options = parser.parse_args(arguments)
     return common.run(
-        lambda: deploy(options.board, options.bundle, options.data_dir, options.dry_run)
+        lambda: deploy(options.target, options.bundle, options.data_dir, options.dry_run)
     )
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add what all programs that reach a board are given."""
-    parser.add_argument("board", help="user@host of the board, or a Host of ssh_config")
+    parser.add_argument("target", help="user@host of the board, or a Host of ssh_config")
     parser.add_argument("bundle", type=Path, help="the folder build/<network>")
     parser.add_argument("--dry-run", action="store_true", help="print the commands only")
 

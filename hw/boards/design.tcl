@@ -1,10 +1,10 @@
 # The block design: processing system, AXI DMA in simple mode, the accelerator.
 #
-#   processing_system7_0/M_AXI_GP0 -> control -> accel/s_axi, dma/S_AXI_LITE
-#   dma/M_AXI_MM2S, dma/M_AXI_S2MM -> memory  -> processing_system7_0/S_AXI_HP0
+#   processing_system7_0/<control port> -> control -> accel/s_axi, dma/S_AXI_LITE
+#   dma/M_AXI_MM2S, dma/M_AXI_S2MM -> memory  -> processing_system7_0/<memory port>
 #   dma/M_AXIS_MM2S -> accel/s_axis,  accel/m_axis -> dma/S_AXIS_S2MM
 #
-# One clock, FCLK_CLK0. The driver knows the cells processing_system7_0, dma and accel by name.
+# The ports are the board's, by the facts. One clock, FCLK_CLK0. The driver knows the cells processing_system7_0, dma and accel by name.
 
 # Makes a cell after checking that this Vivado has the IP.
 proc make_cell {vlnv name {configuration {}}} {
@@ -43,7 +43,8 @@ proc map_segment {space segment base range} {
 
 # Makes the project $work/board with the block design `system` in it.
 proc make_design {facts work} {
-  global ddr_bytes
+  set control_port processing_system7_0/[dict get $facts control_port]
+  set memory_port processing_system7_0/[dict get $facts memory_port]
   create_project board $work/board -part [dict get $facts part] -force
   set_property ip_repo_paths $work/ip [current_project]
   update_ip_catalog
@@ -75,9 +76,7 @@ proc make_design {facts work} {
   connect_bd_intf_net [get_bd_intf_pins processing_system7_0/FIXED_IO] $fixed
 
   # Clock and resets.
-  fan_out processing_system7_0/FCLK_CLK0 {
-    processing_system7_0/M_AXI_GP0_ACLK
-    processing_system7_0/S_AXI_HP0_ACLK
+  fan_out processing_system7_0/FCLK_CLK0 [concat ${control_port}_ACLK ${memory_port}_ACLK {
     reset/slowest_sync_clk
     control/aclk
     memory/aclk
@@ -85,18 +84,18 @@ proc make_design {facts work} {
     dma/m_axi_mm2s_aclk
     dma/m_axi_s2mm_aclk
     accel/aclk
-  }
+  }]
   fan_out processing_system7_0/FCLK_RESET0_N reset/ext_reset_in
   fan_out reset/interconnect_aresetn {control/aresetn memory/aresetn}
   fan_out reset/peripheral_aresetn {dma/axi_resetn accel/aresetn}
 
   # Registers, memory, streams.
-  stream processing_system7_0/M_AXI_GP0 control/S00_AXI
+  stream $control_port control/S00_AXI
   stream control/M00_AXI accel/s_axi
   stream control/M01_AXI dma/S_AXI_LITE
   stream dma/M_AXI_MM2S memory/S00_AXI
   stream dma/M_AXI_S2MM memory/S01_AXI
-  stream memory/M00_AXI processing_system7_0/S_AXI_HP0
+  stream memory/M00_AXI $memory_port
   stream dma/M_AXIS_MM2S accel/s_axis
   stream accel/m_axis dma/S_AXIS_S2MM
 
@@ -106,7 +105,8 @@ proc make_design {facts work} {
   map_segment processing_system7_0/Data dma/S_AXI_LITE/Reg \
     [dict get $facts dma_base] [dict get $facts dma_range]
   foreach space {dma/Data_MM2S dma/Data_S2MM} {
-    map_segment $space processing_system7_0/S_AXI_HP0/HP0_DDR_LOWOCM 0x00000000 $ddr_bytes
+    map_segment $space $memory_port/[dict get $facts memory_segment] \
+      [dict get $facts memory_base] [dict get $facts memory_range]
   }
 
   validate_bd_design

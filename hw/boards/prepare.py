@@ -1,8 +1,9 @@
-"""Prepares a bundle for Vivado: `python hw/boards/pynq_z2/prepare.py build/<network>`.
+"""Prepares a bundle for Vivado: `python -m spinflow.hw.boards.prepare build/<network>`.
 
 Makes `build/<network>/vivado/`, which has all that build.tcl reads:
 
-    facts.tcl     part, clock, addresses, DMA and registers, from board.toml and the bundle
+    facts.tcl     part, clock, ports, addresses, DMA and registers, from board.toml and the bundle
+    ps7.tcl       the board's processing system
     src/          the RTL of rtl/files.f, and accel_ip.v, a Verilog module around `accel`
 
 Vivado's block designs take no SystemVerilog module; accel_ip.v is the one they see, with the
@@ -18,21 +19,16 @@ import sys
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import common
-from common import BoardError
-
-from spinflow.host.core import handover
+from spinflow.host.core import handover, start
 from spinflow.host.core import sources as listing
 from spinflow.host.core.errors import BundleError
 from spinflow.host.core.plain import MIB, read_plain
+from spinflow.hw.boards import common
+from spinflow.hw.boards.facts import PROCESSOR, Board, BoardError, board_named
 
 TOP = "accel_ip"
 WORK = "vivado"
 MAX_JOBS = 8
-
-# The processor reaches the fabric's slaves through M_AXI_GP0, which has this window.
-GP0 = (0x4000_0000, 0x8000_0000)
-SMALLEST_RANGE = 4096
 
 # Width of a word of the accelerator's streams, and of the DMA's.
 STREAM_BITS = 32
@@ -86,10 +82,10 @@ def prepare(bundle: Path) -> Path:
             board design; nothing is made then.
     """
     described = common.read_description(bundle)
-    board = common.read_board()
+    board = board_named(described["board"])
     check_board(bundle, described, board)
     common.check_files(bundle)
-    registers = common.read_handover(bundle)
+    registers = common.read_handover(bundle, board)
     sources = source_files(bundle)
     range_bits = (described["address_map"]["accel"]["range"] - 1).bit_length()
     address_bits = check_ports(bundle / "rtl" / "accel.sv", range_bits)
@@ -101,48 +97,23 @@ def prepare(bundle: Path) -> Path:
     wrapper = verilog(described["network"], range_bits, address_bits, described["clock_mhz"])
     (work / "src" / f"{TOP}.v").write_text(wrapper, encoding="utf-8")
     names = [*(source.name for source in sources), f"{TOP}.v"]
-    (work / "facts.tcl").write_text(facts(described, registers, names), encoding="utf-8")
+    (work / "facts.tcl").write_text(facts(described, board, registers, names), encoding="utf-8")
+    shutil.copyfile(board.folder / PROCESSOR, work / PROCESSOR)
     return work
 
 
-def check_board(bundle: Path, described: dict[str, Any], board: dict[str, Any]) -> None:
-    """Check that a bundle was built for this board, and its address map for its bus.
+def check_board(bundle: Path, described: dict[str, Any], board: Board) -> None:
+    """Check that a bundle was built for a board as its board.toml is now.
 
     Raises:
-        BoardError: it was built for another board, clock or address map, or the map is impossible.
+        BoardError: it was built for another board, part, clock, address map or DMA.
     """
-    here = board["board"]
-    for key, found, wanted in (
-        ("board", described["board"], here["name"]),
-        ("part", described["part"], here["part"]),
-        ("clock_mhz", described["clock_mhz"], here["clock_mhz"]),
-        ("address_map", described["address_map"], board["address_map"]),
-        ("dma", described["dma"], board["dma"]),
-    ):
-        if found != wanted:
+    for key, wanted in board.entries().items():
+        if described[key] != wanted:
             raise BoardError(
-                f"{bundle} was built for {key} {found}, board.toml says {wanted}: build it again"
+                f"{bundle} was built for {key} {described[key]}, board.toml of {board.kind} says "
+                f"{wanted}: build it again"
             )
-    if board["dma"]["data_bits"] != STREAM_BITS:
-        raise BoardError(
-            f"board.toml: the DMA moves {board['dma']['data_bits']} bits, "
-            f"the accelerator's streams have {STREAM_BITS}"
-        )
-    end, before = GP0[0], "the start of M_AXI_GP0"
-    for cell, place in sorted(board["address_map"].items(), key=lambda item: item[1]["base"]):
-        base, size = place["base"], place["range"]
-        if size < SMALLEST_RANGE or size & (size - 1) or base % size:
-            raise BoardError(
-                f"board.toml: {cell} at {base:#x} with {size:#x} bytes: the range must be a power "
-                f"of two, at least {SMALLEST_RANGE}, and the base a multiple of it"
-            )
-        if base < end:
-            raise BoardError(f"board.toml: {cell} at {base:#x} lies before the end of {before}")
-        end, before = base + size, cell
-    if end > GP0[1]:
-        raise BoardError(
-            f"board.toml: {before} ends at {end:#x}, behind M_AXI_GP0's end at {GP0[1]:#x}"
-        )
 
 
 def source_files(bundle: Path) -> list[Path]:
@@ -271,15 +242,19 @@ endmodule
 """
 
 
-def facts(described: dict[str, Any], registers: handover.Handover, sources: list[str]) -> str:
+def facts(
+    described: dict[str, Any], board: Board, registers: handover.Handover, sources: list[str]
+) -> str:
     """Return the Tcl dictionary that build.tcl reads.
 
     Args:
         described: the bundle's accel.json.
+        board: that it was built for.
         registers: the bundle's handover file.
         sources: names of the files in src/, in the order of compilation.
     """
-    accel, dma = described["address_map"]["accel"], described["address_map"]["dma"]
+    accel, dma = board.address_map["accel"], board.address_map["dma"]
+    control, memory = board.control_port, board.memory_port
     listed = []
     for name, (offset, fields) in registers.registers.items():
         of = " ".join(f"{field} {lsb} {bits}" for field, (lsb, bits) in fields.items())
@@ -290,18 +265,23 @@ def facts(described: dict[str, Any], registers: handover.Handover, sources: list
 # Facts of the board design of {described["network"]}, generated by prepare.py from board.toml and
 # the bundle. A register is {{name offset {{field lowest-bit width ...}}}}.
 set facts {{
-  network     {described["network"]}
-  build_id    {described["build_id"]}
-  part        {described["part"]}
-  clock_mhz   {described["clock_mhz"]}
-  jobs        {min(MAX_JOBS, os.cpu_count() or 1)}
-  top         {TOP}
-  accel_base  0x{accel["base"]:08X}
-  accel_range 0x{accel["range"]:08X}
-  dma_base    0x{dma["base"]:08X}
-  dma_range   0x{dma["range"]:08X}
-  data_bits   {described["dma"]["data_bits"]}
-  length_bits {described["dma"]["length_bits"]}
+  network        {described["network"]}
+  build_id       {described["build_id"]}
+  part           {board.part}
+  clock_mhz      {board.clock_mhz}
+  jobs           {min(MAX_JOBS, os.cpu_count() or 1)}
+  top            {TOP}
+  accel_base     0x{accel.base:08X}
+  accel_range    0x{accel.size:08X}
+  dma_base       0x{dma.base:08X}
+  dma_range      0x{dma.size:08X}
+  data_bits      {board.dma.data_bits}
+  length_bits    {board.dma.length_bits}
+  control_port   {control.name}
+  memory_port    {memory.name}
+  memory_segment {memory.segment}
+  memory_base    0x{memory.range.base:08X}
+  memory_range   0x{memory.range.size:08X}
   sources {{
 {files}
   }}
@@ -314,7 +294,7 @@ set facts {{
 
 def main(arguments: list[str] | None = None) -> int:
     """The command line; returns the exit status."""
-    parser = common.start.Parser(prog="prepare.py", description=__doc__.split("\n")[0])
+    parser = start.Parser(prog="prepare.py", description=__doc__.split("\n")[0])
     parser.add_argument("bundle", type=Path, help="the folder build/<network>")
     bundle = parser.parse_args(arguments).bundle
     return common.run(lambda: print(f"prepared {prepare(bundle)}"))

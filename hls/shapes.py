@@ -1,0 +1,120 @@
+"""What the folding knows of a layer, and what it decides about it: plain data, without FINN.
+
+A *layer* here is a matrix with all that goes with it: the padding and the sliding window before it,
+the max-pool and the buffer behind it. Each op of `spinflow.hls.ops` reads from a
+:class:`LayerShape` and a :class:`Folding` what concerns it.
+"""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+
+INPUT_PE = 4
+"""Pixels that are compared at once: those of one 32-bit beat."""
+
+BEAT_BITS = 32
+"""Bits of a word of the input stream."""
+
+RUN_AHEADS = (16, 32, 64, 128)
+"""Words for which a buffer's error maker may draw ahead."""
+
+
+@dataclass(frozen=True)
+class Window:
+    """The sliding window of a convolution over a map of rows x columns x channels, padded.
+
+    Attributes:
+        rows, columns, channels: of the map with its padding.
+        kernel_rows, kernel_columns, stride_rows, stride_columns: of the window.
+    """
+
+    rows: int
+    columns: int
+    channels: int
+    kernel_rows: int
+    kernel_columns: int
+    stride_rows: int = 1
+    stride_columns: int = 1
+
+    @property
+    def out_rows(self) -> int:
+        """Rows of the output map."""
+        return (self.rows - self.kernel_rows) // self.stride_rows + 1
+
+    @property
+    def out_columns(self) -> int:
+        """Columns of the output map."""
+        return (self.columns - self.kernel_columns) // self.stride_columns + 1
+
+    @property
+    def pixels(self) -> int:
+        """Pixels of a window."""
+        return self.kernel_rows * self.kernel_columns
+
+    @property
+    def fill(self) -> int:
+        """Pixels that must come in before the first window is whole."""
+        return (self.kernel_rows - 1) * self.columns + self.kernel_columns
+
+
+@dataclass(frozen=True)
+class LayerShape:
+    """A weight layer: ``mw`` inputs, ``mh`` outputs.
+
+    Attributes:
+        name: as in accel.json.
+        mw, mh: of the matrix; of one window for a convolution.
+        buffered: whether a buffer follows.
+        window: the sliding window of a convolution.
+        in_bits: bits of one input: 1, or 8 for pixels.
+        pool: side of the max-pool before the buffer, 1 without one.
+    """
+
+    name: str
+    mw: int
+    mh: int
+    buffered: bool
+    window: Window | None = None
+    in_bits: int = 1
+    pool: int = 1
+
+    @property
+    def windows(self) -> int:
+        """Vectors of a frame."""
+        return self.window.out_rows * self.window.out_columns if self.window else 1
+
+    @property
+    def kept(self) -> int:
+        """Pixels of the map that the buffer keeps."""
+        return self.windows // self.pool**2
+
+
+@dataclass(frozen=True)
+class Folding:
+    """What one layer computes in a cycle: ``pe`` outputs from ``simd`` inputs each.
+
+    Attributes:
+        lanes, interval, run_ahead: the error maker of its buffer makes ``lanes`` draws every
+            ``interval`` cycles, up to ``run_ahead`` words ahead; 0 lanes without a buffer.
+        window_simd: channels that enter the sliding window at once; 0 without a window.
+        parallel: whether the window gives all its pixels at once.
+    """
+
+    pe: int
+    simd: int
+    lanes: int = 0
+    interval: int = 1
+    run_ahead: int = RUN_AHEADS[0]
+    window_simd: int = 0
+    parallel: bool = False
+
+    def in_width(self, layer: LayerShape) -> int:
+        """Return the bits of a word that the layer takes."""
+        return (self.window_simd or self.simd) * layer.in_bits
+
+
+@functools.cache
+def divisors(number: int) -> tuple[int, ...]:
+    """Return the divisors of a number, the smallest first."""
+    return tuple(divisor for divisor in range(1, number + 1) if number % divisor == 0)
