@@ -31,8 +31,8 @@ from spinflow.hls import depths as depths_table
 from spinflow.hls import folding, graph, network
 from spinflow.hls.convolutions import state_convolutions
 from spinflow.hls.finn_env import working_in
-from spinflow.hls.ops import kinds, no_such_operator
-from spinflow.hls.paths import BuildError
+from spinflow.hls.ops import kinds
+from spinflow.hls.paths import BuildError, no_such_operator
 from spinflow.hw.boards import Board
 
 Step = Callable[[ModelWrapper, DataflowBuildConfig], ModelWrapper]

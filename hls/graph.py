@@ -18,7 +18,7 @@ from google.protobuf.message import DecodeError
 from onnx import AttributeProto, TensorProto, numpy_helper
 from qonnx.core.modelwrapper import ModelWrapper
 
-from spinflow.hls.paths import BuildError
+from spinflow.hls.paths import BuildError, no_such_operator
 from spinflow.host.core.reading import read_bytes
 from spinflow.host.core.text import one_line
 
@@ -57,7 +57,9 @@ def read(path: Path) -> onnx.ModelProto:
     try:
         model = onnx.load_model_from_string(content)
     except (DecodeError, ValueError, TypeError) as error:
-        raise BuildError(f"{path} cannot be read: it is no ONNX ({type(error).__name__})") from None
+        raise BuildError(
+            f"{path} cannot be read: it is not an ONNX file ({type(error).__name__})"
+        ) from None
     try:
         _check(model)
     except BuildError as error:
@@ -78,11 +80,9 @@ def _check(model: onnx.ModelProto) -> None:
     if not graph.node or not graph.output:
         raise BuildError("it holds no network: a graph with nodes and an output is expected")
     if len(graph.node) > MOST_NODES:
-        raise BuildError(
-            f"its graph has {len(graph.node)} nodes, {MOST_NODES} at most are expected"
-        )
+        raise BuildError(f"its graph has {len(graph.node)} nodes, at most {MOST_NODES} can be read")
     if model.functions or graph.sparse_initializer or graph.quantization_annotation is None:
-        raise BuildError("functions and sparse tensors are not supported")
+        raise BuildError("it has functions or sparse tensors: export the network without them")
     _check_versions(model)
     tensors = _unique(graph.initializer, "tensor")
     inputs = _unique(graph.input, "input")
@@ -97,25 +97,31 @@ def _check(model: onnx.ModelProto) -> None:
 def _check_versions(model: onnx.ModelProto) -> None:
     if not 3 <= model.ir_version <= onnx.IR_VERSION:
         raise BuildError(
-            f"its ONNX format is {model.ir_version}, 3 to {onnx.IR_VERSION} can be read"
+            f"its ONNX format (IR version) is {model.ir_version}: versions 3 to {onnx.IR_VERSION} "
+            "can be read"
         )
     newest = onnx.defs.onnx_opset_version()
     versions = [entry.version for entry in model.opset_import if entry.domain in _STANDARD]
     if len(versions) != 1 or not 9 <= versions[0] <= newest:
         raise BuildError(
-            f"its operators are of version {', '.join(map(str, versions)) or 'none'}, one from 9 "
-            f"to {newest} is expected"
+            f"its operators have the version {', '.join(map(str, versions)) or 'none'}: one "
+            f"version from 9 to {newest} is expected"
         )
     foreign = [entry.domain for entry in model.opset_import if entry.domain not in DOMAINS]
     if foreign:
-        raise BuildError(f"its operators are of {_quoted(foreign[0])}, which is unknown here")
+        raise BuildError(
+            f"it uses the operators of {_quoted(foreign[0])}: only those of ONNX, Brevitas and "
+            "QONNX are known"
+        )
 
 
 def _unique(items: Iterable[Any], what: str) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for item in items:
         if not item.name or item.name in found:
-            raise BuildError(f"{what} {_quoted(item.name)} has no name of its own")
+            raise BuildError(
+                f"{what} {_quoted(item.name)}: the name is empty or there are two with this name"
+            )
         found[item.name] = item
     return found
 
@@ -125,13 +131,15 @@ def _check_tensor(tensor: TensorProto) -> None:
     if tensor.data_location == TensorProto.EXTERNAL or tensor.external_data:
         raise BuildError(f"tensor {name} lies in another file: save the network as one file")
     if tensor.data_type not in _TYPES:
-        raise BuildError(f"tensor {name} is of type {tensor.data_type}, numbers are expected")
+        raise BuildError(
+            f"tensor {name} has the data type {tensor.data_type}: numbers are expected"
+        )
     _check_sizes(f"tensor {name}", tensor.dims)
     try:
         values = numpy_helper.to_array(tensor)
     except (ValueError, TypeError, KeyError, RuntimeError):
         raise BuildError(
-            f"tensor {name} has other data than its shape {_by(tensor.dims)} says"
+            f"tensor {name} does not hold as many values as its shape {_by(tensor.dims)} says"
         ) from None
     if not np.isfinite(values).all():
         raise BuildError(f"tensor {name} holds NaN or infinity")
@@ -139,7 +147,10 @@ def _check_tensor(tensor: TensorProto) -> None:
         # Slices end at the largest integer where they end with the map.
         sizes = values[values < 2**63 - 1] if values.dtype == np.int64 else values
         if sizes.size and np.abs(sizes.astype(float)).max() > MOST_VALUES:
-            raise BuildError(f"tensor {name} holds numbers that are no size and no index")
+            raise BuildError(
+                f"tensor {name} holds integers above {MOST_VALUES}: no size and no index is "
+                "so large"
+            )
 
 
 def _check_sizes(what: str, sizes: Iterable[int]) -> None:
@@ -157,7 +168,7 @@ def _check_value(value: onnx.ValueInfoProto) -> None:
         raise BuildError(f"{name} has no shape")
     sizes = value.type.tensor_type.shape.dim
     if not all(size.HasField("dim_value") for size in sizes):
-        raise BuildError(f"the shape of {name} is left open; it must be given in numbers")
+        raise BuildError(f"the shape of {name} is left open: give it in numbers")
     _check_sizes(name, [size.dim_value for size in sizes])
 
 
@@ -166,16 +177,19 @@ def _check_nodes(graph: onnx.GraphProto, known: set[str], version: int) -> None:
     for node in graph.node:
         place = f"operator {_quoted(node.op_type)}"
         if node.domain not in DOMAINS or node.op_type in _MAKERS or not node.op_type:
-            raise BuildError(f"{place} of {_quoted(node.domain)} cannot be mapped to hardware")
+            raise no_such_operator(_quoted(node.op_type), f"of {_quoted(node.domain)}")
         missing = [name for name in node.input if name not in known]
         if missing:
             raise BuildError(
-                f"{place} reads {_quoted(missing[0])}, which nothing before it makes: it is "
-                "missing, or the graph is a circle"
+                f"{place} reads {_quoted(missing[0])}, which no operator before it writes: the "
+                "tensor is missing, or the graph has a cycle"
             )
         for name in node.output:
             if not name or name in known:
-                raise BuildError(f"{place} makes {_quoted(name)}, which is there already")
+                raise BuildError(
+                    f"{place} writes {_quoted(name)}, which there is already: each tensor needs a "
+                    "name of its own"
+                )
             known.add(name)
         if node.domain in _STANDARD:
             _check_standard(place, node, version)
@@ -184,7 +198,7 @@ def _check_nodes(graph: onnx.GraphProto, known: set[str], version: int) -> None:
             _check_attribute(place, attribute)
     for value in graph.output:
         if value.name not in known:
-            raise BuildError(f"nothing makes its output {_quoted(value.name)}")
+            raise BuildError(f"no operator writes its output {_quoted(value.name)}")
 
 
 def _check_standard(place: str, node: onnx.NodeProto, version: int) -> None:
@@ -192,24 +206,29 @@ def _check_standard(place: str, node: onnx.NodeProto, version: int) -> None:
     try:
         schema = onnx.defs.get_schema(node.op_type, version, "")
     except onnx.defs.SchemaError:
-        raise BuildError(f"{place} is none of version {version}") from None
+        raise BuildError(f"{place} is not in version {version} of ONNX's operators") from None
     for attribute in node.attribute:
         known = schema.attributes.get(attribute.name)
         if known is None or _TYPE_NAMES.get(attribute.type) != str(known.type).split(".")[-1]:
             raise BuildError(f"{place} has no attribute {_quoted(attribute.name)} of this type")
     if not schema.min_input <= len(node.input) <= schema.max_input:
-        raise BuildError(f"{place} has {len(node.input)} inputs")
+        raise BuildError(
+            f"{place} has {len(node.input)} inputs: at least {schema.min_input} and at most "
+            f"{schema.max_input} are expected"
+        )
 
 
 def _check_attribute(place: str, attribute: AttributeProto) -> None:
     where = f"{place}: attribute {_quoted(attribute.name)}"
     if attribute.HasField("g") or attribute.graphs or attribute.ref_attr_name:
-        raise BuildError(f"{where} is a graph of its own, which the hardware does not have")
+        raise BuildError(f"{where} holds a graph: the hardware has no branches and no loops")
     for tensor in (*([attribute.t] if attribute.HasField("t") else []), *attribute.tensors):
         _check_tensor(tensor)
     for number in _numbers(attribute):
         if not abs(number) <= MOST_VALUES:
-            raise BuildError(f"{where} is {number:g}, which is no size and no number of sense")
+            raise BuildError(
+                f"{where} is {number:g}: numbers from -{MOST_VALUES} to {MOST_VALUES} are expected"
+            )
 
 
 def _numbers(attribute: AttributeProto) -> Iterator[float]:

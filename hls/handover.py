@@ -6,8 +6,7 @@ and the accelerator) with what pynq reads: cells, parameters, the memory map and
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Mapping
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element, SubElement
 
@@ -43,7 +42,11 @@ def document(board: Board, registers: RegisterMap, memories: Iterable[MemoryInfo
 
 
 def _module(
-    modules: Element, name: str, vlnv: str, parameters: dict[str, Any], kind: str = "PERIPHERAL"
+    modules: Element,
+    name: str,
+    vlnv: str,
+    parameters: Mapping[str, object],
+    kind: str = "PERIPHERAL",
 ) -> Element:
     ip_name = vlnv.split(":")[2]
     module = SubElement(
@@ -81,7 +84,7 @@ def _bus(module: Element, name: str, kind: str) -> None:
 def _processing_system(modules: Element, board: Board) -> None:
     clock_mhz = board.clock_mhz
     divisor0, divisor1 = divisors(clock_mhz, board.clocks.io_pll)
-    parameters: dict[str, Any] = {
+    parameters: dict[str, object] = {
         "C_INCLUDE_ACP_TRANS_CHECK": 0,
         "PCW_FPGA_FCLK0_ENABLE": 1,
         "PCW_FPGA_FCLK1_ENABLE": 0,
@@ -163,7 +166,7 @@ def _accelerator(
     _bus(module, "s_axi", "SLAVE")
 
 
-def _address(address: Range) -> dict[str, Any]:
+def _address(address: Range) -> dict[str, str]:
     return {
         "C_BASEADDR": f"0x{address.base:08X}",
         "C_HIGHADDR": f"0x{address.base + address.size - 1:08X}",
@@ -191,6 +194,6 @@ def _register(table: Element, name: str, offset: int, register: Register) -> Non
         )
 
 
-def _properties(element: Element, values: dict[str, Any]) -> None:
+def _properties(element: Element, values: Mapping[str, object]) -> None:
     for name, value in values.items():
         SubElement(element, "PROPERTY", NAME=name, VALUE=str(value))

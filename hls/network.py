@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from spinflow.hls.ops import ABSTRACT_DOMAIN, Op, Where, find_kind, kind_of, no_such_operator, op_of
+from spinflow.hls.ops import ABSTRACT_DOMAIN, Op, Where, find_kind, kind_of, op_of
 
 # isort: split
 import numpy as np
@@ -19,7 +19,7 @@ from qonnx.custom_op.registry import getCustomOp
 
 from spinflow.hls.folding import Choice
 from spinflow.hls.ops.matrix import layer_prefix
-from spinflow.hls.paths import BuildError
+from spinflow.hls.paths import BuildError, no_such_operator
 from spinflow.hls.shapes import INPUT_PE, Folding, LayerShape
 
 

@@ -16,7 +16,7 @@ from spinflow.hls.ops.base import (
     Walk,
     Where,
 )
-from spinflow.hls.ops.kinds import find_kind, kind_of, kinds, no_such_operator, op_of, register
+from spinflow.hls.ops.kinds import find_kind, kind_of, kinds, op_of, register
 from spinflow.hls.ops.text import sv_instance
 
 __all__ = [
@@ -32,7 +32,6 @@ __all__ = [
     "find_kind",
     "kind_of",
     "kinds",
-    "no_such_operator",
     "op_of",
     "sv_instance",
 ]

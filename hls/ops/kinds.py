@@ -26,7 +26,7 @@ from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.custom_op.registry import add_op_to_domain, getCustomOp
 
 from spinflow.hls.ops.base import ABSTRACT_DOMAIN, RTL_DOMAIN, Op
-from spinflow.hls.paths import BuildError
+from spinflow.hls.paths import no_such_operator
 
 SUFFIX = "_rtl"
 
@@ -82,12 +82,6 @@ def op_of(node: Any, where: str = "") -> Op:
     if not isinstance(op, Op):
         raise no_such_operator(node.op_type, where)
     return op
-
-
-def no_such_operator(op_type: str, where: str) -> BuildError:
-    """Return the error of an operator that the hardware does not have."""
-    place = f" {where}" if where else ""
-    return BuildError(f"operator {op_type}{place} cannot be mapped to hardware")
 
 
 @functools.cache

@@ -61,7 +61,8 @@ def report(bundle: Path, out: Path, logs: Path | None = None) -> dict[str, Any]:
 
     Raises:
         BundleError: the bundle is not whole.
-        SynthesisError: yosys fails, or nothing is known of the board.
+        BoardError: the bundle's board is not known.
+        SynthesisError: yosys fails.
         NetlistError: the netlist cannot be counted.
     """
     description = read(bundle)
@@ -263,7 +264,7 @@ def _digest(description: Description, sources: list[Path]) -> str:
     facts = (
         *(version(), description.network, description.build_id, description.part),
         *(description.cycles_per_frame, description.clock_mhz, description.products),
-        sorted(boards.board_named(description.board).resources.items()),
+        boards.board_named(description.board).resources,
     )
     digest = hashlib.sha256(repr(facts).encode())
     ours = [Path(__file__).with_name(f"{name}.py") for name in MAKERS]

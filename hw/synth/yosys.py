@@ -135,7 +135,7 @@ def synthesise(
         )
 
 
-def _run(job: dict[str, object], log: Path) -> tuple[int, str, resource.struct_rusage]:
+def _run(job: Mapping[str, object], log: Path) -> tuple[int, str, resource.struct_rusage]:
     """Run a job in a process of its own; return its exit status, its log and what it took."""
     with open(log, "w", encoding="utf-8") as text:
         child = subprocess.Popen(

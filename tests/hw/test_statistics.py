@@ -49,7 +49,7 @@ def binomial_p(errors: int, draws: int, limit: int) -> float:
 def standardized(words: npt.NDArray[np.uint64], rate: float) -> Bits:
     """The error bits of these words in stream order, with mean 0 and variance 1."""
     flat = np.unpackbits(words.view(np.uint8), bitorder="little")
-    return (flat - rate) / np.sqrt(rate * (1 - rate))
+    return np.asarray((flat - rate) / np.sqrt(rate * (1 - rate)))
 
 
 def lag_scores(first: Bits, second: Bits, lags: npt.NDArray[np.int64]) -> Bits:

@@ -80,3 +80,11 @@ def test_a_port_without_a_comment_is_found(header: str, expected: list[str]) -> 
 def test_files_are_short(path: Path) -> None:
     """A file of RTL has at most 300 lines; a longer one is split by meaning."""
     assert len(path.read_text(encoding="utf-8").splitlines()) <= MOST_LINES
+
+
+def test_every_module_is_in_the_table() -> None:
+    """hw/README.md says of every module what it is, and of none that is not there."""
+    readme = (RTL.parent / "README.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| ((?:`\w+`(?:, )?)+) \| \S", readme, re.MULTILINE)
+    listed = {name for row in rows for name in re.findall(r"`(\w+)`", row)}
+    assert listed == {path.stem for path in FILES if not path.stem.endswith("_pkg")}
