@@ -36,6 +36,7 @@ from pynq.pl_server.device import Device
 from pynqmetadata.frontends import Metadata
 
 from spinflow.host.core import description, handover
+from spinflow.host.core.description.types import DMA_BITS
 from spinflow.host.core.errors import BundleError
 from spinflow.sim.library import ACCESS_LIMIT, Library
 
@@ -532,8 +533,7 @@ class Dma:
     """The AXI DMA: MM2S feeds the accelerator's input stream, S2MM stores its output stream."""
 
     def __init__(self, library: Library, memory: DmaMemory) -> None:
-        facts = library.description["dma"]
-        bits, size = facts["length_bits"], facts["data_bits"] // 8
+        bits, size = library.description.length_bits, DMA_BITS // 8
         self._library = library
         self.mm2s = Channel("MM2S", memory, bits, size)
         self.s2mm = Channel("S2MM", memory, bits, size)
@@ -660,12 +660,12 @@ class AcceleratorSlave:
             )
 
 
-def _address_space(description: dict[str, Any]) -> int:
+def _address_space(described: description.Description) -> int:
     """Bytes that the accelerator's address bits reach: those of the last window's end."""
     ends = [
-        memory["base"] + (1 << (memory["stride"] * memory["depth"] - 1).bit_length())
-        for memory in description["memories"]
-        if memory["kind"] == "weights"
+        memory.base + (1 << (memory.stride * memory.depth - 1).bit_length())
+        for memory in described.memories
+        if memory.is_weights
     ]
     return 1 << (max(ends) - 1).bit_length()
 
@@ -775,9 +775,9 @@ class VirtualBoard(Device):
         if self.library is None:
             slaves.append((LOGIC_BASE, LOGIC_END - LOGIC_BASE, Unconfigured()))
         else:
-            address_map = self.library.description["address_map"]
-            for name, slave in ("accel", self.accelerator), ("dma", self.dma):
-                slaves.append((address_map[name]["base"], address_map[name]["range"], slave))
+            described = self.library.description
+            for place, slave in (described.accel, self.accelerator), (described.dma, self.dma):
+                slaves.append((place.base, place.size, slave))
         return slaves
 
 

@@ -16,13 +16,14 @@ import pytest
 from spinflow.host.sweep.results import read
 from spinflow.sim.sweep import main
 from tests.sim.clusters import REPOSITORY, Cluster
+from tests.sim.steps import PREFIX
 
 pytestmark = pytest.mark.slow
 
 BUNDLE = REPOSITORY / "build" / "tfc-mnist"
 # Trials that take long enough to be interrupted.
 LONG = [
-    *["--bundle", str(BUNDLE), "--images", "200", "--repeats", "15", "--backend", "emulator"],
+    *["--bundle", str(BUNDLE), "--images", "200", "--repeats", "15", "--on", "emulator"],
     *["--rates", "0.01", "0.1", "--memory", "weights", "buffers"],
 ]
 TRIALS = 15 * 2 * 2
@@ -260,7 +261,7 @@ def test_a_file_that_changes_underneath_is_noticed_at_the_next_row(
     process.send_signal(signal.SIGCONT)
     (line,) = lines_of(process)
     assert process.returncode == 1
-    assert line.startswith(f"error: {path} was {what} while this sweep wrote to it")
+    assert line.startswith(f"{PREFIX}{path} was {what} while this sweep wrote to it")
     assert len(line) < 300 + len(str(path))
     assert (path.read_bytes() if path.exists() else b"") == left
     assert not (tmp_path / "summary.json").exists()  # and no report of rows that are nowhere

@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from spinflow.host.core.description import Tap
+from spinflow.host.core.errors import BundleError
 from spinflow.host.core.sources import REPOSITORY, source_files
 from spinflow.sim import verilate
-from spinflow.sim.bundle import BundleError
+from tests.sim.steps import PREFIX
 
 
 def copied(bundle: Path, folder: Path) -> Path:
@@ -45,9 +47,7 @@ def test_a_failed_build_says_why_in_one_line(
         file.write("module broken(; endmodule\n")
     assert verilate.main([str(bundle)]) == 1
     message = capsys.readouterr().err
-    assert message.startswith(
-        "spinflow.sim.verilate: Verilator or the C++ compiler failed: %Error: "
-    )
+    assert message.startswith(f"{PREFIX}Verilator or the C++ compiler failed: %Error: ")
     assert message.count("\n") == 1
     assert (bundle / "accel.json").read_text() == before
     assert (bundle / "libaccel.so").exists()
@@ -124,7 +124,7 @@ def test_a_list_of_sources_leads_nowhere_else(tmp_path: Path) -> None:
 
 
 def test_taps_become_a_table() -> None:
-    tap = {"name": "fc0.buffer", "signal": "fc0_buffer", "element_bits": 3, "per_word": 5}
+    tap = Tap("fc0.buffer", "", "fc0_buffer", elements=5, element_bits=3, per_word=5)
     header = verilate.taps_header([tap])
     assert '{"fc0.buffer", 2,' in header
     assert (
