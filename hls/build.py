@@ -361,7 +361,7 @@ def main(arguments: list[str] | None = None) -> int:
         given = read_folding(options.folding) if options.folding else None
         print(summary(build(BUILD / options.network, options.cycles, options.out, given)))
 
-    return start.finish(make, "spinflow.hls.build", (BuildError,))
+    return start.finish(make, (BuildError,))
 
 
 if __name__ == "__main__":

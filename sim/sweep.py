@@ -19,7 +19,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from spinflow.host.__main__ import (
-    Parser,
     Planned,
     add_sweep_options,
     finish,
@@ -31,6 +30,7 @@ from spinflow.host.core import bundle as bundles
 from spinflow.host.core import description
 from spinflow.host.core.errors import InputError
 from spinflow.host.core.sources import REPOSITORY
+from spinflow.host.core.start import Parser
 from spinflow.host.core.test_sets import images_for, images_of
 from spinflow.host.sweep import grid as grids
 from spinflow.host.sweep.trials import identity

@@ -25,7 +25,7 @@ from typing import Any, NamedTuple
 from spinflow.host.core import description as descriptions
 from spinflow.host.core import start
 from spinflow.host.core.description import BINARY_LIMIT, NAME, Description, Library, Tap
-from spinflow.host.core.errors import BundleError
+from spinflow.host.core.errors import BundleError, SpinflowError
 from spinflow.host.core.files import held, put_in_place, remove_leftovers, replace_text, work_beside
 from spinflow.host.core.plain import digest_of
 from spinflow.host.core.sources import source_files
@@ -49,7 +49,7 @@ MAKE_VARIABLES = [
 ]
 
 
-class BuildError(RuntimeError):
+class BuildError(SpinflowError, RuntimeError):
     """A tool is missing or failed."""
 
 
@@ -250,9 +250,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     options = parser.parse_args(arguments)
     variant = CHECKED if options.checked else FAST
-    return start.finish(
-        lambda: print(f"built {build(options.bundle, variant)}"), expected=(BundleError, BuildError)
-    )
+    return start.finish(lambda: print(f"built {build(options.bundle, variant)}"))
 
 
 if __name__ == "__main__":

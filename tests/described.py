@@ -1,20 +1,43 @@
 """Hand-made bundles for tests: what their layers and memories do not say is filled in.
 
-Registers are those of the generated register block, addresses those of the board.
+Registers are those of the generated register block, addresses those of the board. The document is
+written by the product's own writer.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import math
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import tomllib
 
 from spinflow.hls import handover
+from spinflow.host.core.description import (
+    Block,
+    DepthsInfo,
+    Description,
+    FoldingInfo,
+    LabelSelect,
+    Layer,
+    LayerFolding,
+    MaxPool,
+    Product,
+    Tap,
+    Threshold,
+    Window,
+    least_cycles,
+    memories_of,
+    products_of,
+    registers_of,
+    slaves_of,
+    stored_by,
+    taps_of,
+    with_indices,
+)
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -26,134 +49,94 @@ def complete(
     depths: dict[str, int],
     dataset: str = "mnist",
 ) -> dict[str, Any]:
-    """The accel.json of a network; the numbers of memories are filled in in the layers.
+    """The accel.json of a network.
 
     Args:
         network: its name.
         shape: of an image.
-        layers: as accel.json has them; `buffer` is anything true where a buffer follows.
+        layers: as accel.json has them; `buffer` is anything true where a buffer follows. The
+            indices of memories are filled in.
         depths: words of each buffer by the buffer's name.
         dataset: the images that it takes.
     """
     board = tomllib.loads((ROOT / "hw/boards/pynq_z2/board.toml").read_text())
-    registers = json.loads((ROOT / "build/regs/regmap.json").read_text())
-    pixels = math.prod(shape)
-    products = [layer for layer in layers if layer["op"] == "mvu"]
-    return {
-        "format": 2,
-        "network": network,
-        "dataset": dataset,
-        "build_id": 0x1234,
-        "map_version": registers["version"],
-        "board": board["board"]["name"],
-        "part": board["board"]["part"],
-        "clock_mhz": board["board"]["clock_mhz"],
-        "registers": registers,
-        "address_map": board["address_map"],
-        "dma": board["dma"],
-        "input": {
-            "shape": list(shape),
-            "type": "UINT8",
-            "bytes_per_frame": pixels,
-            "word_bits": 32,
-        },
-        "output": {"type": "label", "classes": products[-1]["mh"], "word_bits": 32},
-        "accuracy": {"software": 0.5, "images": 10000},
-        "cycles_per_frame": max(
-            layer["mw"] * layer["mh"] * math.prod(layer["shape"][:2])
-            // (layer["pe"] * layer["simd"])
-            for layer in products
+    registers = registers_of(json.loads((ROOT / "build/regs/regmap.json").read_text()))
+    accel, dma = slaves_of(board["address_map"])
+    buffers = {}
+    pe = 0
+    for layer in layers:
+        pe = layer.get("pe", pe)
+        if layer.get("buffer"):
+            depth = depths[f"{layer['name']}.buffer"]
+            buffers[layer["name"]] = Block(pe, depth, f"{layer['name']}_buffer", **DRAWS)
+    typed = with_indices(map(_layer, layers), buffers)
+    products = products_of(typed)
+    edges = {product.name: f"W{number}" for number, product in enumerate(products)}
+    memories = memories_of(stored_by(typed, buffers, edges), registers.size)
+    sums = products[-1]
+    estimate = {"LUT": 100, "RAMB36": 0, "DSP48": 0}
+    return Description(
+        folder=Path(),
+        network=network,
+        dataset=dataset,
+        build_id=0x1234,
+        board=board["board"]["name"],
+        part=board["board"]["part"],
+        clock_mhz=board["board"]["clock_mhz"],
+        registers=registers,
+        accel=accel,
+        dma=dma,
+        length_bits=board["dma"]["length_bits"],
+        shape=tuple(shape),
+        classes=sums.mh,
+        accuracy=0.5,
+        accuracy_images=10000,
+        cycles_per_frame=least_cycles(typed),
+        folding=FoldingInfo(
+            1000,
+            estimate,
+            {
+                each.name: LayerFolding(each.pe, each.simd, 1, 2, 16, 0, False, estimate)
+                for each in products
+            },
         ),
-        "layers": layers,
-        "memories": _memories(layers, depths, registers["size"]),
-        "taps": _taps(layers),
-        **_made(products),
-        "files": {},
-    }  # fmt: skip
-
-
-def _memories(
-    layers: list[dict[str, Any]], depths: dict[str, int], control: int
-) -> list[dict[str, Any]]:
-    weights: list[dict[str, Any]] = []
-    buffers: list[dict[str, Any]] = []
-    end = max(0x10000, control)
-    pe = 1
-    for layer in layers:
-        if layer["op"] == "mvu":
-            pe, width = layer["pe"], layer["pe"] * layer["simd"]
-            depth, segments = layer["mw"] * layer["mh"] // width, -(-width // 32)
-            stride = 4 << (segments - 1).bit_length()
-            window = 1 << (stride * depth - 1).bit_length()
-            base = -(-end // window) * window
-            end = base + window
-            layer["weights"] = len(weights)
-            weights.append(
-                {
-                    "name": f"{layer['name']}.weights", "kind": "weights", "layer": len(weights),
-                    "width": width, "depth": depth, "edge": f"W{len(weights)}",
-                    "segments": segments, "base": base, "stride": stride,
-                }
-            )  # fmt: skip
-        if layer.get("buffer"):
-            name = f"{layer['name']}.buffer"
-            buffers.append(
-                {
-                    "name": name, "kind": "buffer", "layer": len(weights) - 1, "width": pe,
-                    "depth": depths[name], "edge": f"{layer['name']}_buffer", **DRAWS,
-                }
-            )  # fmt: skip
-    number = len(weights)
-    for layer in layers:
-        if layer.get("buffer"):
-            layer["buffer"], number = number, number + 1
-        elif layer["op"] in ("mvu", "max_pool"):
-            layer["buffer"] = None
-    return [{"index": index, **memory} for index, memory in enumerate(weights + buffers)]
+        depths=DepthsInfo("by hand", None, {p.name: f"{p.pe}x{p.simd}" for p in products}),
+        layers=typed,
+        memories=memories,
+        taps=tuple(_tap(tap, sums) for tap in taps_of(typed, memories)),
+        files={},
+        libraries={},
+        bitstream=None,
+    ).as_json()
 
 
 DRAWS = {"lanes": 1, "interval": 2, "run_ahead": 16}
 
 
-def _taps(layers: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    taps = []
-    pe = 1
-    for layer in layers:
-        name, bits, per_word = layer["name"], 1, layer.get("pe", pe)
-        pe = per_word
-        elements = layer.get("channels") or math.prod(layer.get("shape", [1]))
-        if layer["op"] == "label_select":
-            bits, per_word = 8, 1
-        elif not layer.get("threshold", True):
-            bits = layer["mw"].bit_length()
-        names = [name, f"{name}.buffer"] if layer.get("buffer") is not None else [name]
-        taps += [
-            {
-                "name": tap, "edge": tap.replace(".", "_"), "signal": tap.replace(".", "_"),
-                "elements": elements, "element_bits": bits, "per_word": per_word,
-            }
-            for tap in names
-        ]  # fmt: skip
-    return taps
+def _layer(entry: dict[str, Any]) -> Layer:
+    """A layer as it is typed, without the indices of its memories."""
+    name = entry["name"]
+    if entry["op"] == Threshold.OP:
+        return Threshold(name, entry["channels"], entry["pe"])
+    if entry["op"] == LabelSelect.OP:
+        return LabelSelect(name, entry["classes"])
+    if entry["op"] == MaxPool.OP:
+        return MaxPool(name, entry["size"], tuple(entry["shape"]), None)
+    window = entry["window"] and Window(**{key: tuple(v) for key, v in entry["window"].items()})
+    return Product(
+        name,
+        **{key: entry[key] for key in ("mw", "mh", "pe", "simd", "threshold")},
+        pixels=entry["input"] == "pixels",
+        window=window,
+        shape=tuple(entry["shape"]),
+        weights=0,
+        buffer=None,
+    )
 
 
-def _made(products: list[dict[str, Any]]) -> dict[str, Any]:
-    estimate = {"LUT": 100, "RAMB36": 0, "DSP48": 0}
-    folding = {
-        layer["name"]: {
-            "pe": layer["pe"], "simd": layer["simd"], **DRAWS, "window_simd": 0,
-            "parallel": False, "estimate": estimate,
-        }
-        for layer in products
-    }  # fmt: skip
-    return {
-        "folding": {"target_cycles": 1000, "estimate": estimate, "layers": folding},
-        "depths": {
-            "how": "by hand",
-            "cycles_per_frame": None,
-            "folding": {layer["name"]: f"{layer['pe']}x{layer['simd']}" for layer in products},
-        },
-    }
+def _tap(tap: Tap, sums: Product) -> Tap:
+    bits = tap.element_bits or sums.mw.bit_length()
+    return replace(tap, edge=tap.name.replace(".", "_"), element_bits=bits)
 
 
 def write(folder: Path, description: dict[str, Any]) -> Path:

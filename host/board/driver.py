@@ -772,10 +772,39 @@ class Accelerator:
             raise RateError(
                 f"bit-error rate {rate1} with mode off: choose flip or switch, or rate 0"
             )
-        number = checks.whole("seed", seed, 0, checks.WORD)
+        self._set_thresholds(where, mode, threshold1, threshold0, seed)
+
+    @_alone
+    def set_thresholds(
+        self, memory: str, mode: str, threshold1: int = 0, threshold0: int = 0, seed: int = 0
+    ) -> None:
+        """Set how the writes of one memory err, as :meth:`set_errors`, by thresholds.
+
+        Args:
+            memory: the memory's name.
+            mode: ``off``, ``flip`` or ``switch``.
+            threshold1, threshold0: what RATE1 and RATE0 hold, 32 bits: the rate times 2^32.
+            seed: 32-bit seed of the memory's stream.
+
+        Raises:
+            InputError: no such memory, mode, threshold or seed.
+            DeviceError: the accelerator was not idle and refused.
+        """
+        where = self._memory(memory)
+        check_mode(mode)
+        self._set_thresholds(where, mode, threshold1, threshold0, seed)
+
+    def _set_thresholds(
+        self, memory: Memory, mode: str, threshold1: int, threshold0: int, seed: int
+    ) -> None:
         self._configure(
-            where,
-            {"MODE": MODES.index(mode), "RATE1": threshold1, "RATE0": threshold0, "SEED": number},
+            memory,
+            {
+                "MODE": MODES.index(mode),
+                "RATE1": checks.whole("threshold1", threshold1, 0, checks.WORD),
+                "RATE0": checks.whole("threshold0", threshold0, 0, checks.WORD),
+                "SEED": checks.whole("seed", seed, 0, checks.WORD),
+            },
         )
 
     def set_condition(

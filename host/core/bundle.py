@@ -57,12 +57,14 @@ class Registers:
     def field(self, register: str, field: str, value: int) -> int:
         """Return ``value`` moved into its place in a register."""
         lsb, width = self.fields[register][field]
-        return (value & (2**width - 1)) << lsb
+        found: int = (value & (2**width - 1)) << lsb
+        return found
 
     def extract(self, register: str, field: str, word: int) -> int:
         """Return a field of a register's word."""
         lsb, width = self.fields[register][field]
-        return (word >> lsb) & (2**width - 1)
+        found: int = (word >> lsb) & (2**width - 1)
+        return found
 
 
 @dataclass(frozen=True)
@@ -140,7 +142,7 @@ class Bundle:
             number = self.layer_names.index(selection)
             chosen = tuple(memory for memory in self.memories if memory.layer == number)
             if not chosen:
-                raise InputError(f"layer {selection} of {self.network} has no memory that errs")
+                raise InputError(f"layer {selection} of {self.network} has no MRAM memory")
             return chosen
         for layer in buffered(self.layers):
             if layer.name == selection and layer.buffer is not None:

@@ -67,7 +67,7 @@ def names(what: str, value: Any) -> list[str]:
     found = list(value)
     for name in found:
         if not isinstance(name, str):
-            raise InputError(f"{what}: {shown(name)} is no name of a memory")
+            raise InputError(f"{what}: {shown(name)} is not the name of a memory")
     return list(dict.fromkeys(str(name) for name in found))
 
 

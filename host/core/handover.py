@@ -90,7 +90,9 @@ def read(path: Path, content: bytes) -> Handover:
             registers=_registers(modules["accel"]),
         )
     except (ValueError, LookupError, expat.ExpatError) as error:
-        raise BundleError(f"{path} is no handover file that fits: {str(error)[:200]}") from None
+        raise BundleError(
+            f"{path} is not a handover file of a bundle: {str(error)[:200]}"
+        ) from None
 
 
 _MOST_ELEMENTS = 200_000
@@ -107,7 +109,7 @@ def _tree(content: bytes) -> Element:
         elements, depth = elements + 1, depth + 1
         if elements > _MOST_ELEMENTS or depth > _MOST_DEPTH:
             raise ValueError(
-                f"more than {_MOST_ELEMENTS} elements, or {_MOST_DEPTH} in one another"
+                f"more than {_MOST_ELEMENTS} elements, or more than {_MOST_DEPTH} levels"
             )
         builder.start(tag, attributes)
 
@@ -117,7 +119,7 @@ def _tree(content: bytes) -> Element:
         builder.end(tag)
 
     def doctype(*_: Any) -> NoReturn:
-        raise ValueError("it defines a document type, which no handover file does")
+        raise ValueError("it defines a document type, which handover files never do")
 
     parser = expat.ParserCreate()
     parser.StartElementHandler = start
@@ -237,13 +239,13 @@ def _range(processor: Element, cell: str) -> tuple[int, int]:
 def _number(text: str, base: int = 10) -> int:
     """Return a number of at most 32 bits."""
     if len(text) > 12 or not text.isascii():
-        raise ValueError(f"{shown(text)} is no number of 32 bits")
+        raise ValueError(f"{shown(text)} is not a number of 32 bits")
     try:
         value = int(text, base)
     except ValueError:
-        raise ValueError(f"{shown(text)} is no number") from None
+        raise ValueError(f"{shown(text)} is not a number") from None
     if not 0 <= value < 2**32:
-        raise ValueError(f"{shown(text)} is no number of 32 bits")
+        raise ValueError(f"{shown(text)} is not a number of 32 bits")
     return value
 
 

@@ -132,8 +132,8 @@ def buffer(errors: Errors, target: Bits, depth: int) -> tuple[Bits, Counts]:
     for start in range(0, len(target), depth):
         # No address comes twice within a turn, so all its old words are known.
         turn = slice(start, start + depth)
-        held = old[: len(target[turn])]
-        passed[turn] = errors.stored(target[turn], held, hits[turn])
-        counts += counts_of(target[turn], held, passed[turn])
-        held[:] = passed[turn]
+        before = old[: len(target[turn])]
+        passed[turn] = errors.stored(target[turn], before, hits[turn])
+        counts += counts_of(target[turn], before, passed[turn])
+        before[:] = passed[turn]
     return passed, counts

@@ -63,7 +63,7 @@ def _blocks(path: Path, most: int) -> Iterator[bytes]:
     try:
         status = os.fstat(handle)
         if not stat.S_ISREG(status.st_mode):
-            raise BundleError(f"{path} is no plain file")
+            raise BundleError(f"{path} is not a plain file")
         read, size = 0, status.st_size
         while max(read, size) <= most:
             block = os.read(handle, MIB)
@@ -75,4 +75,4 @@ def _blocks(path: Path, most: int) -> Iterator[bytes]:
         raise BundleError(f"{path} cannot be read: {error.strerror}") from None
     finally:
         os.close(handle)
-    raise BundleError(f"{path} is too large: it may have {most / MIB:g} MiB at most")
+    raise BundleError(f"{path} is too large: at most {most / MIB:g} MiB are allowed")

@@ -37,7 +37,7 @@ def opened(path: Path, error: type[Exception] = InputError) -> Iterator[IO[bytes
     except OSError as reason:
         raise error(f"{path}: {reason.strerror}") from None
     except ValueError:
-        raise error(f"{path}: no path of a file: it holds a null character") from None
+        raise error(f"{path}: not the path of a file: it holds a null character") from None
     mode = os.fstat(handle).st_mode
     if not stat.S_ISREG(mode):
         os.close(handle)
@@ -72,7 +72,7 @@ def read_bytes(path: Path, most: int, error: type[Exception] = InputError) -> by
     with opened(path, error) as file:
         content = file.read(most + 1)
     if len(content) > most:
-        raise error(f"{path}: more than {_size(most)}, which no file of its kind has")
+        raise error(f"{path}: more than {_size(most)}, the most that a file of its kind has")
     return content
 
 
@@ -109,7 +109,9 @@ def gunzipped(path: Path, most: int, error: type[Exception] = InputError) -> Ite
     Raises:
         error: as :func:`opened`, it is damaged, or more than ``most`` bytes come out of it.
     """
-    bomb = error(f"{path}: unpacks to more than {_size(most)}, which no file of its kind has")
+    bomb = error(
+        f"{path}: unpacks to more than {_size(most)}, the most that a file of its kind has"
+    )
     with opened(path, error) as file:
         try:
             with gzip.GzipFile(fileobj=file) as packed:
@@ -147,4 +149,4 @@ def read_json(path: Path, most: int, error: type[Exception] = InputError) -> dic
 
 
 def _no_number(text: str) -> NoReturn:
-    raise ValueError(f"{text} is no number")
+    raise ValueError(f"{text} is not a number")

@@ -41,7 +41,7 @@ class Costs:
 
 
 @dataclass(frozen=True)
-class Kinds:
+class WriteCounts:
     """Written bits by kind. Of those with target 1 a range is known, exact where its ends meet.
 
     Attributes:
@@ -56,8 +56,8 @@ class Kinds:
     switched1: tuple[int, int] = (0, 0)
     same1: tuple[int, int] = (0, 0)
 
-    def __add__(self, other: Kinds) -> Kinds:
-        return Kinds(
+    def __add__(self, other: WriteCounts) -> WriteCounts:
+        return WriteCounts(
             self.switched + other.switched,
             self.same + other.same,
             (self.switched1[0] + other.switched1[0], self.switched1[1] + other.switched1[1]),
@@ -78,7 +78,9 @@ class Kinds:
         return middle, bound
 
 
-def kinds_of_weights(memory: MemoryInfo, target: Words, old: Words, counts: Counts) -> Kinds:
+def write_counts_of_weights(
+    memory: MemoryInfo, target: Words, old: Words, counts: Counts
+) -> WriteCounts:
     """Return the bits of one writing of a weight memory by kind, exactly.
 
     Args:
@@ -95,13 +97,13 @@ def kinds_of_weights(memory: MemoryInfo, target: Words, old: Words, counts: Coun
     if (counts.written, counts.switched) != (memory.bits, switched):
         raise DeviceError(
             f"{memory.name}: {counts.written} bits written, {counts.switched} switched were "
-            f"counted, {memory.bits} and {switched} follow from the weights"
+            f"counted, but the weights give {memory.bits} and {switched}"
         )
     same1 = count_ones(target & old)
-    return Kinds(switched, memory.bits - switched, (switched1, switched1), (same1, same1))
+    return WriteCounts(switched, memory.bits - switched, (switched1, switched1), (same1, same1))
 
 
-def kinds_of_buffer(memory: MemoryInfo, counts: Counts) -> Kinds:
+def write_counts_of_buffer(memory: MemoryInfo, counts: Counts) -> WriteCounts:
     """Return the bits written into a buffer since a soft reset by kind, as far as they are known.
 
     Args:
@@ -109,8 +111,8 @@ def kinds_of_buffer(memory: MemoryInfo, counts: Counts) -> Kinds:
         counts: what it counted since the soft reset.
     """
     excess = counts.err1 - counts.err0
-    held = min(memory.bits, counts.written)
+    stored = min(memory.bits, counts.written)
     low = max(0, -(-(counts.switched + excess) // 2))
-    high = min(counts.switched, (counts.switched + excess + held) // 2)
+    high = min(counts.switched, (counts.switched + excess + stored) // 2)
     same = counts.written - counts.switched
-    return Kinds(counts.switched, same, (low, high), (0, same))
+    return WriteCounts(counts.switched, same, (low, high), (0, same))

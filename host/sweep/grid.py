@@ -31,7 +31,7 @@ from spinflow.host.sweep.operating_point import (
     DEFAULT_MODEL,
     READ_PULSE_S,
     READ_VOLTAGE_V,
-    Point,
+    OperatingPoint,
     aging_of,
     point_of_pulse,
     point_of_rate,
@@ -39,7 +39,8 @@ from spinflow.host.sweep.operating_point import (
     point_of_write_condition,
     point_without_errors,
 )
-from spinflow.host.sweep.trials import Trial, UntilWidth, grid
+from spinflow.host.sweep.running import UntilWidth
+from spinflow.host.sweep.trials import Trial, grid
 
 DEFAULT_RATES = (0.0, 1e-4, 1e-3, 1e-2, 3e-2, 1e-1)
 DEFAULT_IMAGES = 500
@@ -81,7 +82,7 @@ SETTINGS: dict[str, _Setting] = {
     "seed": _Setting(
         int,
         False,
-        "base seed, of which each memory and repeat gets a stream of its own "
+        "base seed; each memory and repeat gets a stream of its own from it "
         f"(default {DEFAULT_SEED})",
     ),
     "repeats": _Setting(int, False, f"repeats (default {DEFAULT_REPEATS})"),
@@ -102,7 +103,9 @@ SETTINGS: dict[str, _Setting] = {
         f"bit-error rates (default {' '.join(f'{rate:g}' for rate in DEFAULT_RATES)}, "
         "unless write conditions are given)",
     ),
-    "rate0": _Setting(float, True, "rates of a written 0, if others: one, or as many as rates"),
+    "rate0": _Setting(
+        float, True, "rates of a written 0, if they differ: one, or as many as rates"
+    ),
     "write_condition": _Setting(
         str, True, "write conditions, each MODEL:voltage=..V,pulse=..ns or MODEL:current=..uA,.."
     ),
@@ -170,7 +173,7 @@ class Grid:
     memories: tuple[str, ...]
     layers: tuple[str, ...]
     modes: tuple[str, ...]
-    points: tuple[Point, ...]
+    points: tuple[OperatingPoint, ...]
     backgrounds: tuple[str, ...]
     retention_s: tuple[float, ...]
     reads: tuple[int, ...]
@@ -224,7 +227,7 @@ class Grid:
         except HostError as error:
             raise _at(self.source, error) from None
 
-    def _agings(self, point: Point) -> list[Aging]:
+    def _agings(self, point: OperatingPoint) -> list[Aging]:
         return [
             aging_of(
                 point,
@@ -291,7 +294,7 @@ def _toml() -> Any:
         except ImportError:
             continue
     raise InputError(
-        "this Python (below 3.11) reads no TOML: give the grid as options, or install tomli"
+        "this Python (below 3.11) cannot read TOML: give the grid as options, or install tomli"
     )
 
 
@@ -397,7 +400,7 @@ def _until(settings: Mapping[str, Any], repeats: int) -> UntilWidth | None:
     return UntilWidth(width, most)
 
 
-def _points(settings: Mapping[str, Any]) -> list[Point]:
+def _points(settings: Mapping[str, Any]) -> list[OperatingPoint]:
     given = any(name in settings for name in ("write_condition", "target_rate", "pulse"))
     rates: Sequence[float] = settings.get("rates", () if given else DEFAULT_RATES)
     zeros: Sequence[float | None] = settings.get("rate0", (None,))

@@ -1,8 +1,8 @@
-"""Points of a sweep: how bits are written, and what follows for the registers and the energy.
+"""Operating points: how bits are written, and what follows for the registers and the energy.
 
-A point is a write condition of a device model. It can be given as such, by the error rate that it
-is to reach, or as a bare rate, which means the exponential model's condition of that rate. How
-written weights age is part of this too: retention and the disturbance by reads.
+An operating point is a write condition of a device model. It can be given as such, by the error
+rate that it is to reach, or as a bare rate, which means the exponential model's condition of that
+rate. How written weights age follows from it as well: retention and the disturbance by reads.
 """
 
 from __future__ import annotations
@@ -44,12 +44,14 @@ _DRIVES = {"voltage": "V", "current": "A"}
 
 
 @dataclass(frozen=True)
-class Point:
-    """How bits are written: rates as the registers hold them, and what a write costs.
+class OperatingPoint:
+    """How bits are written: the thresholds that the registers get, and what a write costs.
+
+    The thresholds are whole numbers from here to the register; a rate is derived from them for
+    printing and for the results.
 
     Attributes:
-        rate1: bit-error rate of a written 1.
-        rate0: bit-error rate of a written 0.
+        threshold1, threshold0: what RATE1 and RATE0 hold for a written 1 and a written 0.
         model: name of the device model.
         drive: write voltage or current, in ``drive_unit``.
         drive_unit: ``V`` or ``A``.
@@ -58,8 +60,8 @@ class Point:
         conventional: the same at the conventional write of this model and drive.
     """
 
-    rate1: float
-    rate0: float
+    threshold1: int
+    threshold0: int
     model: str
     drive: float
     drive_unit: str
@@ -67,22 +69,41 @@ class Point:
     costs: Costs
     conventional: Costs
 
+    @property
+    def rate1(self) -> float:
+        """Bit-error rate of a written 1."""
+        return stream.rate(self.threshold1)
 
-def point_of_rate(rate1: float, rate0: float | None = None) -> Point:
+    @property
+    def rate0(self) -> float:
+        """Bit-error rate of a written 0."""
+        return stream.rate(self.threshold0)
+
+    @property
+    def has_errors(self) -> bool:
+        """Whether any written bit can err."""
+        return bool(self.threshold1 or self.threshold0)
+
+
+def point_of_rate(rate1: float, rate0: float | None = None) -> OperatingPoint:
     """Return the point of a bare rate: the exponential model's condition that has this rate.
 
     Rate 0 is costed at the conventional write, whose rate no image set of this size can tell from
     0. Where the two targets differ, each bit is costed at the longer of the two pulses, since a
     word is written with one pulse.
 
+    Args:
+        rate1: bit-error rate of a written 1.
+        rate0: of a written 0; as ``rate1`` if not given.
+
     Raises:
         RateError: a rate that the registers cannot hold.
     """
-    held1 = stream.rate(stream.threshold(rate1))
-    held0 = held1 if rate0 is None else stream.rate(stream.threshold(rate0))
-    lower = min(held1, held0)
+    threshold1 = stream.threshold(rate1)
+    threshold0 = threshold1 if rate0 is None else stream.threshold(rate0)
+    lower = stream.rate(min(threshold1, threshold0))
     pulse_s = _pulse_of(lower if lower > 0.0 else CONVENTIONAL_RATE)
-    return _point(held1, held0, condition(ASANO, None, pulse_s), ASANO, ASANO.name)
+    return _point(threshold1, threshold0, condition(ASANO, None, pulse_s), ASANO, ASANO.name)
 
 
 def _pulse_of(rate: float) -> float:
@@ -90,7 +111,9 @@ def _pulse_of(rate: float) -> float:
     return 0.0 if rate == 1.0 else float(ASANO.pulse_for(rate))
 
 
-def point_of_target(rate: float, model: str = DEFAULT_MODEL, drive: str | None = None) -> Point:
+def point_of_target(
+    rate: float, model: str = DEFAULT_MODEL, drive: str | None = None
+) -> OperatingPoint:
     """Return the point of the write condition that reaches a target rate, in (0, 1).
 
     Args:
@@ -104,11 +127,13 @@ def point_of_target(rate: float, model: str = DEFAULT_MODEL, drive: str | None =
     """
     junction, name = _model(model)
     with _named(f"target rate {rate:g}"):
-        held = condition_for_rate(junction, rate, _drive(junction, drive))
-        return point_of_condition(held, junction, name)
+        written = condition_for_rate(junction, rate, _drive(junction, drive))
+        return point_of_condition(written, junction, name)
 
 
-def point_of_pulse(pulse_s: float, model: str = DEFAULT_MODEL, drive: str | None = None) -> Point:
+def point_of_pulse(
+    pulse_s: float, model: str = DEFAULT_MODEL, drive: str | None = None
+) -> OperatingPoint:
     """Return the point of a pulse width in seconds; arguments as :func:`point_of_target`.
 
     Raises:
@@ -117,11 +142,11 @@ def point_of_pulse(pulse_s: float, model: str = DEFAULT_MODEL, drive: str | None
     """
     junction, name = _model(model)
     with _named(f"pulse of {pulse_s:g} s"):
-        held = condition(junction, _drive(junction, drive), pulse_s)
-        return point_of_condition(held, junction, name)
+        written = condition(junction, _drive(junction, drive), pulse_s)
+        return point_of_condition(written, junction, name)
 
 
-def point_of_write_condition(text: str) -> Point:
+def point_of_write_condition(text: str) -> OperatingPoint:
     """Return the point of a write condition in words.
 
     Args:
@@ -150,54 +175,59 @@ def point_of_write_condition(text: str) -> Point:
         return point_of_condition(condition(junction, drive, pulse_s), junction, label)
 
 
-def point_without_errors(point: Point) -> Point:
+def point_without_errors(point: OperatingPoint) -> OperatingPoint:
     """Return rate 0 for the model and drive of a point: its conventional write, without errors."""
     junction, label = _junction(*_parts(point.model))
-    held = condition_for_rate(junction, CONVENTIONAL_RATE, point.drive)
-    return _point(0.0, 0.0, held, junction, label)
+    written = condition_for_rate(junction, CONVENTIONAL_RATE, point.drive)
+    return _point(0, 0, written, junction, label)
 
 
 def point_of_condition(
-    held: WriteCondition, junction: Model = ASANO, label: str | None = None
-) -> Point:
+    written: WriteCondition, junction: Model = ASANO, label: str | None = None
+) -> OperatingPoint:
     """Return the point of a write condition.
 
     Args:
-        held: the condition.
+        written: the condition.
         junction: the model that made it.
         label: its name in the results.
 
     Raises:
         RateError: a rate that the registers cannot hold.
     """
-    rates_held = []
+    thresholds = []
     for bit in (1, 0):
         try:
-            rates_held.append(stream.rate(stream.threshold(getattr(held, f"rate{bit}"))))
+            thresholds.append(stream.threshold(getattr(written, f"rate{bit}")))
         except RateError as error:
-            which = f"writing a {bit}: " if held.rate1 != held.rate0 else ""
+            which = f"writing a {bit}: " if written.rate1 != written.rate0 else ""
             raise RateError(f"{which}{error}") from None
-    return _point(rates_held[0], rates_held[1], held, junction, label or held.model)
+    return _point(thresholds[0], thresholds[1], written, junction, label or written.model)
 
 
-def _point(rate1: float, rate0: float, held: WriteCondition, junction: Model, label: str) -> Point:
-    conventional = condition_for_rate(junction, CONVENTIONAL_RATE, held.drive)
-    return Point(
-        rate1,
-        rate0,
+def _point(
+    threshold1: int, threshold0: int, written: WriteCondition, junction: Model, label: str
+) -> OperatingPoint:
+    return OperatingPoint(
+        threshold1,
+        threshold0,
         label,
-        _rounded(held.drive),
-        held.drive_unit,
-        _rounded(held.pulse_s),
-        _costs(held),
-        _costs(conventional),
+        _rounded(written.drive),
+        written.drive_unit,
+        _rounded(written.pulse_s),
+        _costs(written),
+        _costs(condition_for_rate(junction, CONVENTIONAL_RATE, written.drive)),
     )
 
 
-def _costs(held: WriteCondition) -> Costs:
-    return Costs(
-        *map(_rounded, (held.energy1_j, held.energy0_j, held.energy1_same_j, held.energy0_same_j))
+def _costs(written: WriteCondition) -> Costs:
+    energies = (
+        written.energy1_j,
+        written.energy0_j,
+        written.energy1_same_j,
+        written.energy0_same_j,
     )
+    return Costs(*map(_rounded, energies))
 
 
 def _rounded(value: float) -> float:
@@ -223,7 +253,7 @@ def quantity(text: str, unit: str) -> float:
         except ValueError:
             number = None
     if number is None:
-        raise InputError(f"{text!r} is no quantity in {unit}: write it as 1.5{unit} or 15m{unit}")
+        raise InputError(f"{text!r} is not a quantity in {unit}: write 1.5{unit} or 15m{unit}")
     return number
 
 
@@ -256,7 +286,7 @@ def _junction(name: str, parameters: dict[str, str]) -> tuple[Model, str]:
 
 
 def aging_of(
-    point: Point,
+    point: OperatingPoint,
     retention_s: float,
     reads: int,
     *,

@@ -182,7 +182,8 @@ class LabelStage(Stage):
 
     def compute(self, values: NDArray[Any]) -> NDArray[Any]:
         """Return one number for each frame."""
-        return np.argmax(values, axis=1)[:, None]  # the first of equals
+        labels: NDArray[np.int64] = np.argmax(values, axis=1)  # the first of equals
+        return labels[:, None]
 
 
 def signs(bits: NDArray[Any]) -> Floats:

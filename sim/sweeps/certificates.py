@@ -37,6 +37,8 @@ def security_of(
     """
     from distributed import Security
 
+    make: Any = Security  # its constructor is not typed
+
     given = {"--tls-ca-file": ca_file, "--tls-cert": certificate, "--tls-key": key}
     if not address.startswith("tls://"):
         for option, value in given.items():
@@ -48,7 +50,7 @@ def security_of(
         for name, value in zip(_SECURITY, given.values(), strict=True)
         if value is not None
     }
-    security: Any = Security(require_encryption=True, **words)
+    security: Any = make(require_encryption=True, **words)
     files = {option: getattr(security, name) for name, option in zip(_SECURITY, given, strict=True)}
     for option, value in files.items():
         if value is None:

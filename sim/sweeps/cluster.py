@@ -28,7 +28,8 @@ from typing import Any
 
 from spinflow.host.core.errors import HostError
 from spinflow.host.sweep.results import Row
-from spinflow.host.sweep.trials import Measure, Trial
+from spinflow.host.sweep.running import Measure
+from spinflow.host.sweep.trials import Trial
 from spinflow.sim.sweeps.certificates import first_line
 from spinflow.sim.sweeps.jobs import Job, SweepError, difference, facts
 from spinflow.sim.sweeps.workers import Pending, Pool, in_order
@@ -99,6 +100,8 @@ class Cluster:
             def __del__(self) -> None:
                 pass
 
+        quiet: Any = Quiet  # its constructor is not typed
+
         # What Dask says about connections that fail comes on many lines, even after the end; what
         # is wrong with versions is said by name later.
         logging.disable(logging.CRITICAL)
@@ -106,7 +109,7 @@ class Cluster:
         try:
             self._wait_for_port()
             client = _in_time(
-                lambda: Quiet(
+                lambda: quiet(
                     self.address,
                     timeout=self.patience_s,
                     set_as_default=False,

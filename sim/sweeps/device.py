@@ -12,7 +12,6 @@ import numpy as np
 import numpy.typing as npt
 
 from spinflow.host.board.driver import Snapshot, background_words
-from spinflow.host.core import stream
 from spinflow.host.core.bundle import Bundle, Registers, Words, check_words
 from spinflow.host.core.memory import Counts
 from spinflow.sim.protocol import Engine
@@ -35,14 +34,13 @@ class SoftwareAccelerator:
         # What the registers hold, so that a background can be written between.
         self._settings = {memory.name: ("off", 0, 0, 0) for memory in bundle.memories}
 
-    def set_errors(
-        self, memory: str, mode: str, rate1: float = 0.0, rate0: float | None = None, seed: int = 0
+    def set_thresholds(
+        self, memory: str, mode: str, threshold1: int = 0, threshold0: int = 0, seed: int = 0
     ) -> None:
-        """Set how the writes of one memory err; restarts its random stream."""
-        one = stream.threshold(rate1)
-        zero = one if rate0 is None else stream.threshold(rate0)
-        self._settings[memory] = (mode, one, zero, seed)
-        self._engine.set_errors(self.bundle.memory(memory).index, mode, one, zero, seed)
+        """Set how the writes of one memory err; restart its random stream."""
+        self._settings[memory] = (mode, threshold1, threshold0, seed)
+        index = self.bundle.memory(memory).index
+        self._engine.set_errors(index, mode, threshold1, threshold0, seed)
 
     def write_weights(
         self,

@@ -23,7 +23,7 @@ from spinflow.host.core import description
 from spinflow.host.core.errors import HostError
 from spinflow.host.core.sources import REPOSITORY
 from spinflow.host.core.test_sets import TestSet
-from spinflow.host.sweep.trials import Bench
+from spinflow.host.sweep.bench import Bench
 from spinflow.sim.engines import engine, takes_networks
 from spinflow.sim.sweeps.device import SoftwareAccelerator, bundle_of
 

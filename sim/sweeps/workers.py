@@ -16,8 +16,10 @@ from dataclasses import dataclass
 from multiprocessing import active_children, connection, get_context, parent_process
 from typing import Protocol
 
+from spinflow.host.sweep.bench import Bench
 from spinflow.host.sweep.results import Row
-from spinflow.host.sweep.trials import Bench, Measure, Measured, Trial
+from spinflow.host.sweep.running import Measure, Measured
+from spinflow.host.sweep.trials import Trial
 from spinflow.sim.sweeps.jobs import Job, SweepError, difference, facts
 
 AHEAD = 4  # trials that are under way or done but not yet written, for each worker

@@ -15,7 +15,12 @@ from spinflow.host.core.errors import DeviceError
 from spinflow.host.core.memory import Counts
 from spinflow.host.core.test_sets import mnist_test
 from spinflow.host.mtj import models
-from spinflow.host.sweep.energy import Costs, Kinds, kinds_of_buffer, kinds_of_weights
+from spinflow.host.sweep.energy import (
+    Costs,
+    WriteCounts,
+    write_counts_of_buffer,
+    write_counts_of_weights,
+)
 from spinflow.host.sweep.results import Row, read
 from spinflow.sim import emulator
 from tests.host.conftest import BUNDLE
@@ -172,16 +177,16 @@ def test_rewrites_know_what_they_are_written_over(swept: list[Row]) -> None:
 def test_counters_that_contradict_the_weights_are_an_error(bundle: Bundle) -> None:
     memory = bundle.memory("fc3.weights")
     new = bundle.weights[memory.name]
-    kinds = kinds_of_weights(memory, new, new, Counts(written=memory.bits))
+    kinds = write_counts_of_weights(memory, new, new, Counts(written=memory.bits))
     assert (kinds.switched, kinds.same) == (0, memory.bits)
     with pytest.raises(DeviceError, match=r"fc3\.weights: 640 bits written, 1 switched"):
-        kinds_of_weights(memory, new, new, Counts(written=memory.bits, switched=1))
+        write_counts_of_weights(memory, new, new, Counts(written=memory.bits, switched=1))
 
 
 def test_a_model_that_tells_nothing_apart_has_no_bound(bundle: Bundle) -> None:
-    kinds = kinds_of_buffer(bundle.memory("fc0.buffer"), Counts(640, 300, 7, 2))
+    kinds = write_counts_of_buffer(bundle.memory("fc0.buffer"), Counts(640, 300, 7, 2))
     assert kinds.switched1 == (153, 184) and kinds.same1 == (0, 340)
     assert kinds.energy(Costs(2.0, 2.0, 2.0, 2.0)) == (1280.0, 0.0)
     middle, bound = kinds.energy(Costs(3.0, 2.0, 1.0, 1.0))
     assert (middle, bound) == (340 + 2 * 300 + 168.5, 15.5)
-    assert (kinds + Kinds()) == kinds
+    assert (kinds + WriteCounts()) == kinds

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from spinflow.host.core import stream
 from spinflow.host.core.errors import HostError, InputError, RateError
 from spinflow.host.mtj import models
 from spinflow.host.sweep.operating_point import (
-    Point,
+    OperatingPoint,
     point_of_pulse,
     point_of_rate,
     point_of_target,
@@ -33,7 +34,7 @@ def test_what_is_no_quantity_is_refused(text: str) -> None:
     if text == "1e999s":
         assert quantity(text, "s") == float("inf")  # which every model refuses
         return
-    with pytest.raises(InputError, match="is no quantity in s"):
+    with pytest.raises(InputError, match="is not a quantity in s"):
         quantity(text, "s")
 
 
@@ -61,7 +62,7 @@ def test_one_condition_in_three_ways() -> None:
 
 
 def test_a_bare_rate_of_1_is_no_pulse_at_all() -> None:
-    point: Point = point_of_rate(1.0)
+    point: OperatingPoint = point_of_rate(1.0)
     assert (point.rate1, point.pulse_s, point.costs.same1_j) == (1.0, 0.0, 0.0)
 
 
@@ -78,8 +79,8 @@ def test_a_bare_rate_of_1_is_no_pulse_at_all() -> None:
         ("sun-gamma:pulse=2ns,colour=3", "'colour', valid: diameter_m"),
         ("sun-gamma:pulse=2ns,tmr=-1", "tmr is -1"),
         ("sun-gamma:voltage=0.1V,pulse=2ns", "0.1 V"),
-        ("sun-gamma:voltage=0.4V,pulse=-2ns", "'-2ns' is no quantity in s"),
-        ("sun-gamma:voltage=0.4A,pulse=2ns", "'0.4A' is no quantity in V"),
+        ("sun-gamma:voltage=0.4V,pulse=-2ns", "'-2ns' is not a quantity in s"),
+        ("sun-gamma:voltage=0.4A,pulse=2ns", "'0.4A' is not a quantity in V"),
         ("fokker-planck:pulse=20ns", "smallest is 2.328e-10"),
         ("exponential:current=1uA,pulse=2ns", "the one current"),
     ],
@@ -102,3 +103,12 @@ def test_warnings_of_a_model_are_one_line(capsys: pytest.CaptureFixture) -> None
     point_of_write_condition("sun-gamma:voltage=0.2V,pulse=20ns")
     text = capsys.readouterr().err
     assert text.startswith("warning: write condition sun-gamma") and text.count("\n") == 1
+
+
+@pytest.mark.parametrize("rate1", [0.0, 2.0**-32, 1e-9, 1 / 3, 0.1, 1 - 2.0**-32, 1.0])
+def test_thresholds_are_whole_numbers_and_rates_follow_from_them(rate1: float) -> None:
+    point = point_of_rate(rate1, 0.5)
+    assert (point.threshold1, point.threshold0) == (stream.threshold(rate1), 2**31)
+    assert type(point.threshold1) is int and type(point.threshold0) is int
+    assert (point.rate1, point.rate0) == (stream.rate(point.threshold1), 0.5)
+    assert point.has_errors and not point_of_rate(0.0).has_errors

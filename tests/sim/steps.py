@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-PREFIX = "error: "
-"""What every error's line begins with."""
-
 
 def rate(probability: float) -> int:
     """The register's threshold of a bit-error rate."""

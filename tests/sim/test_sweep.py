@@ -36,7 +36,6 @@ from spinflow.sim.sweep import main
 from spinflow.sim.sweeps.device import bundle_of
 from spinflow.sim.sweeps.jobs import Job, SweepError, facts, job_of_bundle, job_of_network
 from spinflow.sim.sweeps.workers import forget, in_processes, in_this_process, take_if_alike
-from tests.sim.steps import PREFIX
 
 REPOSITORY = Path(__file__).parents[2]
 BUNDLE = REPOSITORY / "build" / "tfc-mnist"
@@ -298,7 +297,7 @@ def test_bad_input_gives_one_line_and_no_results(
     arguments = ["--bundle", str(BUNDLE), "--images", "20", *options]
     assert main([*arguments, "--out", str(tmp_path / "out")]) == 1
     text = capsys.readouterr().err
-    assert text.startswith(PREFIX) and line in text
+    assert text.startswith("spinflow: ") and line in text
     assert text.count("\n") == 1
     assert not (tmp_path / "out").exists()
 
@@ -341,7 +340,7 @@ def test_damaged_weights_of_the_zoo_get_one_line(
     monkeypatch.setattr(store, "load_trained", damaged)
     options = ["--network", "lenet-fxp8-mnist", "--images", "5", "--out", str(tmp_path / "out")]
     assert main(options) == 1
-    assert capsys.readouterr().err == f"{PREFIX}lenet-fxp8-mnist.safetensors: damaged\n"
+    assert capsys.readouterr().err == "spinflow: lenet-fxp8-mnist.safetensors: damaged\n"
 
 
 # --- layers and memories by name -----------------------------------------------------------------
@@ -435,7 +434,7 @@ def test_a_layer_of_floats_is_refused_by_name(
 ) -> None:
     options = ["--network", "lenet4-mnist", "--images", "5", "--out", str(tmp_path / "out")]
     assert main([*options, "--layer", "fc1"]) == 1
-    assert "layer fc1 of lenet4-mnist has no memory that errs" in capsys.readouterr().err
+    assert "layer fc1 of lenet4-mnist has no MRAM memory" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
 
 
@@ -509,7 +508,7 @@ def test_one_build_twice_is_refused(tmp_path: Path, capsys: pytest.CaptureFixtur
     options = ["--bundle", str(BUNDLE), str(BUNDLE), "--images", "5", "--workers", "1"]
     assert main([*options, "--out", str(tmp_path / "out")]) == 1
     text = capsys.readouterr().err
-    assert "is there twice: give each build once" in text and text.count("\n") == 1
+    assert "appears twice: give each build once" in text and text.count("\n") == 1
     assert not (tmp_path / "out").exists()
 
 
@@ -526,7 +525,7 @@ def test_results_of_another_grid_are_refused_and_kept(
     ):
         assert main([*options, *more, "--out", str(evaluated)]) == 1
         text = capsys.readouterr().err.splitlines()[-1]
-        assert text.startswith(PREFIX) and line in text
+        assert text.startswith("spinflow: ") and line in text
     assert (evaluated / "results.csv").read_bytes() == before
 
 

@@ -10,7 +10,6 @@ from spinflow.host.core.description import Tap
 from spinflow.host.core.errors import BundleError
 from spinflow.host.core.sources import REPOSITORY, source_files
 from spinflow.sim import verilate
-from tests.sim.steps import PREFIX
 
 
 def copied(bundle: Path, folder: Path) -> Path:
@@ -47,7 +46,7 @@ def test_a_failed_build_says_why_in_one_line(
         file.write("module broken(; endmodule\n")
     assert verilate.main([str(bundle)]) == 1
     message = capsys.readouterr().err
-    assert message.startswith(f"{PREFIX}Verilator or the C++ compiler failed: %Error: ")
+    assert message.startswith("spinflow: Verilator or the C++ compiler failed: %Error: ")
     assert message.count("\n") == 1
     assert (bundle / "accel.json").read_text() == before
     assert (bundle / "libaccel.so").exists()

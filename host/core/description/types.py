@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,7 +31,7 @@ from spinflow.host.core.plain import check_digest, check_sum, read_plain
 DMA_BITS = 32
 WORD_BITS = 32
 
-Resources = dict[str, float]
+Resources = Mapping[str, float]
 """A number by the name of a resource of the device, as LUT."""
 
 
@@ -231,7 +232,7 @@ class Description:
             BundleError: it is not listed, missing, no plain file, too large or damaged.
         """
         if name not in self.files:
-            raise BundleError(f"{self.folder / NAME} lists no {name} in its files")
+            raise BundleError(f"{self.folder / NAME} does not list {name} in its files")
         content = read_plain(self.folder / name, FILES[name])
         check_digest(self.folder / name, hashlib.sha256(content).hexdigest(), self.files[name])
         return content

@@ -69,7 +69,8 @@ def popcount(b: Any, value: Any) -> Any:
     """Return the number of set bits in each lane."""
     vector = value.type
     name = f"llvm.ctpop.v{vector.count}i{vector.element.width}"
-    function = cgutils.get_or_insert_function(b.module, ir.FunctionType(vector, [vector]), name)
+    insert: Any = cgutils.get_or_insert_function
+    function = insert(b.module, ir.FunctionType(vector, [vector]), name)
     return b.call(function, [value])
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spinflow.host.core import description
+from spinflow.host.core.description import Shape
 from spinflow.sim.evaluator.folding import Folding, fold_weights, unfold_weights
 from spinflow.sim.evaluator.kernels import bits as bit_kernels
 from spinflow.sim.evaluator.kernels import products as kernels
@@ -22,7 +23,6 @@ from spinflow.sim.evaluator.layers.base import (
     Layer,
     Map,
     Place,
-    Shape,
     Stage,
     Step,
     Trained,
