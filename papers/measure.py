@@ -45,7 +45,7 @@ from spinflow.papers.item import (
     skipped_rows,
 )
 from spinflow.sim.evaluator import Evaluator
-from spinflow.sim.workers import SoftwareAccelerator, bundle_of
+from spinflow.sim.sweeps.device import SoftwareAccelerator, bundle_of
 
 BACKEND = "evaluator-fast"
 BACKGROUND = "random:1"
@@ -143,6 +143,7 @@ class FirstFive(SoftwareAccelerator):
     def __init__(self, name: str, engine: Any, pictures: Pictures) -> None:
         super().__init__(bundle_of(name, engine), engine, BACKEND)
         self._pictures = pictures
+        self._sums = engine.sums
 
     def run(self, images: NDArray[Any]) -> NDArray[np.uint8]:
         """Run the pictures of these numbers, four bytes each, (n, 4)."""
@@ -150,7 +151,7 @@ class FirstFive(SoftwareAccelerator):
         order = np.ascontiguousarray(images).view("<u4")[:, 0]
         threads = len(os.sched_getaffinity(0))
         for pixels, labels in self._pictures.batches(AT_ONCE, order, workers=threads):
-            sums = torch.from_numpy(self._engine.sums(pixels))
+            sums = torch.from_numpy(self._sums(pixels))
             before = classes_before(sums, torch.from_numpy(labels.astype(np.int64)))
             found.append((before < 5).numpy().astype(np.uint8))
         self._frames += len(images)

@@ -22,13 +22,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from spinflow.host.core import description as descriptions
 from spinflow.host.core import start
+from spinflow.host.core.description import Description
 from spinflow.host.core.errors import SpinflowError
 from spinflow.host.core.files import replace_text
 from spinflow.host.core.sources import REPOSITORY, source_files
 from spinflow.sim import verilate
-from spinflow.sim.bundle import BundleError, read_description
 from spinflow.sim.verilate import BuildError
 
 TABLE = REPOSITORY / "hls" / "depths.json"
@@ -65,19 +67,21 @@ class Found:
 class Timing:
     """An accelerator, simulated for its timing alone."""
 
-    def __init__(self, library: Path, description: Mapping[str, Any]) -> None:
-        self.buffers = [m["name"] for m in description["memories"] if m["kind"] == "buffer"]
-        self.taps = [tap["name"] for tap in description["taps"]]
-        self.bound: int = description["cycles_per_frame"]
+    def __init__(self, library: Path, description: Description) -> None:
+        self.buffers = [m.name for m in description.memories if not m.is_weights]
+        self.taps = [tap.name for tap in description.taps]
+        self.bound = description.cycles_per_frame
         self._functions = _load(library)
         self._handle = self._functions.depths_open()
 
     def close(self) -> None:
-        """Ends the simulation."""
+        """End the simulation."""
         self._functions.depths_close(self._handle)
 
-    def labels(self, words: Sequence[int], frames: int, limit: int | None = None) -> np.ndarray:
-        """The cycles, from reset on, in which `frames` labels come with buffers of these depths.
+    def labels(
+        self, words: Sequence[int], frames: int, limit: int | None = None
+    ) -> NDArray[np.int64]:
+        """Return the cycles, from reset on, in which labels come with buffers of these depths.
 
         `limit` is in cycles; fewer labels come back when it is reached. Without one, DeadlockError
         is raised if a label does not come at all.
@@ -93,7 +97,7 @@ class Timing:
         return times[:done].astype(np.int64)
 
     def cycles(self, words: Sequence[int], warm_up: int = WARM_UP, frames: int = MEASURED) -> float:
-        """Cycles from one label to the next, over `frames` frames after `warm_up` others."""
+        """Return the cycles from label to label, over `frames` frames after `warm_up` others."""
         times = self.labels(words, warm_up + 1 + frames)
         return float(times[-1] - times[warm_up]) / frames
 
@@ -146,7 +150,7 @@ def _shrink(timing: Timing, least: Sequence[int], warm_up: int) -> list[int]:
 
 
 def slower(timing: Timing, words: Mapping[str, int]) -> str | None:
-    """What these depths cost: a line for people, or None if they add no cycle."""
+    """Return what these depths cost, a line for people, or None if they add no cycle."""
     free = timing.cycles([ENDLESS] * len(timing.buffers), CHECKED)
     held = timing.cycles([words[name] for name in timing.buffers], CHECKED)
     if held <= free:
@@ -170,11 +174,11 @@ def build_timing(bundle: Path, folder: Path) -> Timing:
 
     Raises BundleError when the bundle is not whole, BuildError when a tool fails.
     """
-    description = read_description(bundle)
+    description = descriptions.read(bundle)
     sources = [_for_timing(source, folder) for source in source_files(bundle)]
     (folder / "buffers.h").write_text(_tables(description), encoding="utf-8")
     command = [
-        *[str(verilate._verilator()), "--cc", "--exe", "--build", "-j", str(verilate.JOBS)],
+        *[str(verilate.verilator()), "--cc", "--exe", "--build", "-j", str(verilate.JOBS)],
         *["--top-module", verilate.TOP, "--prefix", f"V{verilate.TOP}", "--Mdir", str(folder)],
         *["-o", LIBRARY, "-Wno-fatal", "-Wno-lint", "--no-timing", "--no-assert"],
         *["-O3", "--x-assign", "fast", "--x-initial", "fast", "-GWithErrors=0"],
@@ -217,20 +221,20 @@ def _for_timing(path: Path, folder: Path) -> str:
     return str(hollow)
 
 
-def _tables(description: Mapping[str, Any]) -> str:
+def _tables(description: Description) -> str:
     """The C++ tables of the buffers and of the streams at the layers' ends."""
     top = f"{verilate.TOP}__DOT__"
     lines = ["constexpr Buffer kBuffers[] = {"]
-    for memory in description["memories"]:
-        if memory["kind"] == "buffer":
-            name = f"r.{top}u_{memory['name'].replace('.', '_')}__DOT__"
+    for memory in description.memories:
+        if not memory.is_weights:
+            name = f"r.{top}u_{memory.name.replace('.', '_')}__DOT__"
             lines += [
                 f"    {{[](Root &r, std::uint32_t words) {{ {name}limit = words; }},",
                 f"     [](const Root &r) -> std::uint32_t {{ return {name}level_q; }}}},",
             ]
     lines += ["};", "constexpr Stream kStreams[] = {"]
-    for tap in description["taps"]:
-        name = f"r.{top}{tap['signal']}"
+    for tap in description.taps:
+        name = f"r.{top}{tap.signal}"
         lines += [
             f"    {{[](const Root &r) -> bool {{ return {name}_valid; }},",
             f"     [](const Root &r) -> bool {{ return {name}_ready; }}}},",
@@ -250,17 +254,16 @@ def _load(path: Path) -> Any:
     return library
 
 
-def store(description: Mapping[str, Any], found: Found, table: Path = TABLE) -> None:
+def store(description: Description, found: Found, table: Path = TABLE) -> None:
     """Write what was found to the table, in place of what it has for this folding."""
-    layers = [layer["name"] for layer in description["layers"] if layer["op"] == "mvu"]
     by_layer = {
-        layers[memory["layer"]]: found.words[memory["name"]]
-        for memory in description["memories"]
-        if memory["kind"] == "buffer"
+        description.products[memory.layer].name: found.words[memory.name]
+        for memory in description.memories
+        if not memory.is_weights
     }
-    folding = description["depths"]["folding"]
+    folding = description.depths.folding
     content = json.loads(table.read_text(encoding="utf-8")) if table.exists() else {}
-    entries = content.setdefault(description["network"], [])
+    entries = content.setdefault(description.network, [])
     entries[:] = [entry for entry in entries if entry["folding"] != folding]
     entries.append(
         {"cycles_per_frame": found.cycles_per_frame, "folding": folding, "words": by_layer}
@@ -281,19 +284,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--check", action="store_true", help="only tell whether the bundle's depths are enough"
     )
     options = parser.parse_args(arguments)
-    return start.finish(lambda: run(options), (BundleError, BuildError, DeadlockError))
+    return start.finish(lambda: run(options))
 
 
 def run(options: argparse.Namespace) -> int:
     """Search the depths, or check them; return the exit status."""
-    description = read_description(options.bundle)
+    description = descriptions.read(options.bundle)
     with tempfile.TemporaryDirectory(prefix=".depths-", dir=options.bundle) as folder:
         timing = build_timing(options.bundle, Path(folder))
         try:
             if options.check:
-                depths = {m["name"]: m["depth"] for m in description["memories"]}
+                depths = {m.name: m.depth for m in description.memories}
                 loss = slower(timing, depths)
-                print(f"{description['network']}: {loss or 'the buffers add no cycle'}")
+                print(f"{description.network}: {loss or 'the buffers add no cycle'}")
                 return 1 if loss else 0
             found = search(timing)
         finally:
@@ -301,7 +304,7 @@ def run(options: argparse.Namespace) -> int:
     store(description, found, options.table)
     words = ", ".join(f"{name} {depth}" for name, depth in found.words.items())
     print(
-        f"{description['network']}: {found.cycles_per_frame:g} cycles per frame (the folding "
+        f"{description.network}: {found.cycles_per_frame:g} cycles per frame (the folding "
         f"promises {found.bound}) with words {words}; build the bundle again to have them"
     )
     return 0

@@ -15,9 +15,13 @@ from types import TracebackType
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from spinflow.host.core import description
+from spinflow.host.core.description import Tap
 from spinflow.host.core.errors import BundleError
+from spinflow.sim.memories import check_images
+from spinflow.sim.protocol import Taps
 
 ACCESS_LIMIT = 100_000  # cycles that one register access may take
 WHOLE_WORD = 0xF  # strobe of a write of all four bytes
@@ -43,10 +47,9 @@ class Library:
         folder = Path(bundle)
         self._open_handle: int | None = None
         self._process = os.getpid()
-        described = description.read(folder)
-        described.check_files()
-        self.description = described.document
-        path = described.library("simulator_checked" if checked else "simulator")
+        self.description = description.read(folder)
+        self.description.check_files()
+        path = self.description.library("simulator_checked" if checked else "simulator")
         if path is None:
             option = " --checked" if checked else ""
             raise BundleError(f"{folder} has no simulator: run spinflow simulator {folder}{option}")
@@ -59,8 +62,8 @@ class Library:
             for number in range(self._functions.spin_tap_count(self._handle))
         ]
         self._taps = {name: number for number, name in enumerate(names)}
-        self._tap_bytes = [tap.word_bytes for tap in described.taps]
-        if names != [tap.name for tap in described.taps]:
+        self._tap_bytes = [tap.word_bytes for tap in self.description.taps]
+        if names != [tap.name for tap in self.description.taps]:
             raise BundleError(f"{path} has other taps than accel.json: run spinflow simulator")
 
     @property
@@ -73,7 +76,7 @@ class Library:
         return self._open_handle
 
     def close(self) -> None:
-        """Ends the simulation. Whatever is asked of it afterwards raises OSError."""
+        """End the simulation. Whatever is asked of it afterwards raises OSError."""
         handle, self._open_handle = self._open_handle, None
         # A fork has the memory of the simulation, but not the threads that its end would wait for.
         if handle is not None and self._process == os.getpid():
@@ -106,7 +109,7 @@ class Library:
         limit: int = ACCESS_LIMIT,
         strobe: int = WHOLE_WORD,
     ) -> None:
-        """Writes 32-bit values to address, address + stride, ... over AXI-Lite, in this order.
+        """Write 32-bit values to address, address + stride, ... over AXI-Lite, in this order.
 
         `limit` is the number of cycles that one access may take, `strobe` says which bytes of each
         value are written, bit 0 the lowest. Raises OSError for an error response and TimeoutError
@@ -120,8 +123,8 @@ class Library:
 
     def read(
         self, address: int, count: int, stride: int = 4, limit: int = ACCESS_LIMIT
-    ) -> np.ndarray:
-        """Reads `count` 32-bit values (uint32) as `write` writes them; raises as it does."""
+    ) -> NDArray[Any]:
+        """Read `count` 32-bit values (uint32) as `write` writes them; raise as it does."""
         words = np.zeros(count, dtype=np.uint32)
         result = self._functions.spin_axil_read(
             self._handle, address, stride, words.ctypes.data, count, limit
@@ -130,9 +133,9 @@ class Library:
         return words
 
     def transfer(
-        self, words_in: np.ndarray, words_out: np.ndarray, limit: int, until_tlast: bool = False
+        self, words_in: NDArray[Any], words_out: NDArray[Any], limit: int, until_tlast: bool = False
     ) -> Progress:
-        """Streams `words_in` in and fills `words_out` (both contiguous uint32), for `limit` cycles.
+        """Stream `words_in` in and fill `words_out` (both contiguous uint32), for `limit` cycles.
 
         The output ends when it is full or, with `until_tlast`, at the first TLAST. An input word
         that was offered when the limit came stays offered: go on with it, or offer none at all.
@@ -157,18 +160,13 @@ class Library:
         self._check_assertions(result)
         return Progress(result == DONE, done_in.value, done_out.value, bool(tlast.value))
 
-    def run(self, images: np.ndarray, limit: int | None = None) -> np.ndarray:
-        """Runs images (n, pixels), uint8, and returns their labels (n,).
+    def run(self, images: NDArray[Any], limit: int | None = None) -> NDArray[Any]:
+        """Run images (n, pixels), uint8, and return their labels (n,).
 
         `limit` is in cycles; without one it is generous. Raises TimeoutError, with the number of
         frames that came, when it is reached, and ValueError for images of another shape or type.
         """
-        images = np.asarray(images)
-        pixels = int(np.prod(self.description["input"]["shape"]))
-        if images.dtype != np.uint8 or images.ndim != 2 or images.shape[1] != pixels:
-            raise ValueError(
-                f"images must be uint8 (n, {pixels}), not {images.dtype} {images.shape}"
-            )
+        images = check_images(images, self.description.pixels)
         if limit is None:
             limit = self.generous_limit(len(images))
         words_in = np.ascontiguousarray(images).view("<u4").reshape(-1)
@@ -183,35 +181,34 @@ class Library:
         return words_out & 0xFF
 
     def generous_limit(self, frames: int) -> int:
-        """Cycles in which `frames` frames have long gone through, pauses included."""
-        layers = len(self.description["layers"])
-        return 10_000 + 20 * self.description["cycles_per_frame"] * (frames + layers)
+        """Return the cycles in which `frames` frames have long gone through, pauses included."""
+        layers = len(self.description.layers)
+        return 10_000 + 20 * self.description.cycles_per_frame * (frames + layers)
 
     def pause(self, threshold_in: int, threshold_out: int, seed: int) -> None:
-        """From now on each stream pauses at random, in threshold / 2^32 of the cycles."""
+        """Let each stream pause at random from now on, in threshold / 2^32 of the cycles."""
         self._functions.spin_pauses(self._handle, threshold_in, threshold_out, seed)
 
     def record(self, names: Iterable[str] | None = None) -> None:
-        """Records these taps from now on, by default all, and no others. Slower than without."""
+        """Record these taps from now on, by default all, and no others. Slower than without."""
         wanted = set(self._taps if names is None else names)
         for name, number in self._taps.items():
             self._functions.spin_tap_enable(self._handle, number, int(name in wanted))
         if wanted - set(self._taps):
             raise ValueError(f"there is no tap {', '.join(sorted(wanted - set(self._taps)))}")
 
-    def recorded(self) -> dict[str, np.ndarray]:
-        """What the taps recorded since the last call: by name, whole frames (n, elements).
+    def recorded(self) -> Taps:
+        """Return what the taps recorded since the last call: by name, whole frames (n, elements).
 
         Elements are unsigned as in the stream: bits as 0 and 1. Raises ValueError when a tap ends
         in the middle of a frame.
         """
         taps = {}
-        for tap in self.description["taps"]:
-            words = self._take(self._taps[tap["name"]])
-            taps[tap["name"]] = decode_words(words, tap)
+        for tap in self.description.taps:
+            taps[tap.name] = decode_words(self._take(self._taps[tap.name]), tap)
         return taps
 
-    def _take(self, number: int) -> np.ndarray:
+    def _take(self, number: int) -> NDArray[Any]:
         """Empties a tap: its words as bytes (words, bytes per word)."""
         size = ctypes.c_size_t()
         count = self._functions.spin_tap_words(self._handle, number, ctypes.byref(size))
@@ -240,16 +237,17 @@ class Library:
             raise AssertionError(f"an assertion of the RTL failed by cycle {self.cycles}")
 
 
-def decode_words(words: np.ndarray, tap: dict[str, Any]) -> np.ndarray:
-    """The elements (frames, elements) of stream words (words, bytes), as `tap` describes them."""
-    width, per_word, elements = tap["element_bits"], tap["per_word"], tap["elements"]
+def decode_words(words: NDArray[np.uint8], tap: Tap) -> NDArray[Any]:
+    """Return the elements (frames, elements) of stream words (words, bytes) of a tap."""
+    width, per_word, elements = tap.element_bits, tap.per_word, tap.elements
     bits = np.unpackbits(words, axis=1, bitorder="little")[:, : width * per_word]
     if len(words) * per_word % elements:
-        raise ValueError(f"tap {tap['name']} ends in the middle of a frame")
+        raise ValueError(f"tap {tap.name} ends in the middle of a frame")
     if width == 1:
         return bits.reshape(-1, elements)
     weights = np.int64(1) << np.arange(width, dtype=np.int64)
-    return (bits.reshape(-1, elements, width) @ weights).astype(np.int64)
+    values: NDArray[np.int64] = (bits.reshape(-1, elements, width) @ weights).astype(np.int64)
+    return values
 
 
 def _load(path: Path) -> Any:

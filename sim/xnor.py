@@ -8,6 +8,7 @@ those of `spinflow.sim.evaluator.Evaluator`.
 from __future__ import annotations
 
 import copy
+import math
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
@@ -15,9 +16,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from spinflow.sim.evaluator.memory import STREAMS, Memory, Workers
-from spinflow.sim.evaluator.network import Folding, fold_weights
+from spinflow.host.core.description import (
+    Block,
+    MaxPool,
+    Product,
+    Stored,
+    Window,
+    memories_of,
+)
+from spinflow.sim.evaluator.folding import Folding, fold_weights
+from spinflow.sim.evaluator.memory import PackedMemory, Workers, check_stream
 from spinflow.sim.memories import MemoryOperations, check_images
+from spinflow.sim.protocol import NetworkDescription, Taps
 
 if TYPE_CHECKING:
     import torch
@@ -26,7 +36,6 @@ if TYPE_CHECKING:
     from spinflow.model.networks.xnor import XnorNetwork
 
 FRAMES_AT_ONCE = 100  # bounds the memory that run() takes
-Taps = dict[str, np.ndarray]
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,12 +52,12 @@ class XnorParameters:
 
     @classmethod
     def of(cls, model: XnorNetwork) -> XnorParameters:
-        """What a network is made of."""
+        """Return what a network is made of."""
         state = model.state_dict()
         return cls(model.spec, {name: value.cpu().numpy() for name, value in state.items()})
 
     def model(self) -> XnorNetwork:
-        """The network, in eval mode."""
+        """Return the network, in eval mode."""
         import torch
 
         from spinflow.model.networks.build import build
@@ -58,7 +67,7 @@ class XnorParameters:
         return model.eval()
 
 
-class XnorEvaluator(MemoryOperations[Memory]):
+class XnorEvaluator(MemoryOperations[PackedMemory]):
     """A network whose inner layers are binary, their weights and inputs in MRAM.
 
     Each binary layer has a memory of weights in the natural order of docs/evaluator.md and a buffer
@@ -68,98 +77,77 @@ class XnorEvaluator(MemoryOperations[Memory]):
 
     Attributes:
         network: what it was made of.
-        description: `network`, `input`, `layers` and `memories`, as in accel.json; the weights of a
-            layer of floats are null.
-        memories: with kind, layer, depth, width, and their bits.
+        description: what software needs to know of it; a layer of floats has the memory NOWHERE.
+        memories: with their stored bits.
     """
 
     def __init__(
         self, model: XnorNetwork, stream: str = "hardware", threads: int | None = None
     ) -> None:
-        """Takes the network as it is; it is copied.
+        """Take a network as it is; it is copied.
 
-        `stream` is "hardware" or "fast", `threads` make errors, by default on all cores. Raises
-        ValueError for a stream that does not exist.
+        Args:
+            model: the network.
+            stream: "hardware" or "fast".
+            threads: that make errors; by default one for each core.
+
+        Raises:
+            ValueError: there is no such stream, or less than one thread is asked for.
         """
-        from spinflow.model.networks.base import weight_bits
-
-        if stream not in STREAMS:
-            raise ValueError(f"there is no stream {stream!r}; the streams are {', '.join(STREAMS)}")
+        check_stream(stream)
         self.network = XnorParameters.of(model)
         self._model = copy.deepcopy(model).eval()
         spec = model.spec
         pairs = zip(spec.weighted, self._model.matrices(), strict=True)
         self._binary = [(layer, matrix) for layer, matrix in pairs if layer.binary]
-        numbers = {layer.name: number for number, layer in enumerate(spec.weighted)}
-        self._trained = {}
-        for layer, matrix in self._binary:
-            bits = weight_bits(layer, matrix).reshape(layer.result[2], -1)
-            folding = Folding(1, layer.fan_in)
-            self._trained[numbers[layer.name]] = fold_weights(bits, folding)
-        weights = [
-            (f"{layer.name}.weights", "weights", numbers[layer.name], layer.fan_in, layer.result[2])
-            for layer, _ in self._binary
-        ]
-        maps = [(before.name, layer) for before, layer in pairwise(spec.layers) if layer.binary]
-        owner = -1  # number of the layer with weights that a map comes from
-        owners = {}
-        for layer in spec.layers:
-            owner = numbers.get(layer.name, owner)
-            owners[layer.name] = owner
-        buffers = [
-            (f"{name}.buffer", "buffer", owners[name], 1, int(np.prod(layer.source)))
-            for name, layer in maps
-        ]
-        self.description: dict[str, Any] = {
-            "network": spec.name,
-            "input": {"shape": list(spec.shape), "type": "UINT8"},
-            "memories": [
-                {
-                    "index": index, "name": name, "kind": kind, "layer": number, "width": width,
-                    "depth": depth,
-                    **({"segments": -(-width // 32)} if kind == "weights" else {}),
-                }
-                for index, (name, kind, number, width, depth) in enumerate(weights + buffers)
-            ],
-        }  # fmt: skip
-        places = {name: index for index, (name, *_) in enumerate(weights + buffers)}
-        self.description["layers"] = [
-            {
-                "name": layer.name, "op": "max_pool" if layer.op == "pool" else "mvu",
-                "shape": list(layer.result), "buffer": places.get(f"{layer.name}.buffer"),
-                **({"weights": places.get(f"{layer.name}.weights")} if layer.op != "pool" else {}),
-            }
-            for layer in spec.layers
-        ]  # fmt: skip
+        self._trained = self._trained_weights()
+        self.description = described(spec)
         workers = Workers(threads)
-        self.memories = [Memory(entry, stream, workers) for entry in self.description["memories"]]
+        self.memories = [PackedMemory(m, stream, workers) for m in self.description.memories]
+        by_name = {memory.name: memory for memory in self.memories}
         self._buffers = {
-            name: (self.memories[len(weights) + number], layer)
-            for number, (name, layer) in enumerate(maps)
+            before.name: (by_name[f"{before.name}.buffer"], layer)
+            for before, layer in pairwise(spec.layers)
+            if layer.binary
         }
 
-    def weights(self, layer: int) -> NDArray[np.uint32]:
-        """A binary layer's trained weights as they are written: uint32 (depth, segments).
+    def _trained_weights(self) -> dict[int, NDArray[np.uint32]]:
+        """The words of each binary layer, by its number among all layers with weights."""
+        from spinflow.model.networks.base import weight_bits
 
-        `layer` is its number among all layers with weights.
+        numbers = {layer.name: n for n, layer in enumerate(self._model.spec.weighted)}
+        found = {}
+        for layer, matrix in self._binary:
+            bits = weight_bits(layer, matrix).reshape(layer.result[2], -1)
+            found[numbers[layer.name]] = fold_weights(bits, Folding(1, layer.fan_in))
+        return found
+
+    def weights(self, layer: int) -> NDArray[np.uint32]:
+        """Return a binary layer's trained weights as they are written: uint32 (depth, segments).
+
+        Args:
+            layer: its number among all layers with weights.
         """
         return self._trained[layer]
 
-    def write_weights(self, memory: int, segments: np.ndarray) -> None:
-        """Writes a whole weight memory, uint32 (depth, segments); ValueError for another shape."""
+    def write_weights(self, memory: int, segments: NDArray[Any]) -> None:
+        """Write a whole weight memory, uint32 (depth, segments); ValueError for another shape."""
         self._weight_memory(memory, segments).write_rows(segments)
 
     def read_weights(self, memory: int) -> NDArray[np.uint32]:
-        """What a weight memory holds: uint32 (depth, segments)."""
+        """Return what a weight memory holds: uint32 (depth, segments)."""
         return self._weight_memory(memory).read_rows()
 
-    def run(self, images: np.ndarray, taps: bool = True) -> tuple[NDArray[np.int64], Taps]:
-        """Runs images (n, pixels), uint8, each in the order (row, column, channel).
+    def run(self, images: NDArray[Any], taps: bool = True) -> tuple[NDArray[np.int64], Taps]:
+        """Run images (n, pixels), uint8, each in the order (row, column, channel).
 
-        Returns the labels (n,), ties to the lowest, and by name the bits (n, elements) that each
-        binary layer takes: as written and, under `name.buffer`, as stored; under the last layer's
-        name its sums. Without `taps` the dictionary is empty. Raises ValueError for images of
-        another shape or type.
+        Returns:
+            The labels (n,), ties to the lowest, and by name the bits (n, elements) that each
+            binary layer takes: as written and, under `name.buffer`, as stored; under the last
+            layer's name its sums. Without `taps` the dictionary is empty.
+
+        Raises:
+            ValueError: images have another shape or type.
         """
         parts: list[Taps] = []
         sums = self._sums(images, parts if taps else None)
@@ -169,11 +157,11 @@ class XnorEvaluator(MemoryOperations[Memory]):
         seen = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
         return labels, seen | {self._model.spec.weighted[-1].name: sums}
 
-    def sums(self, images: np.ndarray) -> NDArray[np.float32]:
-        """Runs images as `run` does, and returns the last layer's sums, float32 (n, classes)."""
+    def sums(self, images: NDArray[Any]) -> NDArray[np.float32]:
+        """Run images as `run` does, and return the last layer's sums, float32 (n, classes)."""
         return self._sums(images, None)
 
-    def _sums(self, images: np.ndarray, parts: list[Taps] | None) -> NDArray[np.float32]:
+    def _sums(self, images: NDArray[Any], parts: list[Taps] | None) -> NDArray[np.float32]:
         import torch
 
         from spinflow.model.networks.base import set_weight_bits, to_input
@@ -193,19 +181,71 @@ class XnorEvaluator(MemoryOperations[Memory]):
         return np.concatenate(found)
 
 
+NOWHERE = -1
+"""The index of the memory of a layer whose weights are floats, which lie in none."""
+
+
+def described(spec: XnorSpec) -> NetworkDescription:
+    """Return a network as a bundle would describe it, as far as software reads that."""
+    taken = {before.name: layer for before, layer in pairwise(spec.layers) if layer.binary}
+    numbers = {layer.name: number for number, layer in enumerate(spec.weighted)}
+    stored = []
+    number = -1  # of the layer with weights that a map comes from
+    for layer in spec.layers:
+        number = numbers.get(layer.name, number)
+        weights = buffer = None
+        if layer.binary and layer.name in numbers:
+            weights = Block(layer.fan_in, layer.result[2])
+        if layer.name in taken:
+            buffer = Block(1, math.prod(taken[layer.name].source))
+        stored.append(Stored(layer.name, weights, buffer, number))
+    memories = memories_of(stored)
+    places = {memory.name: memory.index for memory in memories}
+    layers = tuple(
+        _weight_layer(layer, places) if layer.name in numbers else _pool(layer, places)
+        for layer in spec.layers
+    )
+    return NetworkDescription(spec.name, tuple(spec.shape), layers, memories)
+
+
+def _weight_layer(layer: Layer, places: dict[str, int]) -> Product:
+    window = None
+    if layer.kernel > 1:
+        window = Window(
+            layer.source, (layer.kernel,) * 2, (layer.stride,) * 2, (layer.padding,) * 4
+        )
+    return Product(
+        name=layer.name,
+        mw=layer.fan_in,
+        mh=layer.result[2],
+        pe=1,
+        simd=layer.fan_in,
+        pixels=layer.pixels,
+        threshold=layer.sign,
+        window=window,
+        shape=layer.result,
+        weights=places.get(f"{layer.name}.weights", NOWHERE),
+        buffer=places.get(f"{layer.name}.buffer"),
+    )
+
+
+def _pool(layer: Layer, places: dict[str, int]) -> MaxPool:
+    return MaxPool(layer.name, layer.kernel, layer.result, places.get(f"{layer.name}.buffer"))
+
+
 class _Stores:
     """What `XnorNetwork.forward` passes weights and maps through, for some images."""
 
-    def __init__(self, buffers: dict[str, tuple[Memory, Layer]]) -> None:
+    def __init__(self, buffers: dict[str, tuple[PackedMemory, Layer]]) -> None:
         self.buffers = buffers
         self.seen: Taps = {}
 
     def weights(self, _: str, written: torch.Tensor) -> torch.Tensor:
-        """The weights as they are: the network has those that the memories hold."""
+        """Return the weights as they are: the network has those that the memories hold."""
         return written
 
     def hidden_map(self, name: str, written: torch.Tensor) -> torch.Tensor:
-        """What the buffer gives back of maps of +1 and -1, (n, channels, rows, columns) or flat."""
+        """Return what the buffer gives back of maps of +1 and -1, in torch's order or flat."""
         import torch
 
         cells, layer = self.buffers[name]

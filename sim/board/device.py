@@ -174,9 +174,9 @@ class VirtualBoard(Device):
             logic = self._facts.logic
             slaves.append((logic.base, logic.size, Unconfigured(logic.base)))
         else:
-            address_map = self.library.description["address_map"]
-            for name, slave in ("accel", self.accelerator), ("dma", self.dma):
-                slaves.append((address_map[name]["base"], address_map[name]["range"], slave))
+            described = self.library.description
+            for place, slave in (described.accel, self.accelerator), (described.dma, self.dma):
+                slaves.append((place.base, place.size, slave))
         return slaves
 
 

@@ -6,6 +6,7 @@ import errno
 
 import numpy as np
 
+from spinflow.host.core.description.types import DMA_BITS
 from spinflow.sim.board.bus import Words, bus_error
 from spinflow.sim.board.memory import Bytes, DmaMemory
 from spinflow.sim.library import Library
@@ -136,8 +137,7 @@ class Dma:
     """The AXI DMA: MM2S feeds the accelerator's input stream, S2MM stores its output stream."""
 
     def __init__(self, library: Library, memory: DmaMemory) -> None:
-        facts = library.description["dma"]
-        bits, size = facts["length_bits"], facts["data_bits"] // 8
+        bits, size = library.description.length_bits, DMA_BITS // 8
         self._library = library
         self.mm2s = Channel("MM2S", memory, bits, size)
         self.s2mm = Channel("S2MM", memory, bits, size)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import errno
-from typing import Any
 
 import numpy as np
 
+from spinflow.host.core.description import Description
 from spinflow.hw.boards.facts import Clocks
 from spinflow.sim.board.bus import Words, bus_error
 from spinflow.sim.board.dma import Dma
@@ -130,11 +130,11 @@ class AcceleratorSlave:
             )
 
 
-def _address_space(description: dict[str, Any]) -> int:
+def _address_space(described: Description) -> int:
     """Bytes that the accelerator's address bits reach: those of the last window's end."""
     ends = [
-        memory["base"] + (1 << (memory["stride"] * memory["depth"] - 1).bit_length())
-        for memory in description["memories"]
-        if memory["kind"] == "weights"
+        memory.base + (1 << (memory.stride * memory.depth - 1).bit_length())
+        for memory in described.memories
+        if memory.is_weights
     ]
     return 1 << (max(ends) - 1).bit_length()

@@ -17,10 +17,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from spinflow.sim.evaluator import kernels
-from spinflow.sim.memories import MODES, Cells
+from spinflow.host.core.description import MemoryInfo
+from spinflow.host.core.memory import MODES, Counts
+from spinflow.sim.evaluator.kernels import bits as bit_kernels
+from spinflow.sim.evaluator.kernels import streams, writes
+from spinflow.sim.memories import Cells
 
-STREAMS = {"hardware": kernels.hits_of_hardware, "fast": kernels.hits_of_fast}
+STREAMS = ("hardware", "fast")
 WORDS_WORTH_A_THREAD = 4096  # 64-bit words of memory traffic; less is done at once
 
 
@@ -35,7 +38,7 @@ class Workers:
         self._pool = ThreadPoolExecutor(self.threads) if self.threads > 1 else None
 
     def share(self, job: Callable[[int, int], Any], size: int, least: int = 1) -> None:
-        """Calls job(lo, hi) for parts of range(size); parts are at least `least` long."""
+        """Call job(lo, hi) for parts of range(size); parts are at least `least` long."""
         # Two parts a thread, since other programs may slow one down.
         parts = 1 if self._pool is None else min(2 * self.threads, size // max(least, 1))
         if self._pool is None or parts < 2:
@@ -46,28 +49,36 @@ class Workers:
             future.result()
 
 
-class Memory(Cells):
-    """One memory, as `entry` of accel.json's list of memories has it, with bits all 0."""
+def check_stream(stream: str) -> None:
+    """Raise ValueError unless there is a random stream of this name."""
+    if stream not in STREAMS:
+        raise ValueError(f"there is no stream {stream!r}; the streams are {', '.join(STREAMS)}")
 
-    def __init__(self, entry: dict[str, Any], stream: str, workers: Workers) -> None:
-        super().__init__(entry["kind"], entry["depth"], entry["width"])
-        self.index: int = entry["index"]
-        self.name: str = entry["name"]
-        self.layer: int = entry["layer"]
+
+class PackedMemory(Cells):
+    """One memory, with bits all 0.
+
+    Attributes:
+        writes: how often it was written: what is made of its bits is stale when that grows.
+    """
+
+    def __init__(self, info: MemoryInfo, stream: str, workers: Workers) -> None:
+        super().__init__(info)
         self.stream, self.workers = stream, workers
+        self.writes = 0
         self.size = self.depth * self.width
         self._cells = np.zeros(-(-self.size // 64) + 1, np.uint64)
         self._hits = np.zeros((2, 0), np.uint64)
 
     @property
-    def bits(self) -> np.ndarray:
-        """What is stored: uint8 (depth, width). For a buffer in the order of writing."""
+    def bits(self) -> NDArray[Any]:
+        """What is stored, uint8 (depth, width). For a buffer in the order of writing."""
         packed = self.packed().view(np.uint8)
         return np.unpackbits(packed, count=self.size, bitorder="little").reshape(
             self.depth, self.width
         )
 
-    def packed(self) -> np.ndarray:
+    def packed(self) -> NDArray[Any]:
         """The bits last stored, oldest first: uint32, and at least one word to spare."""
         return self._cells[: -(-self.size // 64) + 1].view(np.uint32)
 
@@ -75,7 +86,7 @@ class Memory(Cells):
         """Makes every stored bit 0."""
         self._cells[:] = 0
 
-    def write(self, target: np.ndarray, bits: int) -> np.ndarray:
+    def write(self, target: NDArray[Any], bits: int) -> NDArray[Any]:
         """Writes packed bits (uint64, at least bits / 64 words), and returns what is stored then.
 
         The result is uint32 with a word to spare, and valid until the next write.
@@ -85,34 +96,32 @@ class Memory(Cells):
         counts = np.zeros(3, np.int64)
         depth, words = self.size // 64, bits // 64
         if self.size % 64 or bits % 64 or first:
-            modes = MODES[self.mode] if hits is not None else 0
+            modes = MODES.index(self.mode) if hits is not None else 0
             flags = self._hits.view(np.uint32)
-            kernels.write_unaligned(
+            writes.write_unaligned(
                 modes, target.view(np.uint32), flags[0], flags[self._second],
                 first, self._cells.view(np.uint32), self.size, bits, counts,
             )  # fmt: skip
         else:
             self._write_words(target, hits, depth, words)
-            parts: list[np.ndarray] = []
+            parts: list[NDArray[Any]] = []
 
             def count(lo: int, hi: int) -> None:
                 parts.append(np.zeros(3, np.int64))
-                kernels.count_write(target, self._cells, depth, parts[-1], lo, hi)
+                writes.count_write(target, self._cells, depth, parts[-1], lo, hi)
 
             self.workers.share(count, words, WORDS_WORTH_A_THREAD)
             counts = np.sum(parts, axis=0, dtype=np.int64)
-        self.counters.written += bits
-        self.counters.switched += int(counts[0])
-        self.counters.err1 += int(counts[1])
-        self.counters.err0 += int(counts[2])
+        self.counts += Counts(bits, int(counts[0]), int(counts[1]), int(counts[2]))
+        self.writes += 1
         if self.size % 32 == 0:
             stored = self._cells.view(np.uint32)[self.size // 32 :]
         else:
             stored = np.zeros(-(-bits // 32) + 1, np.uint32)
-            kernels.copy_bits(stored, 0, self._cells.view(np.uint32), self.size, bits)
+            bit_kernels.copy_bits(stored, 0, self._cells.view(np.uint32), self.size, bits)
         return stored
 
-    def write_rows(self, segments: np.ndarray) -> None:
+    def write_rows(self, segments: NDArray[Any]) -> None:
         """Writes all words, uint32 (depth, segments); bits beyond the width are ignored."""
         target = np.zeros(-(-self.size // 64) + 1, np.uint64)
         rows = np.ascontiguousarray(segments, dtype=np.uint32)
@@ -120,20 +129,20 @@ class Memory(Cells):
         if self.width % 32 == 0:
             line[: rows.size] = rows.reshape(-1)
         else:
-            kernels.pack_rows(rows, self.width, line, 0, self.depth)
+            bit_kernels.pack_rows(rows, self.width, line, 0, self.depth)
         self.write(target, self.size)
         self.settle(self.size)
 
     def read_rows(self) -> NDArray[np.uint32]:
         """All words: uint32 (depth, segments)."""
         segments = np.zeros((self.depth, -(-self.width // 32)), np.uint32)
-        kernels.unpack_rows(self.packed(), 0, self.width, segments)
+        bit_kernels.unpack_rows(self.packed(), 0, self.width, segments)
         return segments
 
     def settle(self, bits: int) -> None:
         """Ends a write of `bits` bits: the last `size` stored are the old ones of the next."""
         cells = self._cells.view(np.uint32)
-        kernels.copy_bits(cells, 0, cells, bits, self.size)
+        bit_kernels.copy_bits(cells, 0, cells, bits, self.size)
 
     def _reserve(self, bits: int) -> None:
         """Makes room for `bits` new bits after the old ones."""
@@ -149,7 +158,7 @@ class Memory(Cells):
         """Which row of hits belongs to targets of 0: the same if the rates are."""
         return 0 if self.threshold1 == self.threshold0 else 1
 
-    def _draw(self, bits: int) -> tuple[int, np.ndarray | None]:
+    def _draw(self, bits: int) -> tuple[int, NDArray[Any] | None]:
         """Fills the hits of the next `bits` positions; returns the place of the first, and hits."""
         if self.mode == "off":
             return 0, None
@@ -167,9 +176,9 @@ class Memory(Cells):
         half_words = 2 * words
         if self.stream == "fast":
             # A generator serves a block of positions, so a part should hold some blocks.
-            least = 4 * kernels.STREAM_BLOCK // 32
+            least = 4 * streams.STREAM_BLOCK // 32
             self.workers.share(
-                lambda lo, hi: kernels.hits_of_fast(
+                lambda lo, hi: streams.hits_of_fast(
                     self.seed, self.index, start, *thresholds, hits1, hits0, lo, hi
                 ),
                 half_words,
@@ -177,7 +186,7 @@ class Memory(Cells):
             )
         else:
             self.workers.share(
-                lambda lo, hi: kernels.hits_of_hardware(
+                lambda lo, hi: streams.hits_of_hardware(
                     self.seed, start, *thresholds, hits1, hits0, lo, hi
                 ),
                 half_words,
@@ -187,19 +196,19 @@ class Memory(Cells):
         return first, self._hits
 
     def _write_words(
-        self, target: np.ndarray, hits: np.ndarray | None, depth: int, words: int
+        self, target: NDArray[Any], hits: NDArray[Any] | None, depth: int, words: int
     ) -> None:
         """A write of whole 64-bit words over whole words."""
         cells = self._cells
         if hits is None:
             self.workers.share(
-                lambda lo, hi: kernels.store_exact(target, cells, depth, lo, hi),
+                lambda lo, hi: writes.store_exact(target, cells, depth, lo, hi),
                 words,
                 WORDS_WORTH_A_THREAD,
             )
         elif self.mode == "flip":
             self.workers.share(
-                lambda lo, hi: kernels.store_flipped(
+                lambda lo, hi: writes.store_flipped(
                     target, hits[0], hits[self._second], cells, depth, lo, hi
                 ),
                 words,
@@ -209,7 +218,7 @@ class Memory(Cells):
             # A word depends on the one before it in its column, so threads take columns.
             laps = -(-words // depth)
             self.workers.share(
-                lambda lo, hi: kernels.store_switched(
+                lambda lo, hi: writes.store_switched(
                     target, hits[0], hits[self._second], cells, depth, words, lo, hi
                 ),
                 depth,

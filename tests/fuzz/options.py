@@ -70,12 +70,12 @@ PROGRAMS: dict[str, tuple[str, ...]] = {
 """Words that each program takes."""
 
 SWEEP = (
-    "--rates 0 0.01 --repeats 2 --images 5 --seed 3 --image-seed 4",
-    "--memory weights fc1.buffer --mode flip switch --background zeros random:3",
-    "--layer 1 fc2 --rates 0.01 --rate0 0.02 --retention-s 1e6 --reads 10 --delta 40",
-    "--target-rate 0.02 --until-width 0.01 --max-repeats 9 --repeats 2",
-    "--backend evaluator-fast --workers 2 --rates 0.1",
-    "--backend emulator --workers 1 --rates 0.1",
+    "--on evaluator --rates 0 0.01 --repeats 2 --images 5 --seed 3 --image-seed 4",
+    "--on evaluator --memory weights fc1.buffer --mode flip switch --background zeros random:3",
+    "--on evaluator --layer 1 fc2 --rates 0.01 --rate0 0.02 --retention-s 1e6 --reads 9 --delta 40",
+    "--on evaluator --target-rate 0.02 --until-width 0.01 --max-repeats 9 --repeats 2",
+    "--on evaluator-fast --workers 2 --rates 0.1",
+    "--on emulator --workers 1 --rates 0.1",
 )
 """Words of ``spinflow.sim.sweep``, without its bundle."""
 

@@ -120,7 +120,7 @@ PROGRAMS = (
         free=DEPTHS,
     ),
     Program(
-        *("spinflow.sim.sweep --backend emulator", sweep.main, [*SWEEP, "--backend", "emulator"]),
+        *("spinflow.sim.sweep --on emulator", sweep.main, [*SWEEP, "--on", "emulator"]),
         *((*DESCRIPTION, "arrays.npz"), swept, 8),
         free=DEPTHS,
     ),

@@ -134,8 +134,8 @@ def test_a_board_has_all_that_a_source_needs(path: Path) -> None:
         ("import numpy as np\nnp.exceptions.AxisError", "numpy.exceptions is newer"),
         ("import torch", "torch is not on a board"),
         (
-            "from spinflow.sim.random_stream import draw",
-            "spinflow.sim.random_stream is not on a board",
+            "from spinflow.sim.emulator import Emulator",
+            "spinflow.sim.emulator is not on a board",
         ),
         ("from spinflow.model import data", "spinflow.model is not on a board"),
         ("import spinflow.model.evaluate", "spinflow.model.evaluate is not on a board"),

@@ -26,7 +26,7 @@ from spinflow.sim import emulator
 from tests.host.conftest import BUNDLE
 
 IMAGES = 20
-COUNT = emulator.Memory.count
+COUNT = emulator.EmulatedMemory.count
 CONDITION = "sun-gamma:voltage=0.4V,pulse=1.6ns,critical_voltage0_v=0.2"
 SWEEP = [
     *["sweep", "--bundle", str(BUNDLE), "--images", str(IMAGES), "--repeats", "2", "--seed", "5"],
@@ -59,7 +59,7 @@ class Watched:
             kinds[id(cells)] += true_kinds(target, old)
             COUNT(cells, target, old, stored)
 
-        monkeypatch.setattr(emulator.Memory, "count", count)
+        monkeypatch.setattr(emulator.EmulatedMemory, "count", count)
 
     def of(self, index: int) -> list[int]:
         return self.kinds[id(self.emulator.memories[index])].tolist()

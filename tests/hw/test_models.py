@@ -1,10 +1,10 @@
-"""The benches' random stream and that of the emulator are written apart and must be one."""
+"""The benches' random stream and the product's are written apart and must be one."""
 
 from __future__ import annotations
 
 import random
 
-from spinflow.sim import random_stream
+from spinflow.host.core import stream
 from tests.hw.models import draw, origin
 
 
@@ -14,7 +14,7 @@ def test_two_random_streams_agree() -> None:
     ends = [0, 1, 2, 2**33 - 2, 2**33 - 1, 2**33]
     for seed in 0, 2**32 - 1, rng.getrandbits(32):
         positions = ends + [rng.getrandbits(33) for _ in range(200)]
-        assert random_stream.draw(seed, positions).tolist() == [draw(seed, p) for p in positions]
+        assert stream.draws(seed, positions).tolist() == [draw(seed, p) for p in positions]
         assert draw(seed, 2**33 + 5) == draw(seed, 5)
 
 

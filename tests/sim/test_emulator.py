@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import spinflow.sim.emulator
-from spinflow.sim.bundle import BundleError
+import spinflow.sim.emulator.core
+from spinflow.host.core.errors import BundleError
 from spinflow.sim.emulator import Emulator
 from tests.sim import tiny
 
@@ -130,7 +130,7 @@ def test_a_new_mode_takes_effect_in_the_middle(bundle: Path, images: np.ndarray)
 def test_chunks_change_nothing(
     bundle: Path, images: np.ndarray, monkeypatch: pytest.MonkeyPatch, bound: str, value: int
 ) -> None:
-    monkeypatch.setattr(spinflow.sim.emulator, bound, value)
+    monkeypatch.setattr(spinflow.sim.emulator.core, bound, value)
     parts = Both(bundle)
     parts.set_buffers("switch", HALF, HALF, seed=1)
     parts.run(images)

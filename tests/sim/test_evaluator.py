@@ -43,31 +43,31 @@ def trial(
 ) -> list[object]:
     """What a sweep does, and everything that can be seen on the way."""
     kind, mode, rate1, rate0 = case
-    memories = trained.description["memories"]
-    weights = [m for m in memories if m["kind"] == "weights"]
+    memories = trained.memories
+    weights = [m for m in memories if m.kind == "weights"]
     seen: list[object] = []
     generator = np.random.default_rng(5)
     for m in weights:  # a background without errors, then the weights with them
-        device.set_errors(m["index"], "off", 0, 0, 0)
-        shape = trained.weights(m["layer"]).shape
-        device.write_weights(m["index"], generator.integers(0, 1 << 32, shape, dtype=np.uint32))
+        device.set_errors(m.index, "off", 0, 0, 0)
+        shape = trained.weights(m.layer).shape
+        device.write_weights(m.index, generator.integers(0, 1 << 32, shape, dtype=np.uint32))
     device.clear()
     for m in memories:
-        if kind in (m["kind"], "both"):
-            device.set_errors(m["index"], mode, rate(rate1), rate(rate0), 1000 + m["index"])
+        if kind in (m.kind, "both"):
+            device.set_errors(m.index, mode, rate(rate1), rate(rate0), 1000 + m.index)
     for m in weights:
-        device.write_weights(m["index"], trained.weights(m["layer"]))
-        seen.append(device.read_weights(m["index"]))
-    seen += [device.counters(m["index"]) for m in memories]
+        device.write_weights(m.index, trained.weights(m.layer))
+        seen.append(device.read_weights(m.index))
+    seen += [device.counters(m.index) for m in memories]
     for step in ("first", "reset", "on", "restart"):
         if step == "reset":
             device.soft_reset()
         if step == "restart":  # the stream begins again, the buffers' addresses go on
             for m in memories:
-                device.set_errors(m["index"], mode, rate(rate0), rate(rate1), 7)
+                device.set_errors(m.index, mode, rate(rate0), rate(rate1), 7)
         labels, taps = device.run(images)
         seen += [labels, *(taps[name] for name in sorted(taps))]
-        seen += [device.counters(m["index"]) for m in memories]
+        seen += [device.counters(m.index) for m in memories]
     return seen
 
 
@@ -101,7 +101,7 @@ def test_evaluator_is_the_emulator(
 def test_any_widths(tiny_bundle: Path, case: tuple[str, str, float, float]) -> None:
     """Words and rows of any number of bits, buffers that wrap in the middle of a frame."""
     emulator, evaluator = Emulator(tiny_bundle), Evaluator.from_bundle(tiny_bundle)
-    pixels = tiny.pixels(emulator.description)
+    pixels = emulator.description.pixels
     part = np.random.default_rng(8).integers(0, 256, (70, pixels), dtype=np.uint8)
     expected = trial(emulator, emulator, part, case)
     assert_same(trial(evaluator, emulator, part, case), expected, case)
@@ -159,7 +159,7 @@ def test_labels_of_brevitas(name: str) -> None:
 
 def test_without_a_bundle_the_order_is_natural(images: np.ndarray) -> None:
     """Errors of a network in the natural order are those of the draws at output * MW + input."""
-    from spinflow.sim.random_stream import draw_range, errs
+    from spinflow.host.core.stream import draw_range, errs
 
     evaluator = Evaluator.from_network("tfc-mnist")
     evaluator.set_errors(1, "flip", rate(0.1), rate(0.1), 42)

@@ -7,9 +7,9 @@ import pytest
 import torch
 from torch import nn
 
+from spinflow.host.core.stream import draw_range, errs
 from spinflow.sim.evaluator import Evaluator
 from spinflow.sim.fixed_point import QuantizedEvaluator
-from spinflow.sim.random_stream import draw_range, errs
 from tests.sim.steps import load, rate
 
 SHAPE = (6, 6, 2)  # rows, columns, channels

@@ -7,6 +7,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from spinflow.host.core.stream import draw_range, errs
 from spinflow.model.networks.base import predict
 from spinflow.model.networks.build import build
 from spinflow.model.zoo import network
@@ -23,7 +24,6 @@ from spinflow.sim.evaluator import (
     fold_batch_norm,
 )
 from spinflow.sim.evaluator.network import of_model
-from spinflow.sim.random_stream import draw_range, errs
 from tests.sim.steps import load
 
 Taps = dict[str, np.ndarray]
@@ -44,6 +44,7 @@ def by_torch(network: Network, images: np.ndarray, taps: Taps) -> Taps:
             found[layer.name] = x.flatten(1).numpy().argmax(axis=1)[:, None]
             continue
         else:
+            assert isinstance(layer, Linear | Conv)
             x = product(layer, x, pixels)
         pixels = False
         values = x.permute(0, 2, 3, 1).reshape(len(images), -1).numpy()

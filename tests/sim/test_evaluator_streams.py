@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from spinflow.host.core.description import MemoryInfo
 from spinflow.model import data
 from spinflow.sim.evaluator import Evaluator, Folding, Label, Linear, Network, PixelThreshold
-from spinflow.sim.evaluator.memory import Memory, Workers
+from spinflow.sim.evaluator.memory import PackedMemory, Workers
 from tests.sim.steps import rate
 
 LEVEL = 1e-3
@@ -19,9 +20,9 @@ BITS = 40_000
 RATES = [1e-4, 1e-3, 0.01, 0.05, 0.0625, 0.07, 0.2, 0.5, 0.9]
 
 
-def memory(stream: str, bits: int = BITS, index: int = 0) -> Memory:
-    entry = {"index": index, "name": "m", "kind": "weights", "layer": 0, "depth": bits, "width": 1}
-    return Memory(entry, stream, Workers(1))
+def memory(stream: str, bits: int = BITS, index: int = 0) -> PackedMemory:
+    entry = MemoryInfo(index, "m", "weights", 0, width=1, depth=bits)
+    return PackedMemory(entry, stream, Workers(1))
 
 
 def written(

@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 import torch
 
+from spinflow.host.core.stream import draw_range, errs
 from spinflow.model.networks.base import predict, to_input
 from spinflow.model.networks.build import untrained
 from spinflow.model.networks.graph import Layer
 from spinflow.model.networks.xnor import XnorNetwork
 from spinflow.sim.evaluator import Evaluator
-from spinflow.sim.random_stream import draw_range, errs
 from spinflow.sim.xnor import XnorEvaluator
 from tests.model.test_networks import random_images
 from tests.model.test_networks_xnor import TINY

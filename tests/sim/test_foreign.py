@@ -19,7 +19,8 @@ import pytest
 from spinflow.host.core.errors import HostError
 from spinflow.host.core.sources import REPOSITORY, source_files
 from spinflow.host.core.test_sets import TestSet
-from spinflow.sim import sweep, workers
+from spinflow.sim import engines, sweep
+from spinflow.sim.sweeps import jobs
 from tests.fuzz import bundles
 
 SOURCE = """
@@ -83,7 +84,7 @@ def described(folder: Path, change: Callable[[dict[str, Any]], Any]) -> None:
     "options",
     [
         ("--workers", "2"),
-        ("--workers", "1", "--backend", "emulator"),
+        ("--workers", "1", "--on", "emulator"),
     ],
     ids=" ".join,
 )
@@ -97,9 +98,9 @@ def test_a_sweep_in_software_loads_no_library(foreign: Path, options: tuple[str,
     assert mark.exists()
 
 
-@pytest.mark.parametrize("backend", workers.BACKENDS)
+@pytest.mark.parametrize("on", engines.SOFTWARE)
 def test_arrays_are_never_unpickled(
-    foreign: Path, backend: str, capsys: pytest.CaptureFixture[str]
+    foreign: Path, on: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     mark = foreign.parent / "mark"
     with np.load(foreign / "arrays.npz") as stored:
@@ -110,7 +111,7 @@ def test_arrays_are_never_unpickled(
     (foreign / "arrays.npz").write_bytes(packed.getvalue())
     digest = hashlib.sha256(packed.getvalue()).hexdigest()
     described(foreign, lambda d: d["files"].update({"arrays.npz": digest}))
-    assert swept(foreign, "--workers", "1", "--backend", backend) == 1
+    assert swept(foreign, "--workers", "1", "--on", on) == 1
     said = capsys.readouterr().err
     assert "a member holds objects, which are never loaded" in said and said.count("\n") == 1
     assert not mark.exists()
@@ -137,7 +138,7 @@ def test_no_file_is_written_by_a_name_of_the_bundle(
     # A worker trusts no name of a job either.
     tests = TestSet(np.zeros((1, 784), np.uint8), np.zeros(1, np.uint8), "")
     with pytest.raises(HostError, match="which no bundle has"):
-        workers.Job({name: b"overwritten"}, None, "x", tests, "emulator").device()
+        jobs.Job({name: b"overwritten"}, None, "x", tests, "emulator").device()
     assert victim.read_text() == "the user's own"
 
 
@@ -199,7 +200,7 @@ def test_an_archive_can_neither_fill_the_memory_nor_name_its_types(
     (foreign / "arrays.npz").write_bytes(content)
     digest = hashlib.sha256(content).hexdigest()
     described(foreign, lambda d: d["files"].update({"arrays.npz": digest}))
-    assert swept(foreign, "--workers", "1", "--backend", "emulator") == 1
+    assert swept(foreign, "--workers", "1", "--on", "emulator") == 1
     said = capsys.readouterr().err
     assert line in said and said.count("\n") == 1 and len(said) < 300
 

@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from spinflow.host.core.description import Tap
+from spinflow.host.core.errors import BundleError
 from spinflow.sim.accelerator import Accelerator
-from spinflow.sim.bundle import BundleError
 from spinflow.sim.emulator import Emulator
 from spinflow.sim.library import Library, decode_words
 
@@ -26,15 +27,15 @@ def accelerator(bundle_folder: Path) -> Iterator[Accelerator]:
 
 def load(device: Accelerator | Emulator, folder: Path) -> None:
     arrays = Emulator(folder)
-    for memory in device.description["memories"]:
-        if memory["kind"] == "weights":
-            device.write_weights(memory["index"], arrays.weights(memory["layer"]))
+    for memory in device.memories:
+        if memory.kind == "weights":
+            device.write_weights(memory.index, arrays.weights(memory.layer))
 
 
 def test_identity(accelerator: Accelerator) -> None:
     assert accelerator.get("ID") == 0x5350494E
-    assert accelerator.get("BUILD_ID") == accelerator.description["build_id"]
-    assert accelerator.get("NUM_MEMORIES") == len(accelerator.description["memories"])
+    assert accelerator.get("BUILD_ID") == accelerator.description.build_id
+    assert accelerator.get("NUM_MEMORIES") == len(accelerator.memories)
 
 
 def test_frames_and_taps(accelerator: Accelerator, bundle_folder: Path, golden: Golden) -> None:
@@ -67,12 +68,12 @@ def test_errors_agree_with_the_emulator(
     emulator = Emulator(bundle_folder)
     seen = []
     for device in (accelerator, emulator):
-        for memory in device.description["memories"]:
-            mode = "flip" if memory["kind"] == "weights" else "switch"
-            device.set_errors(memory["index"], mode, 1 << 28, 1 << 27, seed=memory["index"])
+        for memory in device.memories:
+            mode = "flip" if memory.kind == "weights" else "switch"
+            device.set_errors(memory.index, mode, 1 << 28, 1 << 27, seed=memory.index)
         load(device, bundle_folder)
         labels, taps = device.run(golden["images"][:8])
-        counts = [device.counters(m["index"]) for m in device.description["memories"]]
+        counts = [device.counters(m.index) for m in device.memories]
         device.soft_reset()
         again = device.run(golden["images"][:3])[0].tolist()
         seen.append((labels.tolist(), {k: v.tolist() for k, v in taps.items()}, counts, again))
@@ -104,9 +105,9 @@ def test_limits_name_what_did_not_answer(accelerator: Accelerator, golden: Golde
 
 
 def test_error_responses_name_the_address(accelerator: Accelerator) -> None:
-    windows = [m for m in accelerator.description["memories"] if m["kind"] == "weights"]
-    last = max(windows, key=lambda memory: memory["base"])
-    end = last["base"] + last["stride"] * last["depth"]
+    windows = [m for m in accelerator.memories if m.kind == "weights"]
+    last = max(windows, key=lambda memory: memory.base)
+    end = last.base + last.stride * last.depth
     with pytest.raises(OSError, match="write to accelerator address 0x3000 was answered with an"):
         accelerator.library.write(0x3000, 0)
     with pytest.raises(OSError, match=f"read from accelerator address {end:#x} was"):
@@ -117,11 +118,11 @@ def test_error_responses_name_the_address(accelerator: Accelerator) -> None:
 def test_only_whole_words_are_written(accelerator: Accelerator) -> None:
     """The RTL refuses every other strobe, in registers and in weights, and tells in STATUS."""
     library = accelerator.library
-    fields = accelerator.description["registers"]["global"]["STATUS"]["fields"]
-    status = accelerator.description["registers"]["global"]["STATUS"]["offset"]
-    partial = 1 << fields["partial"]["lsb"]
-    frames = accelerator.description["registers"]["global"]["FRAMES_PER_TRANSFER"]["offset"]
-    places = frames, accelerator.description["memories"][0]["base"]
+    fields = accelerator.description.registers.globals["STATUS"].fields
+    status = accelerator.description.registers.globals["STATUS"].offset
+    partial = 1 << fields["partial"].lsb
+    frames = accelerator.description.registers.globals["FRAMES_PER_TRANSFER"].offset
+    places = frames, accelerator.memories[0].base
     library.write(frames, 77)
     library.write(places[1], 88)
     for place, value in zip(places, (77, 88), strict=True):
@@ -135,7 +136,7 @@ def test_only_whole_words_are_written(accelerator: Accelerator) -> None:
 
 
 def test_wrong_images_and_taps(accelerator: Accelerator) -> None:
-    with pytest.raises(ValueError, match=r"uint8 \(n, 784\), not float64"):
+    with pytest.raises(ValueError, match="uint8, not float64"):
         accelerator.library.run(np.zeros((1, 784)))
     with pytest.raises(ValueError, match="no tap fc9"):
         accelerator.library.record(["fc9"])
@@ -151,7 +152,7 @@ def test_two_simulations_are_apart(bundle_folder: Path, golden: Golden) -> None:
 
 
 def test_words_of_many_bits() -> None:
-    tap = {"name": "t", "elements": 4, "element_bits": 5, "per_word": 2}
+    tap = Tap("t", "", "t", elements=4, element_bits=5, per_word=2)
     words = np.array([[0b01000001, 0b10], [0b11111111, 0b11]], dtype=np.uint8)
     assert decode_words(words, tap).tolist() == [[1, 18, 31, 31]]
     with pytest.raises(ValueError, match="tap t ends in the middle of a frame"):
@@ -168,7 +169,7 @@ def test_a_damaged_library_is_refused(bundle_folder: Path, tmp_path: Path) -> No
     description = json.loads((tmp_path / "accel.json").read_text())
     del description["simulator"]
     (tmp_path / "accel.json").write_text(json.dumps(description))
-    with pytest.raises(BundleError, match=r"has no simulator: run python -m spinflow.sim\.build"):
+    with pytest.raises(BundleError, match="has no simulator: run spinflow simulator "):
         Library(tmp_path)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import pickle
@@ -18,10 +19,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import spinflow.sim.sweep
-import spinflow.sim.workers
+import spinflow.sim.sweeps.jobs
 from spinflow.host.core import bundle as bundles
 from spinflow.host.core.errors import InputError
+from spinflow.host.core.packing import pack_weights, unpack_weights
 from spinflow.host.core.test_sets import TestSet, mnist_test
 from spinflow.host.sweep.operating_point import point_of_rate
 from spinflow.host.sweep.results import Row, read
@@ -30,22 +31,11 @@ from spinflow.model import store
 from spinflow.model.networks.build import untrained
 from spinflow.model.networks.graph import FixedPointSpec, Spec, XnorSpec
 from spinflow.model.zoo import NETWORKS, network
-from spinflow.sim.bundle import sha256
 from spinflow.sim.evaluator import Conv, Evaluator, Label, Linear, MaxPool, Network
-from spinflow.sim.evaluator.network import Folding, fold_weights, unfold_weights
 from spinflow.sim.sweep import main
-from spinflow.sim.workers import (
-    Job,
-    SweepError,
-    bundle_of,
-    facts,
-    forget,
-    in_processes,
-    in_this_process,
-    job_of_bundle,
-    job_of_network,
-    take_if_alike,
-)
+from spinflow.sim.sweeps.device import bundle_of
+from spinflow.sim.sweeps.jobs import Job, SweepError, facts, job_of_bundle, job_of_network
+from spinflow.sim.sweeps.workers import forget, in_processes, in_this_process, take_if_alike
 
 REPOSITORY = Path(__file__).parents[2]
 BUNDLE = REPOSITORY / "build" / "tfc-mnist"
@@ -64,7 +54,7 @@ retention_s = [0, 1e7]
 """
 # Trials that take long enough to be interrupted.
 LONG = [
-    *["--bundle", str(BUNDLE), "--images", "200", "--repeats", "15", "--backend", "emulator"],
+    *["--bundle", str(BUNDLE), "--images", "200", "--repeats", "15", "--on", "emulator"],
     *["--rates", "0.01", "0.1", "--memory", "weights", "buffers"],
 ]
 LONG_TRIALS = 15 * 2 * 2
@@ -125,7 +115,7 @@ def test_emulator_and_rtl_give_the_evaluators_rows(
     assert len(expected) == 2 * 2 * 3 * (2 * 2 + 1 + 2 * 2)
     assert any(row.upsets for row in expected)
     options = ["--grid", str(grid_file), "--out"]
-    assert main([*options, str(tmp_path / "emulator"), "--backend", "emulator"]) == 0
+    assert main([*options, str(tmp_path / "emulator"), "--on", "emulator"]) == 0
     assert untimed(tmp_path / "emulator") == expected
     board = [str(HOST_PYTHON), "-m", "spinflow.host", "sweep", *options, str(tmp_path / "rtl")]
     done = subprocess.run(board, cwd=REPOSITORY, capture_output=True, text=True, check=False)
@@ -147,7 +137,7 @@ def test_the_number_of_workers_does_not_matter(
 
 def test_the_fast_stream_is_another_backend(evaluated: Path, tmp_path: Path) -> None:
     options = ["--bundle", str(BUNDLE), "--images", "50", "--rates", "0", "0.03", "--repeats", "2"]
-    options += ["--backend", "evaluator-fast", "--workers", "1"]
+    options += ["--on", "evaluator-fast", "--workers", "1"]
     assert main([*options, "--out", str(tmp_path)]) == 0
     rows = read(tmp_path / "results.csv")
     assert {row.backend for row in rows} == {"evaluator-fast"}
@@ -395,7 +385,7 @@ def test_memories_have_the_names_of_the_contract(name: str) -> None:
     spec = network(name)
     engine = Evaluator.from_network(untrained(spec, 1), "fast", 1)
     weights, buffers = names_of(spec)
-    assert [m["name"] for m in engine.description["memories"]] == [*weights, *buffers]
+    assert [m.name for m in engine.description.memories] == [*weights, *buffers]
     bundle = bundle_of(name, engine)
     assert bundle.layer_names == [layer.name for layer in spec.weighted]
     for number, layer in enumerate(spec.weighted):
@@ -460,8 +450,8 @@ def folded_otherwise(tmp_path: Path) -> Path:
     layer = next(layer for layer in described["layers"] if layer["op"] == "mvu")
     with np.load(folder / "arrays.npz") as opened:
         arrays = {name: opened[name] for name in opened.files}
-    size = layer["mh"], layer["mw"]
-    bits = unfold_weights(arrays["weights.0"], *size, Folding(layer["pe"], layer["simd"]))
+    size = layer["mw"], layer["mh"]
+    bits = unpack_weights(arrays["weights.0"], *size, layer["pe"], layer["simd"])
     layer["pe"], layer["simd"] = layer["pe"] * 2, layer["simd"] // 2
     described["folding"]["layers"]["fc0"] |= {"pe": layer["pe"], "simd": layer["simd"]}
     described["depths"]["folding"]["fc0"] = f"{layer['pe']}x{layer['simd']}"
@@ -469,9 +459,11 @@ def folded_otherwise(tmp_path: Path) -> Path:
     for tap in described["taps"]:
         if tap["name"] in ("fc0", "fc0.buffer"):
             tap["per_word"] = 2
-    arrays["weights.0"] = fold_weights(bits, Folding(layer["pe"], layer["simd"]))
+    arrays["weights.0"] = pack_weights(bits, layer["pe"], layer["simd"])
     np.savez(folder / "arrays.npz", **arrays)
-    described["files"]["arrays.npz"] = sha256(folder / "arrays.npz")
+    described["files"]["arrays.npz"] = hashlib.sha256(
+        (folder / "arrays.npz").read_bytes()
+    ).hexdigest()
     described["build_id"] ^= 1
     (folder / "accel.json").write_text(json.dumps(described))
     return folder
@@ -529,7 +521,7 @@ def test_results_of_another_grid_are_refused_and_kept(
         (["--rates", "0.02"], "rows of another grid, the first of weights, mode flip, rate 0"),
         (["--seed", "8"], "rows of another grid"),
         (["--images", "31"], "this sweep is of tfc-mnist"),
-        (["--backend", "emulator"], "on evaluator, this sweep is of"),
+        (["--on", "emulator"], "on evaluator, this sweep is of"),
     ):
         assert main([*options, *more, "--out", str(evaluated)]) == 1
         text = capsys.readouterr().err.splitlines()[-1]
@@ -555,11 +547,11 @@ def test_the_version_is_of_all_source_that_takes_part(
     for name in ("host/a.py", "model/b.py", "host/mtj/c.py", "sim/d.py", "sim/evaluator/e.py"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text("")
-    monkeypatch.setattr(spinflow.sim.workers, "REPOSITORY", tmp_path)
-    seen = {spinflow.sim.workers.version.__wrapped__()}
+    monkeypatch.setattr(spinflow.sim.sweeps.jobs, "REPOSITORY", tmp_path)
+    seen = {spinflow.sim.sweeps.jobs.version.__wrapped__()}
     for path in sorted(tmp_path.rglob("*.py")):
         path.write_text("# changed")
-        seen.add(spinflow.sim.workers.version.__wrapped__())
+        seen.add(spinflow.sim.sweeps.jobs.version.__wrapped__())
     assert len(seen) == 6
 
 

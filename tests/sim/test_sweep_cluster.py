@@ -29,7 +29,7 @@ SHORT = [
 ]
 # Trials that take long enough for something to happen meanwhile.
 LONG = [
-    *["--bundle", str(BUNDLE), "--images", "200", "--repeats", "15", "--backend", "emulator"],
+    *["--bundle", str(BUNDLE), "--images", "200", "--repeats", "15", "--on", "emulator"],
     *["--rates", "0.01", "0.1", "--memory", "weights", "buffers"],
 ]
 FULL = os.environ.get("SPINFLOW_FULL") == "1"
@@ -129,7 +129,7 @@ def test_two_sweeps_of_one_network_share_a_cluster(
     where = ["--scheduler", shared.address, *PATIENT]
     both = [start(*LONG, *where, "--out", tmp_path / "long"),
             start(*LONG[:-6], "--rates", "0.1", *where, "--repeats", "2",
-                  "--backend", "emulator", "--out", tmp_path / "short")]  # fmt: skip
+                  "--on", "emulator", "--out", tmp_path / "short")]  # fmt: skip
     for process in both[::-1]:
         assert lines_of(process) == [] and process.returncode == 0
     assert (tmp_path / "long" / "results.csv").read_bytes() == undisturbed(LONG)
@@ -332,7 +332,7 @@ def test_a_cluster_whose_workers_are_all_gone_gets_one_line(
 def start_impatient(*arguments: str | Path) -> subprocess.Popen[str]:
     """Start a sweep that does not wait for workers to be started again."""
     code = (
-        "import sys; import spinflow.sim.cluster; spinflow.sim.cluster.RESTART_S = 1.0; "
+        "import sys; from spinflow.sim.sweeps import cluster; cluster.RESTART_S = 1.0; "
         "from spinflow.sim.sweep import main; sys.exitmainsys.argv[1:]"
     )
     return subprocess.Popen(
@@ -345,14 +345,14 @@ def start_impatient(*arguments: str | Path) -> subprocess.Popen[str]:
 
 HUNGRY = """
 import spinflow.sim.sweep
-import spinflow.sim.workers
-before = spinflow.sim.workers.measure_one
+import spinflow.sim.sweeps.workers
+before = spinflow.sim.sweeps.workers.measure_one
 kept = []
 def hungry(*arguments):
     kept.append(bytearray(b"x" * (1 << 30)))
     import time; time.sleep(20)
     return before(*arguments)
-spinflow.sim.workers.measure_one = hungry
+spinflow.sim.sweeps.workers.measure_one = hungry
 """
 
 

@@ -22,7 +22,7 @@ pytestmark = pytest.mark.slow
 BUNDLE = REPOSITORY / "build" / "tfc-mnist"
 # Trials that take long enough to be interrupted.
 LONG = [
-    *["--bundle", str(BUNDLE), "--images", "200", "--repeats", "15", "--backend", "emulator"],
+    *["--bundle", str(BUNDLE), "--images", "200", "--repeats", "15", "--on", "emulator"],
     *["--rates", "0.01", "0.1", "--memory", "weights", "buffers"],
 ]
 TRIALS = 15 * 2 * 2

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from spinflow.host.core.description import Tap
+from spinflow.host.core.errors import BundleError
 from spinflow.host.core.sources import REPOSITORY, source_files
 from spinflow.sim import verilate
-from spinflow.sim.bundle import BundleError
 
 
 def copied(bundle: Path, folder: Path) -> Path:
@@ -122,7 +123,7 @@ def test_a_list_of_sources_leads_nowhere_else(tmp_path: Path) -> None:
 
 
 def test_taps_become_a_table() -> None:
-    tap = {"name": "fc0.buffer", "signal": "fc0_buffer", "element_bits": 3, "per_word": 5}
+    tap = Tap("fc0.buffer", "", "fc0_buffer", elements=5, element_bits=3, per_word=5)
     header = verilate.taps_header([tap])
     assert '{"fc0.buffer", 2,' in header
     assert (

@@ -22,9 +22,9 @@ PAUSE = 1 << 30  # each side of the stream waits in a quarter of the cycles
 def load_weights(device: Accelerator | Emulator | Evaluator, bundle: Path) -> None:
     """Write the trained weights into a freshly opened device, without errors."""
     with np.load(bundle / "arrays.npz") as arrays:
-        for memory in device.description["memories"]:
-            if memory["kind"] == "weights":
-                device.write_weights(memory["index"], arrays[f"weights.{memory['layer']}"])
+        for memory in device.memories:
+            if memory.kind == "weights":
+                device.write_weights(memory.index, arrays[f"weights.{memory.layer}"])
 
 
 def test_every_boundary(
@@ -37,7 +37,7 @@ def test_every_boundary(
     for device in (emulator, rtl):
         load_weights(device, bundle)
     rtl.library.pause(PAUSE, PAUSE, seed=1)
-    names = {tap["name"] for tap in rtl.description["taps"]}
+    names = {tap.name for tap in rtl.description.taps}
     for device in (emulator, rtl):
         labels, edges = device.run(images)
         assert names <= set(edges)
@@ -83,12 +83,10 @@ def test_a_wrong_weight_shows(bundle: Path, test_set: Images) -> None:
     rtl = Accelerator(bundle)
     load_weights(rtl, bundle)
     expected = golden_edges(bundle, images)
-    memory = next(m for m in rtl.description["memories"] if m["kind"] == "weights")
-    first = memory["name"].removesuffix(".weights")
-    word = rtl.library.read(memory["base"], 1)
-    rtl.library.write(
-        memory["base"], word ^ np.uint32(0xFFFFFFFF >> (32 - min(memory["width"], 32)))
-    )
+    memory = next(m for m in rtl.memories if m.kind == "weights")
+    first = memory.name.removesuffix(".weights")
+    word = rtl.library.read(memory.base, 1)
+    rtl.library.write(memory.base, word ^ np.uint32(0xFFFFFFFF >> (32 - min(memory.width, 32))))
     _, edges = rtl.run(images)
     with pytest.raises(AssertionError):
         np.testing.assert_array_equal(edges[first], expected[first])

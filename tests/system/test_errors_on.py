@@ -62,8 +62,8 @@ CASES = [
 
 def background_segments(rtl: Accelerator, memory: int, background: int) -> np.ndarray:
     """Weights of a background: uint32 (depth, segments)."""
-    entry = rtl.description["memories"][memory]
-    shape = (entry["depth"], entry["segments"])
+    entry = rtl.memories[memory]
+    shape = (entry.depth, entry.segments)
     if background == 2:
         generator = np.random.default_rng([BASE_SEED, memory])
         return generator.integers(0, 1 << 32, shape, dtype=np.uint32)
@@ -75,21 +75,21 @@ def run_case(
 ) -> list[object]:
     """Do what a trial does, and return everything that can be seen on the way."""
     seen: list[object] = []
-    memories = rtl.description["memories"]
-    weights = [m["index"] for m in memories if m["kind"] == "weights"]
+    memories = rtl.memories
+    weights = [m.index for m in memories if m.kind == "weights"]
     for index in weights:
         device.set_errors(index, "off", 0, 0, 0)
         device.write_weights(index, background_segments(rtl, index, case.background))
     device.clear()
     for m in memories:
-        if case.kind in (m["kind"], "both"):
-            seed = memory_seed(BASE_SEED, case.background, m["index"])
+        if case.kind in (m.kind, "both"):
+            seed = memory_seed(BASE_SEED, case.background, m.index)
             device.set_errors(
-                m["index"], case.mode, threshold(case.rate1), threshold(case.rate0), seed
+                m.index, case.mode, threshold(case.rate1), threshold(case.rate0), seed
             )
     load_weights(device, bundle)
     seen += [device.read_weights(index) for index in weights]
-    seen += [device.counters(m["index"]) for m in memories]
+    seen += [device.counters(m.index) for m in memories]
     # The same images before and after a soft reset, then once more without one: the streams and
     # the old values go on.
     for reset in (True, True, False):
@@ -97,7 +97,7 @@ def run_case(
             device.soft_reset()
         labels, edges = device.run(images)
         seen += [labels, *(edges[name] for name in sorted(edges) if name != "input")]
-        seen += [device.counters(m["index"]) for m in memories]
+        seen += [device.counters(m.index) for m in memories]
     return seen
 
 
@@ -121,17 +121,17 @@ def test_rtl_is_the_emulator(bundle: Path, test_set: Images, case: Case) -> None
 def test_finn_with_the_weights_read_back(bundle: Path, test_set: Images) -> None:
     images = test_set[0][: 5 if bundle.name in CONVOLUTIONAL else 50]
     rtl = Accelerator(bundle)
-    weights = [m["index"] for m in rtl.description["memories"] if m["kind"] == "weights"]
+    weights = [m.index for m in rtl.memories if m.kind == "weights"]
     for index in weights:
         rtl.set_errors(index, "flip", threshold(0.05), threshold(0.02), memory_seed(1, 0, index))
     load_weights(rtl, bundle)
-    read_back = {rtl.description["memories"][i]["layer"]: rtl.read_weights(i) for i in weights}
+    read_back = {rtl.memories[i].layer: rtl.read_weights(i) for i in weights}
     rtl.soft_reset()
     labels, edges = rtl.run(images)
     expected = golden_edges(bundle, images, weights=read_back)
     for name in edges:
         np.testing.assert_array_equal(edges[name], expected[name], err_msg=name)
     exact = golden_edges(bundle, images)
-    first = rtl.description["memories"][weights[0]]["name"].removesuffix(".weights")
+    first = rtl.memories[weights[0]].name.removesuffix(".weights")
     assert np.any(exact[first] != expected[first]), "the errors changed nothing: no test at all"
     np.testing.assert_array_equal(labels, expected["label"][:, 0])

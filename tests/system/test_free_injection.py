@@ -17,9 +17,9 @@ def test_cycles_do_not_depend_on_errors(
     for mode in ("off", "flip", "switch"):
         rtl = Accelerator(bundle)
         load_weights(rtl, bundle)
-        for memory in rtl.description["memories"]:
-            if memory["kind"] == "buffer":
-                rtl.set_errors(memory["index"], mode, threshold(0.5), threshold(0.5), 3)
+        for memory in rtl.memories:
+            if memory.kind == "buffer":
+                rtl.set_errors(memory.index, mode, threshold(0.5), threshold(0.5), 3)
         rtl.soft_reset()
         rtl.library.run(test_set[0][:frames])
         rtl.command("snapshot")
@@ -28,7 +28,7 @@ def test_cycles_do_not_depend_on_errors(
         assert rtl.get("STALLS_LO") == rtl.get("STALLS_HI") == 0
     assert cycles["off"] == cycles["flip"] == cycles["switch"]
     # Full throughput: but for filling and draining, a frame takes what the folding says.
-    bound = rtl.description["cycles_per_frame"]
+    bound = rtl.description.cycles_per_frame
     assert frames * bound <= cycles["off"] <= (frames + 5) * bound
     record_property(f"{bundle.name}.cycles_for_{frames}_frames", cycles["off"])
     record_property(f"{bundle.name}.cycles_per_frame", bound)

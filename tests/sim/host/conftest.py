@@ -7,7 +7,7 @@ import pynq
 import pytest
 
 import spinflow.sim.board
-from spinflow.sim.bundle import read_description
+from spinflow.host.core import description
 from tests.sim.conftest import BUNDLE
 
 
@@ -20,7 +20,7 @@ class Board:
         assert isinstance(self.device, spinflow.sim.board.VirtualBoard)
         self.accel = self.overlay.accel.mmio
         self.dma = self.overlay.dma
-        self.description: dict[str, Any] = read_description(BUNDLE)
+        self.description: dict[str, Any] = description.read(BUNDLE).document
         self.registers = self.description["registers"]["global"]
 
     def offset(self, name: str) -> int:

@@ -9,23 +9,33 @@ layer's output are exact. The operations are those of `spinflow.sim.evaluator.Ev
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable
+import math
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from spinflow.sim.evaluator.memory import STREAMS, Memory, Workers
+from spinflow.host.core.description import (
+    Block,
+    Layer,
+    MaxPool,
+    Product,
+    Shape,
+    Stored,
+    memories_of,
+)
+from spinflow.sim.evaluator.memory import PackedMemory, Workers, check_stream
+from spinflow.sim.fixed_point.modules import Group, Role, groups, role_of
 from spinflow.sim.memories import MemoryOperations, check_images
+from spinflow.sim.protocol import NetworkDescription, Taps
 
 if TYPE_CHECKING:
     import torch
 
-CODES = {8: np.int8, 16: np.int16, 32: np.int32}
 FRAMES_AT_ONCE = 128  # bounds the memory that run() takes
 EXACT_TERMS = 1024  # so many products of 8-bit codes sum exactly in float32
-Taps = dict[str, np.ndarray]
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,7 +58,7 @@ class QuantizedNetwork:
         return {field.name: getattr(self, field.name) for field in fields(self)}
 
 
-class QuantizedEvaluator(MemoryOperations[Memory]):
+class QuantizedEvaluator(MemoryOperations[PackedMemory]):
     """A network of PyTorch modules whose weights and feature maps are fixed-point codes in MRAM.
 
     Weighted modules are Linear and Conv2d; what follows one up to the next (ReLU, batch norm in
@@ -94,67 +104,29 @@ class QuantizedEvaluator(MemoryOperations[Memory]):
         Raises ValueError for another number of bits, for modules that cannot be placed and for a
         stream that does not exist.
         """
-        import torch
-
-        if bits not in CODES:
-            raise ValueError(f"{bits} bits: fixed point has {', '.join(map(str, CODES))}")
-        if stream not in STREAMS:
-            raise ValueError(f"there is no stream {stream!r}; the streams are {', '.join(STREAMS)}")
+        check_stream(stream)
+        self.network = QuantizedNetwork(tuple(modules), bits, tuple(shape), name, scale, offset)
+        self._code_type, self._torch_code = _code_types(bits)
         if len(shape) not in (1, 3):
             raise ValueError(f"images are (pixels,) or (rows, columns, channels), not {shape}")
         self.bits, self.shape = bits, shape
         self._scale, self._offset = scale, offset
-        self.network = QuantizedNetwork(tuple(modules), bits, tuple(shape), name, scale, offset)
-        self._groups = _groups([copy.deepcopy(module).eval() for module in self.network.modules])
-        terms = max(group.module.weight[0].numel() for group in self._groups)
-        if dtype is None:
-            dtype = torch.float32 if bits == 8 and terms <= EXACT_TERMS else torch.float64
-        self._dtype = dtype
+        self._groups = groups([copy.deepcopy(module).eval() for module in self.network.modules])
+        self._dtype = dtype or _exact_type(bits, self._groups)
         self._trained = []
         for group in self._groups:
             self._trained.append(self._codes(group.module.weight.detach().double()))
-            for module in (group.module, *group.before, *group.exact, *group.after):
-                module.to(dtype)
+            group.to(self._dtype)
         workers = Workers(threads)
-        shapes = self._map_shapes()
-        hidden = self._groups[:-1]
-        places = [
-            (group.name, "weights", number, group.module.weight.numel())
-            for number, group in enumerate(self._groups)
-        ] + [
-            (group.map_name, "buffer", number, int(np.prod(shapes[group.map_name])))
-            for number, group in enumerate(hidden)
-        ]
-        self.description: dict[str, Any] = {
-            "network": name,
-            "input": {"shape": list(shape), "type": "UINT8"},
-            "memories": [
-                {
-                    "index": index, "name": f"{layer}.{kind}", "kind": kind, "layer": number,
-                    "width": bits, "depth": depth,
-                    **({"segments": 1} if kind == "weights" else {}),
-                }
-                for index, (layer, kind, number, depth) in enumerate(places)
-            ],
-        }  # fmt: skip
-        buffers = {group.map_name: len(self._groups) + i for i, group in enumerate(hidden)}
-        self.description["layers"] = [
-            {
-                "name": layer, "op": "mvu" if weights is not None else "max_pool",
-                "shape": shapes[layer], "buffer": buffers.get(layer),
-                **({"weights": weights} if weights is not None else {}),
-            }
-            for number, group in enumerate(self._groups)
-            for layer, weights in ((group.name, number), *((pool, None) for pool in group.pools))
-        ]  # fmt: skip
-        self.memories = [Memory(entry, stream, workers) for entry in self.description["memories"]]
+        self.description = described(self.network, self._groups, self._map_shapes())
+        self.memories = [PackedMemory(m, stream, workers) for m in self.description.memories]
 
     def weights(self, layer: int) -> NDArray[np.uint32]:
         """A layer's trained weights as they are written: uint32 (weights, 1), the codes' bits."""
         codes = self._trained[layer].reshape(-1)
         return codes.view(codes.dtype.str.replace("i", "u")).astype(np.uint32)[:, None]
 
-    def write_weights(self, memory: int, segments: np.ndarray) -> None:
+    def write_weights(self, memory: int, segments: NDArray[Any]) -> None:
         """Writes a whole weight memory, uint32 (weights, 1); ValueError for another shape."""
         cells = self._weight_memory(memory, segments)
         unsigned = np.asarray(segments).reshape(-1).astype(f"<u{self.bits // 8}")
@@ -167,7 +139,7 @@ class QuantizedEvaluator(MemoryOperations[Memory]):
         unsigned = cells.packed().view(f"<u{self.bits // 8}")[: cells.depth]
         return unsigned.astype(np.uint32)[:, None]
 
-    def run(self, images: np.ndarray, taps: bool = True) -> tuple[NDArray[np.int64], Taps]:
+    def run(self, images: NDArray[Any], taps: bool = True) -> tuple[NDArray[np.int64], Taps]:
         """Runs images (n, pixels), uint8, each flat in the order of `shape`.
 
         Returns the labels (n,), ties to the lowest, and by name each feature map (n, elements): as
@@ -192,19 +164,14 @@ class QuantizedEvaluator(MemoryOperations[Memory]):
             return labels, {}
         return labels, {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
-    @property
-    def _code_type(self) -> Any:
-        return np.dtype(CODES[self.bits]).newbyteorder("<")
-
     def _codes(self, values: torch.Tensor) -> NDArray[Any]:
         """Values as codes of the same shape."""
-        import torch
-
         limit = 2.0 ** (self.bits - 1)
         # The largest 32-bit code is exact in float64 only.
         exact = values.double() if self.bits == 32 else values
         codes = (exact * limit).round_().clamp_(-limit, limit - 1)
-        return codes.to(getattr(torch, f"int{self.bits}")).numpy()
+        found: NDArray[Any] = codes.to(self._torch_code).numpy()
+        return found
 
     def _values(self, codes: NDArray[Any], shape: Any) -> torch.Tensor:
         """Codes as the values that they stand for."""
@@ -212,7 +179,7 @@ class QuantizedEvaluator(MemoryOperations[Memory]):
 
         return torch.from_numpy(codes).reshape(shape).to(self._dtype) * 2.0 ** (1 - self.bits)
 
-    def _input(self, images: np.ndarray) -> torch.Tensor:
+    def _input(self, images: NDArray[Any]) -> torch.Tensor:
         import torch
 
         values = torch.from_numpy(images).to(self._dtype) * self._scale + self._offset
@@ -220,15 +187,17 @@ class QuantizedEvaluator(MemoryOperations[Memory]):
             return values.reshape(-1, *self.shape).permute(0, 3, 1, 2)
         return values
 
-    def _map_shapes(self) -> dict[str, list[int]]:
+    def _map_shapes(self) -> dict[str, Shape]:
         """Rows, columns and channels of what each layer and pool gives, from a run of one image."""
         import torch
 
-        shapes: dict[str, list[int]] = {}
+        shapes: dict[str, Shape] = {}
 
         def note(name: str) -> None:
-            shapes[name] = [*values.shape[2:], values.shape[1]] if values.ndim == 4 else []
-            shapes[name] = shapes[name] or [1, 1, values.numel()]
+            if values.ndim == 4:
+                shapes[name] = (values.shape[2], values.shape[3], values.shape[1])
+            else:
+                shapes[name] = (1, 1, values.numel())
 
         try:
             with torch.no_grad():
@@ -239,7 +208,7 @@ class QuantizedEvaluator(MemoryOperations[Memory]):
                     note(group.name)
                     for module in (*group.exact, *group.after):
                         values = module(values)
-                        if isinstance(module, _pools()):
+                        if role_of(module) is Role.POOL:
                             note(group.pools[0])
         except RuntimeError as error:
             raise ValueError(f"the modules do not take images of {self.shape}: {error}") from None
@@ -247,7 +216,7 @@ class QuantizedEvaluator(MemoryOperations[Memory]):
             raise ValueError(f"the last module gives {tuple(values.shape)}, not (n, classes)")
         return shapes
 
-    def _run_some(self, images: np.ndarray, taps: bool) -> Taps:
+    def _run_some(self, images: NDArray[Any], taps: bool) -> Taps:
         seen: Taps = {}
         values = self._input(images)
         for number, group in enumerate(self._groups):
@@ -276,69 +245,69 @@ class QuantizedEvaluator(MemoryOperations[Memory]):
         return seen
 
 
-class _Group:
-    """A weighted module, what is exact around it, and what reads its stored feature map.
+def _code_types(bits: int) -> tuple[np.dtype[Any], torch.dtype]:
+    """The types of codes in numpy and in torch; ValueError for another number of bits."""
+    import torch
 
-    Attributes:
-        name: of the layer.
-        pools: the name of the pools behind it, if there are any: all have one.
-        map_name: what its feature map is called after: the pools, if the map is stored behind one.
+    codes = {8: torch.int8, 16: torch.int16, 32: torch.int32}
+    if bits not in codes:
+        raise ValueError(f"{bits} bits: fixed point has {', '.join(map(str, codes))}")
+    return np.dtype(f"<i{bits // 8}"), codes[bits]
+
+
+def _exact_type(bits: int, of: Sequence[Group]) -> torch.dtype:
+    """The type in which sums are exact, as far as there is one."""
+    import torch
+
+    terms = max(group.module.weight[0].numel() for group in of)
+    return torch.float32 if bits == 8 and terms <= EXACT_TERMS else torch.float64
+
+
+def described(
+    network: QuantizedNetwork, of: Sequence[Group], shapes: Mapping[str, Shape]
+) -> NetworkDescription:
+    """Return a network as a bundle would describe it, as far as software reads that.
+
+    Args:
+        network: the network.
+        of: its layers.
+        shapes: what each layer and pool gives, counted in codes.
     """
-
-    def __init__(self, name: str, module: Any, before: list[Any]) -> None:
-        self.name, self.module, self.before = name, module, before
-        self.exact: list[Any] = []
-        self.after: list[Any] = []
-
-    @property
-    def pools(self) -> list[str]:
-        """See the class."""
-        there = any(isinstance(module, _pools()) for module in (*self.exact, *self.after))
-        return [f"pool{self.name.removeprefix('conv')}"] if there else []
-
-    @property
-    def map_name(self) -> str:
-        """See the class."""
-        pooled = any(isinstance(module, _pools()) for module in self.exact)
-        return self.pools[0] if pooled else self.name
-
-    def follow(self, module: Any, reads: bool) -> None:
-        """Append a module behind the weights; one that does not only read moves the store."""
-        self.after.append(module)
-        if not reads:
-            self.exact += self.after
-            self.after = []
-
-
-def _pools() -> tuple[type, ...]:
-    from torch import nn
-
-    return (nn.MaxPool2d, nn.AvgPool2d, nn.AdaptiveAvgPool2d)
-
-
-def _groups(modules: list[torch.nn.Module]) -> list[_Group]:
-    """The modules by layer; ValueError names one that cannot be placed."""
-    from torch import nn
-
-    readers = (*_pools(), nn.Flatten)
-    exact = (nn.ReLU, nn.Hardtanh, nn.BatchNorm1d, nn.BatchNorm2d, nn.Identity, nn.Dropout)
-    groups: list[_Group] = []
-    first: list[Any] = []
-    numbers = {"conv": 0, "fc": 0}
-    for number, module in enumerate(modules):
-        if isinstance(module, nn.Linear | nn.Conv2d):
-            kind = "fc" if isinstance(module, nn.Linear) else "conv"
-            groups.append(_Group(f"{kind}{numbers[kind]}", module, first if not groups else []))
-            numbers[kind] += 1
-        elif not isinstance(module, readers + exact):
-            raise ValueError(f"module {number}, {type(module).__name__}, cannot be quantized")
-        elif not groups:
-            first.append(module)
-        else:
-            groups[-1].follow(module, reads=isinstance(module, readers))
-    if not groups:
-        raise ValueError("no module has weights: a network needs a Linear or a Conv2d")
-    return groups
+    stored = []
+    for number, group in enumerate(of):
+        buffer = None
+        if number + 1 < len(of):
+            buffer = Block(network.bits, math.prod(shapes[group.map_name]))
+        weights = Block(network.bits, group.module.weight.numel())
+        owns = group.map_name == group.name
+        stored.append(Stored(group.name, weights, buffer if owns else None, number))
+        stored += [Stored(pool, None, None if owns else buffer, number) for pool in group.pools]
+    memories = memories_of(stored)
+    places = {memory.name: memory.index for memory in memories}
+    layers: list[Layer] = []
+    for number, group in enumerate(of):
+        rows, columns, outputs = shapes[group.name]
+        inputs = int(group.module.weight[0].numel())
+        layers.append(
+            Product(
+                name=group.name,
+                mw=inputs,
+                mh=outputs,
+                pe=1,
+                simd=1,
+                pixels=not number,
+                threshold=False,
+                window=None,
+                shape=(rows, columns, outputs),
+                weights=number,
+                buffer=places.get(f"{group.name}.buffer"),
+            )
+        )
+        layers += [
+            MaxPool(pool, rows // shapes[pool][0], shapes[pool], places.get(f"{pool}.buffer"))
+            for pool in group.pools
+        ]
+    return NetworkDescription(network.name, network.shape, tuple(layers), memories)
 
 
 def _line(codes: NDArray[Any]) -> NDArray[np.uint64]:

@@ -16,7 +16,6 @@ import pickle
 import queue
 import re
 import socket
-import ssl
 import threading
 import time
 import uuid
@@ -25,14 +24,15 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from spinflow.host.core.errors import HostError
 from spinflow.host.sweep.results import Row
 from spinflow.host.sweep.running import Measure
 from spinflow.host.sweep.trials import Trial
-from spinflow.sim.workers import Job, Pending, Pool, SweepError, difference, facts, in_order
+from spinflow.sim.sweeps.certificates import first_line
+from spinflow.sim.sweeps.jobs import Job, SweepError, difference, facts
+from spinflow.sim.sweeps.workers import Pending, Pool, in_order
 
 PATIENCE_S = 5.0
 """How long a cluster may take to answer, or to have a first worker, seconds."""
@@ -100,6 +100,8 @@ class Cluster:
             def __del__(self) -> None:
                 pass
 
+        quiet: Any = Quiet  # its constructor is not typed
+
         # What Dask says about connections that fail comes on many lines, even after the end; what
         # is wrong with versions is said by name later.
         logging.disable(logging.CRITICAL)
@@ -107,7 +109,7 @@ class Cluster:
         try:
             self._wait_for_port()
             client = _in_time(
-                lambda: Quiet(
+                lambda: quiet(
                     self.address,
                     timeout=self.patience_s,
                     set_as_default=False,
@@ -117,7 +119,7 @@ class Cluster:
             )
         except Exception as error:
             raise ClusterError(
-                f"no Dask scheduler answers at {self.address}: {_first_line(error)}"
+                f"no Dask scheduler answers at {self.address}: {first_line(error)}"
             ) from None
         try:
             self._wait_for_worker(client)
@@ -172,7 +174,7 @@ class Cluster:
     def lost(self, reason: BaseException) -> ClusterError:
         """Return the error of a scheduler that does not answer any more."""
         return ClusterError(
-            f"the Dask scheduler at {self.address} is gone ({_first_line(reason)}): when it is "
+            f"the Dask scheduler at {self.address} is gone ({first_line(reason)}): when it is "
             "back, the same command goes on"
         )
 
@@ -211,13 +213,6 @@ def _in_time(call: Callable[[], Any], seconds: float) -> Any:
     return result
 
 
-def _first_line(error: BaseException) -> str:
-    """Return what an error says, in so few words that they fit into a line."""
-    said = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-    words = said.partition("\n")[0].strip()
-    return (words if len(words) < 120 else f"{words[:117]}...") or type(error).__name__
-
-
 @contextmanager
 def _one_line(cluster: Cluster, check: Callable[[], None]) -> Iterator[None]:
     """Make one line of whatever the tasks of a cluster end with.
@@ -247,7 +242,7 @@ def _one_line(cluster: Cluster, check: Callable[[], None]) -> Iterator[None]:
         check()
         raise ClusterError(
             f"a task failed on the Dask cluster at {cluster.address}: {type(error).__name__}: "
-            f"{_first_line(error)}"
+            f"{first_line(error)}"
         ) from None
 
 
@@ -268,13 +263,13 @@ def _given(client: Any, job: Job, wanted: dict[str, str]) -> Iterator[None]:
 
         def setup(self, worker: Any) -> None:
             """Take the job."""
-            from spinflow.sim import workers
+            from spinflow.sim.sweeps import workers
 
             workers.take_if_alike(self.job, worker.state.nthreads, self.wanted)
 
         def teardown(self, worker: Any) -> None:
             """Forget the job."""
-            from spinflow.sim import workers
+            from spinflow.sim.sweeps import workers
 
             workers.forget(self.digest)
 
@@ -294,7 +289,7 @@ def _remote_measure() -> Callable[[str, bytes], tuple[Row, float]]:
         """Travels by value, so that the scheduler need not have this package."""
         import pickle
 
-        from spinflow.sim import workers
+        from spinflow.sim.sweeps import workers
 
         return workers.measure_one(digest, pickle.loads(trial))
 
@@ -305,10 +300,10 @@ def _remote_facts() -> Callable[[list[str]], dict[str, str] | str]:
     def facts(packages: list[str]) -> dict[str, str] | str:
         """Return the facts of a worker, or why there are none; travels by value."""
         try:
-            from spinflow.sim import workers
+            from spinflow.sim.sweeps import jobs
         except ImportError as error:
             return str(error)
-        return workers.facts(packages) if hasattr(workers, "facts") else {}
+        return jobs.facts(packages)
 
     return facts
 
@@ -453,64 +448,3 @@ class _Remote:
             self.watched.check()
         found: tuple[Row, float] = self.future.result()
         return found
-
-
-def security_of(
-    address: str, ca_file: Path | None, certificate: Path | None, key: Path | None
-) -> Any:
-    """Return the certificates that a scheduler is reached with, None if it takes none.
-
-    What is not given is taken from Dask's configuration.
-
-    Args:
-        address: of the scheduler; one that begins with ``tls://`` needs certificates.
-        ca_file: certificate of the authority that signed the cluster's.
-        certificate: of this machine.
-        key: of this machine's certificate.
-
-    Raises:
-        SweepError: they are incomplete or no certificates, or the scheduler takes none.
-    """
-    from distributed import Security
-
-    given = {"--tls-ca-file": ca_file, "--tls-cert": certificate, "--tls-key": key}
-    if not address.startswith("tls://"):
-        for option, value in given.items():
-            if value is not None:
-                raise SweepError(f"{option} {value}: it goes with --scheduler tls://…")
-        return None
-    words = {
-        name: str(value)
-        for name, value in zip(_SECURITY, given.values(), strict=True)
-        if value is not None
-    }
-    security: Any = Security(require_encryption=True, **words)
-    files = {option: getattr(security, name) for name, option in zip(_SECURITY, given, strict=True)}
-    for option, value in files.items():
-        if value is None:
-            raise SweepError(
-                f"{address} needs {', '.join(given)} (or Dask's configuration): {option} is missing"
-            )
-        try:
-            with open(value, "rb"):
-                pass
-        except OSError as error:
-            raise SweepError(f"{option} {value}: {error.strerror}") from None
-    ca_name, certificate_name, key_name = files.values()
-    try:
-        context = ssl.create_default_context(cafile=ca_name)
-    except ssl.SSLError as error:
-        raise SweepError(f"--tls-ca-file {ca_name}: no certificate in PEM ({error})") from None
-    try:
-        # A key with a password would be asked for on the terminal, for every connection.
-        context.load_cert_chain(certificate_name, key_name, password=lambda: "")
-    except (ssl.SSLError, ValueError) as error:
-        raise SweepError(
-            f"--tls-cert {certificate_name}, --tls-key {key_name}: no certificate and its key in "
-            f"PEM without a password ({_first_line(error)})"
-        ) from None
-    return security
-
-
-_SECURITY = ("tls_ca_file", "tls_client_cert", "tls_client_key")
-"""What Dask calls the certificates of a client."""

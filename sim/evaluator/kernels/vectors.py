@@ -1,0 +1,79 @@
+"""LLVM vector code for compiled functions: what numba's own loops do not become.
+
+numba's own loops keep neither the accumulators of a matrix product in registers nor pack
+comparisons into bits. LLVM lowers this code to whatever the processor has (`vpopcntd` on
+AVX512-VPOPCNTDQ).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar, cast
+
+from llvmlite import ir
+from numba import njit
+from numba.core import cgutils
+from numba.extending import intrinsic
+
+LANES = 32  # outputs that a block computes at once: one word of packed results
+HALF = 16  # 32-bit lanes of a vector
+
+I1, I8, I16 = ir.IntType(1), ir.IntType(8), ir.IntType(16)
+I32, I64 = ir.IntType(32), ir.IntType(64)
+V16 = ir.VectorType(I32, HALF)
+V32 = ir.VectorType(I32, LANES)
+S32 = ir.VectorType(I16, LANES)
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+def compiled(function: Function) -> Function:
+    """Return a function that is compiled at its first call, kept on disk, and frees the GIL."""
+    return cast(Function, njit(nogil=True, cache=True)(function))
+
+
+def vector_code(generator: Callable[..., Any]) -> Callable[..., Any]:
+    """Return what a compiled function calls where LLVM code of ours stands.
+
+    Args:
+        generator: as of `numba.extending.intrinsic`; takes the typing context first, which the
+            caller does not give.
+    """
+    return cast(Callable[..., Any], intrinsic(generator))
+
+
+def splat(b: Any, value: Any, vector: ir.VectorType) -> Any:
+    """Return a vector of a computed `value` in every lane."""
+    undefined = ir.Constant(vector, ir.Undefined)
+    first = b.insert_element(undefined, value, I32(0))
+    lanes = ir.Constant(ir.VectorType(I32, vector.count), [0] * vector.count)
+    return b.shuffle_vector(first, undefined, lanes)
+
+
+def constant(vector: ir.VectorType, value: int) -> Any:
+    """Return a vector with `value` in every lane."""
+    return ir.Constant(vector, [value] * vector.count)
+
+
+def load(b: Any, pointer: Any, vector: ir.VectorType, align: int = 4) -> Any:
+    """Return the vector that lies at `pointer`."""
+    return b.load(b.bitcast(pointer, vector.as_pointer()), align=align)
+
+
+def store(b: Any, value: Any, pointer: Any, align: int = 4) -> None:
+    """Put a vector where `pointer` points."""
+    b.store(value, b.bitcast(pointer, value.type.as_pointer()), align=align)
+
+
+def popcount(b: Any, value: Any) -> Any:
+    """Return the number of set bits in each lane."""
+    vector = value.type
+    name = f"llvm.ctpop.v{vector.count}i{vector.element.width}"
+    insert: Any = cgutils.get_or_insert_function
+    function = insert(b.module, ir.FunctionType(vector, [vector]), name)
+    return b.call(function, [value])
+
+
+def pointers(context: Any, b: Any, signature: Any, args: Any, numbers: Sequence[int]) -> list[Any]:
+    """Return where the data of the array arguments with these numbers begins."""
+    return [context.make_array(signature.args[i])(context, b, args[i]).data for i in numbers]

@@ -1,0 +1,387 @@
+"""Weight layers: fully connected and convolutional, on bits or on UINT8 pixels."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spinflow.host.core import description
+from spinflow.host.core.description import Shape
+from spinflow.sim.evaluator.folding import Folding, fold_weights, unfold_weights
+from spinflow.sim.evaluator.kernels import bits as bit_kernels
+from spinflow.sim.evaluator.kernels import products as kernels
+from spinflow.sim.evaluator.kernels.vectors import LANES
+from spinflow.sim.evaluator.layers.base import (
+    OF_DESCRIPTION,
+    OF_SPEC,
+    Buffer,
+    Contents,
+    Layer,
+    Map,
+    Place,
+    Stage,
+    Step,
+    Trained,
+    Values,
+)
+from spinflow.sim.evaluator.memory import PackedMemory
+
+Padding = tuple[int, int, int, int]
+"""Rows and columns of padding: above, on the left, below, on the right."""
+
+
+class Product(Layer):
+    """A weight layer; its kinds are the dataclasses below.
+
+    Attributes:
+        weights: 0 and 1; the first dimension counts outputs.
+        thresholds: integers (MH,): an output is 1 where the agreeing bits (or, on UINT8 input,
+            the signed sum) reach it. None: the output is that number.
+        inverted: bool (MH,): outputs whose comparison is the other way round, `<`, as a negative
+            batch-norm slope makes it.
+        folding: order of the weight memory; None is the natural one.
+    """
+
+    weights: NDArray[Any]
+    thresholds: NDArray[Any] | None
+    inverted: NDArray[Any] | None
+    folding: Folding | None
+    takes: ClassVar[tuple[Values, ...]] = (Values.PIXELS, Values.BITS)
+    refusal: ClassVar[str] = "weights take pixels or bits"
+
+    @property
+    def inputs(self) -> int:
+        """Terms of each sum."""
+        return int(self.weights[0].size)
+
+    @property
+    @abstractmethod
+    def frame(self) -> Padding:
+        """The padding around its input."""
+
+    @property
+    @abstractmethod
+    def steps(self) -> tuple[int, int]:
+        """The stride of rows and of columns."""
+
+    @abstractmethod
+    def kernel(self, source: Shape) -> tuple[int, int]:
+        """Return the rows and columns of a window of its input."""
+
+    @abstractmethod
+    def window(self, source: Shape) -> description.Window | None:
+        """Return how it moves over its input, as a bundle describes it."""
+
+    def result(self, source: Map) -> Map:
+        """Return a map of bits, or of sums."""
+        shape = self._shape(source.shape)
+        self._check()
+        values = Values.SUMS if self.thresholds is None else Values.BITS
+        if values is Values.SUMS and self.buffer:
+            raise ValueError("only bits are stored in a buffer, and it gives sums")
+        return Map(shape, values)
+
+    @abstractmethod
+    def _shape(self, source: Shape) -> Shape: ...
+
+    def _check(self) -> None:
+        outputs = len(self.weights)
+        if np.any((self.weights != 0) & (self.weights != 1)):
+            raise ValueError("weights are bits, 0 for -1 and 1 for +1")
+        for name, value in ("thresholds", self.thresholds), ("inverted", self.inverted):
+            if value is not None and np.shape(value) != (outputs,):
+                raise ValueError(f"{name} {np.shape(value)} are not one for each output")
+        order = self.order()
+        if outputs % order.pe or self.inputs % order.simd:
+            raise ValueError(f"a folding of {order.pe} x {order.simd} does not divide it")
+
+    def stage(self, step: Step, place: Place) -> Stage:
+        """Return the layer at work."""
+        assert place.weights is not None
+        return _ProductStage(self, step, place, place.weights)
+
+    def described(self, step: Step, weights: int, buffer: int | None) -> description.Product:
+        """Return the layer as a bundle describes it."""
+        order = self.order()
+        return description.Product(
+            name=self.name,
+            mw=self.inputs,
+            mh=len(self.weights),
+            pe=order.pe,
+            simd=order.simd,
+            pixels=step.pixels,
+            threshold=self.thresholds is not None,
+            window=self.window(step.source),
+            shape=step.result,
+            weights=weights,
+            buffer=buffer,
+        )
+
+    def order(self) -> Folding:
+        """Return how its weights lie in their memory."""
+        return self.folding or Folding(1, self.inputs)
+
+    def trained(self) -> NDArray[np.uint32]:
+        """Return its weights as they are written: uint32 (depth, segments)."""
+        return fold_weights(self.weights.reshape(len(self.weights), -1), self.order())
+
+
+@dataclass(frozen=True)
+class Linear(Product):
+    """A fully connected binary layer, with weights (MH, MW); attributes as of a Product."""
+
+    name: str
+    weights: NDArray[Any]
+    thresholds: NDArray[Any] | None = None
+    inverted: NDArray[Any] | None = None
+    folding: Folding | None = None
+    buffer: Buffer | bool = False
+
+    @property
+    def frame(self) -> Padding:
+        """None."""
+        return (0, 0, 0, 0)
+
+    @property
+    def steps(self) -> tuple[int, int]:
+        """One window has it all."""
+        return (1, 1)
+
+    def kernel(self, source: Shape) -> tuple[int, int]:
+        """Return the rows and columns of its input, which one window has."""
+        return source[:2]
+
+    def window(self, source: Shape) -> None:
+        """Return None: it does not move."""
+
+    def _shape(self, source: Shape) -> Shape:
+        if self.weights.ndim != 2 or self.weights.shape[1] != source[0] * source[1] * source[2]:
+            raise ValueError(f"weights {self.weights.shape} do not take a map of {source}")
+        return (1, 1, len(self.weights))
+
+
+@dataclass(frozen=True)
+class Conv(Product):
+    """A binary convolution, with weights (MH, rows, columns, channels); else as Linear.
+
+    The map is framed with `padding` (top, left, bottom, right; a number is all four): with -1,
+    UINT8 pixels with 0. `stride` is of rows and columns, or a number for both.
+    """
+
+    name: str
+    weights: NDArray[Any]
+    thresholds: NDArray[Any] | None = None
+    inverted: NDArray[Any] | None = None
+    padding: int | Padding = 0
+    stride: int | tuple[int, int] = 1
+    folding: Folding | None = None
+    buffer: Buffer | bool = False
+
+    @property
+    def frame(self) -> Padding:
+        """The padding above, on the left, below and on the right."""
+        return (self.padding,) * 4 if isinstance(self.padding, int) else self.padding
+
+    @property
+    def steps(self) -> tuple[int, int]:
+        """The stride of rows and of columns."""
+        return (self.stride,) * 2 if isinstance(self.stride, int) else self.stride
+
+    def kernel(self, source: Shape) -> tuple[int, int]:
+        """Return the rows and columns of its kernel."""
+        return self.weights.shape[1], self.weights.shape[2]
+
+    def window(self, source: Shape) -> description.Window:
+        """Return how it moves over its input, as a bundle describes it."""
+        return description.Window(source, self.kernel(source), self.steps, self.frame)
+
+    def _shape(self, source: Shape) -> Shape:
+        if self.weights.ndim != 4 or self.weights.shape[3] != source[2]:
+            raise ValueError(f"weights {self.weights.shape} do not take a map of {source}")
+        if min(self.steps) < 1 or min(self.frame) < 0:
+            raise ValueError(f"stride {self.stride} with padding {self.padding}")
+        rows, columns = (
+            (source[axis] + self.frame[axis] + self.frame[2 + axis] - kernel) // step + 1
+            for axis, kernel, step in zip((0, 1), self.kernel(source), self.steps, strict=True)
+        )
+        return (rows, columns, len(self.weights))
+
+
+class _ProductStage(Stage):
+    """A weight layer at work: its weights in the order of the loop, and where its inputs lie."""
+
+    def __init__(self, layer: Product, step: Step, place: Place, memory: PackedMemory) -> None:
+        super().__init__(step, place)
+        self._layer, self._memory, self._written = layer, memory, -1
+        channels = step.source[2]
+        self._cell = channels if step.pixels else -(-channels // 32)  # of the map, bytes or words
+        top, left, bottom, right = layer.frame
+        height, width = step.source[0] + top + bottom, step.source[1] + left + right
+        self._framed_shape = (height, width, self._cell)
+        self._frame_size = height * width * self._cell
+        self._padded: NDArray[Any] = np.zeros(0, np.uint8 if step.pixels else np.uint32)
+        if any(layer.frame):
+            size = self._frame_size * self._padded.dtype.itemsize
+            self.bytes_a_frame = max(self.bytes_a_frame, size)
+        self._places = np.array(
+            [
+                (i * layer.steps[0] * width + j * layer.steps[1]) * self._cell
+                for i in range(step.result[0])
+                for j in range(step.result[1])
+            ],
+            np.int64,
+        )
+        self._offsets = self._reads(width)
+        self._limits, self._invert = self._comparisons()
+        self._layout: NDArray[Any]
+        if step.pixels:
+            shape = (-(-self.words // 2), len(self._offsets), 2 * LANES, 2)
+            self._layout = np.zeros(shape, np.int16)
+        else:
+            self._layout = np.zeros((self.words, len(self._offsets), LANES), np.uint32)
+
+    def _reads(self, width: int) -> NDArray[np.int64]:
+        """What an output reads, from its place on, of a framed map of so many columns.
+
+        Of bits, each word of each tap; of pixels, pairs: taps side by side in a kernel row are
+        read two at a time.
+        """
+        rows, columns = self._layer.kernel(self.step.source)
+        if self.step.pixels:
+            self._taps, run = rows, self._layer.inputs // rows
+            starts = [i * width * self._cell + n for i in range(rows) for n in range(0, run, 2)]
+            return np.array(starts, np.int64)
+        self._taps = rows * columns
+        return np.array(
+            [
+                (i * width + j) * self._cell + n
+                for i in range(rows)
+                for j in range(columns)
+                for n in range(self._cell)
+            ],
+            np.int64,
+        )
+
+    def _comparisons(self) -> tuple[NDArray[np.int32], NDArray[np.uint32]]:
+        """What the sums are compared with, for each lane, and which results are inverted.
+
+        Without thresholds there is nothing to compare with.
+        """
+        invert = np.zeros(self.words, np.uint32)
+        if self._layer.inverted is not None:
+            packed = np.zeros(4 * self.words, np.uint8)
+            bits = np.packbits(np.asarray(self._layer.inverted, np.uint8), bitorder="little")
+            packed[: len(bits)] = bits
+            invert = packed.view("<u4").astype(np.uint32)
+        if self._layer.thresholds is None:
+            return np.zeros(0, np.int32), invert
+        thresholds = np.asarray(self._layer.thresholds, np.int64)
+        lanes = (self.words + 1) * LANES  # UINT8 input goes through two words at once
+        if self.step.pixels:
+            # Lanes without an output give 0, whatever their sum.
+            limits = np.full(lanes, 2**31 - 1)
+            limits[: self.channels] = np.clip(thresholds, -(2**31), 2**31 - 1)
+        else:
+            # At least T bits agree: at most MW - T differ.
+            limits = np.full(lanes, -1)
+            inputs = self._layer.inputs
+            limits[: self.channels] = np.clip(inputs - thresholds, -1, inputs)
+        return limits.astype(np.int32), invert
+
+    def prepare(self) -> None:
+        """Bring the weights that are stored now into the order of the inner loop."""
+        if self._written == self._memory.writes:
+            return
+        order, inputs = self._layer.order(), self._layer.inputs
+        rows = np.zeros((self.channels, -(-inputs // 32)), np.uint32)
+        bit_kernels.unfold_weights(self._memory.packed(), inputs, order.pe, order.simd, rows)
+        if self.step.pixels:
+            bit_kernels.transpose_weights(rows, self._taps, inputs // self._taps, self._layout)
+        else:
+            bit_kernels.interleave_weights(rows, self._taps, self.step.source[2], self._layout)
+        self._written = self._memory.writes
+
+    def compute(self, values: NDArray[Any], frames: int) -> NDArray[Any]:
+        x = self._framed(values, frames).reshape(-1)
+        if self.step.pixels:
+            wide = np.zeros(x.size + 1, np.uint16)  # a pair may begin at the last
+            wide[:-1] = x
+            x = wide
+        gives_bits = self._layer.thresholds is not None
+        out = self.rows(frames) if gives_bits else np.zeros((0, 1), np.uint32)
+        sums = np.zeros((0 if gives_bits else frames * self.pixels, self.channels), np.int32)
+        place = x, self._frame_size, self._places, self._offsets, self._layout.reshape(-1)
+        limits, invert = self._limits, self._invert
+        if self.step.pixels:
+            self.workers.share(
+                lambda lo, hi: kernels.pixel_layer(*place, limits, invert, out, sums, lo, hi),
+                frames,
+            )
+        elif gives_bits:
+            self.workers.share(
+                lambda lo, hi: kernels.binary_layer(*place, limits, invert, out, lo, hi), frames
+            )
+        else:
+            inputs = self._layer.inputs
+            self.workers.share(
+                lambda lo, hi: kernels.binary_sums(*place, inputs, sums, lo, hi), frames
+            )
+        return out if gives_bits else sums
+
+    def _framed(self, values: NDArray[Any], frames: int) -> NDArray[Any]:
+        """The input map in its frame of padding, zeros: bits of -1, or pixels of 0."""
+        if not any(self._layer.frame):
+            return values
+        if len(self._padded) < frames * self._frame_size:
+            self._padded = np.zeros(frames * self._frame_size, self._padded.dtype)
+        padded = self._padded[: frames * self._frame_size].reshape(frames, *self._framed_shape)
+        source = values.reshape(frames, *self.step.source[:2], self._cell)
+        top, left = self._layer.frame[:2]
+        self.workers.share(
+            lambda lo, hi: kernels.pad_map(source, top, left, padded, lo, hi), frames
+        )
+        return padded
+
+
+@OF_DESCRIPTION.computes(description.Product)
+def _of_description(layer: description.Product, contents: Contents) -> Layer:
+    number = contents.memories[layer.weights].layer
+    order = Folding(layer.pe, layer.simd)
+    bits = unfold_weights(contents.arrays[f"weights.{number}"], layer.mh, layer.mw, order)
+    limits = contents.arrays[f"threshold.{number}"].reshape(-1) if layer.threshold else None
+    buffer = contents.buffer(layer.buffer)
+    window = layer.window
+    if window is None:
+        return Linear(layer.name, bits, limits, folding=order, buffer=buffer)
+    bits = bits.reshape(-1, *window.kernel, window.input[2])
+    return Conv(
+        layer.name,
+        bits,
+        limits,
+        padding=window.padding,
+        stride=window.stride,
+        folding=order,
+        buffer=buffer,
+    )
+
+
+@OF_SPEC.computes("linear")
+def _linear_of_spec(layer: Any, trained: Trained) -> Layer:
+    limits = trained.thresholds.get(layer.name)
+    return Linear(layer.name, trained.bits[layer.name], limits, buffer=layer.name in trained.stored)
+
+
+@OF_SPEC.computes("conv")
+def _conv_of_spec(layer: Any, trained: Trained) -> Layer:
+    return Conv(
+        layer.name,
+        trained.bits[layer.name],
+        trained.thresholds.get(layer.name),
+        padding=layer.padding,
+        stride=layer.stride,
+        buffer=layer.name in trained.stored,
+    )

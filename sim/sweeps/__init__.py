@@ -1,0 +1,1 @@
+"""Sweeps in software: what is measured (jobs), what measures it (devices), and where (workers)."""

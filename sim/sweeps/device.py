@@ -1,0 +1,123 @@
+"""An engine as a sweep measures it: with the operations of the driver, on a bundle."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from spinflow.host.board.driver import Snapshot, background_words
+from spinflow.host.core.bundle import Bundle, Registers, Words, check_words
+from spinflow.host.core.memory import Counts
+from spinflow.sim.protocol import Engine
+
+
+class SoftwareAccelerator:
+    """The operations of ``host.board.driver.Accelerator`` on an engine.
+
+    Args:
+        bundle: the bundle that the engine was made from.
+        engine: what computes.
+        backend: its name in the results.
+    """
+
+    def __init__(self, bundle: Bundle, engine: Engine, backend: str) -> None:
+        self.bundle = bundle
+        self.backend = backend
+        self._engine = engine
+        self._frames = 0
+        # What the registers hold, so that a background can be written between.
+        self._settings = {memory.name: ("off", 0, 0, 0) for memory in bundle.memories}
+
+    def set_thresholds(
+        self, memory: str, mode: str, threshold1: int = 0, threshold0: int = 0, seed: int = 0
+    ) -> None:
+        """Set how the writes of one memory err; restart its random stream."""
+        self._settings[memory] = (mode, threshold1, threshold0, seed)
+        index = self.bundle.memory(memory).index
+        self._engine.set_errors(index, mode, threshold1, threshold0, seed)
+
+    def write_weights(
+        self,
+        arrays: Mapping[str, Words] | None = None,
+        memories: Sequence[str] | None = None,
+        background: str = "previous",
+    ) -> dict[str, Counts]:
+        """Write weights over a background, return what was counted, and reset."""
+        given = dict(arrays or {})
+        names = (
+            memories if memories is not None else [m.name for m in self.bundle.select("weights")]
+        )
+        chosen = [self.bundle.memory(name) for name in dict.fromkeys([*names, *given])]
+        for memory in chosen:
+            check_words(memory, given.setdefault(memory.name, self.bundle.weights[memory.name]))
+            before = background_words(memory, background)
+            if before is not None:
+                self._engine.set_errors(memory.index, "off", 0, 0, 0)
+                self._engine.write_weights(memory.index, before)
+            self._engine.set_errors(memory.index, *self._settings[memory.name])
+        self._engine.clear()
+        for memory in chosen:
+            self._engine.write_weights(memory.index, given[memory.name])
+        counts = {memory.name: self._engine.counters(memory.index) for memory in chosen}
+        self.soft_reset()
+        return counts
+
+    def read_weights(self, memory: str) -> Words:
+        """Read a weight memory back: uint32, shape (depth, segments)."""
+        return self._engine.read_weights(self.bundle.memory(memory).index)
+
+    def run(self, images: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
+        """Classify images, uint8, shape (n, pixels); labels, uint8, shape (n,)."""
+        labels = self._engine.run(images, taps=False)[0]
+        self._frames += len(labels)
+        return labels.astype(np.uint8)
+
+    def snapshot(self) -> Snapshot:
+        """Read all counters. Software has no cycles: they are 0."""
+        counts = {
+            memory.name: self._engine.counters(memory.index) for memory in self.bundle.memories
+        }
+        return Snapshot(counts, self._frames, cycles=0, stalls=0)
+
+    def soft_reset(self) -> None:
+        """Clear stream positions, buffers and counters."""
+        self._engine.soft_reset()
+        self._frames = 0
+
+
+def bundle_of(name: str, engine: Engine) -> Bundle:
+    """Return a network without a bundle as one, as far as trials need it.
+
+    Its memories lie in the natural order of the evaluator. It has no accelerator: the clock is 0,
+    and the build id is a digest of its weights.
+
+    Args:
+        name: of the network.
+        engine: that computes it.
+    """
+    described = engine.description
+    weights = {m.name: engine.weights(m.layer) for m in described.memories if m.is_weights}
+    digest = hashlib.sha256(b"".join(weights[name].tobytes() for name in sorted(weights)))
+    return Bundle(
+        folder=Path(name),
+        network=name,
+        build_id=int.from_bytes(digest.digest()[:4], "little"),
+        clock_mhz=0.0,
+        cycles_per_frame=0,
+        input_shape=described.shape,
+        classes=0,
+        length_bits=0,
+        software_accuracy=math.nan,
+        layers=described.layers,
+        registers=Registers(0, {}, {}, 0, 0, {}),
+        memories=described.memories,
+        weights=weights,
+        overlay=None,
+        dataset="",  # the images come with the job
+    )

@@ -1,0 +1,160 @@
+"""What a sweep in software hands to its workers, and what must be the same wherever they run.
+
+Workers get all they need with the first task: bundle and images travel, no path is shared. What
+must be there is this package, in the same version, with the same numpy and numba.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+import pickle
+import platform
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from spinflow.host.core import bundle as bundles
+from spinflow.host.core import description
+from spinflow.host.core.errors import HostError
+from spinflow.host.core.sources import REPOSITORY
+from spinflow.host.core.test_sets import TestSet
+from spinflow.host.sweep.bench import Bench
+from spinflow.sim.engines import engine, takes_networks
+from spinflow.sim.sweeps.device import SoftwareAccelerator, bundle_of
+
+
+class SweepError(HostError):
+    """Workers or a cluster that cannot do what is asked of them."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """All that a worker needs to measure trials; it is pickled and sent there once.
+
+    Attributes:
+        files: the bundle's files by name, as far as software reads them; empty without a bundle.
+        network: of an evaluator without a bundle, ``spinflow.sim.evaluator.Network`` or
+            ``spinflow.sim.fixed_point.QuantizedNetwork``; None with one.
+        name: name of the network.
+        tests: the images.
+        backend: the engine, one of `spinflow.sim.engines.SOFTWARE`.
+    """
+
+    files: dict[str, bytes]
+    network: Any
+    name: str
+    tests: TestSet
+    backend: str
+
+    @functools.cached_property
+    def digest(self) -> str:
+        """A name of its own for every job."""
+        content = pickle.dumps((self.files, self.network, self.tests.fingerprint, self.backend))
+        return hashlib.sha256(content).hexdigest()[:16]
+
+    @property
+    def packages(self) -> tuple[str, ...]:
+        """The packages whose versions take part in a row."""
+        from spinflow.sim.evaluator import Network
+
+        own = self.network is None or isinstance(self.network, Network)
+        return PACKAGES if own else (*PACKAGES, "torch")
+
+    def device(self, threads: int | None = None) -> SoftwareAccelerator:
+        """Return what measures trials, on so many threads, by default one for each core.
+
+        Raises:
+            HostError: it is not the bundle that this machine's source can run.
+        """
+        try:
+            return self._device(threads)
+        except HostError:
+            raise
+        except ValueError as error:
+            raise SweepError(f"{self.name}: {str(error).splitlines()[0]}") from None
+
+    def _device(self, threads: int | None) -> SoftwareAccelerator:
+        if self.network is not None:
+            made = engine(self.backend, network=self.network, threads=threads)
+            return SoftwareAccelerator(bundle_of(self.name, made), made, self.backend)
+        with tempfile.TemporaryDirectory(prefix="spinflow-") as folder:
+            for name, content in self.files.items():
+                if name not in (description.NAME, *description.FILES):
+                    raise SweepError(f"a job has a file {name[:40]!r}, which no bundle has")
+                Path(folder, name).write_bytes(content)
+            bundle = bundles.load(Path(folder), runnable=False)
+            made = engine(self.backend, bundle=folder, threads=threads)
+        return SoftwareAccelerator(bundle, made, self.backend)
+
+    def bench(self, threads: int | None) -> Bench:
+        """Set up what measures the trials of this job."""
+        return Bench(self.device(threads), self.tests)
+
+
+def job_of_bundle(folder: Path, tests: TestSet, backend: str) -> Job:
+    """Return the job of a bundle's folder."""
+    described = description.read(folder)
+    files = {name: described.content(name) for name in described.files}
+    files[description.NAME] = json.dumps(described.document).encode()
+    return Job(files, None, described.network, tests, backend)
+
+
+def job_of_network(name: str, tests: TestSet, backend: str) -> Job:
+    """Return the job of a trained network of the zoo that has no bundle.
+
+    Raises:
+        SweepError: the emulator is asked for, which has nothing to emulate, or the network's
+            weights are damaged.
+    """
+    if not takes_networks(backend):
+        raise SweepError(f"{name} has no bundle, which the {backend} needs: use the evaluator")
+    from spinflow.sim.evaluator import Evaluator
+
+    try:
+        network = Evaluator.from_network(name).network
+    except ValueError as error:
+        raise SweepError(str(error).splitlines()[0]) from None
+    return Job({}, network, name, tests, backend)
+
+
+PACKAGES = ("numpy", "numba")
+"""Packages whose versions take part in every row."""
+
+
+@functools.cache
+def version() -> str:
+    """Return a digest of the source that takes part in a row: all of host, sim and model."""
+    digest = hashlib.sha256()
+    for folder in ("host", "model", "sim"):
+        for path in sorted((REPOSITORY / folder).rglob("*.py")):
+            digest.update(path.relative_to(REPOSITORY).as_posix().encode() + path.read_bytes())
+    return digest.hexdigest()
+
+
+def facts(packages: Sequence[str]) -> dict[str, str]:
+    """Return what must be the same wherever rows of one file are measured, by name."""
+    found = {"Python": ".".join(platform.python_version_tuple()[:2])}
+    for name in packages:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            found[name] = "none"
+    return {**found, "source": version()}
+
+
+def difference(wanted: Mapping[str, str], found: Mapping[str, str]) -> str:
+    """Return what of the facts of a worker is another than here, in words; empty if nothing is."""
+    for name, value in wanted.items():
+        if found.get(name) != value:
+            if name == "source":
+                return "runs another version of Spinflow: give it the source of this machine"
+            return (
+                f"has {name} {found.get(name, 'none')}, this machine {value}: install there what "
+                "requirements/build.lock says"
+            )
+    return ""
