@@ -6,6 +6,7 @@ NETWORK+LABEL, as its files are.
 
 from __future__ import annotations
 
+import argparse
 import sys
 from pathlib import Path
 
@@ -34,20 +35,26 @@ def evaluate(name: str, folder: Path = ZOO, data_dir: Path | None = None) -> tup
     return correct, images
 
 
-def main(arguments: list[str] | None = None) -> None:
-    """Command line of the evaluation; the exit status is 0 if the accuracy is the recorded one."""
-    parser = start.Parser(prog="spinflow evaluate", description="Measure a trained network again.")
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command line; the exit status is 0 if the accuracy is the recorded one."""
+    parser = start.Parser(
+        prog="spinflow evaluate",
+        description="Measure a trained network again, and compare with its recorded accuracy.",
+        epilog="example: spinflow evaluate tfc-mnist",
+    )
     parser.add_argument("network", help="a network, or a variant of one, NETWORK+LABEL")
     parser.add_argument("--folder", type=Path, default=ZOO, help="where the trained files lie")
     parser.add_argument("--data-dir", type=Path, help="a folder with your own copy of the data")
     options = parser.parse_args(arguments)
-    try:
-        correct, images = evaluate(options.network, options.folder, options.data_dir)
-    except (ValueError, OSError) as error:
-        raise SystemExit(str(error)) from None
+    return start.finish(lambda: run(options), (ValueError,))
+
+
+def run(options: argparse.Namespace) -> None:
+    """Measure the network that the options name, and print its accuracy."""
+    correct, images = evaluate(options.network, options.folder, options.data_dir)
     share = correct / images
     print(f"{options.network}: {correct} of {images} test images right ({share:.2%}), as recorded")
 
 
 if __name__ == "__main__":
-    sys.exit(start.finish(main))
+    sys.exit(main())

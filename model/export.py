@@ -12,6 +12,7 @@ of graph and weights. Of a network with random weights the accuracy and what bel
 
 from __future__ import annotations
 
+import argparse
 import hashlib
 import logging
 import sys
@@ -102,23 +103,32 @@ def export(
     return facts
 
 
-def main(arguments: list[str] | None = None) -> None:
-    """Command line of the export."""
-    parser = start.Parser(prog="spinflow export", description="Export a network as QONNX.")
-    parser.add_argument("network", choices=[n for n, spec in NETWORKS.items() if is_binary(spec)])
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command line; return the exit status."""
+    parser = start.Parser(
+        prog="spinflow export",
+        description="Write a network as QONNX, with model.json beside it.",
+        epilog="example: spinflow export tfc-mnist --out build/tfc-mnist/model.onnx",
+    )
+    names = [name for name, spec in NETWORKS.items() if is_binary(spec)]
+    parser.add_argument("network", choices=names, metavar="NETWORK", help=", ".join(names))
     parser.add_argument("--out", type=Path, required=True, help="path of the .onnx file to write")
     parser.add_argument("--folder", type=Path, default=ZOO, help="where the trained files lie")
-    parser.add_argument("--untrained", type=seed, metavar="SEED", help="export random weights")
+    parser.add_argument(
+        "--untrained", type=seed, metavar="SEED", help="export random weights of this seed"
+    )
     options = parser.parse_args(arguments)
-    try:
-        facts = export(options.network, options.out, options.folder, options.untrained)
-    except (ValueError, OSError) as error:
-        raise SystemExit(str(error)) from None
-    words = f"random weights of seed {options.untrained}"
+    return start.finish(lambda: run(options), (ValueError,))
+
+
+def run(options: argparse.Namespace) -> None:
+    """Export the network that the options name, and print what it is."""
+    facts = export(options.network, options.out, options.folder, options.untrained)
+    weights = f"random weights of seed {options.untrained}"
     if options.untrained is None:
-        words = f"accuracy {facts['accuracy']:.4f} on {facts['images']} test images"
-    print(f"{options.out}: {options.network}, {words}")
+        weights = f"accuracy {facts['accuracy']:.4f} on {facts['images']} test images"
+    print(f"{options.out}: {options.network}, {weights}")
 
 
 if __name__ == "__main__":
-    sys.exit(start.finish(main))
+    sys.exit(main())

@@ -35,12 +35,12 @@ from spinflow.model.files import MOST_BYTES, check_tensors, read_tensors, write_
 from spinflow.model.networks.base import TrainedNetwork, predict
 from spinflow.model.networks.build import build
 from spinflow.model.networks.graph import NetworkSpec, Spec
-from spinflow.model.recipe import LABEL
+from spinflow.model.training.recipe import LABEL
 from spinflow.model.zoo import network
 
 FORMAT = 1
 ZOO = Path(__file__).parent / "zoo"
-"""What the label of a variant may be."""
+"""Where the trained networks of this repository lie."""
 
 NORM_PARTS = {
     "weight": "weight",
@@ -129,25 +129,54 @@ def save_trained(
         The two paths.
     """
     name = f"{model.spec.name}+{label}" if label else model.spec.name
-    weights, recipe = _paths(name, folder)
-    write_bytes(weights, pack(model))
-    correct = int((predict(unpack(weights, model.spec), images) == labels).sum())
-    write_json(
-        recipe,
-        {
-            **_identity(model.spec),
-            "weights_sha256": hashlib.sha256(weights.read_bytes()).hexdigest(),
-            "test_accuracy": correct / len(labels),
-            "test_images": len(labels),
-            "test_correct": correct,
-            **facts,
-            "versions": {
-                "python": platform.python_version(),
-                **{name: version(name) for name in ("torch", "brevitas", "numpy", "safetensors")},
-            },
-        },
-    )
+    weights, recipe = files_of(name, folder)
+    write_weights(weights, model)
+    found = measured(unpack(weights, model.spec), images, labels)
+    write_facts(recipe, weights, model.spec, found | facts)
     return weights, recipe
+
+
+def write_weights(path: Path, model: TrainedNetwork) -> None:
+    """Write the weights of a network to a file."""
+    write_bytes(path, pack(model))
+
+
+def measured(
+    model: TrainedNetwork, images: NDArray[np.uint8], labels: NDArray[np.uint8]
+) -> dict[str, Any]:
+    """Return what the JSON file says of the test set, measured on it.
+
+    Args:
+        model: the network, as it was read from its file.
+        images: the full test set, uint8, shape (n, pixels).
+        labels: its labels, uint8, shape (n,).
+    """
+    correct = int((predict(model, images) == labels).sum())
+    return {
+        "test_accuracy": correct / len(labels),
+        "test_images": len(labels),
+        "test_correct": correct,
+    }
+
+
+def write_facts(path: Path, weights: Path, spec: Spec, facts: dict[str, Any]) -> None:
+    """Write the JSON file of a network.
+
+    Args:
+        path: of the JSON file.
+        weights: the file of its weights, whose SHA-256 it names.
+        spec: of the network.
+        facts: accuracy, recipe and whatever else is to be known of it.
+    """
+    digest = hashlib.sha256(weights.read_bytes()).hexdigest()
+    packages = ("torch", "brevitas", "numpy", "safetensors")
+    versions = {"python": platform.python_version(), **{name: version(name) for name in packages}}
+    write_json(path, {**_identity(spec), "weights_sha256": digest, **facts, "versions": versions})
+
+
+def files_of(name: str, folder: Path) -> tuple[Path, Path]:
+    """Return the paths of the weights and of the JSON file of a network or variant."""
+    return folder / f"{name}.safetensors", folder / f"{name}.json"
 
 
 def _paths(name: str, folder: Path) -> tuple[Path, Path]:
@@ -158,7 +187,7 @@ def _paths(name: str, folder: Path) -> tuple[Path, Path]:
         raise ValueError(
             f"variant {shown(name)}: a label has letters, digits, '.', '-' and '_' only"
         )
-    return folder / f"{name}.safetensors", folder / f"{name}.json"
+    return files_of(name, folder)
 
 
 def _expect_file(path: Path, name: str) -> None:

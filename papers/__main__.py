@@ -15,17 +15,16 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 
 from spinflow.host.core import start
 from spinflow.host.core.options import seed, whole
-from spinflow.papers import draw, page, wording
+from spinflow.host.core.tables import aligned
+from spinflow.papers import draw, page
 from spinflow.papers.item import OUT, SEED, TEST_IMAGES, ReproduceError, Setting
-from spinflow.papers.physics import draw as draw_sheet
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def main(arguments: list[str] | None = None) -> int:
     """Run the command line; return its exit status."""
     options = _parser().parse_args(arguments)
     return start.finish(
@@ -67,11 +66,11 @@ def run(name: str, setting: Setting) -> None:
     table.write(setting.out / f"{name}.csv")
     lines = item.lines(table)
     print(f"{item.title} ({item.source})")
-    print(wording.aligned(page.HEAD[:-1], map(page.cells, lines)))
+    print("\n".join(aligned([page.HEAD[:-1], *map(page.cells, lines)])))
     print(f"{item.note}\n" if item.note else "")
     pictures = [setting.out / f"{name}.{end}" for end in ("svg", "png")]
     if item.sheet is not None:
-        draw_sheet(item.sheet(), *pictures)
+        draw.sheet(item.sheet(), *pictures)
     elif page.picture_of(item, table):
         draw.picture(item, table, *pictures)
 
@@ -87,8 +86,8 @@ def _setting(options: argparse.Namespace) -> Setting:
 def _parser() -> start.Parser:
     parser = start.Parser(
         prog="spinflow papers",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        description="Measure the papers' figures and tables anew, as CSV, pictures and a page.",
+        epilog="example: spinflow papers hirtzlin-2 --images 1000",
     )
     parser.add_argument(
         "names", nargs="+", metavar="NAME", choices=[*page.ITEMS, "all", "page"],

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from spinflow.host.mtj import exponential
-from spinflow.papers import draw, measure, published, wording
+from spinflow.model.metrics import degradation
+from spinflow.papers import draw, measure, style, wording
 from spinflow.papers.item import Item, Line, Role, Setting, SkippedError, Table, skipped_rows
+from spinflow.papers.sheets import asano as sheets
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -97,7 +99,7 @@ def _figure_8(setting: Setting) -> Table:
         more: dict[str, object] = {}
         if not row["skipped"]:
             a0 = first[row["network"], row["memory"]]
-            more["degradation"] = measure.degradation(a0, float(row["accuracy"]))
+            more["degradation"] = degradation(a0, float(row["accuracy"]))
         rows.append({**row, **more})
     return Table.of((*measure.COLUMNS, "degradation", *measure.ENDING), rows)
 
@@ -126,7 +128,7 @@ def _draw_rates(table: Table, panels: Sequence[Axes], degradation: bool) -> None
                 draw.plot(axes, number, [p.rate for p in shown], shown, role.legend)
         if degradation:
             for accepted in ACCEPTED:
-                axes.axhline(accepted, color="#8c8c8c", linewidth=0.9, linestyle=":")
+                axes.axhline(accepted, color=style.GREY, linewidth=0.9, linestyle=":")
         draw.rate_axis(axes, measure.RATES[1])
         axes.set_ylim(-3 if degradation else 0, 100)
         axes.set_ylabel("degradation of the accuracy [%]" if degradation else "accuracy [%]")
@@ -193,8 +195,8 @@ def _draw9(table: Table, panels: Sequence[Axes]) -> None:
             curve = found.get((role.network, memory), [])
             if curve:
                 axes.semilogx(
-                    [p.rate for p in curve], [p.mean for p in curve], marker="osD^vP"[number],
-                    markersize=5, color=draw.COLOURS[number], label=role.legend,
+                    [p.rate for p in curve], [p.mean for p in curve], marker=style.marker(number),
+                    markersize=5, color=style.colour(number), label=role.legend,
                 )  # fmt: skip
         axes.set_xlabel("bit-error rate")
         axes.set_ylabel("RRMSE")
@@ -224,7 +226,7 @@ def _acceptable(name: str, setting: Setting) -> list[dict[str, object]]:
             "change_percent": f"{100 * (energy_j / _conventional_j() - 1):.9g}",
         }  # fmt: skip
 
-    for label, accepted, percent, _, _ in published.ASANO_TABLE_2:
+    for label, accepted, percent, _, _ in sheets.ASANO_TABLE_2:
         rows.append(
             {"network": f"printed {label}", "degradation_percent": accepted, "command": command}
             | energies(percent / 100)
@@ -260,7 +262,7 @@ def _of(table: Table, network: str, accepted: int, column: str) -> tuple[float, 
 
 def _lines2(table: Table) -> list[Line]:
     lines: list[Line] = []
-    printed = {(label, accepted): rest for label, accepted, *rest in published.ASANO_TABLE_2}
+    printed = {(label, accepted): rest for label, accepted, *rest in sheets.ASANO_TABLE_2}
     for role in ROLES:
         for accepted in ACCEPTED:
             start = f"{role.label}, {accepted} % degradation"
@@ -305,7 +307,7 @@ def _lines2(table: Table) -> list[Line]:
 
 
 def _figure10(setting: Setting) -> Table:
-    sheet = published.asano_10()
+    sheet = sheets.asano_10()
     command = setting.command("asano-10")
     rows: list[dict[str, object]] = [
         {
@@ -328,10 +330,10 @@ def _draw10(table: Table, panels: Sequence[Axes]) -> None:
     curve = [row for row in table.rows if row["network"] == "curve"]
     axes.semilogx(
         [float(r["rate"]) for r in curve], [float(r["energy_pj"]) for r in curve],
-        color="#000000", label="exponential switching",
+        color=style.BLACK, label="exponential switching",
     )  # fmt: skip
-    for accepted, marker, colour in zip(ACCEPTED, "os", draw.COLOURS, strict=False):
-        printed = [row for row in published.ASANO_TABLE_2 if row[1] == accepted]
+    for accepted, marker, colour in zip(ACCEPTED, "os", style.COLOURS, strict=False):
+        printed = [row for row in sheets.ASANO_TABLE_2 if row[1] == accepted]
         axes.plot(
             [row[2] / 100 for row in printed], [row[3] for row in printed], marker, color=colour,
             label=f"printed in table 2, {accepted} % degradation",
@@ -342,7 +344,7 @@ def _draw10(table: Table, panels: Sequence[Axes]) -> None:
                 energy = _of(table, role.network, accepted, "energy_pj")
                 axes.plot(
                     [np.mean(rates)], [np.mean(energy)], mark, color=colour, markersize=11,
-                    markeredgecolor="#000000", linestyle="none",
+                    markeredgecolor=style.BLACK, linestyle="none",
                     label=f"ours, {role.legend}, {accepted} %",
                 )  # fmt: skip
     axes.set_ylim(bottom=0)
@@ -366,7 +368,7 @@ ITEMS = (
         "the straight line between two measured rates passes the accepted degradation, with errors "
         "in feature maps. Energies: 1.08 V is deduced from the table itself; changes are against "
         "the conventional write at 1e-8.",
-        picture="papers-asano-10.svg", sheet=published.asano_2,
+        picture="papers-asano-10.svg", sheet=sheets.asano_2,
     ),
     Item(
         "asano-7", "Asano 2024, figure 7", "Accuracy against the bit-error rate", _figure_7,

@@ -1,4 +1,4 @@
-"""Pictures of the papers' figures, in one style, the same bytes every time."""
+"""Pictures of the papers' items, and the curves of accuracies in them."""
 
 from __future__ import annotations
 
@@ -7,20 +7,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from spinflow.papers import style
 from spinflow.papers.item import Item, Table
 from spinflow.papers.measure import RATES, Point
+from spinflow.papers.sheets import Sheet
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-COLOURS = (
-    "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#8c8c8c",
-)  # fmt: skip
-"""Okabe and Ito's palette, which the colour-blind can tell apart, and grey."""
-_MARKERS = "osD^vPX*"
-_DPI = 110
-_PANEL = (7.6, 4.6)
-_WIDE = (6.0, 4.6)
 _TITLE_LETTERS = 75
 """As many fit above one panel."""
 
@@ -31,37 +25,23 @@ def picture(item: Item, table: Table, *paths: Path) -> None:
     Raises:
         OSError: a file cannot be written.
     """
-    import matplotlib
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    if item.draw is None:
+    paint = item.draw
+    if paint is None:
         return
-    # Without these, an SVG carries the date and random ids.
-    style = {
-        "svg.hashsalt": "spinflow", "svg.fonttype": "path", "font.size": 11,
-        "legend.fontsize": 9, "legend.framealpha": 0.9, "figure.facecolor": "white",
-    }  # fmt: skip
     titles = item.panels(table)
-    count = len(titles)
-    size = _PANEL if count == 1 else (_WIDE[0] * count, _WIDE[1])
-    with matplotlib.rc_context(style):
-        figure = Figure(figsize=size, layout="constrained")
-        FigureCanvasAgg(figure)
-        panels = list(figure.subplots(1, count, squeeze=False).flat)
-        for axes, title in zip(panels, titles, strict=True):
-            axes.set_axisbelow(True)
-            axes.grid(True, color="#dddddd", linewidth=0.6)
-            axes.set_title(title, fontsize=11)
-        item.draw(table, panels)
-        title, letters = f"{item.title} ({item.source})", _TITLE_LETTERS * count
-        if len(title) > letters:
-            title = f"{textwrap.fill(item.title, letters)}\n({item.source})"
-        figure.suptitle(title, fontsize=11)
-        for path in paths:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            metadata = {"Date": None} if path.suffix == ".svg" else None
-            figure.savefig(path, dpi=_DPI, metadata=metadata)
+    heading, letters = f"{item.title} ({item.source})", _TITLE_LETTERS * len(titles)
+    if len(heading) > letters:
+        heading = f"{textwrap.fill(item.title, letters)}\n({item.source})"
+    style.draw(titles, lambda panels: paint(table, panels), paths, heading)
+
+
+def sheet(of: Sheet, *paths: Path) -> None:
+    """Draw a sheet of the device models into files, SVG or PNG.
+
+    Raises:
+        OSError: a file cannot be written.
+    """
+    style.draw([of.title], lambda panels: of.draw(panels[0]), paths)
 
 
 def plot(axes: Axes, number: int, x: Sequence[float], points: Sequence[Point], label: str) -> None:
@@ -77,8 +57,7 @@ def plot(axes: Axes, number: int, x: Sequence[float], points: Sequence[Point], l
     means = [100 * point.mean for point in points]
     bars = [100 * half_width(point) if len(point.values) > 1 else 0.0 for point in points]
     axes.errorbar(
-        x, means, bars, color=COLOURS[number % len(COLOURS)],
-        marker=_MARKERS[number % len(_MARKERS)],
+        x, means, bars, color=style.colour(number), marker=style.marker(number),
         markersize=5, linewidth=1.6, capsize=3, label=label,
     )  # fmt: skip
 

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from spinflow.host.mtj.sun_gamma import DRIVE_SPREAD, PAPER_SPREADS, SunGamma
-from spinflow.papers import draw, measure, published, wording
+from spinflow.papers import draw, measure, style, wording
 from spinflow.papers.device import of_sheet
 from spinflow.papers.item import Draw, Item, Line, Role, Setting, Table
+from spinflow.papers.sheets import hirtzlin as sheets
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -105,7 +106,7 @@ def _draw2(table: Table, panels: Sequence[Axes]) -> None:
         if printed:
             axes.plot(
                 *zip(*printed, strict=True), linestyle="none", marker="_", markersize=14,
-                markeredgewidth=2.2, color=draw.COLOURS[number], alpha=0.55,
+                markeredgewidth=2.2, color=style.colour(number), alpha=0.55,
                 label=f"printed: {role.legend}",
             )  # fmt: skip
     draw.rate_axis(axes, measure.RATES[1], "bit-error rate of the weights")
@@ -256,11 +257,11 @@ ITEMS = (
         "hirtzlin-4",
         "Hirtzlin 2019, figure 4",
         "Programming energy against bit-error rate",
-        of_sheet("hirtzlin-4", published.hirtzlin_4),
+        of_sheet("hirtzlin-4", sheets.hirtzlin_4),
         _lines4,
         _ASSUMED + "The rates are interpolated in the curve; docs/mtj.md has the exact savings.",
         picture="mtj-hirtzlin-4.svg",
-        sheet=published.hirtzlin_4,
+        sheet=sheets.hirtzlin_4,
     ),
     Item(
         "hirtzlin-5",

@@ -19,7 +19,7 @@ from spinflow.host.core.files import replace_text
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from spinflow.papers.published import Sheet
+    from spinflow.papers.sheets import Sheet
 
 TEST_IMAGES = 10_000
 """Images of the test sets of MNIST, Fashion-MNIST and CIFAR-10."""

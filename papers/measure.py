@@ -31,8 +31,8 @@ from spinflow.host.sweep.statistics import mean_interval
 from spinflow.host.sweep.trials import Trial, grid, identity, key
 from spinflow.model import store
 from spinflow.model.data import DataError, Pictures, locate, open_imagenet
-from spinflow.model.imagenet import RESIZE, classes_before
 from spinflow.model.metrics import degradation, rrmse
+from spinflow.model.networks.base import classes_before
 from spinflow.model.networks.graph import Spec
 from spinflow.model.zoo import NETWORKS, network
 from spinflow.papers.item import (
@@ -76,7 +76,7 @@ def trained(name: str) -> Any:
     if not (store.ZOO / f"{name}.safetensors").is_file():
         reason = f"no trained weights model/zoo/{name}.safetensors"
         if NETWORKS[base].dataset == "imagenet":
-            reason += ", and ImageNet is not here to train it (spinflow train-imagenet)"
+            reason += ", and ImageNet is not here to train it (spinflow train alexnet-imagenet)"
         elif not variant:
             reason += f" (spinflow train {base})"
         raise SkippedError(reason)
@@ -122,7 +122,7 @@ def _pictures(spec: Spec) -> Pictures:
     """Return the validation pictures of ImageNet, of as many classes as a network tells apart."""
     rows, classes = spec.layers[0].source[0], spec.layers[-1].result[2]
     try:
-        return open_imagenet(locate("imagenet"), classes, resize=RESIZE, crop=rows).test
+        return open_imagenet(locate("imagenet"), classes, crop=rows).test
     except DataError as error:
         raise SkippedError(f"no pictures: {error}") from None
 

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from spinflow.host.core.files import replace_text
+from spinflow.host.core.tables import markdown
 from spinflow.model import store
 from spinflow.model.train import epochs_in_words
-from spinflow.papers import asano, comparisons, draw, hirtzlin, tzoufras, wording
+from spinflow.papers import asano, comparisons, draw, hirtzlin, tzoufras
 from spinflow.papers.item import STANDS_IN, Item, Line, ReproduceError, Table
 
 ITEMS = {
@@ -58,7 +59,7 @@ def text(tables: dict[str, Table]) -> str:
         if name in tables:
             state = _state(item.lines(tables[name]))
             rows.append((f"[{name}](#{name})", item.source, item.title, state))
-    parts.append(wording.markdown(("name", "source", "what", "state"), rows) + "\n")
+    parts.append(markdown(("name", "source", "what", "state"), rows) + "\n")
     parts += [_section(ITEMS[name], tables[name]) for name in ITEMS if name in tables]
     return "\n".join(parts)
 
@@ -83,7 +84,7 @@ def _section(item: Item, table: Table) -> str:
     shown = picture_of(item, table)
     if shown:
         parts.append(f"![{item.title}](pictures/{shown})\n")
-    parts.append(wording.markdown(HEAD, rows) + "\n")
+    parts.append(markdown(HEAD, rows) + "\n")
     return "\n".join(parts)
 
 

@@ -1,9 +1,9 @@
 """The trainings of Tzoufras 2019, figures 1 to 4: networks at each error rate of activations.
 
-Each (network, seed, rate) is a training of ``model.train``, or of ``model.imagenet``, in a folder
-of its own, with its recipe and accuracy as JSON; a training that was stopped goes on. The table has
-a row for each that is finished; beside the zoo's weights it is what the figures are made of. Under
-torchrun all processes train together on ImageNet, and the first one writes.
+Each (network, seed, rate) is a training of ``spinflow train`` in a folder of its own, with its
+recipe and accuracy as JSON; a training that was stopped goes on. The table has a row for each that
+is finished; beside the zoo's weights it is what the figures are made of. Under torchrun all
+processes train together on ImageNet, and the first one writes.
 """
 
 from __future__ import annotations
@@ -16,14 +16,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from spinflow.model import imagenet
 from spinflow.model.data import CLASSES_OF_IMAGENET, dataset, locate, open_imagenet
 from spinflow.model.networks.graph import XnorSpec
-from spinflow.model.recipe import Recipe
-from spinflow.model.train import CHECKPOINT, train
+from spinflow.model.training import loop, processes
+from spinflow.model.training.checkpoint import CHECKPOINT
+from spinflow.model.training.feeds import Feed
+from spinflow.model.training.feeds import imagenet as imagenet_feed
+from spinflow.model.training.feeds.imagenet import ImageNetFeed
+from spinflow.model.training.feeds.memory import MemoryFeed
+from spinflow.model.training.recipe import Recipe
 from spinflow.model.zoo import RECIPES, network
 from spinflow.papers.item import ReproduceError, Setting, Table
 from spinflow.papers.tzoufras import CLASSES, COLUMNS, FIGURES, MEMORY, RATES, SEEDS
+
+ALEXNET = "alexnet-imagenet"
+"""The network that is trained with fewer classes, too."""
 
 
 @dataclass(frozen=True)
@@ -54,27 +61,26 @@ class Training:
     def recorded(self) -> dict[str, Any]:
         """What its JSON file must have as the recipe."""
         recipe = dataclasses.asdict(self.recipe)
-        return {key: recipe[key] for key in imagenet.OPTIONS} if self.classes else recipe
+        return {key: recipe[key] for key in imagenet_feed.FIELDS} if self.classes else recipe
 
     def run(self, out: Path, data_dir: Path | None) -> None:
         """Train, or go on with it, in a folder."""
-        recipe = self.recipe
+        loop.train(self._feed(data_dir), out, resume=True)
+
+    def _feed(self, data_dir: Path | None) -> Feed:
+        recipe, spec = self.recipe, network(self.recipe.network)
         if not self.classes:
-            train(recipe, dataset(network(recipe.network).dataset, data_dir), out, resume=True)
-            return
-        spec = network(recipe.network)
+            return MemoryFeed(recipe, dataset(spec.dataset, data_dir))
         assert isinstance(spec, XnorSpec)
         pictures = open_imagenet(
             locate("imagenet", data_dir),
             self.classes,
             None if self.classes == CLASSES_OF_IMAGENET else recipe.seed,
-            imagenet.RESIZE,
-            spec.shape[0],
+            crop=spec.shape[0],
         )
-        spec = spec.with_classes(self.classes)
         # Threads that decode, shared out over the processes.
-        workers = max(1, len(os.sched_getaffinity(0)) // imagenet.processes()[1])
-        imagenet.train(recipe, spec, pictures, out, resume=True, workers=workers)
+        workers = max(1, len(os.sched_getaffinity(0)) // processes.rank_and_count()[1])
+        return ImageNetFeed(recipe, spec.with_classes(self.classes), pictures, workers)
 
 
 def planned(name: str, epochs: int | None = None, device: str = "cpu") -> Iterator[Training]:
@@ -87,7 +93,7 @@ def planned(name: str, epochs: int | None = None, device: str = "cpu") -> Iterat
     """
     for role in FIGURES[name]:
         classes = CLASSES.get(role.network, 0)
-        plain = RECIPES[imagenet.NETWORK if classes else role.network]
+        plain = RECIPES[ALEXNET if classes else role.network]
         for seed in SEEDS:
             for rate in RATES:
                 recipe = dataclasses.replace(
@@ -130,11 +136,11 @@ def run(
         command += f" --epochs {epochs}"
     path = folder / f"{name}.csv"
     wanted = list(planned(name, epochs, device))
-    if imagenet.started_together() and not all(training.classes for training in wanted):
+    if processes.started_together() and not all(training.classes for training in wanted):
         raise ReproduceError(f"{name} is trained by one process: start it without torchrun")
     table(folder, wanted, command)  # refuses another's folder before anything is trained
-    with imagenet.together(device):
-        first = imagenet.processes()[0] == 0
+    with processes.together(device):
+        first = processes.is_first()
         for training in wanted:
             if not (folder / training.facts).is_file():
                 out = folder / training.folder

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from spinflow.model import store
-from spinflow.papers import draw, measure, published, wording
+from spinflow.papers import draw, measure, style, wording
 from spinflow.papers.device import of_sheet
 from spinflow.papers.item import Draw, Item, Line, Role, Setting, Table, skipped_rows
+from spinflow.papers.sheets import tzoufras as sheets
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -115,7 +116,7 @@ def _draw_trained(name: str) -> Draw:
             for number in range(max(len(p.values) for p in curve)):
                 trace = [(p.rate, 100 * p.values[number]) for p in curve if number < len(p.values)]
                 axes.plot(
-                    *zip(*trace, strict=True), color="#8c8c8c", linewidth=0.7, marker=".",
+                    *zip(*trace, strict=True), color=style.GREY, linewidth=0.7, marker=".",
                     markersize=4, label=None if number else "single trainings",
                 )  # fmt: skip
             axes.set_xlabel("bit-error rate of the binary activations while training")
@@ -187,16 +188,16 @@ ITEMS = (
     Item(
         "tzoufras-5", "Tzoufras 2019, figure 5",
         "Write voltage and pulse width for write-error rates",
-        of_sheet("tzoufras-5", published.tzoufras_5), _lines5,
+        of_sheet("tzoufras-5", sheets.tzoufras_5), _lines5,
         "Delta = 40 and t_D = 1 ns are deduced, and so are all rates but 1e-6.",
-        picture="mtj-tzoufras-5.svg", sheet=published.tzoufras_5,
+        picture="mtj-tzoufras-5.svg", sheet=sheets.tzoufras_5,
     ),
     Item(
         "tzoufras-table-1", "Tzoufras 2019, table 1", "Operating at moderate error rates",
-        of_sheet("tzoufras-table-1", published.tzoufras_1), _lines_table1,
+        of_sheet("tzoufras-table-1", sheets.tzoufras_1), _lines_table1,
         "Deduced: all rate targets, and the 10 % less voltage of the last two rows. Assumed: the "
         "endurance law. Lost: a cell that the surviving text of the paper lacks.",
-        picture="mtj-tzoufras-1.svg", sheet=published.tzoufras_1,
+        picture="mtj-tzoufras-1.svg", sheet=sheets.tzoufras_1,
     ),
 )  # fmt: skip
 """The figures and the table of the paper."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from spinflow.papers.item import Line, Role, Table
 from spinflow.papers.measure import Point, exact
@@ -41,21 +41,3 @@ def skipped(role: Role, table: Table, published: str) -> list[Line]:
     """Return the line of a network that was not measured; none if it was."""
     reason = table.skipped(role.network)
     return [Line(role.label, published, f"skipped: {reason}")] if reason else []
-
-
-def markdown(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Return a table in Markdown."""
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join(
-        "| " + " | ".join(cell.replace("|", "\\|") or " " for cell in row) + " |" for row in lines
-    )
-
-
-def aligned(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Return a table for the screen."""
-    cells = [list(head), *(list(row) for row in rows)]
-    widths = [max(len(row[n]) for row in cells) for n in range(len(head))]
-    return "\n".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in cells
-    )

@@ -185,10 +185,9 @@ def _untrained(name: str, source: str) -> SweepError | None:
     base, _, label = name.partition("+")
     if base not in NETWORKS:
         return None
-    trains = "train-imagenet" if NETWORKS[base].dataset == "imagenet" else f"train {base}"
     where = f"{source}: " if source else ""
     return SweepError(
-        f"{where}network {name!r} is not trained, and has no bundle: `spinflow {trains}"
+        f"{where}network {name!r} is not trained, and has no bundle: `spinflow train {base}"
         f"{f' --label {label}' if label else ''}` trains it"
     )
 

@@ -1,7 +1,8 @@
-"""Command line of :mod:`model.data`: find or fetch a data set, check it, print its folder."""
+"""The command `spinflow data`: find or fetch a data set, check it, print its folder."""
 
 from __future__ import annotations
 
+import argparse
 import sys
 from pathlib import Path
 
@@ -10,13 +11,14 @@ from spinflow.model.data import DATASETS, DataError, locate, open_imagenet, pars
 from spinflow.model.data.imagenet import CLASSES
 
 
-def main(arguments: list[str] | None = None) -> None:
-    """Find or fetch a data set, check it whole, and print where it lies."""
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command line; return the exit status."""
     parser = start.Parser(
         prog="spinflow data",
-        description="Fetch and check a data set; print its folder.",
+        description="Find or fetch a data set, check it, and print its folder.",
+        epilog="example: spinflow data mnist",
     )
-    parser.add_argument("name", choices=list(DATASETS))
+    parser.add_argument("name", choices=list(DATASETS), metavar="NAME", help=", ".join(DATASETS))
     parser.add_argument("--data-dir", type=Path, help="a folder with your own copy of the files")
     parser.add_argument(
         "--classes",
@@ -24,16 +26,18 @@ def main(arguments: list[str] | None = None) -> None:
         help="ImageNet: how many of its classes must be there, or their wnids with commas between",
     )
     options = parser.parse_args(arguments)
-    try:
-        folder = locate(options.name, options.data_dir)
-        if options.name == "imagenet":
-            open_imagenet(folder, parse_classes(options.classes))
-        else:
-            DATASETS[options.name].load(folder)
-        print(folder)
-    except (DataError, OSError) as error:
-        raise SystemExit(str(error)) from None
+    return start.finish(lambda: run(options), (DataError,))
+
+
+def run(options: argparse.Namespace) -> None:
+    """Find or fetch the data set that the options name, check it whole, and print where it lies."""
+    folder = locate(options.name, options.data_dir)
+    if options.name == "imagenet":
+        open_imagenet(folder, parse_classes(options.classes))
+    else:
+        DATASETS[options.name].load(folder)
+    print(folder)
 
 
 if __name__ == "__main__":
-    sys.exit(start.finish(main))
+    sys.exit(main())

@@ -27,6 +27,8 @@ TRAIN_IMAGES = 1281167
 TRAIN_OF_A_CLASS = (732, 1300)
 """Least and most training pictures of a class (Russakovsky et al. 2015, table 2)."""
 VAL_OF_A_CLASS = 50
+RESIZE = 256
+"""Shorter side to which a picture is scaled before a square is cut out of it, in pixels."""
 
 _WNID = re.compile(r"n\d{8}")
 
@@ -122,7 +124,7 @@ def open_imagenet(
     folder: Path,
     classes: int | Sequence[str] = CLASSES,
     seed: int | None = None,
-    resize: int = 256,
+    resize: int | None = None,
     crop: int = 224,
 ) -> ImageNet:
     """List the pictures of ImageNet's classes, without reading them.
@@ -132,11 +134,12 @@ def open_imagenet(
         classes: the wnids, labelled in this order; or how many of the folders in train, in the
             order of their names.
         seed: draws so many at random instead; the same seed, the same classes.
-        resize, crop: see :class:`Pictures`.
+        resize, crop: see :class:`Pictures`; ``RESIZE`` if no other is given.
 
     Raises:
         DataError: a folder or class is missing, or a class has too few or too many pictures.
     """
+    resize = RESIZE if resize is None else resize
     if not 1 <= crop <= resize:
         raise DataError(f"crop is {crop}, valid: 1 to {resize}, to which pictures are scaled")
     wnids = _choose(folder / "train", classes, seed)
@@ -204,7 +207,7 @@ def _pictures(files: list[list[str]], resize: int, crop: int) -> Pictures:
 
 def _load(folder: Path) -> Dataset:
     raise DataError(
-        f"{folder}: ImageNet does not fit into memory; spinflow.model.data.open_imagenet opens it"
+        f"{folder}: ImageNet does not fit into memory; only alexnet-imagenet takes its pictures"
     )
 
 

@@ -192,3 +192,19 @@ def predict(model: TrainedNetwork, images: NDArray[np.uint8]) -> NDArray[np.int6
         # numpy's argmax takes the first of equals; torch leaves that open.
         labels[part] = logits.cpu().numpy().argmax(axis=1)
     return labels
+
+
+def classes_before(logits: Tensor, labels: Tensor) -> Tensor:
+    """Return how many classes come before the right one; of equal logits the lower is first.
+
+    Args:
+        logits: (n, classes).
+        labels: of the right classes, int64, (n,).
+
+    Returns:
+        int64, (n,).
+    """
+    label = labels[:, None]
+    own = logits.gather(1, label)
+    lower = torch.arange(logits.shape[1], device=logits.device) < label
+    return ((logits > own) | ((logits == own) & lower)).sum(dim=1)

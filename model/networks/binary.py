@@ -18,6 +18,7 @@ that its sums are compared with.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import pairwise
 from typing import Any, cast
 
@@ -164,7 +165,8 @@ class BinaryMLP(BinaryNetwork):
                 if layer.sign:
                     x = self.signs[number](self.norms[number](x))
                     x = memories.hidden_map(layer.name, x)
-        return x.float() * self.spec.logit_scale
+        scaled: Tensor = x.float() * self.spec.logit_scale
+        return scaled
 
 
 class _BinaryWeights(torch.autograd.Function):
@@ -192,6 +194,11 @@ class _Sign(torch.autograd.Function):
         (x,) = context.saved_tensors
         passed: Tensor = torch.ops.aten.hardtanh_backward(gradients[0], x, -1.0, 1.0)
         return passed
+
+
+# torch does not type what autograd functions take and return.
+binary_weights = cast("Callable[[Tensor, torch.dtype], Tensor]", _BinaryWeights.apply)
+sign = cast("Callable[[Tensor], Tensor]", _Sign.apply)
 
 
 class BinaryConvNet(BinaryNetwork):
@@ -265,7 +272,7 @@ class BinaryConvNet(BinaryNetwork):
         for i, layer in enumerate(layers):
             if layer.op == "pool":
                 continue
-            weight = _BinaryWeights.apply(self.matrices()[number].weight, dtype)
+            weight = binary_weights(self.matrices()[number].weight, dtype)
             if memories is not None:
                 weight = memories.weights(layer.name, weight)
             if layer.op == "conv":
@@ -288,7 +295,7 @@ class BinaryConvNet(BinaryNetwork):
                     norm.momentum,
                     norm.eps,
                 )
-                x = _Sign.apply(x)
+                x = sign(x)
                 if memories is not None:
                     x = memories.hidden_map(stored.name, x)
             number += 1

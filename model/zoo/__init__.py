@@ -34,7 +34,7 @@ from spinflow.model.networks.graph import (
     Spec,
     XnorSpec,
 )
-from spinflow.model.recipe import Recipe
+from spinflow.model.training.recipe import Recipe
 
 ZOO = Path(__file__).parent
 

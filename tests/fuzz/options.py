@@ -33,10 +33,8 @@ PROGRAMS: dict[str, tuple[str, ...]] = {
         "tfc-mnist --out out --data-dir gone --activation-errors fc0=1e-3:1e-1 --device cpu",
         "tfc-mnist --out out --data-dir gone --loss margin --margin 128 --validation 100",
         "tfc-mnist --out out --data-dir gone --label-smoothing 0.1 --threads 1 --norm-lr 1",
-    ),
-    "spinflow.model.imagenet": (
-        "--data-dir gone --out out --classes 10 --class-seed 1 --workers 1 --epochs 1",
-        "--data-dir . --out out --classes 2 --epochs 1 --seed 1 --resume",
+        "alexnet-imagenet --data-dir gone --out out --classes 10 --class-seed 1 --workers 1",
+        "alexnet-imagenet --data-dir . --out out --classes 2 --epochs 1 --seed 1 --resume",
     ),
     "spinflow.model.evaluate": (
         "tfc-mnist --folder gone",

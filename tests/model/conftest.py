@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
 from spinflow.model import data, zoo
 from spinflow.model.data import Dataset
+from spinflow.model.data.sources import Published
 from spinflow.model.networks.graph import (
     Block,
     ConvSpec,
@@ -67,3 +70,20 @@ def small(mnist: Dataset) -> Dataset:
         mnist.test_images[:200],
         mnist.test_labels[:200],
     )
+
+
+def published(name: str) -> Published:
+    """Return a data set that can be fetched."""
+    found = data.DATASETS[name]
+    assert isinstance(found, Published)
+    return found
+
+
+def change_source(monkeypatch: pytest.MonkeyPatch, name: str, **fields: Any) -> None:
+    """Give a data set other fields while a test runs."""
+    monkeypatch.setitem(data.DATASETS, name, dataclasses.replace(published(name), **fields))
+
+
+def no_network(url: str, timeout: float) -> Any:
+    """Stand for a network that answers nothing."""
+    raise urllib.error.URLError("no route to secret.example")

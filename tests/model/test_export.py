@@ -66,8 +66,8 @@ def test_untrained_networks(
     np.testing.assert_array_equal(labels, predict(untrained(spec, 5), images))
 
 
-def test_missing_weights_leave_nothing(tmp_path: Path) -> None:
+def test_missing_weights_leave_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "build" / "model.onnx"
-    with pytest.raises(SystemExit, match=r"no such file"):
-        export.main(["tfc-mnist", "--out", str(out), "--folder", str(tmp_path)])
+    assert export.main(["tfc-mnist", "--out", str(out), "--folder", str(tmp_path)]) == 1
+    assert "no such file" in capsys.readouterr().err
     assert not out.parent.exists()

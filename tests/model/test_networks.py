@@ -11,6 +11,7 @@ import pytest
 import torch
 from qonnx.core.onnx_exec import execute_onnx
 from torch.nn import functional
+from tqdm import tqdm
 
 from spinflow.model.data import Dataset
 from spinflow.model.export import to_qonnx
@@ -18,7 +19,8 @@ from spinflow.model.networks.base import predict, to_input
 from spinflow.model.networks.binary import BinaryNetwork
 from spinflow.model.networks.build import build, untrained
 from spinflow.model.networks.graph import ConvSpec, Spec
-from spinflow.model.train import Trainer, tqdm
+from spinflow.model.training.feeds.memory import MemoryFeed
+from spinflow.model.training.loop import Trainer
 from spinflow.model.zoo import NETWORKS, RECIPES, network
 from spinflow.sim.evaluator import Evaluator
 
@@ -106,7 +108,7 @@ def test_recipe_trains_a_step(name: str) -> None:
     images = random_images(spec, 6)
     labels = np.arange(6, dtype=np.uint8)
     small = dataclasses.replace(recipe, batch=4, validation=2, epochs=1, hold=0, parts=1)
-    trainer = Trainer(small, Dataset(images, labels, images, labels))
+    trainer = Trainer(MemoryFeed(small, Dataset(images, labels, images, labels)))
     before = [matrix.weight.detach()[:1].clone() for matrix in trainer.model.matrices()]
     with tqdm(disable=True) as bar:
         trainer.run_epoch(bar)

@@ -14,7 +14,7 @@ from spinflow.model.export import export
 from spinflow.model.networks.base import predict, to_input
 from spinflow.model.networks.fixed_point import FixedPointNetwork
 from spinflow.model.networks.graph import FixedPointSpec
-from spinflow.model.write_errors import ErrorProneMemories
+from spinflow.model.training.write_errors import ErrorProneMemories
 from spinflow.model.zoo import network
 from spinflow.sim.evaluator import Evaluator
 from spinflow.sim.fixed_point import QuantizedEvaluator

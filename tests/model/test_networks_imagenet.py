@@ -8,21 +8,27 @@ import shlex
 import shutil
 import socket
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 from torch import distributed, multiprocessing
+from tqdm import tqdm
 
-from spinflow.model import imagenet, store, zoo
+from spinflow.model import store, zoo
+from spinflow.model import train as command
 from spinflow.model.data import ImageNet, Pictures, dataset
 from spinflow.model.data import imagenet as pictures_of_imagenet
-from spinflow.model.imagenet import Training, measure, train, training_order
 from spinflow.model.networks.base import to_input
 from spinflow.model.networks.build import untrained
 from spinflow.model.networks.graph import Block, XnorSpec
 from spinflow.model.train import epochs_in_words
+from spinflow.model.training import loop, processes
+from spinflow.model.training.feeds.imagenet import ImageNetFeed, measure, training_order
+from spinflow.model.training.loop import Trainer
+from spinflow.model.training.recipe import Recipe
 from spinflow.model.zoo import RECIPES
 from spinflow.papers import measure as reproduced
 from spinflow.papers import page, trainings
@@ -42,6 +48,18 @@ RECIPE = dataclasses.replace(
     RECIPES["alexnet-imagenet"], epochs=3, batch=6, lr=0.02, activation_errors="0.05"
 )
 WNIDS = ("n01440764", "n01443537", "n02119789")
+
+
+NETWORK = "alexnet-imagenet"
+
+
+def train(
+    recipe: Recipe, pictures: ImageNet, out: Path, resume: bool = False, workers: int = 1
+) -> dict[str, Any]:
+    """Train the tiny network; give what the JSON file says."""
+    _, facts = loop.train(ImageNetFeed(recipe, TINY, pictures, workers), out, resume)
+    found: dict[str, Any] = json.loads(facts.read_text())
+    return found
 
 
 def make_pictures(folder: Path, wnids: tuple[str, ...] = WNIDS) -> ImageNet:
@@ -69,25 +87,25 @@ def pictures(tmp_path: Path) -> ImageNet:
 def test_resumed_equals_uninterrupted(
     pictures: ImageNet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole = train(RECIPE, TINY, pictures, tmp_path / "whole")
+    whole = train(RECIPE, pictures, tmp_path / "whole")
     assert whole["test_images"] == 15 and whole["test_correct_of_five"] == 15
-    save = Training.save
+    save = Trainer.save
 
-    def save_then_stop(self: Training, path: Path) -> None:
+    def save_then_stop(self: Trainer, path: Path) -> None:
         save(self, path)
         if self.epoch == 1:
             raise InterruptedError
 
     with monkeypatch.context() as patch:
-        patch.setattr(Training, "save", save_then_stop)
+        patch.setattr(Trainer, "save", save_then_stop)
         with pytest.raises(InterruptedError):
-            train(RECIPE, TINY, pictures, tmp_path / "parts")
+            train(RECIPE, pictures, tmp_path / "parts")
     with pytest.raises(ValueError, match="exists: add --resume"):
-        train(RECIPE, TINY, pictures, tmp_path / "parts")
+        train(RECIPE, pictures, tmp_path / "parts")
     other = dataclasses.replace(RECIPE, lr=0.5)
-    with pytest.raises(ValueError, match="was begun with recipe = "):
-        train(other, TINY, pictures, tmp_path / "parts", resume=True)
-    train(RECIPE, TINY, pictures, tmp_path / "parts", resume=True, workers=3)
+    with pytest.raises(ValueError, match=r"was begun with lr = 0\.02, not 0\.5; resume"):
+        train(other, pictures, tmp_path / "parts", resume=True)
+    train(RECIPE, pictures, tmp_path / "parts", resume=True, workers=3)
     for name in ("tiny-alexnet.safetensors", "tiny-alexnet.json", "checkpoint.safetensors"):
         written = [(tmp_path / folder / name).read_bytes() for folder in ("whole", "parts")]
         assert written[0] == written[1], name
@@ -95,14 +113,14 @@ def test_resumed_equals_uninterrupted(
 
 def test_learns_the_colours(pictures: ImageNet, tmp_path: Path) -> None:
     recipe = dataclasses.replace(RECIPE, epochs=15, activation_errors="0")
-    assert train(recipe, TINY, pictures, tmp_path / "out")["test_accuracy"] > 0.9
+    assert train(recipe, pictures, tmp_path / "out")["test_accuracy"] > 0.9
 
 
 def test_processes_share_each_batch(monkeypatch: pytest.MonkeyPatch) -> None:
     alone = training_order(RECIPE, 23, epoch=2).reshape(3, 6)
     parts = []
     for rank in range(2):
-        monkeypatch.setattr(imagenet, "processes", lambda rank=rank: (rank, 2))
+        monkeypatch.setattr(processes, "rank_and_count", lambda rank=rank: (rank, 2))
         parts.append(training_order(RECIPE, 23, epoch=2).reshape(3, 3))
     np.testing.assert_array_equal(np.concatenate(parts, axis=1), alone)
     assert len(np.unique(alone)) == 18
@@ -129,13 +147,15 @@ def in_a_process(rank: int, folder: Path) -> None:
     store_of_both = f"file://{folder / 'meeting'}"
     distributed.init_process_group("gloo", init_method=store_of_both, rank=rank, world_size=2)
     found = make_pictures(folder / f"pictures{rank}")
-    training = Training(RECIPE, TINY, found, 1)
-    with imagenet.tqdm(disable=True) as bar:
-        training.run_epoch(bar)
-    values = [value.detach().reshape(-1) for value in training.model.parameters()]
+    trainer = Trainer(ImageNetFeed(RECIPE, TINY, found, 1))
+    with tqdm(disable=True) as bar:
+        trainer.run_epoch(bar)
+    values = [value.detach().reshape(-1) for value in trainer.model.parameters()]
     np.save(folder / f"{rank}.npy", torch.cat(values).numpy())
-    facts = train(RECIPE, TINY, found, folder / "out")
-    (folder / f"{rank}.json").write_text(json.dumps(facts))
+    feed = ImageNetFeed(RECIPE, TINY, found, 1)
+    weights, _ = loop.train(feed, folder / "out")
+    measured = feed.measured(store.unpack(weights, TINY))
+    (folder / f"{rank}.json").write_text(json.dumps(measured))
     distributed.destroy_process_group()
 
 
@@ -145,9 +165,10 @@ def test_two_processes(tmp_path: Path) -> None:
     first, second = (np.load(tmp_path / f"{rank}.npy") for rank in range(2))
     np.testing.assert_array_equal(first, second)
     facts, others = (json.loads((tmp_path / f"{rank}.json").read_text()) for rank in range(2))
-    assert facts == others and facts["processes"] == 2
     written = json.loads((tmp_path / "out" / "tiny-alexnet.json").read_text())
-    assert facts.items() < written.items()
+    assert facts == others and facts.items() < written.items() and written["processes"] == 2
+    start = "torchrun --nproc-per-node 2 -m spinflow.model.train alexnet-imagenet --seed 1 "
+    assert written["command"].startswith(start)
     model = store.unpack(tmp_path / "out" / "tiny-alexnet.safetensors", TINY)
     found = make_pictures(tmp_path / "again")
     assert measure(model, found.test, 15, 1) == (facts["test_correct"], 15)
@@ -158,22 +179,22 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder of pictures and the tiny network for the command."""
     monkeypatch.setattr(pictures_of_imagenet, "TRAIN_OF_A_CLASS", (8, 8))
     monkeypatch.setattr(pictures_of_imagenet, "VAL_OF_A_CLASS", 5)
-    monkeypatch.setattr(imagenet, "RESIZE", 12)
-    monkeypatch.setitem(zoo.NETWORKS, imagenet.NETWORK, TINY)
+    monkeypatch.setattr(pictures_of_imagenet, "RESIZE", 12)
+    monkeypatch.setitem(zoo.NETWORKS, NETWORK, TINY)
     make_pictures(tmp_path / "ImageNet")
     return tmp_path / "ImageNet"
 
 
 def test_command(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     options = "--epochs 1 --batch 4 --device cpu --activation-errors conv0=0.1 --no-bfloat16"
-    common = ["--data-dir", str(folder), "--classes", "2", *options.split()]
-    imagenet.main([*common, "--out", str(tmp_path / "a")])
+    common = [NETWORK, "--data-dir", str(folder), "--classes", "2", *options.split()]
+    assert command.main([*common, "--out", str(tmp_path / "a")]) == 0
     assert "of 10" in capsys.readouterr().out
     facts = json.loads((tmp_path / "a" / "tiny-alexnet.json").read_text())
     assert facts["classes"] == list(WNIDS[:2]) and facts["recipe"]["activation_errors"]
-    words = shlex.split(facts["command"].replace("FOLDER", str(folder), 1))
-    start = words.index("spinflow.model.imagenet") + 1
-    imagenet.main([word.replace("FOLDER", str(tmp_path / "b")) for word in words[start:]])
+    start, name, *words = shlex.split(facts["command"].replace("FOLDER", str(folder), 1))
+    assert (start, name) == ("spinflow", "train")
+    assert command.main([word.replace("FOLDER", str(tmp_path / "b")) for word in words]) == 0
     files = [tmp_path / name / "tiny-alexnet.safetensors" for name in ("a", "b")]
     assert files[0].read_bytes() == files[1].read_bytes()
 
@@ -187,15 +208,22 @@ def test_command(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str
         ),
         ("--classes 1", "1 classes, valid: 2 or more"),
         ("--classes 2 --batch 2 --activation-errors fc0=0.1", "unknown layer 'fc0'; known: conv0"),
-        ("--classes 2 --workers 0", "^2$"),  # of the parser, which has said what is right
         ("--classes 4", "holds 3 folders of classes, 4 asked for"),
     ],
 )
-def test_bad_command(folder: Path, tmp_path: Path, options: str, message: str) -> None:
+def test_bad_command(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], options: str, message: str
+) -> None:
     out = tmp_path / "out"
-    with pytest.raises(SystemExit, match=message):
-        imagenet.main(["--data-dir", str(folder), "--out", str(out), *options.split()])
+    words = [NETWORK, "--data-dir", str(folder), "--out", str(out), *options.split()]
+    assert command.main(words) == 1
+    assert message in capsys.readouterr().err
     assert not out.exists()
+
+
+def test_no_thread_decodes_nothing(folder: Path, tmp_path: Path) -> None:
+    with pytest.raises(SystemExit, match=r"^2$"):  # the parser has said what is right
+        command.main([NETWORK, "--data-dir", str(folder), "--out", str(tmp_path), "--workers", "0"])
 
 
 def test_errors_in_weights_against_the_first_five(
@@ -206,7 +234,7 @@ def test_errors_in_weights_against_the_first_five(
     role = Role("tiny", spec.name)
     setting = Setting(tmp_path / "out", repeats=2)
     for place, name, value in (
-        (store, "ZOO", tmp_path), (reproduced, "RESIZE", 12), (reproduced, "RATES", (0.0, 0.2)),
+        (store, "ZOO", tmp_path), (reproduced, "RATES", (0.0, 0.2)),
     ):  # fmt: skip
         monkeypatch.setattr(place, name, value)
     monkeypatch.setitem(zoo.NETWORKS, spec.name, spec)
@@ -240,7 +268,7 @@ def test_trainings_of_a_figure(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Two rates, two seeds; started as torchrun starts the only process."""
-    name = imagenet.NETWORK
+    name = NETWORK
     short = dataclasses.replace(RECIPES[name], epochs=1, batch=4, bfloat16=False)
     monkeypatch.setitem(zoo.NETWORKS, name, dataclasses.replace(TINY, name=name))
     monkeypatch.setitem(RECIPES, name, short)
@@ -271,7 +299,7 @@ def test_trainings_of_a_figure(
     def refuse(*_: object, **__: object) -> None:
         raise AssertionError("trained again")
 
-    monkeypatch.setattr(imagenet, "train", refuse)
+    monkeypatch.setattr(loop, "train", refuse)
     assert Table.read(trainings.run("tzoufras-4", tmp_path / "out")) == table
     item = page.ITEMS["tzoufras-4"]
     lines = item.lines(item.collect(Setting()))

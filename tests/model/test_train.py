@@ -12,15 +12,21 @@ import pytest
 import torch
 from safetensors import safe_open
 from safetensors.torch import save
+from tqdm import tqdm
 
-from spinflow.model import store, train, zoo
+from spinflow.model import store, zoo
+from spinflow.model import train as command
 from spinflow.model.data import Dataset
 from spinflow.model.networks.base import to_input
 from spinflow.model.networks.build import build, untrained
 from spinflow.model.networks.graph import NetworkSpec
-from spinflow.model.recipe import Recipe
-from spinflow.model.train import Trainer
-from spinflow.model.write_errors import ErrorProneMemories
+from spinflow.model.training import loop, processes
+from spinflow.model.training.checkpoint import CHECKPOINT
+from spinflow.model.training.distort import distort
+from spinflow.model.training.feeds.memory import MemoryFeed
+from spinflow.model.training.loop import Trainer, train
+from spinflow.model.training.recipe import Recipe
+from spinflow.model.training.write_errors import ErrorProneMemories
 from spinflow.model.zoo import RECIPES, network
 from tests.model.conftest import TINY_CONV
 
@@ -62,15 +68,23 @@ def recipe(tiny: NetworkSpec, request: pytest.FixtureRequest) -> Recipe:
     return KINDS[request.param]
 
 
+def few_images() -> Dataset:
+    """Blank images, enough for the default recipe."""
+    labels = np.zeros(6000, np.uint8)
+    return Dataset(
+        np.zeros((6000, 784), np.uint8), labels, np.zeros((1, 784), np.uint8), labels[:1]
+    )
+
+
 class InterruptedRunError(Exception):
     """Stands for the signal that ends a run."""
 
 
 @pytest.mark.parametrize("recipe", list(KINDS), indirect=True)
 def test_same_seed_same_file(recipe: Recipe, small: Dataset, tmp_path: Path) -> None:
-    first, again = (train.train(recipe, small, tmp_path / name) for name in ("a", "b"))
+    first, again = (train(MemoryFeed(recipe, small), tmp_path / name) for name in ("a", "b"))
     assert [path.read_bytes() for path in first] == [path.read_bytes() for path in again]
-    other = train.train(dataclasses.replace(recipe, seed=4), small, tmp_path / "c")
+    other = train(MemoryFeed(dataclasses.replace(recipe, seed=4), small), tmp_path / "c")
     assert other[0].read_bytes() != first[0].read_bytes()
 
 
@@ -93,7 +107,7 @@ def test_resumed_equals_uninterrupted(
     monkeypatch: pytest.MonkeyPatch,
     after: int,
 ) -> None:
-    whole = train.train(recipe, small, tmp_path / "whole")
+    whole = train(MemoryFeed(recipe, small), tmp_path / "whole")
     save = Trainer.save
 
     def save_then_stop(self: Trainer, path: Path) -> None:
@@ -104,9 +118,9 @@ def test_resumed_equals_uninterrupted(
     with monkeypatch.context() as patch:
         patch.setattr(Trainer, "save", save_then_stop)
         with pytest.raises(InterruptedRunError):
-            train.train(recipe, small, tmp_path / "parts")
+            train(MemoryFeed(recipe, small), tmp_path / "parts")
     torch.manual_seed(999)
-    resumed = train.train(recipe, small, tmp_path / "parts", resume=True)
+    resumed = train(MemoryFeed(recipe, small), tmp_path / "parts", resume=True)
     assert [path.read_bytes() for path in resumed] == [path.read_bytes() for path in whole]
 
 
@@ -114,7 +128,7 @@ def test_errors_are_of_the_seed_and_named_by_the_label(
     tiny: NetworkSpec, small: Dataset, tmp_path: Path
 ) -> None:
     recipe = dataclasses.replace(KINDS["mlp-errors"], epochs=1)
-    weights, facts = train.train(recipe, small, tmp_path)
+    weights, facts = train(MemoryFeed(recipe, small), tmp_path)
     assert [weights.name, facts.name] == [
         "tiny+some-errors.safetensors",
         "tiny+some-errors.json",
@@ -140,11 +154,11 @@ def test_no_step_has_the_errors_of_another(
         begin(self, step)
 
     monkeypatch.setattr(ErrorProneMemories, "begin", note)
-    trainer = Trainer(KINDS["mlp-errors"], small)
-    with train.tqdm(disable=True) as bar:
+    trainer = Trainer(MemoryFeed(KINDS["mlp-errors"], small))
+    with tqdm(disable=True) as bar:
         for _ in range(2):
             trainer.run_epoch(bar)
-    assert trainer.steps_an_epoch > 1 and steps == list(range(2 * trainer.steps_an_epoch))
+    assert trainer.feed.steps_an_epoch > 1 and steps == list(range(2 * trainer.feed.steps_an_epoch))
 
 
 def test_rate_0_is_training_without_errors(
@@ -154,7 +168,7 @@ def test_rate_0_is_training_without_errors(
     zero = dataclasses.replace(plain, weight_errors="fc0=0", error_mode="switch", margin=3.0)
     rare = dataclasses.replace(plain, weight_errors="1e-2")
     files = [
-        train.train(recipe, small, tmp_path / str(i))[0].read_bytes()
+        train(MemoryFeed(recipe, small), tmp_path / str(i))[0].read_bytes()
         for i, recipe in enumerate((plain, zero, rare))
     ]
     assert files[0] == files[1] != files[2]
@@ -177,24 +191,24 @@ def test_unknown_layers_are_refused(
     tiny: NetworkSpec, small: Dataset, tmp_path: Path, options: dict[str, Any], message: str
 ) -> None:
     with pytest.raises(ValueError, match=f"^{message}$"):
-        train.train(dataclasses.replace(CONV_RECIPE, **options), small, tmp_path)
+        train(MemoryFeed(dataclasses.replace(CONV_RECIPE, **options), small), tmp_path)
     assert not list(tmp_path.iterdir())
 
 
 def test_hold_may_change_while_it_lasts(tiny: NetworkSpec, small: Dataset, tmp_path: Path) -> None:
     long = dataclasses.replace(CONV_RECIPE, epochs=5, hold=4)
     short = dataclasses.replace(CONV_RECIPE, epochs=3, hold=1)
-    whole = train.train(short, small, tmp_path / "whole")
-    trainer = Trainer(long, small)
-    with train.tqdm(disable=True) as bar:
+    whole = train(MemoryFeed(short, small), tmp_path / "whole")
+    trainer = Trainer(MemoryFeed(long, small))
+    with tqdm(disable=True) as bar:
         trainer.run_epoch(bar)
-        trainer.save(tmp_path / "parts" / train.CHECKPOINT)
-        resumed = train.train(short, small, tmp_path / "parts", resume=True)
+        trainer.save(tmp_path / "parts" / CHECKPOINT)
+        resumed = train(MemoryFeed(short, small), tmp_path / "parts", resume=True)
         assert [path.read_bytes() for path in resumed] == [path.read_bytes() for path in whole]
         trainer.run_epoch(bar)
-    trainer.save(tmp_path / "late" / train.CHECKPOINT)
+    trainer.save(tmp_path / "late" / CHECKPOINT)
     with pytest.raises(ValueError, match="begun with epochs = 5, not 3"):
-        train.train(short, small, tmp_path / "late", resume=True)
+        train(MemoryFeed(short, small), tmp_path / "late", resume=True)
 
 
 def test_training_logits_are_those_of_brevitas(small: Dataset) -> None:
@@ -236,69 +250,75 @@ def test_a_pool_may_come_before_the_norm(small: Dataset) -> None:
     ids=["mlp", "conv", "errors"],
 )
 def test_learns(tiny: NetworkSpec, recipe: Recipe, small: Dataset) -> None:
-    trainer = Trainer(dataclasses.replace(recipe, epochs=6), small)
-    with train.tqdm(disable=True) as bar:
+    trainer = Trainer(MemoryFeed(dataclasses.replace(recipe, epochs=6), small))
+    with tqdm(disable=True) as bar:
         while trainer.epoch < trainer.recipe.epochs:
             trainer.run_epoch(bar)
-    assert trainer.best_correct / RECIPE.validation > 0.5
+    assert trainer.progress.best_correct / RECIPE.validation > 0.5
 
 
 def test_checkpoint_is_not_overwritten_or_mixed(
     tiny: NetworkSpec, small: Dataset, tmp_path: Path
 ) -> None:
     recipe = dataclasses.replace(RECIPE, epochs=1)
-    train.train(recipe, small, tmp_path)
-    before = (tmp_path / train.CHECKPOINT).read_bytes()
+    train(MemoryFeed(recipe, small), tmp_path)
+    before = (tmp_path / CHECKPOINT).read_bytes()
     with pytest.raises(ValueError, match="add --resume"):
-        train.train(recipe, small, tmp_path)
+        train(MemoryFeed(recipe, small), tmp_path)
     with pytest.raises(ValueError, match="begun with seed = 3, not 5"):
-        train.train(dataclasses.replace(recipe, seed=5), small, tmp_path, resume=True)
-    assert (tmp_path / train.CHECKPOINT).read_bytes() == before
+        train(MemoryFeed(dataclasses.replace(recipe, seed=5), small), tmp_path, resume=True)
+    assert (tmp_path / CHECKPOINT).read_bytes() == before
 
 
 def test_damaged_checkpoint(tiny: NetworkSpec, small: Dataset, tmp_path: Path) -> None:
-    checkpoint = tmp_path / train.CHECKPOINT
+    checkpoint = tmp_path / CHECKPOINT
     torch.save({"recipe": 1}, checkpoint)
-    with pytest.raises(ValueError, match=r"not a checkpoint of model\.train.*pickled"):
-        train.train(RECIPE, small, tmp_path, resume=True)
+    with pytest.raises(ValueError, match=r"not a checkpoint of spinflow train.*pickled"):
+        train(MemoryFeed(RECIPE, small), tmp_path, resume=True)
     for state in ("{", "[]", '{"recipe": 1}', '{"recipe": {}}'):
         checkpoint.write_bytes(save({"x": torch.zeros(1)}, {"spinflow": state}))
-        with pytest.raises(ValueError, match=r"not a checkpoint of model\.train"):
-            train.train(RECIPE, small, tmp_path, resume=True)
+        with pytest.raises(ValueError, match=r"not a checkpoint of spinflow train"):
+            train(MemoryFeed(RECIPE, small), tmp_path, resume=True)
 
 
 def test_checkpoint_of_another_network(
     tiny: NetworkSpec, small: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    Trainer(RECIPE, small).save(tmp_path / train.CHECKPOINT)
+    Trainer(MemoryFeed(RECIPE, small)).save(tmp_path / CHECKPOINT)
     with pytest.raises(ValueError, match="begun with network = tiny, not tiny-conv; resume with"):
-        train.train(dataclasses.replace(RECIPE, network="tiny-conv"), small, tmp_path, resume=True)
+        train(
+            MemoryFeed(dataclasses.replace(RECIPE, network="tiny-conv"), small),
+            tmp_path,
+            resume=True,
+        )
     wider = dataclasses.replace(tiny, widths=(784, 32, 16, 10))
     monkeypatch.setitem(zoo.NETWORKS, "tiny", wider)
     with pytest.raises(
         ValueError, match=r"tensor linears\.0\.weight is missing, or not torch\.float32"
     ):
-        train.train(RECIPE, small, tmp_path, resume=True)
+        train(MemoryFeed(RECIPE, small), tmp_path, resume=True)
 
 
 def test_checkpoint_may_be_older_than_an_option(
     tiny: NetworkSpec, small: Dataset, tmp_path: Path
 ) -> None:
-    path = tmp_path / train.CHECKPOINT
-    trainer = Trainer(RECIPE, small)
-    trainer.epoch = 1
-    trainer.best = {key: value.clone() for key, value in trainer.model.state_dict().items()}
+    path = tmp_path / CHECKPOINT
+    trainer = Trainer(MemoryFeed(RECIPE, small))
+    trainer.progress.epoch = 1
+    trainer.progress.best = {
+        key: value.clone() for key, value in trainer.model.state_dict().items()
+    }
     trainer.save(path)
     with safe_open(path, "pt") as file:
         state = json.loads(file.metadata()["spinflow"])
         tensors = {key: file.get_tensor(key) for key in list(file.keys())}
     del state["recipe"]["loss"]
     path.write_bytes(save(tensors, {"spinflow": json.dumps(state)}))
-    resumed = Trainer(RECIPE, small)
+    resumed = Trainer(MemoryFeed(RECIPE, small))
     resumed.load(path)
     assert resumed.epoch == 1
     with pytest.raises(ValueError, match="begun with loss = cross-entropy, not margin"):
-        Trainer(dataclasses.replace(RECIPE, loss="margin"), small).load(path)
+        Trainer(MemoryFeed(dataclasses.replace(RECIPE, loss="margin"), small)).load(path)
 
 
 @pytest.mark.parametrize(
@@ -328,22 +348,33 @@ def test_recipe_refuses(bad: dict[str, Any]) -> None:
 
 def test_validation_must_leave_images(tiny: NetworkSpec, small: Dataset) -> None:
     with pytest.raises(ValueError, match="leaves 0 to train on"):
-        Trainer(dataclasses.replace(RECIPE, validation=5000), small)
+        Trainer(MemoryFeed(dataclasses.replace(RECIPE, validation=5000), small))
 
 
-def test_command_repeats_the_recipe(monkeypatch: pytest.MonkeyPatch) -> None:
-    asked = []
+def recipes_of(monkeypatch: pytest.MonkeyPatch) -> list[Recipe]:
+    """Let the command stop before it trains; gives the recipes that it would have trained."""
+    asked: list[Recipe] = []
 
-    def note(recipe: Recipe, *rest: object) -> None:
-        asked.append(recipe)
+    def note(feed: MemoryFeed, *_: object) -> None:
+        asked.append(feed.recipe)
         raise ValueError("far enough")
 
-    monkeypatch.setattr(train, "train", note)
+    monkeypatch.setattr(loop, "train", note)
+    monkeypatch.setattr(processes, "device_of", torch.device)
+    return asked
+
+
+def test_command_repeats_the_recipe(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = recipes_of(monkeypatch)
     recipe = dataclasses.replace(RECIPES["tfc-mnist"], seed=7, lr=0.125, bfloat16=False)
     other = dataclasses.replace(recipe, **ERRORS, activation_errors="fc1=0.1", loss="margin")
     for wanted in (recipe, other):
-        with pytest.raises(SystemExit, match=r"^far enough$"):
-            train.main(wanted.command().split()[3:])
+        start, name, *options = wanted.command().split()
+        assert (start, name) == ("spinflow", "train")
+        assert command.main(options) == 1
+        assert capsys.readouterr().err == "spinflow: far enough\n"
     assert asked == [recipe, other]
 
 
@@ -351,18 +382,31 @@ def test_command_repeats_the_recipe(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_default_device_is_cuda_where_there_is_one(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, cuda: bool
 ) -> None:
-    asked = []
-
-    def note(recipe: Recipe, *rest: object) -> None:
-        asked.append(recipe.device)
-        raise ValueError("far enough")
-
-    monkeypatch.setattr(train, "train", note)
+    asked = recipes_of(monkeypatch)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: cuda)
+    monkeypatch.setattr(command, "dataset", lambda *_: few_images())
     for options in ([], ["--device", "cpu"]):
-        with pytest.raises(SystemExit, match="far enough"):
-            train.main(["tfc-mnist", "--out", str(tmp_path), *options])
-    assert asked == ["cuda" if cuda else "cpu", "cpu"]
+        command.main(["tfc-mnist", "--out", str(tmp_path), *options])
+    assert [recipe.device for recipe in asked] == ["cuda" if cuda else "cpu", "cpu"]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ("tfc-mnist --classes 10", "--classes does not apply to tfc-mnist"),
+        ("tfc-mnist --workers 2", "--workers does not apply to tfc-mnist"),
+        ("alexnet-imagenet --crop 2", "--crop does not apply to alexnet-imagenet"),
+        ("alexnet-imagenet --label a", "--label does not apply to alexnet-imagenet"),
+        ("tfc-mnist --batch 0", "batch is 0, valid: 1 or more"),
+    ],
+)
+def test_options_that_do_not_apply_are_refused(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, options: str, message: str
+) -> None:
+    assert command.main([*options.split(), "--out", str(tmp_path / "out")]) == 1
+    text = capsys.readouterr().err
+    assert text.startswith(f"spinflow: {message}") and text.count("\n") == 1
+    assert not list(tmp_path.iterdir())
 
 
 def test_cuda_is_refused_where_there_is_none(
@@ -370,16 +414,16 @@ def test_cuda_is_refused_where_there_is_none(
 ) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     with pytest.raises(ValueError, match="device is cuda, which torch does not see here"):
-        Trainer(dataclasses.replace(RECIPE, device="cuda"), small)
+        Trainer(MemoryFeed(dataclasses.replace(RECIPE, device="cuda"), small))
 
 
 def test_distortions_keep_size_and_range(small: Dataset) -> None:
     images = torch.from_numpy(small.train_images[:100]).view(100, 28, 28, 1)
-    moved = train.distort(images, RECIPE, torch.Generator().manual_seed(1))
+    moved = distort(images, RECIPE, torch.Generator().manual_seed(1))
     assert moved.shape == images.shape
     assert float(moved.min()) >= 0.0 and float(moved.max()) <= 255.001
     still = dataclasses.replace(RECIPE, shift=0.0, rotate=0.0, zoom=0.0)
-    assert train.distort(images, still, torch.Generator()) is images
+    assert distort(images, still, torch.Generator()) is images
 
 
 def test_crops_and_mirrors_are_whole_pixels() -> None:
@@ -387,7 +431,7 @@ def test_crops_and_mirrors_are_whole_pixels() -> None:
     generator = torch.Generator().manual_seed(4)
     images = torch.randint(0, 256, (64, 6, 7, 3), generator=generator, dtype=torch.uint8)
     recipe = Recipe("tiny", crop=2, flip=True)
-    moved = train.distort(images, recipe, generator)
+    moved = distort(images, recipe, generator)
     assert moved.dtype == torch.uint8 and moved.shape == images.shape
     found = set()
     for before, after in zip(images.numpy(), moved.numpy(), strict=True):
@@ -429,9 +473,8 @@ def test_every_network_is_trained_by_its_recipe(name: str, tmp_path: Path) -> No
     generator = np.random.default_rng(1)
     images = generator.integers(0, 256, (24, spec.pixels), dtype=np.uint8)
     labels = generator.integers(0, 10, 24, dtype=np.uint8)
-    weights, _ = train.train(
-        recipe, Dataset(images[:16], labels[:16], images[16:], labels[16:]), tmp_path
-    )
+    data = Dataset(images[:16], labels[:16], images[16:], labels[16:])
+    weights, _ = train(MemoryFeed(recipe, data), tmp_path)
     trained = store.load_trained(name, tmp_path)
     assert store.pack(trained) == weights.read_bytes()
-    assert (tmp_path / train.CHECKPOINT).is_file()
+    assert (tmp_path / CHECKPOINT).is_file()

@@ -11,14 +11,13 @@ import torch
 from torch import Tensor
 
 from spinflow.model.data import Dataset
-from spinflow.model.losses import margin_loss
 from spinflow.model.networks.base import to_input
 from spinflow.model.networks.binary import BinaryNetwork
 from spinflow.model.networks.build import build
 from spinflow.model.networks.graph import Spec
-from spinflow.model.recipe import Recipe
-from spinflow.model.train import Trainer
-from spinflow.model.write_errors import (
+from spinflow.model.training.losses import loss_of, margin_loss
+from spinflow.model.training.recipe import Recipe
+from spinflow.model.training.write_errors import (
     ErrorProneMemories,
     Rate,
     Rates,
@@ -276,7 +275,7 @@ def test_margin_loss() -> None:
     torch.testing.assert_close(sums.grad, expected)
 
 
-def test_margin_is_in_bits_whatever_the_scale(tiny_spec: Spec, small: Dataset) -> None:
-    trainer = Trainer(Recipe(tiny_spec.name, loss="margin", margin=9.0, validation=256), small)
+def test_margin_is_in_bits_whatever_the_scale(tiny_spec: Spec) -> None:
+    loss = loss_of(Recipe(tiny_spec.name, loss="margin", margin=9.0), tiny_spec)
     logits = torch.tensor([[6.0, -4.0] + [-20.0] * 8]) * tiny_spec.logit_scale
-    assert trainer.loss(logits, torch.tensor([0])).item() == pytest.approx((3 + 5) / 9 / 10)
+    assert loss(logits, torch.tensor([0])).item() == pytest.approx((3 + 5) / 9 / 10)

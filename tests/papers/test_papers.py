@@ -14,7 +14,7 @@ from spinflow.model import store
 from spinflow.model.data import Dataset
 from spinflow.model.networks.build import untrained
 from spinflow.model.networks.graph import FixedPointSpec, NetworkSpec
-from spinflow.model.recipe import Recipe
+from spinflow.model.training.recipe import Recipe
 from spinflow.model.zoo import NETWORKS, RECIPES
 from spinflow.papers import asano, comparisons, hirtzlin, measure, page, trainings, tzoufras
 from spinflow.papers.__main__ import main
@@ -313,7 +313,7 @@ def test_trainings_are_done_once_and_tabled(
     def refuse(*_: object, **__: object) -> None:
         raise AssertionError("trained again")
 
-    monkeypatch.setattr(trainings, "train", refuse)
+    monkeypatch.setattr(trainings.loop, "train", refuse)
     trainings.run("tzoufras-1", tmp_path)
     assert path.read_bytes() == content
     with pytest.raises(ValueError, match="trained with another recipe"):

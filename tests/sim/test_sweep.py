@@ -319,7 +319,7 @@ def test_an_unknown_network_is_named(
         ("vgg3-cifar10", "'vgg3-cifar10' is not trained, and has no bundle: `spinflow train "
          "vgg3-cifar10` trains it"),
         ("mlp-mnist+mine", "`spinflow train mlp-mnist --label mine` trains it"),
-        ("alexnet-imagenet", "`spinflow train-imagenet` trains it"),
+        ("alexnet-imagenet", "`spinflow train alexnet-imagenet` trains it"),
     ],
 )  # fmt: skip
 def test_a_network_that_is_not_trained_is_told_apart_from_an_unknown_one(

@@ -51,7 +51,6 @@ PROGRAMS = {
     ],
     "spinflow.model.evaluate": [sys.executable, "-m", "spinflow.model.evaluate", "tfc-mnist"],
     "spinflow.model.export": [sys.executable, "-m", "spinflow.model.export", "tfc-mnist"],
-    "spinflow.model.imagenet": [sys.executable, "-m", "spinflow.model.imagenet"],
     "spinflow.papers.physics": [sys.executable, "-m", "spinflow.papers.physics", "bench"],
     "papers": [sys.executable, "-m", "spinflow.papers", "hirtzlin-5"],
     "spinflow.hw.synth": [sys.executable, "-m", "spinflow.hw.synth", NOWHERE],

@@ -5,10 +5,11 @@ from __future__ import annotations
 import dataclasses
 import math
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 ERROR_MODES = ("flip", "switch")
-"""How writes err while a network is trained; see ``model.write_errors.ErrorProneMemories``."""
+"""How writes err while a network is trained; see ``write_errors.ErrorProneMemories``."""
 
 LOSSES = ("cross-entropy", "margin")
 
@@ -40,10 +41,10 @@ class Recipe:
         parts: equal parts of a batch, each with batch-norm statistics of its own, computed at the
             same time; the mean of their gradients and of their statistics counts.
         threads: of torch, for each part; sums of gradients depend on it.
-        weight_errors: rates at which written weights err, in the form of ``model.write_errors``.
+        weight_errors: rates at which written weights err, as the module ``write_errors`` has them.
         activation_errors: the same of the hidden maps, as the buffers store them.
-        error_mode: of both, "flip" or "switch"; see ``model.write_errors.ErrorProneMemories``.
-        loss: "cross-entropy" or "margin", ``spinflow.model.losses.margin_loss``.
+        error_mode: of both, "flip" or "switch"; see ``write_errors.ErrorProneMemories``.
+        loss: "cross-entropy" or "margin", ``losses.margin_loss``.
         margin: of the margin loss, in agreeing less disagreeing bits of the last layer.
         device: "cpu" or "cuda". Only on the CPU does the same recipe give the same file.
         label: of a variant, whose files are called NETWORK+LABEL.
@@ -108,16 +109,24 @@ class Recipe:
         if not re.fullmatch(LABEL, self.label, re.ASCII):
             raise ValueError(f"label is {self.label!r}, valid: letters, digits, '.', '-' and '_'")
 
-    def command(self) -> str:
-        """Return the command that repeats this recipe, every option written out."""
-        words = ["spinflow train", self.network]
-        for field in dataclasses.fields(self)[1:]:
-            option, value = field.name.replace("_", "-"), getattr(self, field.name)
+    def command(
+        self, fields: Sequence[str] = (), start: str = "spinflow train", more: str = ""
+    ) -> str:
+        """Return the command that repeats this recipe, every option written out.
+
+        Args:
+            fields: the names of those that count; all by default.
+            start: what starts the training.
+            more: options beside the recipe's.
+        """
+        words = [start, self.network]
+        for name in fields or FIELDS:
+            option, value = name.replace("_", "-"), getattr(self, name)
             if isinstance(value, bool):
                 words.append(f"--{option}" if value else f"--no-{option}")
             elif value != "":
                 words.append(f"--{option} {value}")
-        return " ".join([*words, "--out FOLDER"])
+        return " ".join([*words, *filter(None, [more]), "--out FOLDER"])
 
 
 FIELDS = tuple(field.name for field in dataclasses.fields(Recipe))[1:]

@@ -2,9 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 from torch.nn import functional
+
+from spinflow.model.networks.graph import Spec
+from spinflow.model.training.recipe import Recipe
+
+
+def loss_of(recipe: Recipe, spec: Spec) -> Callable[[Tensor, Tensor], Tensor]:
+    """Return a recipe's loss: a function of logits, float (n, classes), and labels, int64 (n,)."""
+
+    def margin(logits: Tensor, labels: Tensor) -> Tensor:
+        return margin_loss(logits / spec.logit_scale, labels, recipe.margin)
+
+    def cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
+        return functional.cross_entropy(logits, labels, label_smoothing=recipe.label_smoothing)
+
+    return margin if recipe.loss == "margin" else cross_entropy
 
 
 def margin_loss(sums: Tensor, labels: Tensor, margin: float) -> Tensor:

@@ -21,7 +21,7 @@ import torch
 from torch import Tensor
 
 from spinflow.model.networks.graph import Spec
-from spinflow.model.recipe import ERROR_MODES
+from spinflow.model.training.recipe import ERROR_MODES
 
 
 @dataclass(frozen=True)

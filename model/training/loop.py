@@ -1,0 +1,163 @@
+"""The training of a network: same options, same seed, same file, interrupted or not.
+
+Adam on latent weights clipped to [-1, 1] with straight-through gradients (Courbariaux et al. 2016,
+"Binarized Neural Networks", algorithm 1) and a learning rate that falls along a cosine. Every
+random number is a function of (seed, epoch) or of (seed, step), and of the process.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import torch
+from tqdm import tqdm
+
+from spinflow.model import store
+from spinflow.model.networks.base import TrainedNetwork
+from spinflow.model.networks.build import build
+from spinflow.model.training import checkpoint, processes
+from spinflow.model.training.checkpoint import CHECKPOINT, Progress
+from spinflow.model.training.feeds import Feed
+from spinflow.model.training.gradients import gradients_of, parameters_of
+from spinflow.model.training.schedule import learning_rate
+
+
+class Trainer:
+    """One training in one process: network, optimizer and progress.
+
+    Attributes:
+        model: the network.
+        progress: how far it has come.
+    """
+
+    def __init__(self, feed: Feed) -> None:
+        """Make a network with random weights for a feed's recipe.
+
+        Raises:
+            ValueError: the device is not there, or the network has no memories for the rates.
+        """
+        recipe = self.recipe = feed.recipe
+        self.feed = feed
+        device = processes.device_of(recipe.device)
+        torch.set_num_threads(recipe.threads)
+        torch.use_deterministic_algorithms(recipe.device == "cpu")
+        # Nothing here reads memory before it is written.
+        torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]  # torch's stubs lack it
+        torch.manual_seed(recipe.seed)
+        self.model: TrainedNetwork = build(feed.spec).to(device)
+        self.gradients = gradients_of(self.model, recipe)
+        weights, norms = parameters_of(self.model)
+        self.optimizer = torch.optim.Adam(
+            [{"params": weights, "factor": 1.0}, {"params": norms, "factor": recipe.norm_lr}],
+            lr=recipe.lr,
+        )
+        self.progress = Progress()
+
+    @property
+    def epoch(self) -> int:
+        """How many epochs are done."""
+        return self.progress.epoch
+
+    def run_epoch(self, bar: tqdm[Any]) -> None:
+        """Train one epoch, validate, and keep the weights if none before were better."""
+        self.gradients.start_epoch()
+        steps, loss = self.feed.steps_an_epoch, torch.zeros(())
+        for i, (pixels, labels) in enumerate(self.feed.batches(self.epoch)):
+            step = self.epoch * steps + i
+            rate = learning_rate(self.recipe, step, steps)
+            for group in self.optimizer.param_groups:
+                group["lr"] = rate * group["factor"]
+            loss = self.gradients.compute(step, pixels, labels)
+            self.optimizer.step()
+            self.model.constrain()
+            self.gradients.end_step()
+            bar.update()
+        self.progress.epoch += 1
+        shown = {"epoch": self.epoch, "loss": f"{loss.item():.3f}"}
+        if self.feed.validation:
+            shown |= self._validate()
+        bar.set_postfix(**shown)
+
+    def _validate(self) -> dict[str, str]:
+        """Keep the weights if none before were better; return what the progress bar says."""
+        progress, correct = self.progress, self.feed.validated(self.model)
+        # Of equals the later: its learning rate was lower.
+        if correct >= progress.best_correct:
+            progress.best_epoch, progress.best_correct = self.epoch, correct
+            progress.best = {k: v.clone() for k, v in self.model.state_dict().items()}
+        shares = {"validation": correct, "best": progress.best_correct}
+        return {name: f"{count / self.feed.validation:.4f}" for name, count in shares.items()}
+
+    def save(self, path: Path) -> None:
+        """Write the whole state to one file, in one step."""
+        checkpoint.save(path, self.feed, self.progress, self.model.state_dict(), self.optimizer)
+
+    def load(self, path: Path) -> None:
+        """Take up the state of a checkpoint.
+
+        Raises:
+            ValueError: as `checkpoint.load`.
+        """
+        self.progress, state = checkpoint.load(
+            path, self.feed, self.model.state_dict(), self.optimizer
+        )
+        self.gradients.set_state(state)
+
+    def finish(self) -> TrainedNetwork:
+        """Return the network of the epoch that counts, on the CPU."""
+        if self.progress.best:
+            self.model.load_state_dict(self.progress.best)
+        self.model.cpu()
+        self.model.centre_thresholds()
+        return self.model
+
+
+def train(feed: Feed, out: Path, resume: bool = False) -> tuple[Path, Path]:
+    """Train a network; the first process writes its weights, and a JSON file with its accuracy.
+
+    Args:
+        feed: the data, the network and its recipe.
+        out: folder for the checkpoint (each epoch) and the results.
+        resume: go on from the folder's checkpoint, if there is one.
+
+    Returns:
+        The weights' file and the JSON file beside it, as ``spinflow.model.store`` has them.
+
+    Raises:
+        ValueError: the checkpoint is of another training, or the folder has one and resume is off.
+    """
+    path = out / CHECKPOINT
+    trainer = Trainer(feed)
+    if path.exists():
+        if not resume:
+            raise ValueError(f"{path} exists: add --resume, or choose another --out")
+        trainer.load(path)
+    recipe = feed.recipe
+    total, done = (n * feed.steps_an_epoch for n in (recipe.epochs, trainer.epoch))
+    silent = not processes.is_first() or not sys.stderr.isatty()
+    with tqdm(total=total, initial=done, unit="step", desc=feed.spec.name, disable=silent) as bar:
+        while trainer.epoch < recipe.epochs:
+            trainer.run_epoch(bar)
+            if processes.is_first():
+                trainer.save(path)
+    return _store(trainer, out)
+
+
+def _store(trainer: Trainer, out: Path) -> tuple[Path, Path]:
+    """Write weights, measure what was written, and write the facts."""
+    feed, progress = trainer.feed, trainer.progress
+    label = feed.recipe.label if "label" in feed.fields else ""
+    weights, facts = store.files_of(feed.spec.name + (f"+{label}" if label else ""), out)
+    if processes.is_first():
+        store.write_weights(weights, trainer.finish())
+    processes.wait()
+    measured = feed.measured(store.unpack(weights, feed.spec))
+    if processes.is_first():
+        told = {"command": feed.command(), "recipe": checkpoint.recorded(feed), **feed.origin}
+        if feed.validation:
+            told["best_epoch"] = progress.best_epoch
+            told["validation_accuracy"] = progress.best_correct / feed.validation
+        store.write_facts(facts, weights, feed.spec, measured | told)
+    return weights, facts
