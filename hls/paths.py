@@ -6,10 +6,11 @@ import hashlib
 from pathlib import Path
 
 from spinflow.host.core.errors import SpinflowError
+from spinflow.host.core.sources import WORK
 
 REPO = Path(__file__).resolve().parents[1]
 RTL = REPO / "hw" / "rtl"
-BUILD = REPO / "build"
+BUILD = WORK / "build"
 
 
 class BuildError(SpinflowError):

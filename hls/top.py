@@ -16,7 +16,7 @@ import jinja2
 
 from spinflow.hls.ops import PIXELS
 from spinflow.hls.ops.text import wrap
-from spinflow.hls.paths import REPO, RTL
+from spinflow.hls.paths import RTL
 from spinflow.hls.plan import Design, Stage
 from spinflow.host.core.description import stride_of
 
@@ -56,7 +56,8 @@ def write(design: Design, build_id: int, network: str, registers: Path, folder: 
     made = generated(design, build_id, network)
     for name, text in made.items():
         (folder / name).write_text(text, encoding="utf-8")
-    sources = [path.relative_to(REPO).as_posix() for path in spinflow_sources(registers)]
+    ours = {RTL: "hw/rtl", registers: "build/regs"}
+    sources = [f"{ours[path.parent]}/{path.name}" for path in spinflow_sources(registers)]
     listed = [*sources, *_copy_finn_sources(design, folder), *made]
     (folder / "files.f").write_text("\n".join(listed) + "\n", encoding="utf-8")
 

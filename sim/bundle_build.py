@@ -18,10 +18,10 @@ from pathlib import Path
 from spinflow.host.core import start
 from spinflow.host.core.errors import InputError
 from spinflow.host.core.options import whole
-from spinflow.host.core.sources import REPOSITORY
+from spinflow.host.core.sources import COMMAND, REPOSITORY, WORK
 from spinflow.host.core.text import shown
 
-BUILD = REPOSITORY / "build"
+BUILD = WORK / "build"
 ZOO = REPOSITORY / "model" / "zoo"
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,63}\Z")
@@ -56,9 +56,7 @@ def run_step(arguments: Sequence[str]) -> int:
 
     A signal that ends this program is passed on, and waited for: the step tidies up and says so.
     """
-    process = subprocess.Popen(
-        [sys.executable, "-m", "spinflow", *arguments], start_new_session=True
-    )
+    process = subprocess.Popen([sys.executable, *COMMAND, *arguments], start_new_session=True)
     try:
         return _status(process.wait())
     except KeyboardInterrupt as signalled:

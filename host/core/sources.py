@@ -15,6 +15,11 @@ from spinflow.host.core.plain import MIB, read_plain
 from spinflow.host.core.text import shown
 
 REPOSITORY = Path(__file__).resolve().parents[2]
+"""The folder that holds the rooms: the checkout, or the installed package."""
+WORK = REPOSITORY if (REPOSITORY / "Makefile").is_file() else Path.cwd()
+"""Where `build/` and `out/` are: in the checkout; of an installed package in the current folder."""
+COMMAND = ("-c", "import sys, spinflow; sys.exit(spinflow.main())")
+"""What a Python is given to run the command `spinflow`, in a checkout and where it is installed."""
 LISTING = "files.f"
 FOLDERS = ("hw/rtl", "build/regs")
 """Folders of the repository whose files may be listed; a name without a folder is in rtl/."""
@@ -49,7 +54,8 @@ def source_files(bundle: Path) -> list[Path]:
                 f"{listing}, line {number}: {shown(line)}: it must be the name of a Verilog file "
                 f"in rtl/, or behind {' or '.join(f'{known}/' for known in FOLDERS)}"
             )
-        path = (REPOSITORY / folder if folder else rtl) / name
+        place = WORK if folder.startswith("build/") else REPOSITORY
+        path = (place / folder if folder else rtl) / name
         if path.is_symlink() or not path.is_file():
             raise BundleError(
                 f"{listing} lists {line}, which does not exist: build the bundle again"

@@ -21,6 +21,7 @@ from pathlib import Path
 from spinflow.host.core import start
 from spinflow.host.core.checked import NAME
 from spinflow.host.core.files import put_in_place, work_beside
+from spinflow.host.core.sources import COMMAND
 from spinflow.hw.boards import common, facts
 from spinflow.hw.boards.common import REPO
 from spinflow.hw.boards.connection import Connection
@@ -150,7 +151,7 @@ def report(out: Path) -> int:
     can_draw = importlib.util.find_spec("matplotlib") is not None
     python = sys.executable if can_draw else str(HOST_PYTHON)
     results = out.resolve()
-    command = [python, "-m", "spinflow", "report", str(results / RESULTS), "--out", str(results)]
+    command = [python, *COMMAND, "report", str(results / RESULTS), "--out", str(results)]
     if not Path(python).exists():
         print(f"for {REPORT}: make setup, then {shlex.join(command)}")
         return 0

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from spinflow.host.core import start
+from spinflow.host.core.sources import WORK
 from spinflow.hw.synth import tables
 from spinflow.hw.synth.report import report
-from spinflow.hw.synth.yosys import REPOSITORY
 
-OUT = REPOSITORY / "out/synth"
+OUT = WORK / "out/synth"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -20,10 +20,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from spinflow.host.core.errors import SpinflowError
+from spinflow.host.core.sources import WORK
 from spinflow.hw.synth.netlist import Netlist, read_netlist
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-REGISTERS = REPOSITORY / "build/regs"
+REGISTERS = WORK / "build/regs"
 RTL = REPOSITORY / "hw/rtl"
 
 # Inside the fabric of a bigger design: no pads, and the clock comes from elsewhere.
