@@ -373,35 +373,19 @@ def quiet() -> Iterator[None]:
         logging.disable(level)
 
 
+Runs = dict[str, Run]
+
+
 def measure(name: str, rounds: int, threads: int, compiled: bool) -> dict[str, Any]:
-    """The figures of one network."""
+    """Return the figures of one network."""
     network, images = network_of(name), images_of(name)
-    runs = {
+    runs: Runs = {
         "evaluator": evaluator_run(network, images, "fast", threads),
         "evaluator_hardware": evaluator_run(network, images, "hardware", threads),
         **contenders(network, images, BATCH[name], compiled),
     }
-    expected = runs["evaluator"](False)
-    failed: dict[str, str] = {}
-    agreement: dict[str, float] = {}
-    for key, run in list(runs.items()):
-        try:
-            agreement[key] = float((run(False) == expected).mean())
-            run(True)
-        except Exception as error:  # what does not work here is a result too
-            failed[key] = f"{type(error).__name__}: {str(error).splitlines()[0][:200]}"
-            del runs[key]
-    seconds: dict[str, list[float]] = {key: [] for key in (*runs, "evaluator_exact")}
-    for _ in range(rounds):
-        for key, run in {**runs, "evaluator_exact": runs["evaluator"]}.items():
-            repeats = 3 if key.startswith("evaluator") else 1
-            # Without errors, for the arithmetic alone.
-            times = []
-            for _ in range(repeats):
-                start = time.perf_counter()
-                run(key != "evaluator_exact")
-                times.append(time.perf_counter() - start)
-            seconds[key].append(statistics.median(times))
+    agreement, failed = tried(runs)
+    seconds = timed(runs, rounds)
 
     def ratio(key: str) -> float:
         pairs = zip(seconds[key], seconds["evaluator"], strict=True)
@@ -413,7 +397,7 @@ def measure(name: str, rounds: int, threads: int, compiled: bool) -> dict[str, A
     gops = xnors(network) * len(images) * 1e-9
     exact = gops / statistics.median(seconds["evaluator_exact"])
     peak = threads * ghz * LANE_BITS
-    figures = {
+    return {
         "images": len(images),
         "ratio": ratio("brevitas"),
         "ratio_best": ratio(best),
@@ -433,7 +417,42 @@ def measure(name: str, rounds: int, threads: int, compiled: bool) -> dict[str, A
         "share_of_peak": exact / peak,
         "peak_memory_mib": peak_memory_mib(name),
     }
-    return figures
+
+
+def tried(runs: Runs) -> tuple[dict[str, float], dict[str, str]]:
+    """Run each once without and once with errors, and remove those that fail.
+
+    Returns:
+        The share of labels that equal the evaluator's, and what failed, with its error.
+    """
+    expected = runs["evaluator"](False)
+    failed: dict[str, str] = {}
+    agreement: dict[str, float] = {}
+    for key, run in list(runs.items()):
+        try:
+            agreement[key] = float((run(False) == expected).mean())
+            run(True)
+        except Exception as error:  # what does not work here is a result too
+            failed[key] = f"{type(error).__name__}: {str(error).splitlines()[0][:200]}"
+            del runs[key]
+    return agreement, failed
+
+
+def timed(runs: Runs, rounds: int) -> dict[str, list[float]]:
+    """Return how long each run with errors takes, in s, round by round, all taking turns.
+
+    ``evaluator_exact`` is the evaluator without errors, for the arithmetic alone.
+    """
+    seconds: dict[str, list[float]] = {key: [] for key in (*runs, "evaluator_exact")}
+    for _ in range(rounds):
+        for key, run in {**runs, "evaluator_exact": runs["evaluator"]}.items():
+            times = []
+            for _ in range(3 if key.startswith("evaluator") else 1):
+                start = time.perf_counter()
+                run(key != "evaluator_exact")
+                times.append(time.perf_counter() - start)
+            seconds[key].append(statistics.median(times))
+    return seconds
 
 
 def bench(
