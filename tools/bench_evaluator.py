@@ -64,7 +64,7 @@ class Step(nn.Module):
 
 
 class Faults(nn.Module):
-    """Inverts a fixed number of places, drawn anew in every call; the input is changed."""
+    """Invert a fixed number of places, drawn anew in every call; the input is changed."""
 
     rate = 0.0
 
@@ -78,7 +78,7 @@ class Faults(nn.Module):
 
 
 class MaskFaults(nn.Module):
-    """Inverts each place with probability `rate`."""
+    """Invert each place with probability `rate`."""
 
     rate = 0.0
 
@@ -87,7 +87,7 @@ class MaskFaults(nn.Module):
 
 
 class Cast(nn.Module):
-    """To another number type: sums of pixels need more bits than bf16 has."""
+    """Convert to another number type: sums of pixels need more bits than bf16 has."""
 
     def __init__(self, number_type: torch.dtype) -> None:
         super().__init__()
@@ -105,13 +105,13 @@ class MapOrder(nn.Module):
 
 
 def edges(layer: Linear | Conv, pixels: bool) -> np.ndarray:
-    """Thresholds in terms of the sum of +1 and -1 products."""
+    """Return thresholds in terms of the sum of +1 and -1 products."""
     thresholds = np.asarray(layer.thresholds, np.float64)
     return thresholds if pixels else 2 * thresholds - layer.weights[0].size
 
 
 def in_torch(network: Network, brevitas: bool) -> nn.Sequential:
-    """The network in eval mode on float pixels (n, pixels) or (n, channels, rows, columns)."""
+    """Run the network in eval mode on float pixels (n, pixels) or (n, channels, rows, columns)."""
     modules: list[nn.Module] = []
     maps, pixels = len(network.shape) == 3, True
     for layer in network.layers:
@@ -163,7 +163,7 @@ def products_of(model: nn.Module) -> list[Any]:
 def torch_run(
     model: nn.Sequential, call: Callable[[Tensor], Tensor], images: Tensor, batch: int
 ) -> Run:
-    """A trial of a torch model: weights with errors, images in batches; then the weights back."""
+    """Return a trial of a torch model, which has its exact weights again at the end."""
     weights = [module.weight for module in products_of(model)]
     exact = [weight.detach().clone() for weight in weights]
     faults = [m for m in model.modules() if isinstance(m, (Faults, MaskFaults))]
@@ -183,7 +183,7 @@ def torch_run(
 
 
 def mrfi_run(network: Network, images: Tensor, batch: int) -> Run:
-    """The plain network under MRFI, which injects into weights and activations by its hooks.
+    """Return the plain network under MRFI, which injects into weights and activations by its hooks.
 
     MRFI draws the weights' errors anew in every call, so a batch is a trial of its own.
     """
@@ -213,7 +213,7 @@ def mrfi_run(network: Network, images: Tensor, batch: int) -> Run:
 
 
 class Int8(nn.Module):
-    """A fully connected network by `torch._int_mm`, which is private: 8-bit products."""
+    """Return a fully connected network by `torch._int_mm`, which is private: 8-bit products."""
 
     def __init__(self, model: nn.Sequential) -> None:
         super().__init__()
