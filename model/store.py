@@ -180,7 +180,7 @@ def files_of(name: str, folder: Path) -> tuple[Path, Path]:
 
 
 def _paths(name: str, folder: Path) -> tuple[Path, Path]:
-    """Weights and recipe of a network or variant; ValueError for one that cannot be."""
+    """Return weights and recipe of a network or variant; ValueError for one that cannot be."""
     network(name)
     label = name.partition("+")[2]
     if not re.fullmatch(LABEL, label, re.ASCII):

@@ -72,7 +72,7 @@ def trained(name: str) -> Any:
     """
     base, _, variant = name.partition("+")
     if base not in NETWORKS:
-        raise SkippedError(f"there is no network {base} in spinflow.model.networks")
+        raise SkippedError(f"there is no network {base} in model/zoo")
     if not (store.ZOO / f"{name}.safetensors").is_file():
         reason = f"no trained weights model/zoo/{name}.safetensors"
         if NETWORKS[base].dataset == "imagenet":

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from types import ModuleType
 
 from spinflow.host.core.files import replace_text
 from spinflow.host.core.tables import markdown
@@ -13,11 +14,16 @@ from spinflow.model.train import epochs_in_words
 from spinflow.papers import asano, comparisons, draw, hirtzlin, tzoufras
 from spinflow.papers.item import STANDS_IN, Item, Line, ReproduceError, Table
 
-ITEMS = {
-    item.name: item
-    for items in (hirtzlin.ITEMS, tzoufras.ITEMS, asano.ITEMS, comparisons.ITEMS)
-    for item in items
-}
+PAPERS: tuple[ModuleType, ...] = (hirtzlin, tzoufras, asano, comparisons)
+"""The files that hold items, in the order of the page."""
+
+
+def items_of(papers: Iterable[ModuleType]) -> dict[str, Item]:
+    """Return the items of files by name."""
+    return {item.name: item for paper in papers for item in paper.ITEMS}
+
+
+ITEMS = items_of(PAPERS)
 """All figures and tables by name."""
 
 DOCS = Path(__file__).parents[1] / "docs"
@@ -117,12 +123,13 @@ def picture_of(item: Item, table: Table) -> str:
     return f"papers-{item.name}.svg"
 
 
-def kept(folder: Path = KEPT) -> dict[str, Table]:
-    """Return the tables of a folder by name, in the order of the page.
+def kept(folder: Path | None = None) -> dict[str, Table]:
+    """Return the tables of a folder, KEPT if none is given, by name, in the order of the page.
 
     Raises:
         ReproduceError: there are none, or one is damaged.
     """
+    folder = KEPT if folder is None else folder
     found = {
         name: Table.read(folder / f"{name}.csv")
         for name in ITEMS

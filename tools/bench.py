@@ -1,4 +1,4 @@
-"""Measures speeds side by side in one run: `make bench`, figures to out/bench/bench.json.
+"""Measure speeds side by side in one run: `make bench`, figures to out/bench/bench.json.
 
 Ratios are what counts; the absolute figures are of the machine that ran it. Nothing here passes or
 fails by a time.
@@ -21,19 +21,19 @@ from tests.hw import runner
 
 ROOT = Path(__file__).resolve().parents[1]
 OUT = ROOT / "out/bench/bench.json"
-HOST_PYTHON = ROOT / ".venv/bin/python"
 
 
-def measured(python: str | Path, *arguments: str) -> dict[str, Any]:
-    """Run a module that prints a JSON object and nothing else."""
-    command = [str(python), "-m", *arguments]
-    done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True)
+def measured(*arguments: str) -> dict[str, Any]:
+    """Run a module that prints a JSON object and nothing else, in a process of its own."""
+    done = subprocess.run(
+        [sys.executable, "-m", *arguments], cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True
+    )
     figures: dict[str, Any] = json.loads(done.stdout)
     return figures
 
 
 def through_cocotb(bundle: Path) -> dict[str, Any]:
-    """Images per second of the same accelerator under cocotb."""
+    """Return the images per second of the same accelerator under cocotb."""
     files = source_files(bundle)
     flags = ("--no-assert", "-Wno-fatal", "-Wno-lint", "-O3")
     folder = runner.build(f"bench-{bundle.name}", "accel", {}, files, flags)
@@ -45,19 +45,16 @@ def through_cocotb(bundle: Path) -> dict[str, Any]:
 
 
 def build_times(bundle: Path) -> dict[str, float]:
-    """Seconds that a bundle takes from the trained network: FINN with the RTL, and Verilator."""
+    """Return how long a bundle takes from the trained network, in s: FINN, then Verilator."""
     with tempfile.TemporaryDirectory() as scratch:
         source = Path(scratch) / bundle.name
         source.mkdir()
         for name in ("model.onnx", "model.json"):
             shutil.copyfile(bundle / name, source / name)
         seconds = {}
-        for what, module, *rest in (
-            ("bundle_s", "spinflow.hls.build", str(source)),
-            ("simulator_s", "spinflow.sim.verilate", str(source)),
-        ):
+        for what, name in (("bundle_s", "bundle"), ("simulator_s", "simulator")):
             start = time.perf_counter()
-            command = [sys.executable, "-m", module, *rest]
+            command = [sys.executable, "-m", "spinflow", name, str(source)]
             subprocess.run(command, cwd=ROOT, stdout=subprocess.DEVNULL, check=True)
             seconds[what] = time.perf_counter() - start
     return seconds
@@ -68,7 +65,7 @@ def main() -> None:
     bench: dict[str, Any] = {"machine": {"processor": platform.machine(), "cores": os.cpu_count()}}
     for network in TESTED:
         bundle = ROOT / "build" / network
-        driver = measured(HOST_PYTHON, "tools.bench_driver", str(bundle))
+        driver = measured("tools.bench_driver", str(bundle))
         cocotb = through_cocotb(bundle)
         ratio = driver["images_per_s"] / cocotb["images_per_s"]
         built = build_times(bundle)
@@ -85,9 +82,9 @@ def main() -> None:
             f"({driver['cycles_per_frame']:.1f} simulated cycles a frame); "
             f"built in {built['bundle_s']:.0f} s, simulator in {built['simulator_s']:.0f} s"
         )
-    bench["mtj"] = measured(sys.executable, "spinflow.papers.physics", "bench")
+    bench["mtj"] = measured("spinflow", "physics", "bench")
     print(f"mtj: Monte Carlo takes {bench['mtj']['ratio']:.0f} times as long as quadrature")
-    bench["evaluator"] = measured(sys.executable, "tools.bench_evaluator")["evaluator"]
+    bench["evaluator"] = measured("tools.bench_evaluator")["evaluator"]
     for network, figures in bench["evaluator"].items():
         if not isinstance(figures, dict):  # a condition of the measurement
             continue

@@ -1,4 +1,4 @@
-"""Images per second through the PYNQ driver on the virtual board; run in the host environment.
+"""Images per second through the PYNQ driver on the virtual board.
 
 `python -m tools.bench_driver BUNDLE` prints JSON: images per second of wall clock over the whole
 way, driver, DMA and Verilated RTL, and the simulated cycles of a frame.

@@ -64,7 +64,7 @@ class Step(nn.Module):
 
 
 class Faults(nn.Module):
-    """Inverts a fixed number of places, drawn anew in every call; the input is changed."""
+    """Invert a fixed number of places, drawn anew in every call; the input is changed."""
 
     rate = 0.0
 
@@ -78,7 +78,7 @@ class Faults(nn.Module):
 
 
 class MaskFaults(nn.Module):
-    """Inverts each place with probability `rate`."""
+    """Invert each place with probability `rate`."""
 
     rate = 0.0
 
@@ -87,7 +87,7 @@ class MaskFaults(nn.Module):
 
 
 class Cast(nn.Module):
-    """To another number type: sums of pixels need more bits than bf16 has."""
+    """Convert to another number type: sums of pixels need more bits than bf16 has."""
 
     def __init__(self, number_type: torch.dtype) -> None:
         super().__init__()
@@ -105,13 +105,13 @@ class MapOrder(nn.Module):
 
 
 def edges(layer: Linear | Conv, pixels: bool) -> np.ndarray:
-    """Thresholds in terms of the sum of +1 and -1 products."""
+    """Return thresholds in terms of the sum of +1 and -1 products."""
     thresholds = np.asarray(layer.thresholds, np.float64)
     return thresholds if pixels else 2 * thresholds - layer.weights[0].size
 
 
 def in_torch(network: Network, brevitas: bool) -> nn.Sequential:
-    """The network in eval mode on float pixels (n, pixels) or (n, channels, rows, columns)."""
+    """Run the network in eval mode on float pixels (n, pixels) or (n, channels, rows, columns)."""
     modules: list[nn.Module] = []
     maps, pixels = len(network.shape) == 3, True
     for layer in network.layers:
@@ -163,7 +163,7 @@ def products_of(model: nn.Module) -> list[Any]:
 def torch_run(
     model: nn.Sequential, call: Callable[[Tensor], Tensor], images: Tensor, batch: int
 ) -> Run:
-    """A trial of a torch model: weights with errors, images in batches; then the weights back."""
+    """Return a trial of a torch model, which has its exact weights again at the end."""
     weights = [module.weight for module in products_of(model)]
     exact = [weight.detach().clone() for weight in weights]
     faults = [m for m in model.modules() if isinstance(m, (Faults, MaskFaults))]
@@ -183,7 +183,7 @@ def torch_run(
 
 
 def mrfi_run(network: Network, images: Tensor, batch: int) -> Run:
-    """The plain network under MRFI, which injects into weights and activations by its hooks.
+    """Return the plain network under MRFI, which injects into weights and activations by its hooks.
 
     MRFI draws the weights' errors anew in every call, so a batch is a trial of its own.
     """
@@ -213,7 +213,7 @@ def mrfi_run(network: Network, images: Tensor, batch: int) -> Run:
 
 
 class Int8(nn.Module):
-    """A fully connected network by `torch._int_mm`, which is private: 8-bit products."""
+    """Return a fully connected network by `torch._int_mm`, which is private: 8-bit products."""
 
     def __init__(self, model: nn.Sequential) -> None:
         super().__init__()
@@ -373,35 +373,19 @@ def quiet() -> Iterator[None]:
         logging.disable(level)
 
 
+Runs = dict[str, Run]
+
+
 def measure(name: str, rounds: int, threads: int, compiled: bool) -> dict[str, Any]:
-    """The figures of one network."""
+    """Return the figures of one network."""
     network, images = network_of(name), images_of(name)
-    runs = {
+    runs: Runs = {
         "evaluator": evaluator_run(network, images, "fast", threads),
         "evaluator_hardware": evaluator_run(network, images, "hardware", threads),
         **contenders(network, images, BATCH[name], compiled),
     }
-    expected = runs["evaluator"](False)
-    failed: dict[str, str] = {}
-    agreement: dict[str, float] = {}
-    for key, run in list(runs.items()):
-        try:
-            agreement[key] = float((run(False) == expected).mean())
-            run(True)
-        except Exception as error:  # what does not work here is a result too
-            failed[key] = f"{type(error).__name__}: {str(error).splitlines()[0][:200]}"
-            del runs[key]
-    seconds: dict[str, list[float]] = {key: [] for key in (*runs, "evaluator_exact")}
-    for _ in range(rounds):
-        for key, run in {**runs, "evaluator_exact": runs["evaluator"]}.items():
-            repeats = 3 if key.startswith("evaluator") else 1
-            # Without errors, for the arithmetic alone.
-            times = []
-            for _ in range(repeats):
-                start = time.perf_counter()
-                run(key != "evaluator_exact")
-                times.append(time.perf_counter() - start)
-            seconds[key].append(statistics.median(times))
+    agreement, failed = tried(runs)
+    seconds = timed(runs, rounds)
 
     def ratio(key: str) -> float:
         pairs = zip(seconds[key], seconds["evaluator"], strict=True)
@@ -413,7 +397,7 @@ def measure(name: str, rounds: int, threads: int, compiled: bool) -> dict[str, A
     gops = xnors(network) * len(images) * 1e-9
     exact = gops / statistics.median(seconds["evaluator_exact"])
     peak = threads * ghz * LANE_BITS
-    figures = {
+    return {
         "images": len(images),
         "ratio": ratio("brevitas"),
         "ratio_best": ratio(best),
@@ -433,7 +417,42 @@ def measure(name: str, rounds: int, threads: int, compiled: bool) -> dict[str, A
         "share_of_peak": exact / peak,
         "peak_memory_mib": peak_memory_mib(name),
     }
-    return figures
+
+
+def tried(runs: Runs) -> tuple[dict[str, float], dict[str, str]]:
+    """Run each once without and once with errors, and remove those that fail.
+
+    Returns:
+        The share of labels that equal the evaluator's, and what failed, with its error.
+    """
+    expected = runs["evaluator"](False)
+    failed: dict[str, str] = {}
+    agreement: dict[str, float] = {}
+    for key, run in list(runs.items()):
+        try:
+            agreement[key] = float((run(False) == expected).mean())
+            run(True)
+        except Exception as error:  # what does not work here is a result too
+            failed[key] = f"{type(error).__name__}: {str(error).splitlines()[0][:200]}"
+            del runs[key]
+    return agreement, failed
+
+
+def timed(runs: Runs, rounds: int) -> dict[str, list[float]]:
+    """Return how long each run with errors takes, in s, round by round, all taking turns.
+
+    ``evaluator_exact`` is the evaluator without errors, for the arithmetic alone.
+    """
+    seconds: dict[str, list[float]] = {key: [] for key in (*runs, "evaluator_exact")}
+    for _ in range(rounds):
+        for key, run in {**runs, "evaluator_exact": runs["evaluator"]}.items():
+            times = []
+            for _ in range(3 if key.startswith("evaluator") else 1):
+                start = time.perf_counter()
+                run(key != "evaluator_exact")
+                times.append(time.perf_counter() - start)
+            seconds[key].append(statistics.median(times))
+    return seconds
 
 
 def bench(

@@ -1,7 +1,8 @@
-"""Writes the tables of README.md: the networks of the zoo, and a measured sweep.
+"""Write the tables of README.md: the networks of the zoo, and a measured sweep.
 
 The first is made from the zoo's recipes, the second from docs/results/mlp-mnist.json, a summary of
-`host sweep`. `python -m tools.readme` puts each between its markers; the document test compares.
+`spinflow sweep`. `python -m tools.readme` puts each between its markers; the test of the documents
+compares.
 """
 
 import json
@@ -21,7 +22,7 @@ MARKERS = "<!-- {}: begin -->\n", "<!-- {}: end -->"
 
 
 def networks() -> str:
-    """The networks of the zoo as Markdown, with what each reaches on its whole test set."""
+    """Return the networks of the zoo in Markdown, with what each reaches on its whole test set."""
     lines = ["| network | layers | test set | accuracy |", "|---|---|---|---|"]
     for path in sorted(ZOO.glob("*.json")):
         if "+" in path.stem:  # trained with errors: docs/reproduction.md has those
@@ -50,7 +51,7 @@ def networks() -> str:
 
 
 def measured() -> str:
-    """The sweep as Markdown: one row a rate, weights and buffers side by side."""
+    """Return the sweep in Markdown: one row a rate, weights and buffers side by side."""
     points: list[dict[str, Any]] = json.loads(SUMMARY.read_text())["points"]
     images, repeats = points[0]["images"], points[0]["repeats"]
     by_rate: dict[float, dict[str, dict[str, Any]]] = {}
@@ -77,7 +78,7 @@ def measured() -> str:
 
 
 def with_tables(text: str) -> str:
-    """The text of README.md with the tables in their places."""
+    """Return the text of README.md with the tables in their places."""
     for name, table in (("networks", networks()), ("measured", measured())):
         begin, end = (marker.format(name) for marker in MARKERS)
         before, rest = text.split(begin)

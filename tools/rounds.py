@@ -4,16 +4,19 @@
 of input and output bits, and the largest autocorrelation of error events in standard deviations.
 """
 
+from typing import Any
+
 import numpy as np
+from numpy.typing import NDArray
 
 SAMPLES = 1 << 16  # for the avalanche
 DRAWS = 1 << 22  # for the autocorrelation
 LAGS = 5_000
-Array = np.ndarray
+Array = NDArray[Any]
 
 
 def permute(block: Array, seed: Array, rounds: int) -> tuple[Array, Array]:
-    """The permutation of docs/contracts.md with another number of rounds, uint32 arrays."""
+    """Return the permutation of docs/contracts.md with another number of rounds, uint32 arrays."""
     x, y = block.copy(), seed.copy()
     for r in range(rounds):
         key = np.uint32(0x9E3779B9 * (r + 1) & 0xFFFFFFFF)
@@ -23,7 +26,7 @@ def permute(block: Array, seed: Array, rounds: int) -> tuple[Array, Array]:
 
 
 def avalanche_bias(rounds: int) -> float:
-    """The largest distance from 1/2 of the probability that an input bit turns an output bit."""
+    """Return the worst distance from 1/2 of the chance that an input bit turns an output bit."""
     generator = np.random.default_rng(1)
     # Blocks count up from 0 in use, so the high bits of the sample are 0 as well.
     block = generator.integers(0, 1 << 21, SAMPLES, dtype=np.uint32)
@@ -40,7 +43,7 @@ def avalanche_bias(rounds: int) -> float:
 
 
 def autocorrelation(rounds: int, rate: float) -> float:
-    """The largest |z| of the autocorrelation of `draw < rate` over the first lags."""
+    """Return the largest |z| of the autocorrelation of `draw < rate` over the first lags."""
     block = np.arange(DRAWS // 2, dtype=np.uint32)
     x, y = permute(block, np.full_like(block, 12345), rounds)
     draws = np.stack([x, y], axis=1).reshape(-1)

@@ -139,7 +139,7 @@ class XnorNetwork(TrainedNetwork):
 
 
 def _matrix(layer: Layer, bias: bool) -> Any:
-    """The module that holds a layer's weights; only a layer of floats has a bias."""
+    """Return the module that holds a layer's weights; only a layer of floats has a bias."""
     inputs, outputs = layer.source[2], layer.result[2]
     # XnorNetwork.forward computes: stride, padding and errors are its own.
     if not layer.binary:

@@ -7,7 +7,7 @@
     cycles = 16384                  # most cycles that a frame takes in any layer, by default
     images = 20                     # of make run
     tested = true                   # whether make test builds and simulates it
-    [recipe]                        # how it is trained (model.recipe); the rest has its defaults
+    [recipe]                        # how it is trained (model.training.recipe)
     epochs = 60
 
 Beside it lie the trained weights, ``NAME.safetensors``, and what ``model.store`` says of them,

@@ -1,6 +1,7 @@
-"""Print what make needs to know of the networks, an assignment a line: ``python -m model.zoo``.
+"""Print what make needs to know of the networks: `python -m spinflow.model.zoo`.
 
-A ``~`` stands for a space, since make takes the words of a program's output apart.
+Each line is an assignment. A ``~`` stands for a space, since make takes the words of a program's
+output apart.
 """
 
 from __future__ import annotations

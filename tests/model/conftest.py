@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import urllib.error
 from collections.abc import Iterator
 from typing import Any
 

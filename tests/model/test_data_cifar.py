@@ -18,7 +18,7 @@ from PIL import Image
 
 from spinflow.model import data
 from spinflow.model.data import DataError, Dataset, cifar
-from tests.model.conftest import change_source
+from tests.model.conftest import change_source, no_network
 
 
 @dataclasses.dataclass

@@ -119,10 +119,7 @@ def test_other_images_set_the_measured_rows_aside(setting: Setting) -> None:
 
 def test_what_is_not_there_is_skipped_by_name(setting: Setting) -> None:
     table = table_of(setting)
-    assert (
-        table.skipped("nobody-mnist")
-        == "there is no network nobody-mnist in spinflow.model.networks"
-    )
+    assert table.skipped("nobody-mnist") == "there is no network nobody-mnist in model/zoo"
     assert table.skipped("tfc-mnist") == ""
     with pytest.raises(SkippedError, match=r"no trained weights .*/tfc-mnist\+other\.safetensors"):
         measure.trained("tfc-mnist+other")
