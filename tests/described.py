@@ -97,8 +97,6 @@ def complete(
         memories=memories,
         taps=tuple(_tap(tap, sums) for tap in taps_of(typed, memories)),
         files={},
-        libraries={},
-        bitstream=None,
     ).as_json()
 
 
