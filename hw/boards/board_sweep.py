@@ -150,7 +150,15 @@ def report(out: Path) -> int:
     can_draw = importlib.util.find_spec("matplotlib") is not None
     python = sys.executable if can_draw else str(HOST_PYTHON)
     results = out.resolve()
-    command = [python, "-m", "spinflow", "report", str(results / RESULTS), "--out", str(results)]
+    command = [
+        python,
+        "-m",
+        "spinflow.host",
+        "report",
+        str(results / RESULTS),
+        "--out",
+        str(results),
+    ]
     if not Path(python).exists():
         print(f"for {REPORT}: make setup, then {shlex.join(command)}")
         return 0
@@ -161,7 +169,7 @@ def report(out: Path) -> int:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The command line; returns the exit status."""
+    """Run the command line; return the exit status."""
     parser = start.Parser(
         prog="spinflow board-sweep",
         description=__doc__.split("\n")[0],
