@@ -85,7 +85,7 @@ def check() -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The command line; returns the exit status."""
+    """Run the command line; return the exit status."""
     parser = start.Parser(
         prog="spinflow bitstream",
         description=__doc__.split("\n")[0],

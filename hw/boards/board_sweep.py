@@ -162,7 +162,7 @@ def report(out: Path) -> int:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The command line; returns the exit status."""
+    """Run the command line; return the exit status."""
     parser = start.Parser(
         prog="spinflow board-sweep",
         description=__doc__.split("\n")[0],

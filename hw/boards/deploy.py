@@ -160,7 +160,7 @@ def cache_folder() -> Path:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The command line; returns the exit status."""
+    """Run the command line; return the exit status."""
     parser = start.Parser(
         prog="spinflow deploy",
         description=__doc__.split("\n")[0],

@@ -165,7 +165,7 @@ def summary(bundle: Path, entry: dict[str, Any]) -> str:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """The command line; returns the exit status."""
+    """Run the command line; return the exit status."""
     parser = start.Parser(
         prog="python -m spinflow.hw.boards.install", description=__doc__.split("\n")[0]
     )

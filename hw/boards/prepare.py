@@ -294,7 +294,7 @@ set facts {{
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """The command line; returns the exit status."""
+    """Run the command line; return the exit status."""
     parser = start.Parser(
         prog="python -m spinflow.hw.boards.prepare", description=__doc__.split("\n")[0]
     )

@@ -16,17 +16,17 @@ class Slave(Protocol):
     """What answers on the processor's bus. Offsets are in bytes from the slave's base."""
 
     def read(self, offset: int, count: int, stride: int) -> Words:
-        """Reads the words (uint32) in which `count` offsets lie, `stride` bytes apart, in order."""
+        """Read the words (uint32) in which `count` offsets lie, `stride` bytes apart, in order."""
 
     def write(self, offset: int, values: Words, stride: int) -> None:
-        """Writes words, `stride` bytes apart, in order."""
+        """Write words, `stride` bytes apart, in order."""
 
     def write_part(self, offset: int, word: int, strobe: int) -> None:
-        """Writes those bytes of a word that `strobe` says, bit 0 the lowest."""
+        """Write those bytes of a word that `strobe` says, bit 0 the lowest."""
 
 
 def bus_error(message: str) -> OSError:
-    """What stands for the signal that ends a program on a board."""
+    """Return what stands for the signal that ends a program on a board."""
     return OSError(errno.EIO, message)
 
 
@@ -37,17 +37,17 @@ class Bus:
         self._slaves = slaves
 
     def read(self, address: int, count: int, stride: int) -> Words:
-        """Reads words from physical addresses. Raises OSError where no slave answers."""
+        """Read words from physical addresses; OSError where no slave answers."""
         slave, offset = self._at(address, count, stride)
         return slave.read(offset, count, stride)
 
     def write(self, address: int, values: Words, stride: int) -> None:
-        """Writes words to physical addresses. Raises OSError where no slave answers."""
+        """Write words to physical addresses; OSError where no slave answers."""
         slave, offset = self._at(address, len(values), stride)
         slave.write(offset, values, stride)
 
     def write_part(self, address: int, word: int, strobe: int) -> None:
-        """Writes some bytes of a word. Raises OSError where no slave answers or takes them."""
+        """Write some bytes of a word; OSError where no slave answers or takes them."""
         slave, offset = self._at(address, 1, 0)
         slave.write_part(offset, word, strobe)
 

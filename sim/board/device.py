@@ -94,9 +94,11 @@ class VirtualBoard(Device):
             self._clocks = clock_registers(facts.clocks)
 
     def get_bitfile_metadata(self, bitfile_name: str, partial: bool = False) -> Any:
-        """What pynq knows of the design, from the .hwh beside the file that was named.
+        """Return what pynq knows of the design, from the .hwh beside the file that was named.
 
-        Raises BundleError when the bundle is not whole or pynq cannot read the file.
+        Raises:
+            BundleError: the bundle is not whole, or pynq cannot read the file.
+            BoardError: its board is not known.
         """
         described = description.read(Path(bitfile_name).parent)
         path = described.folder / HANDOVER
@@ -113,9 +115,10 @@ class VirtualBoard(Device):
         return parser
 
     def download(self, bitstream: Any, parser: Any = None) -> None:
-        """Configures the programmable logic: a fresh simulation of the bundle's accelerator.
+        """Configure the programmable logic: a fresh simulation of the bundle's accelerator.
 
-        Raises BundleError when the bundle is not whole or has no simulator.
+        Raises:
+            BundleError: the bundle is not whole or has no simulator.
         """
         library = Library(Path(bitstream.bitfile_name).parent)
         if self.library is not None:
@@ -129,16 +132,17 @@ class VirtualBoard(Device):
         """Nothing is kept from one process to the next."""
 
     def mmap(self, base_addr: int, length: int) -> Window:
-        """The registers at a physical address, whatever is there by the time of an access.
+        """Return the registers at a physical address, whatever is there at the time of an access.
 
-        Raises OSError for an address that is no word's: the processor refuses every access to it.
+        Raises:
+            OSError: the address is no word's: the processor refuses every access to it.
         """
         if base_addr % 4:
             raise bus_error(f"{base_addr:#x} is not the address of a word")
         return Window(self._bus, base_addr, np.arange(length // 4, dtype=np.uint32))
 
     def allocate(self, shape: Any, dtype: Any, cacheable: int = 1, **kwargs: Any) -> PynqBuffer:
-        """An array with a physical address, as pynq.allocate gives it; memory starts as 0."""
+        """Return an array with a physical address, as pynq.allocate does; memory starts as 0."""
         size = int(np.prod(shape)) * np.dtype(dtype).itemsize
         own = np.zeros(size, dtype=np.uint8)
         address = self._memory.allocate(size, None if cacheable else own)
@@ -155,11 +159,11 @@ class VirtualBoard(Device):
         return buffer
 
     def flush(self, bo: int, offset: int, ptr: int, size: int) -> None:
-        """Copies from the processor's array to the DMA's memory."""
+        """Copy from the processor's array to the DMA's memory."""
         self._block(bo, offset, size)[:] = _bytes_at(ptr, size)
 
     def invalidate(self, bo: int, offset: int, ptr: int, size: int) -> None:
-        """Copies from the DMA's memory to the processor's array."""
+        """Copy from the DMA's memory to the processor's array."""
         _bytes_at(ptr, size)[:] = self._block(bo, offset, size)
 
     def _block(self, bo: int, offset: int, size: int) -> Bytes:
@@ -181,5 +185,5 @@ class VirtualBoard(Device):
 
 
 def _bytes_at(pointer: int, size: int) -> Bytes:
-    """The bytes of a live array, by its address, to read and to write."""
+    """Return the bytes of a live array, by its address, to read and to write."""
     return np.ctypeslib.as_array((ctypes.c_uint8 * size).from_address(pointer))

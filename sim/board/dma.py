@@ -35,7 +35,7 @@ class Channel:
         self.reset()
 
     def reset(self) -> None:
-        """What the RESET bit does: any transfer is dropped."""
+        """Do what the RESET bit does: any transfer is dropped."""
         self.control = self.CONTROL_AT_RESET
         self.status = self.HALTED
         self.address = 0
@@ -51,7 +51,7 @@ class Channel:
         return self.words[self.moved :]
 
     def read(self, offset: int) -> int:
-        """Reads a register."""
+        """Read a register."""
         if offset == self.CONTROL:
             return self.control
         if offset == self.STATUS:
@@ -63,7 +63,7 @@ class Channel:
         return self.length if offset == self.LENGTH else 0
 
     def write(self, offset: int, value: int) -> None:
-        """Writes a register. Writing LENGTH while the channel runs begins a transfer."""
+        """Write a register. Writing LENGTH while the channel runs begins a transfer."""
         if offset == self.CONTROL:
             self._write_control(value)
         elif offset == self.STATUS:
@@ -76,7 +76,7 @@ class Channel:
             self._begin(value & self._length_mask)
 
     def check_buffer(self) -> None:
-        """Raises OSError when the memory of the transfer under way was given back meanwhile."""
+        """Raise OSError when the memory of the transfer under way was given back meanwhile."""
         if self.busy and self._memory.block_at(self.address) is not self._block:
             self._fail(self.DECODE_ERROR)
             self.busy = False
@@ -86,7 +86,7 @@ class Channel:
             )
 
     def complete(self, length: int) -> None:
-        """Ends the transfer after `length` bytes."""
+        """End the transfer after `length` bytes."""
         self.length = length
         self.busy = False
         self.status |= self.IDLE | self.COMPLETE
@@ -127,7 +127,7 @@ class Channel:
 
 
 def _words(data: Bytes) -> Words:
-    """Bytes as 32-bit words: a view where they fill the words, else a copy with a padded last."""
+    """Return bytes as 32-bit words: a view where they fill them, else a copy, the last padded."""
     if data.size % 4 == 0:
         return data.view(np.uint32)
     return np.concatenate([data, np.zeros(-data.size % 4, np.uint8)]).view(np.uint32)
@@ -168,7 +168,7 @@ class Dma:
                 self._library.transfer(NOTHING, NOTHING, 0)
 
     def advance(self, cycles: int) -> bool:
-        """Lets the transfers under way go on for so many cycles; returns whether a word moved."""
+        """Let the transfers under way go on for so many cycles; return whether a word moved."""
         mm2s, s2mm = self.mm2s, self.s2mm
         mm2s.check_buffer()
         s2mm.check_buffer()

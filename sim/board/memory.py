@@ -27,10 +27,14 @@ class DmaMemory:
         self._blocks: dict[int, Bytes] = {}
 
     def allocate(self, size: int, shared: Bytes | None = None) -> int:
-        """Takes `size` bytes, page-aligned, and returns their address.
+        """Take bytes, page-aligned; return their address.
 
-        `shared` is the processor's own array when the memory is not cached, so that both see one.
-        Raises RuntimeError, as pynq's own devices do, when there is no gap of this size.
+        Args:
+            size: how many.
+            shared: the processor's own array where the memory is not cached: both see one then.
+
+        Raises:
+            RuntimeError: there is no gap of this size; pynq's own devices raise it, too.
         """
         address = self.window.base
         for start in self._starts:
@@ -45,12 +49,12 @@ class DmaMemory:
         return address
 
     def free(self, address: int) -> None:
-        """Gives an allocation back."""
+        """Give an allocation back."""
         self._starts.remove(address)
         del self._blocks[address]
 
     def at(self, address: int, size: int) -> Bytes | None:
-        """The bytes at an address, as a view, or None where not all of them are allocated."""
+        """Return the bytes at an address, as a view; None where not all of them are allocated."""
         block = self.block_at(address)
         if block is None:
             return None
@@ -58,7 +62,7 @@ class DmaMemory:
         return block[offset : offset + size] if offset + size <= block.size else None
 
     def block_at(self, address: int) -> Bytes | None:
-        """The allocation that begins at an address or before it, the nearest one."""
+        """Return the allocation that begins at an address or before it, the nearest one."""
         number = bisect.bisect_right(self._starts, address) - 1
         return None if number < 0 else self._blocks[self._starts[number]]
 

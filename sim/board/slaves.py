@@ -69,7 +69,7 @@ class Unconfigured:
 
 
 def clock_registers(clocks: Clocks) -> Storage:
-    """The part of the Zynq's SLCR that pynq's Clocks uses, as after the start of the board.
+    """Return the part of the Zynq's SLCR that pynq's Clocks uses, as after the board's start.
 
     FDIV stands at bit 12, dividers at bits 8 and 20.
     """
@@ -131,7 +131,7 @@ class AcceleratorSlave:
 
 
 def _address_space(described: Description) -> int:
-    """Bytes that the accelerator's address bits reach: those of the last window's end."""
+    """Return how many bytes the accelerator's address bits reach, by the last window's end."""
     ends = [
         memory.base + (1 << (memory.stride * memory.depth - 1).bit_length())
         for memory in described.memories

@@ -97,15 +97,15 @@ class Window(np.lib.mixins.NDArrayOperatorsMixin):
         return function(*_plain(arguments), **{k: _plain(v) for k, v in options.items()})
 
     def copy(self) -> Array:
-        """Reads everything into an array of its own."""
+        """Read everything into an array of its own."""
         return self._read_bytes()
 
     def reshape(self, *shape: Any) -> Window:
-        """The same registers in another shape."""
+        """Return the same registers in another shape."""
         return Window(self._bus, self._base, self._numbers.reshape(*shape), self.dtype)
 
     def view(self, dtype: npt.DTypeLike = np.uint32) -> Window:
-        """The same registers as items of another size, of a window of one dimension."""
+        """Return the same registers as items of another size, of a window of one dimension."""
         before, after = self.dtype.itemsize, np.dtype(dtype).itemsize
         numbers = self._numbers
         if after != before:
@@ -126,7 +126,7 @@ class Window(np.lib.mixins.NDArrayOperatorsMixin):
         return np.may_share_memory(self._numbers, whole._numbers) or not self.size
 
     def _is_by_items(self, key: Any) -> bool:
-        """Whether numpy goes item by item: an index, or an array of them, for each axis."""
+        """Return whether numpy goes item by item: an index, or an array of them, for each axis."""
         keys = key if isinstance(key, tuple) else (key,)
         return len(keys) == self.ndim and all(
             one is not None and one is not ... and not isinstance(one, slice)
@@ -192,7 +192,7 @@ class Window(np.lib.mixins.NDArrayOperatorsMixin):
 
 
 def _plain(value: Any) -> Any:
-    """The same with windows read."""
+    """Return the same with windows read."""
     if isinstance(value, (tuple, list)):
         return type(value)(_plain(one) for one in value)
     return np.array(value) if isinstance(value, Window) else value

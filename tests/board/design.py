@@ -180,30 +180,51 @@ def replay(calls: Sequence[Call], wrapper: str) -> Design:
         calls: of the whole script.
         wrapper: text of accel_ip.v.
     """
-    known: dict[str, Callable[[dict[str, str]], Cell]] = {
-        "xilinx.com:ip:processing_system7:5.5": processing_system,
-        "xilinx.com:ip:proc_sys_reset:5.0": reset,
-        "xilinx.com:ip:smartconnect:1.0": smartconnect,
-        "xilinx.com:ip:axi_dma:7.1": axi_dma,
-    }
-    design = Design()
-    packaged: dict[str, str] = {}
-    kinds: dict[str, str] = {}
-    order: list[str] = []
-
+    player = Player(wrapper)
     for call in calls:
-        order.append(call.name)
-        words, options = call.arguments, call.options
+        player.package(call)
+        player.build(call)
+    order = [call.name for call in calls]
+    for earlier, later in (
+        ("ipx::save_core", "create_bd_design"),
+        ("validate_bd_design", "generate_target"),
+        ("save_bd_design", "generate_target"),
+        ("make_wrapper", "launch_runs"),
+    ):
+        need(earlier in order and later in order, f"{earlier} or {later} is never called")
+        need(order.index(earlier) < order.index(later), f"{later} is called before {earlier}")
+    return player.design
+
+
+class Player:
+    """What Vivado knows while a script runs: IP, cells by kind, and the design so far."""
+
+    def __init__(self, wrapper: str) -> None:
+        self.design = Design()
+        self._wrapper = wrapper
+        self._packaged: dict[str, str] = {}
+        self._kinds: dict[str, str] = {}
+        self._known: dict[str, Callable[[dict[str, str]], Cell]] = {
+            "xilinx.com:ip:processing_system7:5.5": processing_system,
+            "xilinx.com:ip:proc_sys_reset:5.0": reset,
+            "xilinx.com:ip:smartconnect:1.0": smartconnect,
+            "xilinx.com:ip:axi_dma:7.1": axi_dma,
+        }
+
+    def package(self, call: Call) -> None:
+        """Follow a call that packages the accelerator."""
+        words, options, design = call.arguments, call.options, self.design
         match call.name:
             case "add_files":
                 design.sources += words[0].split()
             case "ipx::package_project":
-                packaged |= {key: options[f"-{key}"] for key in ("vendor", "library")}
+                self._packaged |= {key: options[f"-{key}"] for key in ("vendor", "library")}
             case "set_property" if words[-1] == "core":
-                packaged[words[0]] = words[1]
+                self._packaged[words[0]] = words[1]
             case "ipx::save_core":
-                parts = (packaged.get(k, "") for k in ("vendor", "library", "name", "version"))
-                known[":".join(parts)] = accelerator(wrapper)
+                named = ("vendor", "library", "name", "version")
+                vlnv = ":".join(self._packaged.get(part, "") for part in named)
+                self._known[vlnv] = accelerator(self._wrapper)
             case "ipx::add_register":
                 need(words[0] not in design.registers, f"register {words[0]} is there twice")
                 design.registers[words[0]] = (-1, {})
@@ -211,23 +232,29 @@ def replay(calls: Sequence[Call], wrapper: str) -> Design:
                 design.registers[words[1].split("/")[-1]][1][words[0]] = (-1, -1)
             case "set_property" if words[-1].startswith("core/"):
                 _register_property(design, words)
+
+    def build(self, call: Call) -> None:
+        """Follow a call that makes or connects the block design."""
+        words, options, design = call.arguments, call.options, self.design
+        match call.name:
             case "create_bd_cell":
-                need(options["-vlnv"] in known, f"no IP {options['-vlnv']} is known")
-                need(words[0] not in kinds, f"cell {words[0]} is there twice")
-                kinds[words[0]] = options["-vlnv"]
+                need(options["-vlnv"] in self._known, f"no IP {options['-vlnv']} is known")
+                need(words[0] not in self._kinds, f"cell {words[0]} is there twice")
+                self._kinds[words[0]] = options["-vlnv"]
             case "set_property" if "-dict" in options:
                 pairs = re.findall(r"CONFIG\.(\w+) (\{[^}]*\}|\S+)", options["-dict"])
                 settings = {name: value.strip("{}") for name, value in pairs}
-                design.cells[words[-1]] = known[kinds[words[-1]]](settings)
+                design.cells[words[-1]] = self._known[self._kinds[words[-1]]](settings)
             case "create_bd_intf_port":
                 design.ports[words[0]] = options["-vlnv"].split(":")[2].removesuffix("_rtl")
             case "get_bd_intf_pins":
-                cell, name = _split(words[0], kinds)
-                interfaces = _cell(design, cell, kinds, known).interfaces
-                need(name in interfaces, f"{words[0]}: there is no such interface")
+                name = _split(words[0], self._kinds)[1]
+                need(
+                    name in self._cell(words[0]).interfaces,
+                    f"{words[0]}: there is no such interface",
+                )
             case "get_bd_pins":
-                cell, name = _split(words[0], kinds)
-                made = _cell(design, cell, kinds, known)
+                name, made = _split(words[0], self._kinds)[1], self._cell(words[0])
                 need(name in made.inputs or name in made.outputs, f"{words[0]}: no such pin")
             case "connect_bd_intf_net":
                 _link(design, *words)
@@ -238,15 +265,10 @@ def replay(calls: Sequence[Call], wrapper: str) -> Design:
                 _map(design, options["-target_address_space"], words[0], place)
             case "validate_bd_design":
                 _validate(design)
-    for earlier, later in (
-        ("ipx::save_core", "create_bd_design"),
-        ("validate_bd_design", "generate_target"),
-        ("save_bd_design", "generate_target"),
-        ("make_wrapper", "launch_runs"),
-    ):
-        need(earlier in order and later in order, f"{earlier} or {later} is never called")
-        need(order.index(earlier) < order.index(later), f"{later} is called before {earlier}")
-    return design
+
+    def _cell(self, pin: str) -> Cell:
+        """The cell of a pin, made without settings if it has none yet."""
+        return _cell(self.design, _split(pin, self._kinds)[0], self._kinds, self._known)
 
 
 def _register_property(design: Design, words: list[str]) -> None:

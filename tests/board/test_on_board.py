@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import itertools
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -85,7 +86,7 @@ def test_missing_packages_are_installed_and_numpy_stays(
 
     monkeypatch.setattr(on_board, "NEEDED", ("json", "not_there_a", "not_there_b"))
     monkeypatch.setattr(on_board, "version", lambda name: {"numpy": "1.21.5"}[name])
-    monkeypatch.setattr(on_board.subprocess, "run", run)
+    monkeypatch.setattr(subprocess, "run", run)
     assert on_board.install() == ["not_there_a", "not_there_b"]
     assert commands[0][1:4] == ["-m", "pip", "install"]
     assert commands[0][-3:] == ["numpy==1.21.5", "not_there_a", "not_there_b"]
@@ -120,7 +121,8 @@ def test_moving_is_undone_if_a_part_cannot_be_moved(
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             (folder / name).write_text(text)
 
-    monkeypatch.setattr(on_board.signal, "signal", lambda number, handler: None)
+    monkeypatch.setattr(signal, "signal", lambda number, handler: None)
+    really = os.rename
     for failing in range(1, 7):
         place = tmp_path / str(failing)
         lay(place, "old")
@@ -132,10 +134,10 @@ def test_moving_is_undone_if_a_part_cannot_be_moved(
         def rename(source: str, target: str, left: Iterator[int] = left) -> None:
             if next(left) == 1:
                 raise OSError(5, "Input/output error", target)
-            Path(source).rename(target)
+            really(source, target)
 
         with monkeypatch.context() as patch:
-            patch.setattr(on_board.os, "rename", rename)
+            patch.setattr(os, "rename", rename)
             with pytest.raises(OSError, match="Input/output error"):
                 on_board.move_into_place(str(place / "new"))
         after = {name: text for name, text in tree(place).items() if not name.startswith("new")}
