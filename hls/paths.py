@@ -5,26 +5,15 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
-from spinflow.host.core.errors import HostError
+from spinflow.host.core.errors import SpinflowError
 
 REPO = Path(__file__).resolve().parents[1]
 RTL = REPO / "hw" / "rtl"
 BUILD = REPO / "build"
 
 
-class BuildError(HostError):
+class BuildError(SpinflowError):
     """A build cannot go on; the message is one line for the person who asked for it."""
-
-
-def no_such_operator(op_type: str, where: str) -> BuildError:
-    """Return the error of an operator that the hardware does not have.
-
-    Args:
-        op_type: the operator's name.
-        where: it stands, as "after layer fc0"; may be empty.
-    """
-    place = f" {where}" if where else ""
-    return BuildError(f"operator {op_type}{place} cannot be mapped to hardware")
 
 
 def sha256_file(path: Path) -> str:

@@ -74,7 +74,6 @@ def complete(
     edges = {product.name: f"W{number}" for number, product in enumerate(products)}
     memories = memories_of(stored_by(typed, buffers, edges), registers.size)
     sums = products[-1]
-    estimate = {"LUT": 100, "RAMB36": 0, "DSP48": 0}
     return Description(
         folder=Path(),
         network=network,
@@ -92,14 +91,7 @@ def complete(
         accuracy=0.5,
         accuracy_images=10000,
         cycles_per_frame=least_cycles(typed),
-        folding=FoldingInfo(
-            1000,
-            estimate,
-            {
-                each.name: LayerFolding(each.pe, each.simd, 1, 2, 16, 0, False, estimate)
-                for each in products
-            },
-        ),
+        folding=_folding(products),
         depths=DepthsInfo("by hand", None, {p.name: f"{p.pe}x{p.simd}" for p in products}),
         layers=typed,
         memories=memories,
@@ -113,6 +105,17 @@ def complete(
 DRAWS = {"lanes": 1, "interval": 2, "run_ahead": 16}
 
 
+def _folding(products: Sequence[Product]) -> FoldingInfo:
+    estimate = {"LUT": 100, "RAMB36": 0, "DSP48": 0}
+    layers = {
+        each.name: LayerFolding(
+            each.pe, each.simd, **DRAWS, window_simd=0, parallel=False, estimate=estimate
+        )
+        for each in products
+    }
+    return FoldingInfo(1000, estimate, layers)
+
+
 def _layer(entry: dict[str, Any]) -> Layer:
     """A layer as it is typed, without the indices of its memories."""
     name = entry["name"]
@@ -122,10 +125,16 @@ def _layer(entry: dict[str, Any]) -> Layer:
         return LabelSelect(name, entry["classes"])
     if entry["op"] == MaxPool.OP:
         return MaxPool(name, entry["size"], tuple(entry["shape"]), None)
-    sizes = [entry[key] for key in ("mw", "mh", "pe", "simd")]
     window = entry["window"] and Window(**{key: tuple(v) for key, v in entry["window"].items()})
-    pixels, shape = entry["input"] == "pixels", tuple(entry["shape"])
-    return Product(name, *sizes, pixels, entry["threshold"], window, shape, 0, None)
+    return Product(
+        name,
+        **{key: entry[key] for key in ("mw", "mh", "pe", "simd", "threshold")},
+        pixels=entry["input"] == "pixels",
+        window=window,
+        shape=tuple(entry["shape"]),
+        weights=0,
+        buffer=None,
+    )
 
 
 def _tap(tap: Tap, sums: Product) -> Tap:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
-from spinflow.host.core.errors import HostError
+from spinflow.host.core.errors import SpinflowError
 
 # LUTs that a cell takes. An inverter that is left over becomes a LUT.
 LOGIC = {**{f"LUT{n}": 1 for n in range(1, 7)}, "LUT6_2": 1, "INV": 1}
@@ -34,7 +34,7 @@ WIDE = {"MUXF7", "MUXF8"}
 COUNTED = {*LOGIC, *LUT_RAM, *FLIP_FLOPS, *BLOCK_RAM, *DSPS, *WIDE, "CARRY4"}
 
 
-class NetlistError(HostError):
+class NetlistError(SpinflowError):
     """A netlist that cannot be counted: a cell of a kind that is not known, or a loop."""
 
 

@@ -19,7 +19,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from spinflow.host.core.errors import HostError
+from spinflow.host.core.errors import SpinflowError
 from spinflow.hw.synth.netlist import Netlist, read_netlist
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -37,7 +37,7 @@ RE_LINES = re.MULTILINE | re.DOTALL
 DEFAULT_NETTYPE = re.compile(r"^\s*`default_nettype\b.*$", re.MULTILINE)
 
 
-class SynthesisError(HostError):
+class SynthesisError(SpinflowError):
     """yosys is missing or did not get through."""
 
 
