@@ -16,6 +16,17 @@ class BuildError(SpinflowError):
     """A build cannot go on; the message is one line for the person who asked for it."""
 
 
+def no_such_operator(op_type: str, where: str) -> BuildError:
+    """Return the error of an operator that the hardware does not have.
+
+    Args:
+        op_type: the operator's name.
+        where: it stands, as "after layer fc0"; may be empty.
+    """
+    place = f" {where}" if where else ""
+    return BuildError(f"operator {op_type}{place} cannot be mapped to hardware")
+
+
 def sha256_file(path: Path) -> str:
     """Return the SHA-256 of a file as hex digits."""
     return hashlib.sha256(path.read_bytes()).hexdigest()
