@@ -5,14 +5,14 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
-from spinflow.host.core.errors import HostError
+from spinflow.host.core.errors import SpinflowError
 
 REPO = Path(__file__).resolve().parents[1]
 RTL = REPO / "hw" / "rtl"
 BUILD = REPO / "build"
 
 
-class BuildError(HostError):
+class BuildError(SpinflowError):
     """A build cannot go on; the message is one line for the person who asked for it."""
 
 

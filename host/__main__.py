@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from spinflow.host.board import selftest, throughput
 from spinflow.host.board.driver import FRAMES_A_TRANSFER, Accelerator, backend
@@ -21,6 +22,7 @@ from spinflow.host.core.start import Parser
 from spinflow.host.core.test_sets import TestSet, images_for
 from spinflow.host.report import report
 from spinflow.host.sweep import grid as grids
+from spinflow.host.sweep.bench import Bench
 from spinflow.host.sweep.grid import Grid
 from spinflow.host.sweep.operating_point import (
     OperatingPoint,
@@ -29,16 +31,8 @@ from spinflow.host.sweep.operating_point import (
     point_of_write_condition,
 )
 from spinflow.host.sweep.results import Identity, ResultsFile, Row, read
-from spinflow.host.sweep.trials import (
-    Bench,
-    Measure,
-    Trial,
-    fill,
-    grid,
-    identity,
-    in_grid,
-    on_accelerator,
-)
+from spinflow.host.sweep.running import Measure, fill, on_accelerator
+from spinflow.host.sweep.trials import Trial, grid, identity, in_grid
 
 
 def info(options: argparse.Namespace) -> None:
@@ -225,12 +219,12 @@ def _names(plan: Grid, sweeps: Sequence[Planned]) -> list[str]:
     for place, s in enumerate(sweeps):
         if s.of in [before.of for before in sweeps[:place]]:
             raise InputError(
-                f"{s.of.network} build {s.of.build_id:#010x} is there twice: give each build once"
+                f"{s.of.network} build {s.of.build_id:#010x} appears twice: give each build once"
             )
     networks = [s.of.network for s in sweeps]
     for name in plan.networks:
         if name not in networks:
-            raise InputError(f"none of the bundles holds {name}: give one that does, or none")
+            raise InputError(f"no bundle holds the network {name}: give a bundle that does")
     names = [
         s.bundle.resolve().name if networks.count(s.of.network) > 1 else s.of.network
         for s in sweeps
@@ -303,7 +297,9 @@ def _point(options: argparse.Namespace) -> OperatingPoint:
     if options.write_condition is None:
         return point_of_rate(options.rate or 0.0, options.rate0)
     if options.rate is not None or options.rate0 is not None:
-        raise InputError("--rate beside --write-condition: a write condition gives both rates")
+        raise InputError(
+            "--rate together with --write-condition: a write condition already gives both rates"
+        )
     return point_of_write_condition(options.write_condition)
 
 
@@ -329,27 +325,48 @@ def add_sweep_options(command: argparse.ArgumentParser) -> None:
     )
 
 
-def _parser() -> Parser:
-    parser = Parser(prog="spinflow", description="Run a Spinflow accelerator.")
-    commands = parser.add_subparsers(
-        required=True, metavar="info|run|throughput|sweep|report|selftest"
-    )
+Job = Callable[[argparse.Namespace], int | None]
+"""What a sub-command does; it returns the exit status, None for 0."""
 
-    with_bundle = Parser(add_help=False)
-    with_bundle.add_argument(
+Commands = Any
+"""What argparse's ``add_subparsers`` returns, which it gives no public type."""
+
+
+def _command(commands: Commands, name: str, job: Job, example: str, *parents: Parser) -> Parser:
+    """Add a sub-command that does a job, with an example of its use in its help."""
+    what = (job.__doc__ or "").split("\n")[0]
+    command: Parser = commands.add_parser(
+        name, parents=parents, help=what, description=what, epilog=f"example: {example}"
+    )
+    command.set_defaults(command=job)
+    return command
+
+
+def _with_bundle() -> Parser:
+    options = Parser(add_help=False)
+    options.add_argument(
         "--bundle", type=Path, required=True, help="folder of the bundle, as build/tfc-mnist"
     )
-    with_data = Parser(add_help=False)
-    with_data.add_argument(
+    return options
+
+
+def _with_data() -> Parser:
+    options = Parser(add_help=False)
+    options.add_argument(
         "--data-dir",
         type=Path,
         help="folder with the data set's files (default: data/ of the bundle, or the cache)",
     )
-    command = commands.add_parser("info", parents=[with_bundle], help=info.__doc__)
-    command.set_defaults(command=info)
+    return options
 
-    command = commands.add_parser("run", parents=[with_bundle, with_data], help=run.__doc__)
-    command.set_defaults(command=run)
+
+def _add_info(commands: Commands) -> None:
+    _command(commands, "info", info, "spinflow info --bundle build/tfc-mnist", _with_bundle())
+
+
+def _add_run(commands: Commands) -> None:
+    example = "spinflow run --bundle build/tfc-mnist --memory weights --mode flip --rate 1e-2"
+    command = _command(commands, "run", run, example, _with_bundle(), _with_data())
     command.add_argument(
         "--images",
         type=whole(1, 10**9),
@@ -359,19 +376,19 @@ def _parser() -> Parser:
     command.add_argument(
         "--image-seed",
         type=whole(0, 2**63),
-        help="choose the images at random with this seed, not the first",
+        help="choose the images at random with this seed; without it, the first are taken",
     )
     command.add_argument(
         "--seed",
         type=seed,
         default=grids.DEFAULT_SEED,
-        help="base seed, of which each memory and repeat gets a stream of its own (default "
+        help="base seed; each memory and repeat gets a stream of its own from it (default "
         "%(default)s)",
     )
     command.add_argument("--memory", default="all", help=f"{grids.MEMORIES} (default all)")
     command.add_argument("--mode", help="off, flip or switch (default flip, or off at rate 0)")
     command.add_argument("--rate", type=rate, help="bit-error rate (default 0)")
-    command.add_argument("--rate0", type=rate, help="that of a written 0, if another")
+    command.add_argument("--rate0", type=rate, help="that of a written 0, if it differs")
     command.add_argument("--write-condition", help=grids.SETTINGS["write_condition"].help)
     command.add_argument(
         "--retention-s", type=number(0, 1e30), default=0.0, help=grids.SETTINGS["retention_s"].help
@@ -386,8 +403,10 @@ def _parser() -> Parser:
         "--repeat", type=whole(0, 2**26 - 1), default=0, help="number of the repeat (default 0)"
     )
 
-    command = commands.add_parser("throughput", parents=[with_bundle], help=run_throughput.__doc__)
-    command.set_defaults(command=run_throughput)
+
+def _add_throughput(commands: Commands) -> None:
+    example = "spinflow throughput --bundle build/tfc-mnist --images 10000"
+    command = _command(commands, "throughput", run_throughput, example, _with_bundle())
     command.add_argument(
         "--images",
         type=int,
@@ -401,12 +420,15 @@ def _parser() -> Parser:
         help="images that one DMA transfer carries, at most (default %(default)s)",
     )
 
-    command = commands.add_parser("sweep", parents=[with_data], help=run_sweep.__doc__)
-    command.set_defaults(command=run_sweep)
-    add_sweep_options(command)
 
-    command = commands.add_parser("report", help=run_report.__doc__)
-    command.set_defaults(command=run_report)
+def _add_sweep(commands: Commands) -> None:
+    example = "spinflow sweep --network tfc-mnist --rates 0 1e-3 1e-2 --out out/run"
+    add_sweep_options(_command(commands, "sweep", run_sweep, example, _with_data()))
+
+
+def _add_report(commands: Commands) -> None:
+    example = "spinflow report out/run/results.csv --keep-loss 1 --out out/run"
+    command = _command(commands, "report", run_report, example)
     command.add_argument("results", nargs="+", type=Path, help="results files")
     keep = command.add_mutually_exclusive_group()
     keep.add_argument(
@@ -419,7 +441,7 @@ def _parser() -> Parser:
         "--keep-loss",
         type=float,
         metavar="POINTS",
-        help="the same for the accuracy without errors less so many percentage points",
+        help="the same for the accuracy without errors minus this number of percentage points",
     )
     command.add_argument(
         "--out",
@@ -428,8 +450,10 @@ def _parser() -> Parser:
         help="folder of the report (default %(default)s)",
     )
 
-    command = commands.add_parser("selftest", help=run_selftest.__doc__)
-    command.set_defaults(command=run_selftest)
+
+def _add_selftest(commands: Commands) -> None:
+    example = "spinflow selftest build/tfc-mnist --full"
+    command = _command(commands, "selftest", run_selftest, example)
     command.add_argument(
         "bundle", nargs="?", default=argparse.SUPPRESS, help="folder of the bundle"
     )
@@ -441,10 +465,21 @@ def _parser() -> Parser:
         "--seed",
         type=seed,
         default=1,
-        help="base seed of patterns and errors, of which each memory gets its own (default "
+        help="base seed of patterns and errors; each memory gets its own from it (default "
         "%(default)s)",
     )
-    command.add_argument("--json", type=Path, metavar="FILE", help="write the results there, too")
+    command.add_argument(
+        "--json", type=Path, metavar="FILE", help="also write the results to this file"
+    )
+
+
+def _parser() -> Parser:
+    parser = Parser(prog="spinflow", description="Run a Spinflow accelerator.")
+    commands = parser.add_subparsers(
+        required=True, metavar="info|run|throughput|sweep|report|selftest"
+    )
+    for add in (_add_info, _add_run, _add_throughput, _add_sweep, _add_report, _add_selftest):
+        add(commands)
     return parser
 
 

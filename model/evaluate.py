@@ -44,7 +44,7 @@ def main(arguments: list[str] | None = None) -> None:
     try:
         correct, images = evaluate(options.network, options.folder, options.data_dir)
     except (ValueError, OSError) as error:
-        raise SystemExit(f"error: {error}") from None
+        raise SystemExit(str(error)) from None
     share = correct / images
     print(f"{options.network}: {correct} of {images} test images right ({share:.2%}), as recorded")
 

@@ -113,7 +113,7 @@ def main(arguments: list[str] | None = None) -> None:
     try:
         facts = export(options.network, options.out, options.folder, options.untrained)
     except (ValueError, OSError) as error:
-        raise SystemExit(f"error: {error}") from None
+        raise SystemExit(str(error)) from None
     words = f"random weights of seed {options.untrained}"
     if options.untrained is None:
         words = f"accuracy {facts['accuracy']:.4f} on {facts['images']} test images"

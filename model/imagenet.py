@@ -399,7 +399,7 @@ def main(arguments: list[str] | None = None) -> None:
                 workers=options["workers"],
             )
     except (ValueError, OSError) as error:
-        raise SystemExit(f"error: {error}") from None
+        raise SystemExit(str(error)) from None
     share = facts["test_accuracy"], facts["test_accuracy_of_five"]
     if os.environ.get("RANK", "0") == "0":
         print(f"{NETWORK}: top-1 {share[0]:.2%}, top-5 {share[1]:.2%} of {facts['test_images']}")

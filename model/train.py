@@ -404,7 +404,7 @@ def main(arguments: list[str] | None = None) -> None:
         data = dataset(network(recipe.network).dataset, options["data_dir"])
         weights, _ = train(recipe, data, options["out"], options["resume"])
     except (ValueError, OSError) as error:
-        raise SystemExit(f"error: {error}") from None
+        raise SystemExit(str(error)) from None
     digest = hashlib.sha256(weights.read_bytes()).hexdigest()
     print(f"{weights}  SHA-256 {digest}", file=sys.stderr)
 

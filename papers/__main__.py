@@ -30,7 +30,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     return start.finish(
         lambda: make(options),
-        "papers",
         (ValueError,),
         "the same command goes on from here",
     )

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from spinflow.host.core.errors import SpinflowError
 from spinflow.host.core.files import replace_text
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ STANDS_IN = "not the paper's network"
 OUT = Path("out/papers")
 
 
-class ReproduceError(ValueError):
+class ReproduceError(SpinflowError, ValueError):
     """What cannot be done; the message says it in one line."""
 
 

@@ -23,10 +23,12 @@ from tqdm import tqdm
 from spinflow.host.core import stream
 from spinflow.host.core.errors import InputError
 from spinflow.host.core.test_sets import TestSet, images_of
+from spinflow.host.sweep.bench import Bench
 from spinflow.host.sweep.operating_point import point_of_rate
 from spinflow.host.sweep.results import Row
+from spinflow.host.sweep.running import Measure, Measured, sweep
 from spinflow.host.sweep.statistics import mean_interval
-from spinflow.host.sweep.trials import Bench, Measure, Measured, Trial, grid, identity, key, sweep
+from spinflow.host.sweep.trials import Trial, grid, identity, key
 from spinflow.model import store
 from spinflow.model.data import DataError, Pictures, locate, open_imagenet
 from spinflow.model.imagenet import RESIZE, classes_before

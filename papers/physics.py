@@ -27,7 +27,7 @@ _DPI = 110
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return its exit status."""
     options = _parser().parse_args(arguments)
-    return start.finish(lambda: run(options), "spinflow.papers.physics")
+    return start.finish(lambda: run(options))
 
 
 def run(options: argparse.Namespace) -> None:

@@ -30,7 +30,8 @@ from typing import Any
 
 from spinflow.host.core.errors import HostError
 from spinflow.host.sweep.results import Row
-from spinflow.host.sweep.trials import Measure, Trial
+from spinflow.host.sweep.running import Measure
+from spinflow.host.sweep.trials import Trial
 from spinflow.sim.workers import Job, Pending, Pool, SweepError, difference, facts, in_order
 
 PATIENCE_S = 5.0

@@ -24,6 +24,7 @@ from typing import Any
 import numpy as np
 
 from spinflow.host.core import start
+from spinflow.host.core.errors import SpinflowError
 from spinflow.host.core.files import replace_text
 from spinflow.host.core.sources import REPOSITORY, source_files
 from spinflow.sim import verilate
@@ -42,7 +43,7 @@ WARM_UP, MEASURED = 5, 4  # frames
 CHECKED = 24  # frames of the last run, with all depths
 
 
-class DeadlockError(RuntimeError):
+class DeadlockError(SpinflowError, RuntimeError):
     """A frame does not come out; the message names the place."""
 
 
@@ -280,9 +281,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--check", action="store_true", help="only tell whether the bundle's depths are enough"
     )
     options = parser.parse_args(arguments)
-    return start.finish(
-        lambda: run(options), "spinflow.sim.depths", (BundleError, BuildError, DeadlockError)
-    )
+    return start.finish(lambda: run(options), (BundleError, BuildError, DeadlockError))
 
 
 def run(options: argparse.Namespace) -> int:

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from spinflow.host.core import start
+from spinflow.host.core.errors import SpinflowError
 from spinflow.host.core.files import held, put_in_place, remove_leftovers, replace_text, work_beside
 from spinflow.host.core.sources import source_files
 from spinflow.sim.bundle import DESCRIPTION, BundleError, read_description, sha256
@@ -45,7 +46,7 @@ MAKE_VARIABLES = [
 ]
 
 
-class BuildError(RuntimeError):
+class BuildError(SpinflowError, RuntimeError):
     """A tool is missing or failed."""
 
 
@@ -240,7 +241,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     variant = CHECKED if options.checked else FAST
     return start.finish(
         lambda: print(f"built {build(options.bundle, variant)}"),
-        "spinflow.sim.verilate",
         (BundleError, BuildError),
     )
 

@@ -39,8 +39,10 @@ from spinflow.host.core.description import LabelSelect, Layer, MaxPool, Product
 from spinflow.host.core.errors import HostError
 from spinflow.host.core.memory import Counts
 from spinflow.host.core.test_sets import TestSet
+from spinflow.host.sweep.bench import Bench
 from spinflow.host.sweep.results import Row
-from spinflow.host.sweep.trials import Bench, Measure, Measured, Trial
+from spinflow.host.sweep.running import Measure, Measured
+from spinflow.host.sweep.trials import Trial
 
 BACKENDS = ("evaluator", "evaluator-fast", "emulator")
 

@@ -122,10 +122,16 @@ def _layer(entry: dict[str, Any]) -> Layer:
         return LabelSelect(name, entry["classes"])
     if entry["op"] == MaxPool.OP:
         return MaxPool(name, entry["size"], tuple(entry["shape"]), None)
-    sizes = [entry[key] for key in ("mw", "mh", "pe", "simd")]
     window = entry["window"] and Window(**{key: tuple(v) for key, v in entry["window"].items()})
-    pixels, shape = entry["input"] == "pixels", tuple(entry["shape"])
-    return Product(name, *sizes, pixels, entry["threshold"], window, shape, 0, None)
+    return Product(
+        name,
+        **{key: entry[key] for key in ("mw", "mh", "pe", "simd", "threshold")},
+        pixels=entry["input"] == "pixels",
+        window=window,
+        shape=tuple(entry["shape"]),
+        weights=0,
+        buffer=None,
+    )
 
 
 def _tap(tap: Tap, sums: Product) -> Tap:

@@ -1,7 +1,7 @@
 """Reads ``arrays.npz`` and ``golden.npz`` of a bundle, as far as they are what they must be.
 
 Which arrays there must be, of which type and shape, follows from the description. So a member's
-header is held against that before its content is unpacked, and nothing is unpickled: a file can
+header is compared with that before its content is unpacked, and nothing is unpickled: a file can
 neither run code nor fill the memory.
 """
 
@@ -150,7 +150,7 @@ def _read(path: Path, content: bytes, wanted: Mapping[str, Wanted]) -> Arrays:
         with zipfile.ZipFile(BytesIO(content)) as archive:
             members = {entry.filename: entry for entry in archive.infolist()}
             if len(members) < len(archive.infolist()):
-                raise ValueError("an array is there twice")
+                raise ValueError("an array appears twice")
             names = {f"{name}.npy": name for name in wanted}
             for member in members:
                 if member not in names:
@@ -159,7 +159,7 @@ def _read(path: Path, content: bytes, wanted: Mapping[str, Wanted]) -> Arrays:
             images: int | None = None
             for member, name in names.items():
                 if member not in members:
-                    raise ValueError(f"it holds no {name}")
+                    raise ValueError(f"it lacks {name}")
                 arrays[name] = _member(archive, members[member], name, wanted[name], images)
                 if wanted[name].shape[0] is None:
                     images = len(arrays[name])
@@ -174,7 +174,7 @@ def _check_directory(content: bytes) -> None:
     """Check the size of the archive's directory, of which zipfile makes objects without a limit."""
     at = content.rfind(_END)
     if at < 0 or len(content) - at < 22:
-        raise ValueError("it is no npz archive")
+        raise ValueError("it is not an npz archive")
     (size,) = struct.unpack_from("<I", content, at + 12)
     if size > _DIRECTORY or content[max(at - 20, 0) : at].startswith(_END64):
         raise ValueError(f"its directory is larger than {_DIRECTORY} bytes")
@@ -185,7 +185,7 @@ def _member(
 ) -> npt.NDArray[Any]:
     """Read a member whose header is as wanted."""
     if entry.compress_type not in _KINDS or entry.flag_bits & 1:
-        raise ValueError(f"{name} is packed in another way than numpy does")
+        raise ValueError(f"{name} is compressed in a way that numpy does not use")
     with archive.open(entry) as file:
         shape, is_fortran, dtype = _header(file.read(_HEADER))
         expected = tuple(images if size is None and images else size for size in wanted.shape)
@@ -201,15 +201,15 @@ def _member(
         raw = file.read(size + _HEADER + 1)
     start = len(raw) - size
     if start != _header_bytes(raw):
-        raise ValueError(f"{name} has {len(raw)} bytes, its shape another number")
+        raise ValueError(f"{name} has {len(raw)} bytes, which does not fit its shape")
     values = np.frombuffer(raw, dtype, offset=start)
     return values.reshape(shape, order="F" if is_fortran else "C").copy()
 
 
 def _header_bytes(raw: bytes) -> int:
-    """Return the length of a member's header; ValueError if it is none that can be believed."""
+    """Return the length of a member's header; ValueError if it is not plausible."""
     if raw[:6] != b"\x93NUMPY" or raw[6:8] not in (b"\1\0", b"\2\0"):
-        raise ValueError("a member is no array of numpy")
+        raise ValueError("a member is not an array of numpy")
     form, start = ("<H", 10) if raw[6] == 1 else ("<I", 12)
     length = start + int(struct.unpack_from(form, raw, 8)[0])
     if length > min(_HEADER, len(raw)):
@@ -229,7 +229,7 @@ def _header(raw: bytes) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
     start = 10 if raw[6:7] == b"\1" else 12
     text = _TEXT.fullmatch(raw[start : _header_bytes(raw)])
     if text is None:
-        raise ValueError("the header of a member is none of an array of numbers")
+        raise ValueError("the header of a member is not that of an array of numbers")
     kind, order, sizes = (part.decode("ascii") for part in text.groups())
     try:
         dtype = np.dtype(kind)

@@ -57,12 +57,14 @@ class Registers:
     def field(self, register: str, field: str, value: int) -> int:
         """Return ``value`` moved into its place in a register."""
         lsb, width = self.fields[register][field]
-        return (value & (2**width - 1)) << lsb
+        found: int = (value & (2**width - 1)) << lsb
+        return found
 
     def extract(self, register: str, field: str, word: int) -> int:
         """Return a field of a register's word."""
         lsb, width = self.fields[register][field]
-        return (word >> lsb) & (2**width - 1)
+        found: int = (word >> lsb) & (2**width - 1)
+        return found
 
 
 @dataclass(frozen=True)
@@ -109,7 +111,7 @@ class Bundle:
         """Return the memory of that name.
 
         Raises:
-            InputError: there is none; the message lists those there are.
+            InputError: it does not exist; the message lists those that exist.
         """
         for memory in self.memories:
             if memory.name == name:
@@ -126,7 +128,7 @@ class Bundle:
                 its weights and the buffer behind it, a max-pool's that buffer alone.
 
         Raises:
-            InputError: there is none; the message lists those there are.
+            InputError: it does not exist; the message lists those that exist.
         """
         if selection == "all":
             return self.memories
@@ -140,7 +142,7 @@ class Bundle:
             number = self.layer_names.index(selection)
             chosen = tuple(memory for memory in self.memories if memory.layer == number)
             if not chosen:
-                raise InputError(f"layer {selection} of {self.network} has no memory that errs")
+                raise InputError(f"layer {selection} of {self.network} has no MRAM memory")
             return chosen
         for layer in buffered(self.layers):
             if layer.name == selection and layer.buffer is not None:
@@ -160,7 +162,7 @@ class Bundle:
         """Return the name of a weight layer, given by name or by number.
 
         Raises:
-            InputError: there is none; the message lists those there are.
+            InputError: it does not exist; the message lists those that exist.
         """
         names = self.layer_names
         if isinstance(layer, int) and 0 <= layer < len(names):
@@ -255,7 +257,7 @@ def check_words(memory: MemoryInfo, words: Any) -> None:
 
 
 def _overlay(described: Description) -> Path:
-    """Return what runs a bundle, after it was held against its sum."""
+    """Return what runs a bundle, after it was compared with its checksum."""
     bitstream = described.folder / description.BITSTREAM
     if described.bitstream is not None:
         check_sum(bitstream, described.bitstream.sha256, description.BINARY_LIMIT)

@@ -27,7 +27,7 @@ def parse(raw: bytes) -> Any:
     """Parse JSON as the standard has it: no key twice, no NaN, no number of endless digits.
 
     Raises:
-        WrongError: it is no such text.
+        WrongError: it is not such a text.
     """
     try:
         return json.loads(
@@ -35,7 +35,7 @@ def parse(raw: bytes) -> Any:
             object_pairs_hook=_pairs,
             parse_int=_integer,
             parse_float=_float,
-            parse_constant=lambda text: _wrong(f"damaged: {text} is no number of JSON"),
+            parse_constant=lambda text: _wrong(f"damaged: {text} is not a number of JSON"),
         )
     except UnicodeDecodeError as error:
         raise WrongError(f"damaged: not UTF-8 at byte {error.start}") from None
@@ -55,7 +55,7 @@ def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         seen: set[str] = set()
         for key, _ in pairs:
             if key in seen:
-                raise WrongError(f"damaged: the key {shown(key)} is there twice in one object")
+                raise WrongError(f"damaged: the key {shown(key)} appears twice in one object")
             seen.add(key)
     return made
 
@@ -69,7 +69,7 @@ def _integer(text: str) -> int:
 def _float(text: str) -> float:
     value = float(text) if len(text) <= 400 else math.inf
     if not math.isfinite(value):
-        raise WrongError(f"damaged: the number {text[:24]} is beyond all ranges")
+        raise WrongError(f"damaged: the number {text[:24]} is too large")
     return value
 
 

@@ -47,7 +47,7 @@ def seconds(what: str, value: Any) -> float:
     """Return a time above 0, which may be infinite.
 
     Raises:
-        InputError: it is no number, or not above 0.
+        InputError: it is not a number, or not above 0.
     """
     if not is_real(value) or math.isnan(value) or value <= 0:
         raise InputError(f"{what} {shown(value)}: must be a number of seconds above 0")
@@ -67,7 +67,7 @@ def names(what: str, value: Any) -> list[str]:
     found = list(value)
     for name in found:
         if not isinstance(name, str):
-            raise InputError(f"{what}: {shown(name)} is no name of a memory")
+            raise InputError(f"{what}: {shown(name)} is not the name of a memory")
     return list(dict.fromkeys(str(name) for name in found))
 
 

@@ -1,10 +1,18 @@
-"""Errors that a user can act on: one line that says what is wrong and what would be right."""
+"""The tree of errors that a user can act on: one line says what is wrong and what would be right.
+
+Every such error of every part descends from :class:`SpinflowError`, so one ``except`` at the end of
+a program (:func:`spinflow.host.core.start.finish`) turns all of them into a line.
+"""
 
 from __future__ import annotations
 
 
-class HostError(Exception):
+class SpinflowError(Exception):
     """Base of every error that ``spinflow`` prints as one line."""
+
+
+class HostError(SpinflowError):
+    """Base of the errors of the host's side: bundles, boards, sweeps and results."""
 
 
 class BundleError(HostError):

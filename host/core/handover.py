@@ -70,7 +70,7 @@ def read(path: Path, content: bytes) -> Handover:
         content: of the file.
 
     Raises:
-        BundleError: it is no such file, or lacks a cell, an address or a parameter.
+        BundleError: it is not such a file, or lacks a cell, an address or a parameter.
     """
     try:
         modules: dict[str, Element] = {}
@@ -94,7 +94,9 @@ def read(path: Path, content: bytes) -> Handover:
             registers=_registers(modules["accel"]),
         )
     except (ValueError, LookupError, expat.ExpatError) as error:
-        raise BundleError(f"{path} is no handover file that fits: {str(error)[:200]}") from None
+        raise BundleError(
+            f"{path} is not a handover file of a bundle: {str(error)[:200]}"
+        ) from None
 
 
 _MOST_ELEMENTS = 200_000
@@ -111,7 +113,7 @@ def _tree(content: bytes) -> Element:
         elements, depth = elements + 1, depth + 1
         if elements > _MOST_ELEMENTS or depth > _MOST_DEPTH:
             raise ValueError(
-                f"more than {_MOST_ELEMENTS} elements, or {_MOST_DEPTH} in one another"
+                f"more than {_MOST_ELEMENTS} elements, or more than {_MOST_DEPTH} levels"
             )
         builder.start(tag, attributes)
 
@@ -121,7 +123,7 @@ def _tree(content: bytes) -> Element:
         builder.end(tag)
 
     def doctype(*_: Any) -> NoReturn:
-        raise ValueError("it defines a document type, which no handover file does")
+        raise ValueError("it defines a document type, which handover files never do")
 
     parser = expat.ParserCreate()
     parser.StartElementHandler = start
@@ -239,7 +241,7 @@ def _range(processor: Element, cell: str) -> tuple[int, int]:
         for entry in processor.iter("MEMRANGE")
         if entry.get("INSTANCE") == cell
     ]
-    # With several ranges pynq gives each a name of its own, and the driver finds none of them.
+    # If there are several ranges, pynq names them differently, and the driver cannot find them.
     if len(ranges) != 1:
         raise ValueError(f"{cell} has {len(ranges)} address ranges, not 1")
     base, high = ranges[0]
@@ -249,13 +251,13 @@ def _range(processor: Element, cell: str) -> tuple[int, int]:
 def _number(text: str, base: int = 10) -> int:
     """Return a number of at most 32 bits."""
     if len(text) > 12 or not text.isascii():
-        raise ValueError(f"{shown(text)} is no number of 32 bits")
+        raise ValueError(f"{shown(text)} is not a number of 32 bits")
     try:
         value = int(text, base)
     except ValueError:
-        raise ValueError(f"{shown(text)} is no number") from None
+        raise ValueError(f"{shown(text)} is not a number") from None
     if not 0 <= value < 2**32:
-        raise ValueError(f"{shown(text)} is no number of 32 bits")
+        raise ValueError(f"{shown(text)} is not a number of 32 bits")
     return value
 
 

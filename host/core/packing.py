@@ -53,7 +53,8 @@ def words_of(bits: Bits) -> Words:
 
 def segment_masks(width: int) -> npt.NDArray[np.uint32]:
     """Return the bits in use of each segment of a word of ``width`` bits: uint32, (segments,)."""
-    return words_of(np.ones((1, width), np.uint8))[0]
+    masks: npt.NDArray[np.uint32] = words_of(np.ones((1, width), np.uint8))[0]
+    return masks
 
 
 def count_ones(words: npt.NDArray[Any]) -> int:

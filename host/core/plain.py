@@ -1,7 +1,8 @@
-"""Reads plain files of limited size: nothing else can stand in the place of a bundle's file.
+"""Reads the files of a bundle: plain files of limited size, and nothing else in their place.
 
-A link could lead anywhere, a pipe waits for ever, a device gives endless bytes. It needs Python
-3.10 and nothing else.
+A link could lead anywhere, a pipe would wait for ever, a device could give endless bytes. (Files
+that a user names may be links: host.core.reading reads those.) It needs Python 3.10 and nothing
+else.
 """
 
 from __future__ import annotations
@@ -63,7 +64,7 @@ def _blocks(path: Path, most: int) -> Iterator[bytes]:
     try:
         status = os.fstat(handle)
         if not stat.S_ISREG(status.st_mode):
-            raise BundleError(f"{path} is no plain file")
+            raise BundleError(f"{path} is not a plain file")
         read, size = 0, status.st_size
         while max(read, size) <= most:
             block = os.read(handle, MIB)
@@ -75,4 +76,4 @@ def _blocks(path: Path, most: int) -> Iterator[bytes]:
         raise BundleError(f"{path} cannot be read: {error.strerror}") from None
     finally:
         os.close(handle)
-    raise BundleError(f"{path} is too large: it may have {most / MIB:g} MiB at most")
+    raise BundleError(f"{path} is too large: at most {most / MIB:g} MiB are allowed")

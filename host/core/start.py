@@ -1,4 +1,8 @@
-"""How every program of this repository starts and ends, whatever surrounds it.
+"""How every program of this repository starts and ends, in any environment.
+
+The exit status is 0 where a program did what it was asked, 1 after an error, 2 after a wrong
+command line and 128 + n after signal n, as 130 after Ctrl-C. Every line that says what is wrong
+begins with `spinflow: `.
 
 `begin` comes before the imports that take long: from then on Ctrl-C ends a program with one line,
 and outputs that are closed, or whose encoding lacks a letter, do no harm. `finish` runs what the
@@ -16,14 +20,17 @@ import signal
 import stat
 import sys
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from types import FrameType, TracebackType
-from typing import NoReturn, TextIO
+from typing import Any, NoReturn, TextIO
 
-from spinflow.host.core.errors import HostError
+from spinflow.host.core.errors import SpinflowError
 
 REPOSITORY = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", ".."))
+
+PROGRAM = "spinflow"
+"""What every line that says what is wrong begins with."""
 
 LINE = 290
 """Most characters of a line that says what is wrong."""
@@ -50,7 +57,7 @@ _PLAIN = {
 
 
 class Terminated(KeyboardInterrupt):
-    """SIGTERM or SIGHUP came; what tidies up after Ctrl-C tidies up after these, too."""
+    """SIGTERM or SIGHUP came; code that cleans up after Ctrl-C cleans up after these as well."""
 
     def __init__(self, number: int) -> None:
         super().__init__(signal.Signals(number).name)
@@ -60,9 +67,18 @@ class Terminated(KeyboardInterrupt):
 class Parser(argparse.ArgumentParser):
     """A parser whose errors are one line, as all errors of these programs."""
 
+    def parse_args(self, args: Iterable[str] | None = None, namespace: Any = None) -> Any:
+        """Parse the command line, or tell a shell that asks how the line may go on."""
+        if "_ARGCOMPLETE" in os.environ:
+            with suppress(ImportError):
+                import argcomplete
+
+                argcomplete.autocomplete(self)
+        return super().parse_args(args, namespace)
+
     def error(self, message: str) -> NoReturn:
         """End the program with one line."""
-        say(f"error: {message} (see {self.prog} --help)")
+        complain(f"{message} (see {self.prog} --help)")
         sys.exit(2)
 
 
@@ -98,7 +114,6 @@ def begin() -> None:
 
 def finish(
     command: Callable[[], int | None],
-    name: str = "error",
     expected: Sequence[type[Exception]] = (),
     interrupted: str = "",
 ) -> int:
@@ -106,14 +121,13 @@ def finish(
 
     Args:
         command: what it does; returns the exit status, None for 0.
-        name: what the line begins with, before a colon.
-        expected: errors with messages for people, beside HostError and OSError.
+        expected: errors with messages for people, besides SpinflowError and OSError.
         interrupted: what a user should know after Ctrl-C, if anything.
 
     Returns:
         The exit status: 1 after an error, 128 and the signal's number after a signal.
     """
-    caught: tuple[type[Exception], ...] = (HostError, *expected)
+    caught: tuple[type[Exception], ...] = (SpinflowError, *expected)
     with _signals_raise():
         try:
             status = command() or 0
@@ -122,22 +136,22 @@ def finish(
         except SystemExit as stop:
             if not isinstance(stop.code, str):
                 raise
-            say(stop.code)
+            complain(stop.code)
         except caught as error:
-            say(f"{name}: {error}")
+            complain(str(error))
         except BrokenPipeError as error:
             if not _is_reader_gone(1):
-                say(f"{name}: {_of_system(error)}")
+                complain(_of_system(error))
                 return 1
             _drop(1)
-            say(f"{name}: what reads the output has ended before all was written")
+            complain("what reads the output has ended before all was written")
             return 128 + signal.SIGPIPE
         except OSError as error:
-            say(f"{name}: {_of_system(error)}")
+            complain(_of_system(error))
         except UnicodeError as error:
-            say(f"{name}: a text cannot be read or written in its encoding: {error}")
+            complain(f"a text cannot be read or written in its encoding: {error}")
         except MemoryError:
-            say(f"{name}: there is not enough memory")
+            complain("there is not enough memory")
         except Terminated as signalled:
             return _say_ended(signalled.number, interrupted)
         except KeyboardInterrupt:
@@ -157,7 +171,7 @@ def finish(
 
 def _say_ended(number: int, interrupted: str) -> int:
     """Say that a signal has ended the program; return the exit status."""
-    say(f"{_SIGNALS[signal.Signals(number)]}{interrupted and ': '}{interrupted}")
+    complain(f"{_SIGNALS[signal.Signals(number)]}{interrupted and ': '}{interrupted}")
     return 128 + number
 
 
@@ -169,6 +183,11 @@ def check_signals() -> None:
     """
     if _came:
         _raise(_came[-1], None)
+
+
+def complain(text: str) -> None:
+    """Print one line that says what is wrong, or what a user should know, as :func:`say`."""
+    say(f"{PROGRAM}: {text}")
 
 
 def say(text: str) -> None:
@@ -190,7 +209,7 @@ def _of_system(error: OSError) -> str:
 def _leave(number: int, frame: FrameType | None) -> NoReturn:
     """End the program here and now."""
     with suppress(OSError):
-        os.write(2, f"{_SIGNALS[signal.Signals(number)]}\n".encode())
+        os.write(2, f"{PROGRAM}: {_SIGNALS[signal.Signals(number)]}\n".encode())
     os._exit(128 + number)
 
 
@@ -206,8 +225,8 @@ def _tell_what_is_not_installed(
 ) -> None:
     """Say in one line that this Python lacks a package; other errors keep their tracebacks."""
     if isinstance(error, ModuleNotFoundError) and error.name and "." not in error.name:
-        say(
-            f"error: {sys.executable} has no package {error.name}: make setup makes .venv, "
+        complain(
+            f"{sys.executable} has no package {error.name}: make setup makes .venv, "
             "whose bin/python has what these programs need"
         )
     else:
@@ -245,7 +264,7 @@ def _in(owner: int, number: int, frame: FrameType | None) -> None:
 
 
 def _open_closed_streams() -> None:
-    """Give the standard streams that are closed to nowhere, lest a file become one of them."""
+    """Connect closed standard streams to nowhere, so that no file opened later becomes one."""
     for number in range(3):
         try:
             os.fstat(number)

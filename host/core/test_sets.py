@@ -150,7 +150,9 @@ def _read_cifar10(folder: Path) -> tuple[Bytes, Bytes]:
     size = 1 + math.prod(_PLANES)
     raw = np.frombuffer(read_bytes(path, _MOST_IMAGES * size), np.uint8)
     if not raw.size or raw.size % size:
-        raise InputError(f"{path}: {raw.size} bytes are no whole number of records of {size}")
+        raise InputError(
+            f"{path}: {raw.size} bytes are not a whole number of records of {size} bytes"
+        )
     records = raw.reshape(-1, size)
     planes = records[:, 1:].reshape(-1, *_PLANES)
     return planes.transpose(0, 2, 3, 1), records[:, 0]
@@ -176,7 +178,7 @@ def _read_idx(folder: Path, name: str, dimensions: int, dataset: str) -> Bytes:
             raw = stream.read()
     else:
         raise InputError(
-            f"{folder} holds neither {name} nor {name}.gz: run `spinflow data {dataset}` "
+            f"{folder} has neither {name} nor {name}.gz: run `spinflow data {dataset}` "
             "or give the folder with --data-dir"
         )
     if len(raw) < header or raw[:4] != bytes((0, 0, 8, dimensions)):

@@ -17,7 +17,7 @@ def one_line(text: object, most: int) -> str:
     """Return a text as one line that a terminal shows: no control characters, the middle left out.
 
     Args:
-        text: what a file or an option held, say.
+        text: for example what a file or an option held.
         most: characters that the line may have.
     """
     words = " ".join(str(text).split())
@@ -34,3 +34,17 @@ def one_line(text: object, most: int) -> str:
 def shown(value: Any) -> str:
     """Return a value as an error quotes it: one line, the middle left out where it is long."""
     return one_line(_short.repr(value), 80)
+
+
+def prefix_of(value: float) -> tuple[float, str]:
+    """Return the SI prefix in which a value is read best: what it stands for, and its letter."""
+    for scale, prefix in ((1.0, ""), (1e-3, "m"), (1e-6, "µ"), (1e-9, "n")):
+        if abs(value) >= scale:
+            return scale, prefix
+    return 1e-12, "p"
+
+
+def with_unit(value: float, unit: str) -> str:
+    """Return a value to three digits with its unit, as ``1.5 ns``."""
+    scale, prefix = prefix_of(value)
+    return f"{value / scale:.3g} {prefix}{unit}"

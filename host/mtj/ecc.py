@@ -67,7 +67,8 @@ class Secded:
         Source: the binomial law of independent errors.
         """
         p = checks.quantity("bit-error rate", rate, "", least=0.0, most=1.0)
-        return bdtrc(1.0, self.code_bits, p)
+        found: Floats = bdtrc(1.0, self.code_bits, p)
+        return found
 
     def residual_rate(self, rate: ArrayLike) -> Floats:
         """Return the bit-error rate after correction.
@@ -97,7 +98,8 @@ class Secded:
             odd = np.arange(3, n + 1, 2, dtype=np.float64)
             ways = gammaln(n + 1) - gammaln(odd + 1) - gammaln(n - odd + 1)
             exponent = ways + _times(odd, log_p) + _times(n - odd, log_q)
-        return np.minimum(left + np.exp(exponent).sum(axis=-1) / n, 1.0)
+        found: Floats = np.minimum(left + np.exp(exponent).sum(axis=-1) / n, 1.0)
+        return found
 
     def raw_rate_for(self, residual: ArrayLike) -> Floats:
         """Return the error rate of stored bits that leaves a rate after correction.

@@ -395,7 +395,8 @@ class _Propagator:
             moved[:-1] += self._back[:, np.newaxis] * term[1:]
             term = moved * (fraction / (n * self._rate))
             total += term
-        return total * np.exp(-np.asarray(fraction))
+        found: Floats = total * np.exp(-np.asarray(fraction))
+        return found
 
     def _power(self, bit: int) -> Floats:
         if not self._powers:
@@ -486,7 +487,8 @@ def _boltzmann(edge: Floats, delta: float) -> Floats:
     points = 0.5 * (high + low)[:, np.newaxis] + 0.5 * (high - low)[:, np.newaxis] * x
     mass = (np.exp(delta * (points * points - 1.0)) @ w) * 0.5 * (high - low)
     mass[len(mass) // 2 :] = 0.0
-    return mass / mass.sum()
+    found: Floats = mass / mass.sum()
+    return found
 
 
 def _bernoulli(z: Floats) -> Floats:

@@ -181,7 +181,8 @@ class SenseAmplifier:
         )
         with np.errstate(divide="ignore", invalid="ignore"):
             sigmas = np.where(margin > 0.0, margin / np.sqrt(variance), 0.0)
-        return 0.5 * erfc(sigmas / math.sqrt(2.0))
+        found: Floats = 0.5 * erfc(sigmas / math.sqrt(2.0))
+        return found
 
 
 @dataclass(frozen=True)

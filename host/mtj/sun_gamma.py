@@ -169,7 +169,8 @@ class SunGamma(Model):
         v, p, one = np.broadcast_arrays(overdrive, checks.rate(rate), checks.target_bit(direction))
         mean = gammainccinv(self.shape, p) * self.tau0_s / (self.shape * (v - 1.0))
         if not self._varies:
-            return mean
+            found: Floats = mean
+            return found
         pulses = np.empty(v.shape)
         for index in np.ndindex(v.shape):
             pulses[index] = self._population_pulse(
@@ -197,7 +198,8 @@ class SunGamma(Model):
                     float(p[index]), float(t[index]), bool(one[index]), float(v[index])
                 )
         _warn_near_critical(v)
-        return v * critical
+        found: Floats = v * critical
+        return found
 
     def energy_per_bit(
         self,
@@ -353,7 +355,8 @@ class SunGamma(Model):
         else:
             lowest = (mean * drive / (limit * resistance) * (1.0 + self.tmr) - 1.0) / self.tmr
             z = (1.0 - lowest) / spreads[2]
-        return ndtr(z) @ weights
+        found: Floats = ndtr(z) @ weights
+        return found
 
     def _population_pulse(self, rate: float, mean: float, one: bool, guess: float) -> float:
         floor = float(self._fraction_below(np.zeros(1), mean, one)[0])
@@ -389,7 +392,8 @@ class SunGamma(Model):
 def _survival(shape: float, x: Floats) -> Floats:
     """Return Q(shape, x), for a whole shape by its finite sum: all terms positive, 30x as fast."""
     if not (shape.is_integer() and shape <= 64.0):
-        return gammaincc(shape, x)
+        found: Floats = gammaincc(shape, x)
+        return found
     terms = np.ones_like(x)
     for j in range(int(shape) - 1, 0, -1):
         terms = 1.0 + terms * x / j

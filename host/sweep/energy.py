@@ -97,7 +97,7 @@ def write_counts_of_weights(
     if (counts.written, counts.switched) != (memory.bits, switched):
         raise DeviceError(
             f"{memory.name}: {counts.written} bits written, {counts.switched} switched were "
-            f"counted, {memory.bits} and {switched} follow from the weights"
+            f"counted, but the weights give {memory.bits} and {switched}"
         )
     same1 = count_ones(target & old)
     return WriteCounts(switched, memory.bits - switched, (switched1, switched1), (same1, same1))

@@ -58,4 +58,4 @@ def sha256(path: Path) -> str:
 
 def run(job: Callable[[], int | None]) -> int:
     """Run a script's job; print its error as one line. Return the exit status."""
-    return start.finish(job, "spinflow", (BoardError,))
+    return start.finish(job, (BoardError,))

@@ -50,4 +50,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(start.finish(main, "lint"))
+    sys.exit(start.finish(main))

@@ -110,4 +110,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(start.finish(main, "spinflow.hw.regs"))
+    sys.exit(start.finish(main))

@@ -37,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(text)
         print(f"written to {out}")
 
-    return start.finish(make, "spinflow.hw.synth", (BundleError, SynthesisError, NetlistError))
+    return start.finish(make, (BundleError, SynthesisError, NetlistError))
 
 
 if __name__ == "__main__":

@@ -24,9 +24,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("module", help="name of a module of hw/rtl")
     parser.add_argument("parameters", nargs="*", metavar="NAME=VALUE", help="its parameters")
     options = parser.parse_args(arguments)
-    return start.finish(
-        lambda: run(options), "spinflow.hw.synth.block", (SynthesisError, NetlistError)
-    )
+    return start.finish(lambda: run(options), (SynthesisError, NetlistError))
 
 
 def run(options: argparse.Namespace) -> None:

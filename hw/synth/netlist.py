@@ -14,6 +14,8 @@ from math import log2
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from spinflow.host.core.errors import SpinflowError
+
 # LUTs that a cell takes. An inverter that is left over becomes a LUT.
 LOGIC = {**{f"LUT{n}": 1 for n in range(1, 7)}, "LUT6_2": 1, "INV": 1}
 # (UG474, "Distributed RAM Configuration"; a shift register fills a LUT)
@@ -53,7 +55,7 @@ def net_delay(fan_out: int) -> float:
     return 0.45 + 0.1 * log2(max(fan_out, 1))
 
 
-class NetlistError(ValueError):
+class NetlistError(SpinflowError, ValueError):
     """A netlist that cannot be counted: a cell of a kind that is not known, or a loop."""
 
 

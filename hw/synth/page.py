@@ -85,7 +85,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise FileNotFoundError(f"there is no report in {REPORTS}: run make synth")
         PAGE.write_text(page(made), encoding="utf-8")
 
-    return start.finish(make, "spinflow.hw.synth.page", (json.JSONDecodeError, KeyError))
+    return start.finish(make, (json.JSONDecodeError, KeyError))
 
 
 if __name__ == "__main__":

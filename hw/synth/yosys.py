@@ -18,6 +18,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from spinflow.host.core.errors import SpinflowError
 from spinflow.hw.synth.netlist import Netlist, read_netlist
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -35,7 +36,7 @@ RE_LINES = re.MULTILINE | re.DOTALL
 DEFAULT_NETTYPE = re.compile(r"^\s*`default_nettype\b.*$", re.MULTILINE)
 
 
-class SynthesisError(RuntimeError):
+class SynthesisError(SpinflowError, RuntimeError):
     """yosys is missing or did not get through; the text is one line for the user."""
 
 

@@ -32,7 +32,7 @@ def main(arguments: list[str] | None = None) -> None:
             DATASETS[options.name].load(folder)
         print(folder)
     except (DataError, OSError) as error:
-        raise SystemExit(f"error: {error}") from None
+        raise SystemExit(str(error)) from None
 
 
 if __name__ == "__main__":

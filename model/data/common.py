@@ -17,6 +17,7 @@ from typing import IO, TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from spinflow.host.core.errors import SpinflowError
 from spinflow.host.core.reading import Bounded
 from spinflow.host.core.text import one_line
 
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 Bytes = NDArray[np.uint8]
 
 
-class DataError(ValueError):
+class DataError(SpinflowError, ValueError):
     """A data file that is missing, damaged or of another form; the message names the file."""
 
 

@@ -25,6 +25,7 @@ from typing import Any
 
 import tomllib
 
+from spinflow.host.core.errors import SpinflowError
 from spinflow.model.networks.graph import (
     Block,
     ConvSpec,
@@ -45,7 +46,7 @@ KINDS: dict[str, type[NetworkSpec | ConvSpec | XnorSpec]] = {
 }
 
 
-class EntryError(ValueError):
+class EntryError(SpinflowError, ValueError):
     """An entry that is damaged or describes no network; the message is one line."""
 
 

@@ -161,7 +161,7 @@ WRONG: dict[str, tuple[Act, tuple[Any, ...], type[HostError], str]] = {
         lambda a, v: a.write_weights(memories=["fc0.weights", v]),
         (None, 3, b"fc1.weights", ["fc1.weights"]),
         InputError,
-        "memories: {} is no name of a memory",
+        "memories: {} is not the name of a memory",
     ),
     "memories that hold no weights": (
         lambda a, v: a.write_weights(memories=[v]),

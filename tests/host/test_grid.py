@@ -13,8 +13,10 @@ from spinflow.host.__main__ import main
 from spinflow.host.core.bundle import Bundle
 from spinflow.host.core.errors import InputError
 from spinflow.host.sweep import grid
+from spinflow.host.sweep.progress import TimeLeft, duration
 from spinflow.host.sweep.results import read
-from spinflow.host.sweep.trials import TimeLeft, UntilWidth, duration, identity, key
+from spinflow.host.sweep.running import UntilWidth
+from spinflow.host.sweep.trials import identity, key
 from tests.host.conftest import BUNDLE
 from tests.host.rows import row
 
@@ -112,7 +114,7 @@ def test_a_wrong_file_gets_one_line_that_names_it(
     monkeypatch.chdir(tmp_path)
     assert main(["sweep", "--grid", "grid.toml", "--out", "out"]) == 1
     text = capsys.readouterr().err
-    assert text.startswith("error: grid.toml: ") and message in text
+    assert text.startswith("spinflow: grid.toml: ") and message in text
     assert text.count("\n") == 1
     assert not (tmp_path / "out").exists()
 
@@ -127,8 +129,8 @@ def test_a_file_of_another_network_is_refused(file: Path, capsys: pytest.Capture
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--rates", "0.1"], "--rates beside --grid: put it into"),
-        (["--max-repeats", "10"], "--max-repeats beside --grid: put it into"),
+        (["--rates", "0.1"], "--rates together with --grid: put it into"),
+        (["--max-repeats", "10"], "--max-repeats together with --grid: put it into"),
     ],
 )
 def test_a_file_is_the_whole_grid(file: Path, arguments: list[str], message: str) -> None:
@@ -140,7 +142,7 @@ def test_no_file_and_no_network_are_named(tmp_path: Path, capsys: pytest.Capture
     assert main(["sweep", "--grid", str(tmp_path / "none.toml")]) == 1
     assert "none.toml: No such file" in capsys.readouterr().err
     assert main(["sweep", "--rates", "0.1"]) == 1
-    assert capsys.readouterr().err == "error: no network: give a network or a bundle\n"
+    assert capsys.readouterr().err == "spinflow: no network: give a network or a bundle\n"
 
 
 def test_a_python_without_toml_says_what_to_do(

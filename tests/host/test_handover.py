@@ -39,7 +39,7 @@ DAMAGED = {
         f'{HEAD}\n<!DOCTYPE x SYSTEM "http://localhost/x.dtd">\n{REST}',
         "it defines a document type",
     ),
-    "elements in one another": ("<a>" * 100 + "</a>" * 100, "or 64 in one another"),
+    "elements in one another": ("<a>" * 100 + "</a>" * 100, "or more than 64 levels"),
     "elements without end": ("<r>" + "<a/>" * 200_001 + "</r>", "more than 200000 elements"),
     "no XML": ("PK", "syntax error"),
     "nothing": ("", "no element found"),
@@ -57,7 +57,7 @@ DAMAGED = {
     ),
     "a length that is no number": (
         replaced('sg_length_width" VALUE="26"', f'sg_length_width" VALUE="{"9" * 5000}"'),
-        "is no number of 32 bits",
+        "is not a number of 32 bits",
     ),
     "no length": (replaced("c_sg_length_width", "c_xx"), "has 0 parameters c_sg_length_width"),
     "another place": (

@@ -57,7 +57,7 @@ def test_text_that_is_none(tmp_path: Path) -> None:
     ("text", "message"),
     [
         ("{", "damaged, not JSON"),
-        ('{"a": NaN}', "NaN is no number"),
+        ('{"a": NaN}', "NaN is not a number"),
         ("[1]", "a list, a JSON object is expected"),
         ('{"a":' * 100000, "damaged, not JSON"),
     ],
@@ -97,10 +97,10 @@ def test_quoted_texts_are_one_line() -> None:
         ("accuracy", "nan", "a number from 0 to 1 is expected"),
         ("images", "0", "images is '0', a whole number from 1"),
         ("energy_j", f"1{'0' * 400}", "energy_j is '1000"),
-        ("mode", "$\\frac{$", "is none"),
-        ("errors", "7", "7 errors, of which 300 on ones, 301 on zeros"),
+        ("mode", "$\\frac{$", "cannot be a mode"),
+        ("errors", "7", "7 errors are not the sum of 300 on ones and 301 on zeros"),
         ("clock_mhz", "1_0", "clock_mhz is '1_0'"),
-        ("rate", "1e-300", "registers hold 2\\^-32 at least"),
+        ("rate", "1e-300", "the smallest rate of a register is 2\\^-32"),
     ],
 )
 def test_cells_that_cannot_be(tmp_path: Path, column: str, cell: str, message: str) -> None:

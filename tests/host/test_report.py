@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 from spinflow.host.__main__ import main
 from spinflow.host.core.errors import InputError, ResultsError
 from spinflow.host.report import report
+from spinflow.host.sweep import statistics
 from spinflow.host.sweep.results import ResultsFile, Row
 from tests.host.rows import row
 
@@ -29,7 +30,7 @@ ROWS = [
 
 def test_repeats_give_students_interval() -> None:
     # By hand: mean 0.92, deviation 0.02, t(0.975; 2) = 4.30265.
-    low, high, kind = report.mean_interval([0.90, 0.92, 0.94], 500)
+    low, high, kind = statistics.mean_interval([0.90, 0.92, 0.94], 500)
     half = 4.302652729911275 * 0.02 / 3**0.5
     assert (low, high) == pytest.approx((0.92 - half, 0.92 + half), rel=1e-9)
     assert kind == "t over 3 repeats"
@@ -37,15 +38,15 @@ def test_repeats_give_students_interval() -> None:
 
 def test_a_single_repeat_gives_wilsons_interval() -> None:
     # Wilson 1927, for 8 of 10: 0.4902 to 0.9433.
-    low, high, kind = report.mean_interval([0.8], 10)
+    low, high, kind = statistics.mean_interval([0.8], 10)
     assert (low, high) == pytest.approx((0.4901625, 0.9433178), abs=1e-6)
     assert kind == "Wilson over 10 images"
 
 
 def test_intervals_stay_probabilities() -> None:
-    assert report.wilson_interval(1.0, 500)[1] == 1.0
-    assert report.wilson_interval(0.0, 500)[0] == 0.0
-    assert report.mean_interval([1.0, 0.99], 500)[1] == 1.0
+    assert statistics.wilson_interval(1.0, 500)[1] == 1.0
+    assert statistics.wilson_interval(0.0, 500)[0] == 0.0
+    assert statistics.mean_interval([1.0, 0.99], 500)[1] == 1.0
 
 
 def test_groups_are_repeats_of_one_point() -> None:
@@ -176,8 +177,8 @@ def test_the_highest_rate_and_the_lowest_energy_that_keep_an_accuracy() -> None:
     nothing, _ = report.kept(groups, accuracy=0.99)
     assert nothing.rate is None and nothing.energy is None
     lines = report.kept_lines(report.kept(groups, accuracy=0.92))
-    assert lines[0].startswith("tfc-mnist, weights: accuracy of 92.00 % is kept up to rate 0.01")
-    assert "is kept by no measured point" in report.kept_lines([nothing])[0]
+    assert lines[0].startswith("tfc-mnist, weights: an accuracy of 92.00 % is kept up to rate 0.01")
+    assert "no measured point keeps an accuracy of" in report.kept_lines([nothing])[0]
 
 
 def test_what_cannot_be_kept_is_refused() -> None:
@@ -187,7 +188,7 @@ def test_what_cannot_be_kept_is_refused() -> None:
             report.kept(groups, accuracy=accuracy)
     with pytest.raises(InputError, match="loss of -1 points"):
         report.kept(groups, loss_points=-1.0)
-    with pytest.raises(InputError, match="no row at rate 0 to lose from"):
+    with pytest.raises(InputError, match="no row at rate 0"):
         report.kept(groups, loss_points=1.0)
 
 
@@ -203,14 +204,14 @@ def test_the_command_reads_any_set_of_files(tmp_path: Path, capsys: pytest.Captu
     command = ["report", *paths, "--out", str(tmp_path / "out")]
     assert main([*command, "--keep", "0.93"]) == 0
     text = capsys.readouterr().out
-    assert "weights, rtl: accuracy of 93.00 % is kept up to rate 0.01" in text
+    assert "weights, rtl: an accuracy of 93.00 % is kept up to rate 0.01" in text
     page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
-    assert "weights, evaluator: accuracy of 93.00 % is kept" in page
+    assert "weights, evaluator: an accuracy of 93.00 % is kept" in page
     kept = json.loads((tmp_path / "out" / "summary.json").read_text())["kept"]
     assert [each["rate"]["rate"] for each in kept] == [0.01, 0.01]
     assert main([*command, "--keep", "93"]) == 1
     assert capsys.readouterr().err == (
-        "error: accuracy 93 to keep: must be above 0 and at most 1, as 0.98\n"
+        "spinflow: accuracy 93 to keep: must be above 0 and at most 1, as 0.98\n"
     )
 
 

@@ -66,7 +66,7 @@ def test_the_command_prints_a_table_and_a_verdict(
 ) -> None:
     report = tmp_path / "new" / "selftest.json"
     assert main(["selftest"]) == 1
-    assert capsys.readouterr().err == "error: no bundle: give its folder, as build/tfc-mnist\n"
+    assert capsys.readouterr().err == "spinflow: no bundle: give its folder, as build/tfc-mnist\n"
     assert main(["selftest", "--bundle", str(BUNDLE), "--json", str(report)]) == 0
     lines = capsys.readouterr().out.splitlines()
     passed = [line for line in lines if line.startswith("PASS  ")]
@@ -151,7 +151,7 @@ def test_a_bundle_without_golden_vectors_is_refused(
     with pytest.raises(BundleError, match=r"accel\.json lists no golden\.npz in its files"):
         read_golden(load(folder))
     assert main(["selftest", str(folder)]) == 1
-    assert capsys.readouterr().err.startswith("error: ")
+    assert capsys.readouterr().err.startswith("spinflow: ")
 
 
 GOLDEN: list[tuple[dict[str, Any], str]] = [
@@ -421,7 +421,7 @@ def test_a_report_replaces_files_alone(
         assert main(["selftest", str(BUNDLE), "--json", place]) == 1
         output = capsys.readouterr()
         assert output.err == (
-            f"error: {place or '.'}: is there, and no plain file that could be replaced\n"
+            f"spinflow: {place or '.'}: is there, and not a plain file that can be replaced\n"
         )
         assert not output.out  # nothing was checked in vain
     assert Path("/dev/null").is_char_device() and [p.name for p in tmp_path.iterdir()] == ["pipe"]

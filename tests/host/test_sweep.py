@@ -233,7 +233,7 @@ def test_bad_input_gives_one_line_and_no_results(
 ) -> None:
     assert main([*SWEEP, *options, "--out", str(tmp_path / "out")]) != 0
     text = capsys.readouterr().err
-    assert text.startswith("error: ") and line in text
+    assert text.startswith("spinflow: ") and line in text
     assert text.count("\n") == 1
     assert not (tmp_path / "out").exists()
 
@@ -265,7 +265,7 @@ def test_results_of_another_sweep_are_refused_and_kept(
     for change in (["--bundle", str(other)], ["--images", "21"], ["--image-seed", "1"]):
         assert main([*SWEEP, *change, "--out", str(swept)]) == 1
         text = capsys.readouterr().err.splitlines()[-1]
-        assert text.startswith("error: ") and "holds results of tfc-mnist" in text
+        assert text.startswith("spinflow: ") and "holds results of tfc-mnist" in text
     assert (swept / "results.csv").read_bytes() == before
 
 
@@ -312,5 +312,5 @@ def test_a_signal_whose_exception_is_lost_ends_a_program_all_the_same(
         start.check_signals()
 
     assert start.finish(losing) == 128 + signal.SIGINT
-    assert capsys.readouterr().err.splitlines()[-1] == "interrupted"
+    assert capsys.readouterr().err.splitlines()[-1] == "spinflow: interrupted"
     assert start.finish(start.check_signals) == 0

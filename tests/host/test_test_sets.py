@@ -100,7 +100,7 @@ def test_wrong_files_are_named(cifar: Bundle, tmp_path: Path) -> None:
     path = tmp_path / "test_batch.bin"
     for content in (b"", records(2)[1][:-1]):
         path.write_bytes(content)
-        with pytest.raises(InputError, match=r"bytes are no whole number of records of 3073"):
+        with pytest.raises(InputError, match=r"bytes are not a whole number of records of 3073"):
             images_of("cifar10", 1, tmp_path)
     path.write_bytes(b"\x0b" + records(1)[1][1:])
     with pytest.raises(InputError, match="do not belong together"):

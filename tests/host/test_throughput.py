@@ -50,7 +50,7 @@ def test_command(capsys: pytest.CaptureFixture[str]) -> None:
         lines[0].startswith("tfc-mnist, build 0x") and lines[1] == "images      10, 4 in a transfer"
     )
     assert main(["throughput", "--bundle", str(BUNDLE), "--batch", "0"]) == 1
-    assert capsys.readouterr().err == "error: batch 0: must be 1 or more\n"
+    assert capsys.readouterr().err == "spinflow: batch 0: must be 1 or more\n"
 
 
 def test_no_matplotlib(

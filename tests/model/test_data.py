@@ -212,7 +212,7 @@ def test_command_line_error_is_one_line(own_copy: Path, empty_cache: Path) -> No
         check=False,
     )
     assert done.returncode == 1 and done.stdout == ""
-    assert done.stderr.startswith("error: ") and done.stderr.count("\n") == 1
+    assert done.stderr.startswith("spinflow: ") and done.stderr.count("\n") == 1
 
 
 def test_needs_no_torch() -> None:

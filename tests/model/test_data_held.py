@@ -462,5 +462,5 @@ def test_command_line(pictures: Path, digits: Digits) -> None:
             check=False,
         )
         assert done.returncode == 1 and done.stdout == ""
-        assert done.stderr.startswith("error: ") and done.stderr.count("\n") == 1
+        assert done.stderr.startswith("spinflow: ") and done.stderr.count("\n") == 1
         assert message in done.stderr

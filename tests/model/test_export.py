@@ -68,6 +68,6 @@ def test_untrained_networks(
 
 def test_missing_weights_leave_nothing(tmp_path: Path) -> None:
     out = tmp_path / "build" / "model.onnx"
-    with pytest.raises(SystemExit, match=r"^error: .*no such file"):
+    with pytest.raises(SystemExit, match=r"no such file"):
         export.main(["tfc-mnist", "--out", str(out), "--folder", str(tmp_path)])
     assert not out.parent.exists()

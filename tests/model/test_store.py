@@ -272,7 +272,7 @@ def test_evaluation_notices_another_accuracy(tmp_path: Path) -> None:
     recipe.write_text(
         json.dumps(facts | {"test_correct": correct, "test_accuracy": correct / 10000})
     )
-    with pytest.raises(SystemExit, match=rf"error: tfc-mnist: {facts['test_correct']} of 10000"):
+    with pytest.raises(SystemExit, match=rf"^tfc-mnist: {facts['test_correct']} of 10000"):
         main(["tfc-mnist", "--folder", str(tmp_path)])
 
 

@@ -175,18 +175,18 @@ def claimed(shape: str, kind: str = "<u4") -> bytes:
 
 
 ARCHIVES: list[tuple[Callable[[], bytes], str]] = [
-    (lambda: b"", "it is no npz archive"),
-    (lambda: b"PK\3\4" + bytes(100), "it is no npz archive"),
-    (lambda: bomb("weights.0", 1 << 26), "weights.0 has 8193 bytes, its shape another number"),
+    (lambda: b"", "it is not an npz archive"),
+    (lambda: b"PK\3\4" + bytes(100), "it is not an npz archive"),
+    (lambda: bomb("weights.0", 1 << 26), "weights.0 has 8193 bytes, which does not fit its shape"),
     (lambda: directory(5000), "its directory is larger than 65536 bytes"),
     (lambda: directory(2), "it holds '0.npy', which belongs to no layer"),
     (lambda: header(claimed("(1000000000000, 7)")), "it must be uint32 of shape (256, 7)"),
-    (lambda: header(claimed("(256, 7)")), "weights.0 has 72 bytes, its shape another number"),
+    (lambda: header(claimed("(256, 7)")), "weights.0 has 72 bytes, which does not fit its shape"),
     (lambda: header(claimed("(256, 7)", "<f4")), "weights.0 is <f4 of shape (256, 7): it must"),
     (lambda: header(claimed("(256, 7)", "|O")), "holds objects, which are never loaded"),
-    (lambda: header(claimed("(256, -7)")), "the header of a member is none"),
-    (lambda: header(b"(" * 900 + b"\n"), "the header of a member is none"),
-    (lambda: header(b"__import__('os').abort()\n"), "the header of a member is none"),
+    (lambda: header(claimed("(256, -7)")), "the header of a member is not that"),
+    (lambda: header(b"(" * 900 + b"\n"), "the header of a member is not that"),
+    (lambda: header(b"__import__('os').abort()\n"), "the header of a member is not that"),
     (lambda: header(bytes(5000)), "the header of a member has 5010 bytes"),
 ]
 

@@ -307,7 +307,7 @@ def test_bad_input_gives_one_line_and_no_results(
     arguments = ["--bundle", str(BUNDLE), "--images", "20", *options]
     assert main([*arguments, "--out", str(tmp_path / "out")]) == 1
     text = capsys.readouterr().err
-    assert text.startswith("error: ") and line in text
+    assert text.startswith("spinflow: ") and line in text
     assert text.count("\n") == 1
     assert not (tmp_path / "out").exists()
 
@@ -350,7 +350,7 @@ def test_damaged_weights_of_the_zoo_get_one_line(
     monkeypatch.setattr(store, "load_trained", damaged)
     options = ["--network", "lenet-fxp8-mnist", "--images", "5", "--out", str(tmp_path / "out")]
     assert main(options) == 1
-    assert capsys.readouterr().err == "error: lenet-fxp8-mnist.safetensors: damaged\n"
+    assert capsys.readouterr().err == "spinflow: lenet-fxp8-mnist.safetensors: damaged\n"
 
 
 # --- layers and memories by name -----------------------------------------------------------------
@@ -444,7 +444,7 @@ def test_a_layer_of_floats_is_refused_by_name(
 ) -> None:
     options = ["--network", "lenet4-mnist", "--images", "5", "--out", str(tmp_path / "out")]
     assert main([*options, "--layer", "fc1"]) == 1
-    assert "layer fc1 of lenet4-mnist has no memory that errs" in capsys.readouterr().err
+    assert "layer fc1 of lenet4-mnist has no MRAM memory" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
 
 
@@ -516,7 +516,7 @@ def test_one_build_twice_is_refused(tmp_path: Path, capsys: pytest.CaptureFixtur
     options = ["--bundle", str(BUNDLE), str(BUNDLE), "--images", "5", "--workers", "1"]
     assert main([*options, "--out", str(tmp_path / "out")]) == 1
     text = capsys.readouterr().err
-    assert "is there twice: give each build once" in text and text.count("\n") == 1
+    assert "appears twice: give each build once" in text and text.count("\n") == 1
     assert not (tmp_path / "out").exists()
 
 
@@ -533,7 +533,7 @@ def test_results_of_another_grid_are_refused_and_kept(
     ):
         assert main([*options, *more, "--out", str(evaluated)]) == 1
         text = capsys.readouterr().err.splitlines()[-1]
-        assert text.startswith("error: ") and line in text
+        assert text.startswith("spinflow: ") and line in text
     assert (evaluated / "results.csv").read_bytes() == before
 
 

@@ -397,7 +397,7 @@ def test_an_interrupted_sweep_says_so_and_leaves_the_cluster_as_it_was(
         if process.returncode:
             break
     assert process.returncode == 130
-    assert len(lines) == 1 and lines[0].startswith("interrupted: "), lines
+    assert len(lines) == 1 and lines[0].startswith("spinflow: interrupted: "), lines
     assert shared.workers[0].poll() is None
     where = ["--scheduler", shared.address, *PATIENT]
     content = (out / "results.csv").read_bytes()

@@ -151,7 +151,7 @@ def test_interrupted_it_says_so_in_one_line_and_ends_all_its_workers(
         if rows_of(path) == TRIALS:
             break
         assert process.returncode == 130
-        assert len(lines) == 1 and lines[0].startswith("interrupted: "), lines
+        assert len(lines) == 1 and lines[0].startswith("spinflow: interrupted: "), lines
         expect_no_orphans(process.pid)
         content = path.read_bytes() if path.exists() else b""
         assert undisturbed.startswith(content)
@@ -260,7 +260,7 @@ def test_a_file_that_changes_underneath_is_noticed_at_the_next_row(
     process.send_signal(signal.SIGCONT)
     (line,) = lines_of(process)
     assert process.returncode == 1
-    assert line.startswith(f"error: {path} was {what} while this sweep wrote to it")
+    assert line.startswith(f"spinflow: {path} was {what} while this sweep wrote to it")
     assert len(line) < 300 + len(str(path))
     assert (path.read_bytes() if path.exists() else b"") == left
     assert not (tmp_path / "summary.json").exists()  # and no report of rows that are nowhere

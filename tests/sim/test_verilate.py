@@ -45,9 +45,7 @@ def test_a_failed_build_says_why_in_one_line(
         file.write("module broken(; endmodule\n")
     assert verilate.main([str(bundle)]) == 1
     message = capsys.readouterr().err
-    assert message.startswith(
-        "spinflow.sim.verilate: Verilator or the C++ compiler failed: %Error: "
-    )
+    assert message.startswith("spinflow: Verilator or the C++ compiler failed: %Error: ")
     assert message.count("\n") == 1
     assert (bundle / "accel.json").read_text() == before
     assert (bundle / "libaccel.so").exists()
@@ -110,7 +108,7 @@ def test_a_list_of_sources_leads_nowhere_else(tmp_path: Path) -> None:
     rtl.mkdir()
     (rtl / "files.f").write_text("accel.sv\n")
     (rtl / "accel.sv").symlink_to("/etc/passwd")
-    with pytest.raises(BundleError, match=r"lists accel\.sv, which is no file there"):
+    with pytest.raises(BundleError, match=r"lists accel\.sv, which does not exist"):
         source_files(tmp_path)
     (rtl / "files.f").write_bytes("é.sv\n".encode())
     with pytest.raises(BundleError, match="not ASCII at byte 0"):

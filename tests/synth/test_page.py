@@ -85,6 +85,6 @@ def test_what_is_no_report_is_one_line(
     (tmp_path / "broken.json").write_text("{")
     assert page.main([str(tmp_path / given)]) == 1
     said = capsys.readouterr().err
-    assert said.startswith("spinflow.hw.synth.page: ")
+    assert said.startswith("spinflow: ")
     assert said.count("\n") == 1
     assert not (tmp_path / "size.md").exists()

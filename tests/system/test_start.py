@@ -129,7 +129,7 @@ def test_interrupted_at_start_up(program: str) -> None:
         assert len(lines) <= 1 or status not in (130, -2), (moment, lines)
         if status == 130:  # else it had ended by itself
             early += 1
-            assert lines[-1].startswith("interrupted"), (moment, lines)
+            assert lines[-1].startswith("spinflow: interrupted"), (moment, lines)
     assert early, "the signal never came in time"
 
 

@@ -82,14 +82,14 @@ def test_a_reader_that_ends_early() -> None:
     done = run(INFO, out=write)
     os.close(write)
     assert done.returncode == 128 + signal.SIGPIPE
-    assert done.stderr == b"error: what reads the output has ended before all was written\n"
+    assert done.stderr == b"spinflow: what reads the output has ended before all was written\n"
 
 
 def test_a_full_disk() -> None:
     with open("/dev/full", "w", encoding="utf-8") as full:
         done = run(INFO, out=full)
     assert done.returncode == 1
-    assert done.stderr == b"error: input/output: No space left on device\n"
+    assert done.stderr == b"spinflow: input/output: No space left on device\n"
 
 
 @pytest.mark.parametrize("closed", [">&-", "<&- >&- 2>&-"])

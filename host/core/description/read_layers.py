@@ -45,7 +45,7 @@ def read_layers(at: At, shape: tuple[int, ...], classes: int) -> tuple[Layer, ..
         operation = entry.members().get("op", At(None, f"{entry.place}.op")).value
         if operation == "label_select" and last:
             if not layers or not isinstance(layers[-1], Product):
-                entry.fail("behind a layer of weights")
+                entry.fail("after a weight layer")
             layers.append(_label(entry, classes, shape))
         elif operation == "threshold" and not place:
             layers.append(_threshold(entry, shape))
@@ -76,7 +76,7 @@ def _threshold(at: At, shape: tuple[int, ...]) -> Threshold:
     of = at.object(("name", "op", "channels", "pe"))
     of["name"].exactly("input")
     if len(shape) != 1:
-        at.fail("a layer of weights: only images of the shape [pixels] have a threshold")
+        at.fail("a weight layer: a threshold can only take images of the shape [pixels]")
     channels = of["channels"].whole(shape[0], shape[0])
     return Threshold("input", channels, _divisor(of["pe"], channels))
 
@@ -120,7 +120,7 @@ def _product(
     of["name"].exactly(f"{'fc' if window is None else 'conv'}{number}")
     threshold = of["threshold"].flag()
     if threshold == final:
-        of["threshold"].fail("true, but of the last layer of weights")
+        of["threshold"].fail("true, except in the last weight layer")
     return Product(
         name=str(of["name"].value),
         mw=mw,
@@ -147,11 +147,11 @@ def _window(at: At, shape: tuple[int, ...]) -> Window:
     of = at.object(("input", "kernel", "stride", "padding"))
     found = of["input"].wholes(3, 1, MOST_SIDE)
     if found != shape:
-        of["input"].fail(f"{list(shape)}, what the layer before gives")
+        of["input"].fail(f"{list(shape)}, the output of the layer before")
     rows, columns, channels = found
     kernel = of["kernel"].wholes(2, 1, MOST_SIDE)
     stride = of["stride"].wholes(2, 1, MOST_SIDE)
-    # Padding of a whole kernel would make outputs that see none of the map.
+    # With padding as large as the kernel, some outputs would see nothing of the map.
     top, left, bottom, right = of["padding"].wholes(4, 0, max(kernel) - 1)
     return Window(
         (rows, columns, channels),

@@ -63,13 +63,13 @@ def _block(at: At, known: dict[str, tuple[str, ...]], end: int) -> dict[str, Reg
     taken: dict[int, str] = {}
     for name, entry in members.items():
         if not _REGISTER.match(name):
-            raise WrongError(f"{at.place}: {shown(name)} is no name of a register, as RATE1")
+            raise WrongError(f"{at.place}: {shown(name)} is not the name of a register, as RATE1")
         of = entry.object(("offset", "fields"))
         offset = of["offset"].whole(0, end - 4)
         if offset % 4:
             of["offset"].fail("a multiple of 4")
         if offset in taken:
-            raise WrongError(f"{at.place}: {name} lies where {taken[offset]} does, at {offset}")
+            raise WrongError(f"{at.place}: {name} has the same offset as {taken[offset]}, {offset}")
         taken[offset] = name
         found[name] = Register(offset, _fields(of["fields"], known.get(name, ())))
     return found
@@ -83,12 +83,12 @@ def _fields(at: At, known: tuple[str, ...]) -> dict[str, Field]:
     found, taken = {}, 0
     for name, entry in members.items():
         if not _FIELD.match(name):
-            raise WrongError(f"{at.place}: {shown(name)} is no name of a field, as value")
+            raise WrongError(f"{at.place}: {shown(name)} is not the name of a field, as value")
         of = entry.object(("lsb", "width"))
         lsb, width = of["lsb"].whole(0, 31), of["width"].whole(1, 32)
         bits = (1 << width) - 1 << lsb
         if lsb + width > 32 or bits & taken:
-            entry.fail("bits of one word of 32 that no other field has")
+            entry.fail("bits of a 32-bit word that no other field uses")
         taken |= bits
         found[name] = Field(lsb, width)
     return found
@@ -103,9 +103,9 @@ def read_address_map(at: At) -> tuple[Range, Range]:
         size = place["range"].whole(_PAGE, _FABRIC[1] - _FABRIC[0])
         base = place["base"].whole(_FABRIC[0], _FABRIC[1] - size)
         if size & (size - 1) or base % size:
-            entry.fail("a range that is a power of two at a base that is a multiple of it")
+            entry.fail("a size that is a power of two, at a base that is a multiple of the size")
         found.append(Range(base, size))
     accel, dma = found
     if accel.base < dma.end and dma.base < accel.end:
-        at.fail("two ranges that lie apart")
+        at.fail("two ranges that do not overlap")
     return accel, dma

@@ -73,7 +73,7 @@ def read(folder: str | os.PathLike[str]) -> Description:
     The files that it lists are not read: see :meth:`Description.content`.
 
     Raises:
-        BundleError: there is none, or something in it is missing, wrong or does not fit.
+        BundleError: there is no description, or a part of it is missing, wrong or does not fit.
     """
     path = Path(folder) / NAME
     if not path.parent.is_dir() or not (path.exists() or path.is_symlink()):
@@ -119,11 +119,13 @@ _KEYS = (
 def _description(folder: Path, document: Any) -> Description:
     root = At(document, "")
     if not isinstance(document, dict):
-        raise WrongError(f"damaged: it holds {shown(document)}, not one JSON object")
-    # Of another format all else is another, too.
+        raise WrongError(f"damaged: it holds {shown(document)}, and not a JSON object")
+    # If the format differs, everything else may differ as well; so this is checked first.
     for key, known in (("format", FORMAT), ("map_version", MAP_VERSION)):
         if key in document and (type(document[key]) is not int or document[key] != known):
-            raise WrongError(f"{key} is {shown(document[key])}, this program reads {key} {known}")
+            raise WrongError(
+                f"{key} is {shown(document[key])}, but this program reads {key} {known}"
+            )
     at = root.object(_KEYS, (*LIBRARIES, "bitstream"))
     registers = read_registers(at["registers"])
     accel, dma = read_address_map(at["address_map"])
@@ -235,7 +237,7 @@ def _memories(
 
 def _means(layer: str, kind: str, found: int | None, wanted: int) -> None:
     if found != wanted:
-        raise WrongError(f"layer {layer}: memory {found} is not its {kind}, which is {wanted}")
+        raise WrongError(f"layer {layer}: its {kind} must be memory {wanted}, not {found}")
 
 
 def _memory(at: At, expected: MemoryInfo, accel: Range) -> MemoryInfo:
@@ -244,7 +246,8 @@ def _memory(at: At, expected: MemoryInfo, accel: Range) -> MemoryInfo:
         _, end = window_after(expected.base, expected.width, expected.depth)
         if end > accel.size:
             raise WrongError(
-                f"the window of {expected.name} ends at {end:#x}, its slave at {accel.size:#x}"
+                f"the window of {expected.name} ends at {end:#x}, beyond the {accel.size:#x} "
+                "bytes of its slave"
             )
     fixed = _OF_WEIGHTS if expected.is_weights else _OF_BUFFER
     free = () if expected.is_weights else tuple(_FREE)
@@ -328,7 +331,7 @@ def _depths(at: At, layers: Sequence[Layer]) -> DepthsInfo:
         entry = entries[layer.name]
         found = entry.text(_FOLDING, "a folding, as 2x16 or 4x27 window 3")
         if found.partition(" ")[0] != f"{layer.pe}x{layer.simd}":
-            entry.fail(f"of {layer.pe}x{layer.simd}")
+            entry.fail(f"a folding of {layer.pe}x{layer.simd}")
     return DepthsInfo(how, measured, {name: str(entry.value) for name, entry in entries.items()})
 
 

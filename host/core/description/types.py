@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,7 +31,7 @@ from spinflow.host.core.plain import check_digest, check_sum, read_plain
 DMA_BITS = 32
 WORD_BITS = 32
 
-Resources = dict[str, float]
+Resources = Mapping[str, float]
 """A number by the name of a resource of the device, as LUT."""
 
 
@@ -225,24 +226,24 @@ class Description:
         return document
 
     def content(self, name: str) -> bytes:
-        """Return a listed file's content, after it was held against its sum.
+        """Return a listed file's content, after its checksum was compared.
 
         Raises:
-            BundleError: it is not listed, missing, no plain file, too large or damaged.
+            BundleError: it is not listed, missing, not a plain file, too large or damaged.
         """
         if name not in self.files:
-            raise BundleError(f"{self.folder / NAME} lists no {name} in its files")
+            raise BundleError(f"{self.folder / NAME} does not list {name} in its files")
         content = read_plain(self.folder / name, FILES[name])
         check_digest(self.folder / name, hashlib.sha256(content).hexdigest(), self.files[name])
         return content
 
     def check_files(self) -> None:
-        """Hold every listed file against its sum; raises BundleError as :meth:`content`."""
+        """Compare every listed file with its checksum; raises BundleError as :meth:`content`."""
         for name, expected in self.files.items():
             check_sum(self.folder / name, expected, FILES[name])
 
     def library(self, section: str) -> Path | None:
-        """Return the simulator's library of a section, held against its sum; None without one."""
+        """Return the simulator's library of a section, checked by its sum; None without one."""
         if section not in self.libraries:
             return None
         path = self.folder / LIBRARIES[section]

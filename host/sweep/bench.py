@@ -1,0 +1,233 @@
+"""The bench: it measures trials, one row each, on anything that offers the operations of a device.
+
+A trial programs errors into the selected memories, writes the weights if they are among them, runs
+the images and reads the counters. What a trial is does not depend on what measures it: a board, the
+virtual board, or software that offers the same operations (:class:`Device`). So a grid gives the
+same rows on each but for the columns of time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from spinflow.host.board.driver import Snapshot, background_words
+from spinflow.host.core import stream
+from spinflow.host.core.bundle import Bundle, MemoryInfo
+from spinflow.host.core.errors import DeviceError
+from spinflow.host.core.memory import Counts
+from spinflow.host.core.packing import Words, count_ones
+from spinflow.host.core.test_sets import TestSet
+from spinflow.host.sweep.aging import aged
+from spinflow.host.sweep.energy import (
+    WriteCounts,
+    write_counts_of_buffer,
+    write_counts_of_weights,
+)
+from spinflow.host.sweep.row import Row
+from spinflow.host.sweep.trials import Trial
+
+
+class Device(Protocol):
+    """What measures trials: the operations of ``host.board.driver.Accelerator`` that they need."""
+
+    @property
+    def bundle(self) -> Bundle:
+        """The bundle that is loaded."""
+
+    @property
+    def backend(self) -> str:
+        """The name of this kind of device in the results."""
+
+    def set_thresholds(
+        self, memory: str, mode: str, threshold1: int = 0, threshold0: int = 0, seed: int = 0
+    ) -> None:
+        """Set how the writes of one memory err, as its registers hold it."""
+
+    def write_weights(
+        self,
+        arrays: Mapping[str, Words] | None = None,
+        memories: Sequence[str] | None = None,
+        background: str = "previous",
+    ) -> dict[str, Counts]:
+        """Write weights over a background, return what was counted, and reset."""
+
+    def read_weights(self, memory: str) -> Words:
+        """Read a weight memory back."""
+
+    def run(self, images: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
+        """Classify images."""
+
+    def snapshot(self) -> Snapshot:
+        """Read all counters."""
+
+    def soft_reset(self) -> None:
+        """Clear stream positions, buffers and counters."""
+
+
+class Bench:
+    """A device, its weights and the images: measures one trial after another.
+
+    A row depends on its trial alone, not on the trials before it.
+
+    Args:
+        device: loaded; its weights are written, and read back to be sure of them.
+        tests: the images of every trial.
+    """
+
+    def __init__(self, device: Device, tests: TestSet) -> None:
+        self.device = device
+        self.tests = tests
+        self._bundle = device.bundle
+        self._inexact = {m.name for m in self._bundle.memories if m.is_weights}
+        self._image_set = tests.fingerprint
+        self._errors_off()
+        self._restore(set())
+        for memory in self._bundle.memories:
+            if memory.is_weights:
+                self._compare(memory)
+
+    def _compare(self, memory: MemoryInfo) -> None:
+        found, written = self.device.read_weights(memory.name), self._bundle.weights[memory.name]
+        if not np.array_equal(found, written):
+            word = int(np.argwhere((found != written).any(axis=1))[0, 0])
+            raise DeviceError(
+                f"{memory.name} reads back a word {word} that differs from what was written"
+            )
+
+    def row(self, trial: Trial) -> Row:
+        """Measure one trial."""
+        chosen = self._bundle.select(trial.selection)
+        self._prepare(trial, chosen)
+        counts, kinds, upsets = self._write(trial, chosen)
+        labels = self.device.run(self.tests.images)
+        after = self.device.snapshot()
+        if after.frames != len(labels):
+            raise DeviceError(f"{after.frames} frames were counted, {len(labels)} images were run")
+        for memory in chosen:
+            counts += after.memories[memory.name]
+            if not memory.is_weights:
+                kinds += write_counts_of_buffer(memory, after.memories[memory.name])
+        point = trial.point
+        energy_j, bound_j = kinds.energy(point.costs)
+        return Row(
+            network=self._bundle.network,
+            memory=trial.selection,
+            mode=trial.mode,
+            rate=point.rate1,
+            background=trial.background,
+            repeat=trial.repeat,
+            seed=trial.seed,
+            images=len(self.tests.images),
+            accuracy=float(np.mean(labels == self.tests.labels)),
+            bits_written=counts.written,
+            errors=counts.errors,
+            energy_j=energy_j,
+            cycles=after.cycles,
+            build_id=self._bundle.build_id,
+            rate0=point.rate0,
+            pulse_s=point.pulse_s,
+            energy_per_bit_j=energy_j / counts.written,
+            switched=counts.switched,
+            err1=counts.err1,
+            err0=counts.err0,
+            stalls=after.stalls,
+            clock_mhz=self._bundle.clock_mhz,
+            image_set=self._image_set,
+            backend=self.device.backend,
+            model=point.model,
+            drive=point.drive,
+            drive_unit=point.drive_unit,
+            switched1_low=kinds.switched1[0],
+            switched1_high=kinds.switched1[1],
+            same1_low=kinds.same1[0],
+            same1_high=kinds.same1[1],
+            energy_switched1_j=point.costs.switched1_j,
+            energy_switched0_j=point.costs.switched0_j,
+            energy_same1_j=point.costs.same1_j,
+            energy_same0_j=point.costs.same0_j,
+            energy_bound_j=bound_j,
+            conventional_j=kinds.energy(point.conventional)[0],
+            **asdict(trial.aging),
+            upsets=upsets,
+        )
+
+    def _prepare(self, trial: Trial, chosen: Sequence[MemoryInfo]) -> None:
+        """Make all memories exact but those that this trial writes anew."""
+        self._errors_off()
+        rewritten = {memory.name for memory in chosen if memory.is_weights}
+        # What the trial before left is nothing that a resumed sweep could know, so a chain of
+        # rewrites starts from exact weights too.
+        self._restore(set() if trial.background == "previous" else rewritten)
+
+    def _write(self, trial: Trial, chosen: Sequence[MemoryInfo]) -> tuple[Counts, WriteCounts, int]:
+        """Set the errors of a trial, write its weights and let them age.
+
+        Returns:
+            Counts of the writing, its bits by kind, and the bits that aging turned over.
+        """
+        weights = [memory for memory in chosen if memory.is_weights]
+        names = [memory.name for memory in weights]
+        first = 0 if trial.background == "previous" else trial.repeat
+        counts, kinds, upsets = Counts(), WriteCounts(), 0
+        # Rate 0 makes no error in any mode, and mode off writes at the speed of the bus.
+        mode = trial.mode if trial.point.has_errors else "off"
+        # Over the background `previous`, repeat n rewrites what repeat n - 1 left.
+        for repeat in range(first, trial.repeat + 1):
+            for memory in chosen:
+                self.device.set_thresholds(
+                    memory.name,
+                    mode,
+                    trial.point.threshold1,
+                    trial.point.threshold0,
+                    stream.memory_seed(trial.seed, repeat, memory.index),
+                )
+            if not weights:
+                break
+            self._inexact.update(names)
+            last = repeat == trial.repeat
+            old = {m.name: self._old(m, trial.background) for m in weights} if last else {}
+            written = self.device.write_weights(memories=names, background=trial.background)
+            if last:
+                counts = sum(written.values(), Counts())
+                for m in weights:
+                    target = self._bundle.weights[m.name]
+                    kinds += write_counts_of_weights(m, target, old[m.name], written[m.name])
+            upsets = self._age(trial, weights, repeat)
+        self.device.soft_reset()
+        return counts, kinds, upsets
+
+    def _old(self, memory: MemoryInfo, background: str) -> Words:
+        """Return what the weights are about to be written over."""
+        words = background_words(memory, background)
+        return self.device.read_weights(memory.name) if words is None else words
+
+    def _age(self, trial: Trial, weights: Sequence[MemoryInfo], repeat: int) -> int:
+        """Turn over stored bits as retention and reads do; return how many."""
+        if not trial.aging:
+            return 0
+        upsets = 0
+        for memory in weights:
+            stored = self.device.read_weights(memory.name)
+            words = aged(memory, stored, trial.aging, trial.seed, repeat)
+            changed = count_ones(stored ^ words)
+            if changed:
+                self.device.set_thresholds(memory.name, "off")
+                self.device.write_weights({memory.name: words}, memories=[])
+            upsets += changed
+        return upsets
+
+    def _errors_off(self) -> None:
+        for memory in self._bundle.memories:
+            self.device.set_thresholds(memory.name, "off")
+
+    def _restore(self, spared: set[str]) -> None:
+        """Write the exact weights into every memory that lacks them, but those spared."""
+        stale = sorted(self._inexact - spared)
+        if stale:
+            self.device.write_weights(memories=stale)
+            self._inexact -= set(stale)
