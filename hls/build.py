@@ -13,6 +13,7 @@ import subprocess
 import sys
 from contextlib import nullcontext
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from spinflow.hls.paths import BUILD, REPO, BuildError
 from spinflow.hls.trained import NAME, read_trained
@@ -24,6 +25,9 @@ from spinflow.host.core.options import whole
 from spinflow.host.core.reading import read_json
 from spinflow.host.core.text import shown
 from spinflow.hw import boards
+
+if TYPE_CHECKING:
+    from spinflow.hls.bundle import Order
 
 REGISTERS = BUILD / "regs"
 REGISTER_SOURCES = (REPO / "hw" / "regs" / "spinflow.rdl", REPO / "hw" / "regs" / "generate.py")
@@ -66,11 +70,16 @@ def build(
     graph.read(source / "model.onnx")
     registers = _read_registers()
     # FINN takes seconds to import; bad input is refused before that.
+    from spinflow.hls.bundle import Order
+
+    order = Order(source, trained, cycles, given, board or boards.board(), registers, REGISTERS)
+    return _make(order, out)
+
+
+def _make(order: Order, out: Path) -> Description:
+    """Make a bundle beside its folder, and put it in the folder's place."""
     from spinflow.hls import bundle
 
-    order = bundle.Order(
-        source, trained, cycles, given, board or boards.board(), registers, REGISTERS
-    )
     with work_beside(out) as work:
         made, finn = work.path / "made", work.path / "finn"
         made.mkdir()
