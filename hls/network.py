@@ -97,7 +97,7 @@ def layers(model: ModelWrapper) -> tuple[list[Op], list[Layer]]:
     for node in model.graph.node:
         op = op_of(node)
         number += op.begins_layer
-        owner = number + (op.leads and not op.begins_layer)
+        owner = number + op.leads
         (found[owner].ops if owner >= 0 else front).append(op)
     return front, found
 

@@ -108,7 +108,9 @@ def write(out: Path) -> None:
 def main() -> None:
     """Write all products to the folder named on the command line."""
     parser = start.Parser(
-        prog="python -m spinflow.hw.regs.generate", description="Make the register block."
+        prog="python -m spinflow.hw.regs.generate",
+        description="Make the register block.",
+        epilog="example: python -m spinflow.hw.regs.generate build/regs",
     )
     parser.add_argument("out", type=Path, help="folder to write to")
     write(parser.parse_args().out)

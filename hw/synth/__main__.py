@@ -19,6 +19,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = start.Parser(
         prog="spinflow synth",
         description="Synthesise a bundle's accelerator with yosys.",
+        epilog="example: spinflow synth build/tfc-mnist",
     )
     parser.add_argument("bundle", type=Path, help="the folder build/NETWORK")
     parser.add_argument("--out", type=Path, help="the report (out/synth/NETWORK.json)")

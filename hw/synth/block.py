@@ -18,7 +18,9 @@ from spinflow.hw.synth.yosys import RTL, SynthesisError, packages, synthesise, v
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return the exit status."""
     parser = start.Parser(
-        prog="spinflow synth-block", description="Synthesise one module of hw/rtl."
+        prog="spinflow synth-block",
+        description="Synthesise one module of hw/rtl.",
+        epilog="example: spinflow synth-block weight_mem Width=36 Depth=512",
     )
     parser.add_argument("module", help="name of a module of hw/rtl")
     parser.add_argument("parameters", nargs="*", metavar="NAME=VALUE", help="its parameters")

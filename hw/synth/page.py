@@ -88,7 +88,11 @@ def take_over(given: Path) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Take reports over and write the page; return the exit status."""
-    parser = start.Parser(prog="spinflow synth-page", description="Write docs/size.md.")
+    parser = start.Parser(
+        prog="spinflow synth-page",
+        description="Write docs/size.md from the reports in docs/results/synth.",
+        epilog="example: spinflow synth-page out/synth/tfc-mnist.json",
+    )
     parser.add_argument("reports", nargs="*", type=Path, help="new reports, out/synth/NETWORK.json")
     options = parser.parse_args(arguments)
 

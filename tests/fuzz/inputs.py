@@ -9,7 +9,6 @@ from __future__ import annotations
 import dataclasses
 import gzip
 import hashlib
-import importlib
 import io
 import json
 import os
@@ -401,9 +400,8 @@ def graph(rng: random.Random, old: bytes) -> bytes:
 
 def build_subject(quick: int, full: int) -> Subject:
     """Return the subject of ``spinflow.hls.build``."""
-    for name in ("depths", "design", "flow", "golden", "hwh", "stitch"):
-        importlib.import_module(f"hls.{name}")  # in every case it would take seconds
     import spinflow.hls.build
+    import spinflow.hls.bundle  # in every case it would take seconds
     from tests.hls.networks import perceptron
 
     spinflow.hls.build.BUILD = Path("build")
