@@ -297,7 +297,9 @@ def _point(options: argparse.Namespace) -> OperatingPoint:
     if options.write_condition is None:
         return point_of_rate(options.rate or 0.0, options.rate0)
     if options.rate is not None or options.rate0 is not None:
-        raise InputError("--rate beside --write-condition: a write condition gives both rates")
+        raise InputError(
+            "--rate together with --write-condition: a write condition already gives both rates"
+        )
     return point_of_write_condition(options.write_condition)
 
 
@@ -466,7 +468,9 @@ def _add_selftest(commands: Commands) -> None:
         help="base seed of patterns and errors; each memory gets its own from it (default "
         "%(default)s)",
     )
-    command.add_argument("--json", type=Path, metavar="FILE", help="write the results there, too")
+    command.add_argument(
+        "--json", type=Path, metavar="FILE", help="also write the results to this file"
+    )
 
 
 def _parser() -> Parser:

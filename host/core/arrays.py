@@ -1,7 +1,7 @@
 """Reads ``arrays.npz`` and ``golden.npz`` of a bundle, as far as they are what they must be.
 
 Which arrays there must be, of which type and shape, follows from the description. So a member's
-header is held against that before its content is unpacked, and nothing is unpickled: a file can
+header is compared with that before its content is unpacked, and nothing is unpickled: a file can
 neither run code nor fill the memory.
 """
 
@@ -207,7 +207,7 @@ def _member(
 
 
 def _header_bytes(raw: bytes) -> int:
-    """Return the length of a member's header; ValueError if it is none that can be believed."""
+    """Return the length of a member's header; ValueError if it is not plausible."""
     if raw[:6] != b"\x93NUMPY" or raw[6:8] not in (b"\1\0", b"\2\0"):
         raise ValueError("a member is not an array of numpy")
     form, start = ("<H", 10) if raw[6] == 1 else ("<I", 12)

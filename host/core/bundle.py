@@ -111,7 +111,7 @@ class Bundle:
         """Return the memory of that name.
 
         Raises:
-            InputError: there is none; the message lists those there are.
+            InputError: it does not exist; the message lists those that exist.
         """
         for memory in self.memories:
             if memory.name == name:
@@ -128,7 +128,7 @@ class Bundle:
                 its weights and the buffer behind it, a max-pool's that buffer alone.
 
         Raises:
-            InputError: there is none; the message lists those there are.
+            InputError: it does not exist; the message lists those that exist.
         """
         if selection == "all":
             return self.memories
@@ -162,7 +162,7 @@ class Bundle:
         """Return the name of a weight layer, given by name or by number.
 
         Raises:
-            InputError: there is none; the message lists those there are.
+            InputError: it does not exist; the message lists those that exist.
         """
         names = self.layer_names
         if isinstance(layer, int) and 0 <= layer < len(names):
@@ -257,7 +257,7 @@ def check_words(memory: MemoryInfo, words: Any) -> None:
 
 
 def _overlay(described: Description) -> Path:
-    """Return what runs a bundle, after it was held against its sum."""
+    """Return what runs a bundle, after it was compared with its checksum."""
     bitstream = described.folder / description.BITSTREAM
     if described.bitstream is not None:
         check_sum(bitstream, described.bitstream.sha256, description.BINARY_LIMIT)

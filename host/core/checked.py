@@ -27,7 +27,7 @@ def parse(raw: bytes) -> Any:
     """Parse JSON as the standard has it: no key twice, no NaN, no number of endless digits.
 
     Raises:
-        WrongError: it is no such text.
+        WrongError: it is not such a text.
     """
     try:
         return json.loads(

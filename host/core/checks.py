@@ -47,7 +47,7 @@ def seconds(what: str, value: Any) -> float:
     """Return a time above 0, which may be infinite.
 
     Raises:
-        InputError: it is no number, or not above 0.
+        InputError: it is not a number, or not above 0.
     """
     if not is_real(value) or math.isnan(value) or value <= 0:
         raise InputError(f"{what} {shown(value)}: must be a number of seconds above 0")

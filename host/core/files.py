@@ -36,7 +36,7 @@ def replace_text(path: Path, content: str) -> None:
 
 
 def check_replaceable(path: Path) -> None:
-    """Raise OSError if what is at a path is no file, as a folder or a device, which stays then."""
+    """Raise OSError if a path holds something else than a file, as a folder or a device."""
     if path.exists() and not path.is_file():
         raise OSError(
             errno.EEXIST, "is there, and not a plain file that can be replaced", str(path)

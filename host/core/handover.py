@@ -67,7 +67,7 @@ def read(path: Path, content: bytes) -> Handover:
         content: of the file.
 
     Raises:
-        BundleError: it is no such file, or lacks a cell, an address or a parameter.
+        BundleError: it is not such a file, or lacks a cell, an address or a parameter.
     """
     try:
         modules: dict[str, Element] = {}
@@ -229,7 +229,7 @@ def _range(processor: Element, cell: str) -> tuple[int, int]:
         for entry in processor.iter("MEMRANGE")
         if entry.get("INSTANCE") == cell
     ]
-    # With several ranges pynq gives each a name of its own, and the driver finds none of them.
+    # If there are several ranges, pynq names them differently, and the driver cannot find them.
     if len(ranges) != 1:
         raise ValueError(f"{cell} has {len(ranges)} address ranges, not 1")
     base, high = ranges[0]

@@ -40,7 +40,7 @@ class Counts:
 
     @property
     def errors(self) -> int:
-        """Errors whatever the target."""
+        """All errors, on written ones and zeros."""
         return self.err1 + self.err0
 
     def __add__(self, other: Counts) -> Counts:

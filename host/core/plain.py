@@ -1,7 +1,8 @@
-"""Reads plain files of limited size: nothing else can stand in the place of a bundle's file.
+"""Reads the files of a bundle: plain files of limited size, and nothing else in their place.
 
-A link could lead anywhere, a pipe waits for ever, a device gives endless bytes. It needs Python
-3.10 and nothing else.
+A link could lead anywhere, a pipe would wait for ever, a device could give endless bytes. (Files
+that a user names may be links: host.core.reading reads those.) It needs Python 3.10 and nothing
+else.
 """
 
 from __future__ import annotations

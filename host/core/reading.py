@@ -1,7 +1,7 @@
 """Reading files that somebody gave: only if they are plain and of a sensible size.
 
-Whatever a program reads that somebody gave it goes through here. A folder, a FIFO or a device in
-the place of a file, one that is too large, or text that is none is one error that names the file.
+Every file that a user names is read here. A folder, a FIFO or a device in its place, a file that is
+too large, or text in another encoding gives one error that names the file.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ from spinflow.host.core.errors import InputError
 
 @contextmanager
 def opened(path: Path, error: type[Exception] = InputError) -> Iterator[IO[bytes]]:
-    """Open a plain file for reading; what goes wrong while it is read is of this class, too.
+    """Open a plain file for reading; errors while it is read are of this class as well.
 
     Args:
         path: of the file.
         error: the class of what is raised.
 
     Raises:
-        error: there is none, it is something else than a file, or it cannot be read.
+        error: it does not exist, is not a plain file, or cannot be read.
     """
     try:
-        # Opened without waiting: a FIFO waits for a writer, for ever if there is none.
+        # Opened without waiting: a FIFO would wait for a writer that may never come.
         handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     except OSError as reason:
         raise error(f"{path}: {reason.strerror}") from None
@@ -46,7 +46,7 @@ def opened(path: Path, error: type[Exception] = InputError) -> Iterator[IO[bytes
         try:
             yield file
         except OSError as reason:
-            # Some classes are errors of the system, too, or of what the file holds.
+            # Some of these classes are OSErrors themselves, or tell of the file's content.
             if isinstance(reason, error) or reason.errno is None:
                 raise
             raise error(f"{path}: {reason.strerror}") from None
@@ -136,7 +136,7 @@ def read_json(path: Path, most: int, error: type[Exception] = InputError) -> dic
     """Read a JSON object, whose numbers are all finite; arguments as :func:`read_bytes`.
 
     Raises:
-        error: as :func:`read_bytes`, or it is no JSON object.
+        error: as :func:`read_bytes`, or it is not a JSON object.
     """
     text = read_text(path, most, error)
     try:

@@ -31,7 +31,7 @@ def source_files(bundle: Path) -> list[Path]:
     FOLDERS of the repository. All end in .sv or .v, and no two have one name.
 
     Raises:
-        BundleError: there is no list, a line is anything else, or a file is not there.
+        BundleError: there is no list, a line is not a file name, or a file does not exist.
     """
     rtl = bundle / "rtl"
     listing = rtl / LISTING
@@ -51,7 +51,9 @@ def source_files(bundle: Path) -> list[Path]:
             )
         path = (REPOSITORY / folder if folder else rtl) / name
         if path.is_symlink() or not path.is_file():
-            raise BundleError(f"{listing} lists {line}, which is no file there: build it again")
+            raise BundleError(
+                f"{listing} lists {line}, which does not exist: build the bundle again"
+            )
         if name in found:
             raise BundleError(f"{listing} lists two files of the name {name}")
         found[name] = path.resolve()

@@ -1,4 +1,4 @@
-"""How every program of this repository starts and ends, whatever surrounds it.
+"""How every program of this repository starts and ends, in any environment.
 
 The exit status is 0 where a program did what it was asked, 1 after an error, 2 after a wrong
 command line and 128 + n after signal n, as 130 after Ctrl-C. Every line that says what is wrong
@@ -57,7 +57,7 @@ _PLAIN = {
 
 
 class Terminated(KeyboardInterrupt):
-    """SIGTERM or SIGHUP came; what tidies up after Ctrl-C tidies up after these, too."""
+    """SIGTERM or SIGHUP came; code that cleans up after Ctrl-C cleans up after these as well."""
 
     def __init__(self, number: int) -> None:
         super().__init__(signal.Signals(number).name)
@@ -121,7 +121,7 @@ def finish(
 
     Args:
         command: what it does; returns the exit status, None for 0.
-        expected: errors with messages for people, beside SpinflowError and OSError.
+        expected: errors with messages for people, besides SpinflowError and OSError.
         interrupted: what a user should know after Ctrl-C, if anything.
 
     Returns:
@@ -264,7 +264,7 @@ def _in(owner: int, number: int, frame: FrameType | None) -> None:
 
 
 def _open_closed_streams() -> None:
-    """Give the standard streams that are closed to nowhere, lest a file become one of them."""
+    """Connect closed standard streams to nowhere, so that no file opened later becomes one."""
     for number in range(3):
         try:
             os.fstat(number)

@@ -37,7 +37,7 @@ def threshold(rate: float) -> int:
         rate: probability in [0, 1] that a written bit errs.
 
     Raises:
-        RateError: the rate is no probability, or is too small for the register.
+        RateError: the rate is not a probability, or is too small for the register.
     """
     if not checks.is_real(rate) or math.isnan(rate) or not 0.0 <= rate <= 1.0:
         raise RateError(f"bit-error rate {shown(rate)}: must be a number from 0 to 1")

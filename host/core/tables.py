@@ -50,8 +50,8 @@ def markdown(head: Cells, body: Sequence[Cells], right: Sequence[bool] | None = 
     Args:
         head: the headings.
         body: the cells of each line.
-        right: which columns are aligned to the right. Given, columns line up as plain text, too;
-            else cells are as long as their text.
+        right: which columns are aligned to the right. If given, columns line up as plain text as
+            well; else cells are as long as their text.
     """
     rows = [[cell.replace("|", "\\|") or " " for cell in row] for row in (head, *body)]
     if right is None:

@@ -17,7 +17,7 @@ def one_line(text: object, most: int) -> str:
     """Return a text as one line that a terminal shows: no control characters, the middle left out.
 
     Args:
-        text: what a file or an option held, say.
+        text: for example what a file or an option held.
         most: characters that the line may have.
     """
     words = " ".join(str(text).split())

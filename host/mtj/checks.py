@@ -71,5 +71,5 @@ def target_bit(value: ArrayLike) -> NDArray[np.bool_]:
     bad = ~((bit == 0) | (bit == 1))
     if np.any(bad):
         raise ValueError(f"direction (the written bit) is {bit[bad].flat[0]}, valid: 0 or 1")
-    is_one: npt.NDArray[np.bool_] = bit == 1
+    is_one: NDArray[np.bool_] = bit == 1
     return is_one

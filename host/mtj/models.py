@@ -5,7 +5,7 @@ condition_for_rate(junction, 1e-3)       # the pulse, rates and energies at the 
 condition(junction, 0.5, 5e-9)           # 0.5 V for 5 ns
 
 Each model has a file of its own in this folder: the classes below ``Model`` that stand in its files
-are all there are, so a file put beside the others is a model more.
+are the models, so a new file in this folder is a new model.
 """
 
 from __future__ import annotations

@@ -94,7 +94,7 @@ def summarise(rows: Iterable[Row]) -> list[Group]:
     """Group the rows that differ in their repeat only, in order of network, memory and rate.
 
     Raises:
-        ResultsError: there are no rows, or one trial is there twice.
+        ResultsError: there are no rows, or a trial appears twice.
     """
     grouped: dict[Key, dict[int, Row]] = {}
     for row in rows:
@@ -272,7 +272,7 @@ class Kept:
     which every measured rate keeps it too.
 
     Attributes:
-        curve: the memory, and whatever tells this curve from others.
+        curve: the memory, and what distinguishes this curve from the others.
         accuracy: what is to be kept, fraction.
         rate: the point of the highest rate, None if no point keeps the accuracy.
         energy: the point of the lowest write energy, None if no point keeps the accuracy.

@@ -1,9 +1,9 @@
 """What happens to written weights before they are used: retention and read disturb.
 
-Both turn over bits that are already stored, whatever was meant to be there: they come after the
-write errors and may even undo one. So they are no write errors and not what the rate registers
-hold. The host reads the weights back, turns bits over by draws of its own, and writes the result
-in mode off: the same draws for the same seed on every backend.
+Both turn over bits that are already stored, whether these are right or wrong: they come after the
+write errors and may even undo one. So they are not write errors, and their rates are not those of
+the rate registers. The host reads the weights back, turns bits over by draws of its own, and writes
+the result in mode off: the same draws for the same seed on every backend.
 
 - Retention: thermal agitation turns a cell over at the junction's Neel-Arrhenius rate.
 - Read disturb: a read sends a small current in one direction, which can only push the free layer

@@ -1,4 +1,4 @@
-"""The bench: it measures trials, one row each, on whatever offers the operations of a device.
+"""The bench: it measures trials, one row each, on anything that offers the operations of a device.
 
 A trial programs errors into the selected memories, writes the weights if they are among them, runs
 the images and reads the counters. What a trial is does not depend on what measures it: a board, the

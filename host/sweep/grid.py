@@ -93,7 +93,7 @@ SETTINGS: dict[str, _Setting] = {
         int, False, f"repeats at which until_width gives up (default {MOST_REPEATS})"
     ),
     "memory": _Setting(
-        str, True, f"each: {MEMORIES} (default weights buffers, or none beside layers)"
+        str, True, f"each: {MEMORIES} (default weights buffers, or none if layers are given)"
     ),
     "layer": _Setting(str, True, "each: name or number of a layer, its weights and its buffer"),
     "mode": _Setting(str, True, "each: off, flip or switch (default flip)"),
@@ -206,7 +206,7 @@ class Grid:
         """Return the trials of a bundle.
 
         Raises:
-            InputError, RateError: a memory, layer, mode, background, rate or seed that is none.
+            InputError, RateError: an unknown memory, layer, mode or background, a wrong rate.
         """
         try:
             if self.networks and bundle.network not in self.networks:
@@ -255,7 +255,7 @@ def from_options(options: argparse.Namespace) -> Grid:
     """Return the grid of a command line: of its ``--grid`` file, or of its options.
 
     Raises:
-        InputError, RateError: an unknown key, a value of another type, a rate that is none.
+        InputError, RateError: an unknown key, a value of another type, a wrong rate.
     """
     given = {name: value for name in SETTINGS if (value := getattr(options, name)) is not None}
     if options.grid is None:
@@ -264,8 +264,8 @@ def from_options(options: argparse.Namespace) -> Grid:
     beside = sorted(set(given) - {"bundle"})
     if beside:
         raise InputError(
-            f"--{beside[0].replace('_', '-')} beside --grid: put it into {options.grid}, where "
-            f"its key is {beside[0]}"
+            f"--{beside[0].replace('_', '-')} together with --grid: put it into {options.grid}; "
+            f"its key there is {beside[0]}"
         )
     settings = read(options.grid)
     if "bundle" in given:
@@ -302,7 +302,7 @@ def make(settings: Mapping[str, Any], source: str = "") -> Grid:
     """Return the grid of settings by key, every value checked.
 
     Raises:
-        InputError, RateError: an unknown key, a value of another type, a rate that is none.
+        InputError, RateError: an unknown key, a value of another type, a wrong rate.
     """
     try:
         return _make({name: _checked(name, value) for name, value in settings.items()}, source)
@@ -330,7 +330,7 @@ def _checked(name: str, value: Any) -> Any:
 
 def _typed(name: str, kind: type, value: Any) -> Any:
     number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    # Whole numbers go into 64 bits, and a float is none that cannot be reckoned with.
+    # Whole numbers must fit 64 bits, and a float must be finite.
     if number and abs(value) < 2**63:
         if kind is float:
             return float(value)

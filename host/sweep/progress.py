@@ -39,12 +39,12 @@ class TimeLeft:
         return (trial.selection, trial.mode, trial.background, exact, bool(trial.aging)), units
 
     def done(self, trial: Trial, seconds: float) -> None:
-        """Note that a trial is finished, and what it took on whatever ran it."""
+        """Note that a trial is finished, and how many seconds its worker took for it."""
         kind, units = self._kind(trial)
         self._units[kind] -= units
         self._costs.setdefault(kind, deque(maxlen=31)).append(seconds / units)
         if self._started is None:
-            self._started = self._now()  # the start-up of workers is no part of the pace
+            self._started = self._now()  # the start-up of workers is not part of the pace
         else:
             self._busy_s += seconds
 

@@ -41,7 +41,7 @@ class ResultsFile:
     is read or renamed, so of two sweeps that start together one goes on.
 
     Args:
-        path: the file; made if there is none, else continued.
+        path: the file; made if it does not exist, else continued.
         identity: what the sweep is of.
         wanted: whether a trial is of the sweep's grid; by default any is.
         aside: rename what another sweep or another version of this program wrote there instead of
@@ -120,15 +120,15 @@ class ResultsFile:
         Raises:
             ResultsError: it was removed, replaced or changed by somebody else.
         """
-        held = os.fstat(self._file)
+        opened = os.fstat(self._file)
         try:
             there = os.stat(self.path)
         except OSError:
             what = "removed"
         else:
-            if (there.st_dev, there.st_ino) != (held.st_dev, held.st_ino):
+            if (there.st_dev, there.st_ino) != (opened.st_dev, opened.st_ino):
                 what = "replaced by another file"
-            elif held.st_size != self._size:
+            elif opened.st_size != self._size:
                 what = "changed by another program"
             else:
                 return
@@ -216,10 +216,10 @@ class ResultsFile:
 
 
 def _take(path: Path) -> int:
-    """Open a file for reading and writing, made if there is none, and lock it.
+    """Open a file for reading and writing, made if it does not exist, and lock it.
 
     Raises:
-        ResultsError: it cannot be opened, is no plain file, or another process holds it.
+        ResultsError: it cannot be opened, is not a plain file, or another process holds it.
     """
     while True:
         try:

@@ -40,7 +40,7 @@ def mean_interval(accuracies: Sequence[float], images: int) -> tuple[float, floa
     repeat has no spread to go by and gives Wilson's interval over the images.
 
     Raises:
-        InputError: an accuracy is none, or there are no images.
+        InputError: an accuracy is not a fraction, or there are no images.
     """
     for accuracy in accuracies:
         _check(accuracy, images)

@@ -94,7 +94,7 @@ def grid(
 
 
 def check_number(points: int, repeats: int) -> None:
-    """Check that all repeats of so many points are no more than MOST_TRIALS.
+    """Check that all repeats of this number of points are at most MOST_TRIALS.
 
     Raises:
         InputError: they are.
@@ -134,6 +134,6 @@ def key(of: Identity, trial: Trial) -> Key:
 
 
 def in_grid(of: Identity, trials: Sequence[Trial]) -> Callable[[Key], bool]:
-    """Return the function that says whether a key is of this grid, whatever its repeat."""
+    """Return the function that says whether a key is of this grid, for any repeat."""
     points = {key(of, trial)._replace(repeat=0) for trial in trials}
     return lambda found: found._replace(repeat=0) in points

@@ -96,7 +96,7 @@ SPOIL: dict[str, tuple[Callable[[Path], object], str]] = {
     "no list": (lambda b: (b / "rtl" / "files.f").unlink(), "files.f is missing"),
     "file not there": (
         lambda b: replace(b / "rtl" / "files.f", "draw_pipe.sv", "draw.sv"),
-        "draw.sv, which is no file there",
+        "draw.sv, which does not exist",
     ),
     "no Verilog": (
         lambda b: replace(b / "rtl" / "files.f", "hw/rtl/draw_pipe.sv", "hw/README.md"),

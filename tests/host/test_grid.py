@@ -129,8 +129,8 @@ def test_a_file_of_another_network_is_refused(file: Path, capsys: pytest.Capture
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--rates", "0.1"], "--rates beside --grid: put it into"),
-        (["--max-repeats", "10"], "--max-repeats beside --grid: put it into"),
+        (["--rates", "0.1"], "--rates together with --grid: put it into"),
+        (["--max-repeats", "10"], "--max-repeats together with --grid: put it into"),
     ],
 )
 def test_a_file_is_the_whole_grid(file: Path, arguments: list[str], message: str) -> None:

@@ -107,3 +107,19 @@ def test_pulses_that_the_registers_cannot_hold_are_refused(pulse: float) -> None
 def test_target_rates_that_no_pulse_has_are_refused(rate: float) -> None:
     with pytest.raises(RateError):
         point_of_target(rate)
+
+
+@pytest.mark.parametrize("start", [0, 1, 6, 7, 2**33 - 3, 2**63 + 5])
+@pytest.mark.parametrize("count", [0, 1, 2, 9])
+def test_a_range_is_the_draws_at_its_positions(start: int, count: int) -> None:
+    positions = np.uint64(start) + np.arange(count, dtype=np.uint64)
+    found = stream.draw_range(3, start, count)
+    assert found.dtype == np.uint32 and found.shape == (count,)
+    np.testing.assert_array_equal(found, stream.draws(3, positions))
+
+
+def test_draws_have_the_shape_of_their_positions() -> None:
+    positions = np.arange(12).reshape(3, 4)
+    assert stream.draws(7, positions).shape == (3, 4)
+    assert stream.draws(7, 5).shape == () and stream.draws(7, 5) == stream.draws(7, positions)[1, 1]
+    assert stream.draws(7, [0, 5])[1] == stream.draws(7, 5)

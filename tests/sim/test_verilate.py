@@ -109,7 +109,7 @@ def test_a_list_of_sources_leads_nowhere_else(tmp_path: Path) -> None:
     rtl.mkdir()
     (rtl / "files.f").write_text("accel.sv\n")
     (rtl / "accel.sv").symlink_to("/etc/passwd")
-    with pytest.raises(BundleError, match=r"lists accel\.sv, which is no file there"):
+    with pytest.raises(BundleError, match=r"lists accel\.sv, which does not exist"):
         source_files(tmp_path)
     (rtl / "files.f").write_bytes("é.sv\n".encode())
     with pytest.raises(BundleError, match="not ASCII at byte 0"):

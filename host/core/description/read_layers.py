@@ -151,7 +151,7 @@ def _window(at: At, shape: tuple[int, ...]) -> Window:
     rows, columns, channels = found
     kernel = of["kernel"].wholes(2, 1, MOST_SIDE)
     stride = of["stride"].wholes(2, 1, MOST_SIDE)
-    # Padding of a whole kernel would make outputs that see none of the map.
+    # With padding as large as the kernel, some outputs would see nothing of the map.
     top, left, bottom, right = of["padding"].wholes(4, 0, max(kernel) - 1)
     return Window(
         (rows, columns, channels),

@@ -73,7 +73,7 @@ def read(folder: str | os.PathLike[str]) -> Description:
     The files that it lists are not read: see :meth:`Description.content`.
 
     Raises:
-        BundleError: there is none, or something in it is missing, wrong or does not fit.
+        BundleError: there is no description, or a part of it is missing, wrong or does not fit.
     """
     path = Path(folder) / NAME
     if not path.parent.is_dir() or not (path.exists() or path.is_symlink()):
@@ -120,7 +120,7 @@ def _description(folder: Path, document: Any) -> Description:
     root = At(document, "")
     if not isinstance(document, dict):
         raise WrongError(f"damaged: it holds {shown(document)}, and not a JSON object")
-    # Of another format all else is another, too.
+    # If the format differs, everything else may differ as well; so this is checked first.
     for key, known in (("format", FORMAT), ("map_version", MAP_VERSION)):
         if key in document and (type(document[key]) is not int or document[key] != known):
             raise WrongError(
@@ -246,8 +246,8 @@ def _memory(at: At, expected: MemoryInfo, accel: Range) -> MemoryInfo:
         _, end = window_after(expected.base, expected.width, expected.depth)
         if end > accel.size:
             raise WrongError(
-                f"the window of {expected.name} ends at {end:#x}, beyond the {accel.size:#x} bytes of "
-                "its slave"
+                f"the window of {expected.name} ends at {end:#x}, beyond the {accel.size:#x} "
+                "bytes of its slave"
             )
     fixed = _OF_WEIGHTS if expected.is_weights else _OF_BUFFER
     free = () if expected.is_weights else tuple(_FREE)

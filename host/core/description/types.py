@@ -226,10 +226,10 @@ class Description:
         return document
 
     def content(self, name: str) -> bytes:
-        """Return a listed file's content, after it was held against its sum.
+        """Return a listed file's content, after its checksum was compared.
 
         Raises:
-            BundleError: it is not listed, missing, no plain file, too large or damaged.
+            BundleError: it is not listed, missing, not a plain file, too large or damaged.
         """
         if name not in self.files:
             raise BundleError(f"{self.folder / NAME} does not list {name} in its files")
@@ -238,12 +238,12 @@ class Description:
         return content
 
     def check_files(self) -> None:
-        """Hold every listed file against its sum; raises BundleError as :meth:`content`."""
+        """Compare every listed file with its checksum; raises BundleError as :meth:`content`."""
         for name, expected in self.files.items():
             check_sum(self.folder / name, expected, FILES[name])
 
     def library(self, section: str) -> Path | None:
-        """Return the simulator's library of a section, held against its sum; None without one."""
+        """Return the simulator's library of a section, checked by its sum; None without one."""
         if section not in self.libraries:
             return None
         path = self.folder / LIBRARIES[section]
