@@ -67,7 +67,7 @@ def test_memories_have_the_names_of_the_contract(name: str) -> None:
         wanted = [n for n in weights if n == f"{layer.name}.weights"]
         wanted += [n for n in buffers if n.removesuffix(".buffer") in behind]
         if not wanted:
-            with pytest.raises(InputError, match=f"layer {layer.name} of .* has no memory"):
+            with pytest.raises(InputError, match=f"layer {layer.name} of .* has no MRAM memory"):
                 bundle.select(layer.name)
             continue
         for chosen in (layer.name, bundle.layer(number)):
