@@ -1,9 +1,9 @@
 """Fixed-point networks on PyTorch with bit errors in the two's complement of what is stored.
 
 A value is a signed number of 8, 16 or 32 bits in [-1, 1): code / 2^(bits - 1), rounded to the
-nearest code, ties to even, and clipped to the ends of the range. Weights and the feature maps between
-layers lie in MRAM as such codes (Asano 2024, fig. 6); sums, biases, batch norms and the last
-layer's output are exact. The operations are those of `spinflow.sim.evaluator.Evaluator`.
+nearest code, ties to even, and clipped to the ends of the range. Weights and the feature maps
+between layers lie in MRAM as such codes (Asano 2024, fig. 6); sums, biases, batch norms and the
+last layer's output are exact. The operations are those of every engine.
 """
 
 from __future__ import annotations
