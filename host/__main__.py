@@ -214,7 +214,7 @@ def _names(plan: Grid, sweeps: Sequence[Planned]) -> list[str]:
     """Return a name for the folder of each network: its own, else that of its bundle.
 
     Raises:
-        InputError: one build is there twice, or a network that the grid names is not there.
+        InputError: a build appears twice, or no bundle holds a network that the grid names.
     """
     for place, s in enumerate(sweeps):
         if s.of in [before.of for before in sweeps[:place]]:

@@ -74,7 +74,6 @@ def complete(
     edges = {product.name: f"W{number}" for number, product in enumerate(products)}
     memories = memories_of(stored_by(typed, buffers, edges), registers.size)
     sums = products[-1]
-    estimate = {"LUT": 100, "RAMB36": 0, "DSP48": 0}
     return Description(
         folder=Path(),
         network=network,
@@ -92,25 +91,27 @@ def complete(
         accuracy=0.5,
         accuracy_images=10000,
         cycles_per_frame=least_cycles(typed),
-        folding=FoldingInfo(
-            1000,
-            estimate,
-            {
-                each.name: LayerFolding(each.pe, each.simd, 1, 2, 16, 0, False, estimate)
-                for each in products
-            },
-        ),
+        folding=_folding(products),
         depths=DepthsInfo("by hand", None, {p.name: f"{p.pe}x{p.simd}" for p in products}),
         layers=typed,
         memories=memories,
         taps=tuple(_tap(tap, sums) for tap in taps_of(typed, memories)),
         files={},
-        libraries={},
-        bitstream=None,
     ).as_json()
 
 
 DRAWS = {"lanes": 1, "interval": 2, "run_ahead": 16}
+
+
+def _folding(products: Sequence[Product]) -> FoldingInfo:
+    estimate = {"LUT": 100, "RAMB36": 0, "DSP48": 0}
+    layers = {
+        each.name: LayerFolding(
+            each.pe, each.simd, **DRAWS, window_simd=0, parallel=False, estimate=estimate
+        )
+        for each in products
+    }
+    return FoldingInfo(1000, estimate, layers)
 
 
 def _layer(entry: dict[str, Any]) -> Layer:

@@ -110,11 +110,11 @@ def summarise(rows: Iterable[Row]) -> list[Group]:
     groups = [
         _group([repeats[number] for number in sorted(repeats)]) for repeats in grouped.values()
     ]
-    kinds = {"weights": 0, "buffers": 1, "all": 2}
+    order = {"weights": 0, "buffers": 1, "all": 2}
     return sorted(
         groups,
         key=lambda g: (
-            g.network, g.build_id, kinds.get(g.memory, 3), g.memory, g.mode, g.background,
+            g.network, g.build_id, order.get(g.memory, 3), g.memory, g.mode, g.background,
             g.backend, g.images, g.image_set, g.seed, g.retention_s, g.reads, g.delta, g.model,
             g.mean_rate, g.rate, g.drive, -g.pulse_s,
         ),

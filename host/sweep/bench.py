@@ -103,7 +103,7 @@ class Bench:
         """Measure one trial."""
         chosen = self._bundle.select(trial.selection)
         self._prepare(trial, chosen)
-        counts, kinds, upsets = self._write(trial, chosen)
+        counts, writes, upsets = self._write(trial, chosen)
         labels = self.device.run(self.tests.images)
         after = self.device.snapshot()
         if after.frames != len(labels):
@@ -111,9 +111,9 @@ class Bench:
         for memory in chosen:
             counts += after.memories[memory.name]
             if not memory.is_weights:
-                kinds += write_counts_of_buffer(memory, after.memories[memory.name])
+                writes += write_counts_of_buffer(memory, after.memories[memory.name])
         point = trial.point
-        energy_j, bound_j = kinds.energy(point.costs)
+        energy_j, bound_j = writes.energy(point.costs)
         return Row(
             network=self._bundle.network,
             memory=trial.selection,
@@ -142,16 +142,16 @@ class Bench:
             model=point.model,
             drive=point.drive,
             drive_unit=point.drive_unit,
-            switched1_low=kinds.switched1[0],
-            switched1_high=kinds.switched1[1],
-            same1_low=kinds.same1[0],
-            same1_high=kinds.same1[1],
+            switched1_low=writes.switched1[0],
+            switched1_high=writes.switched1[1],
+            same1_low=writes.same1[0],
+            same1_high=writes.same1[1],
             energy_switched1_j=point.costs.switched1_j,
             energy_switched0_j=point.costs.switched0_j,
             energy_same1_j=point.costs.same1_j,
             energy_same0_j=point.costs.same0_j,
             energy_bound_j=bound_j,
-            conventional_j=kinds.energy(point.conventional)[0],
+            conventional_j=writes.energy(point.conventional)[0],
             **asdict(trial.aging),
             upsets=upsets,
         )
@@ -168,12 +168,12 @@ class Bench:
         """Set the errors of a trial, write its weights and let them age.
 
         Returns:
-            Counts of the writing, its bits by kind, and the bits that aging turned over.
+            Counts of the writing, the written bits by kind, and the bits that aging turned over.
         """
         weights = [memory for memory in chosen if memory.is_weights]
         names = [memory.name for memory in weights]
         first = 0 if trial.background == "previous" else trial.repeat
-        counts, kinds, upsets = Counts(), WriteCounts(), 0
+        counts, writes, upsets = Counts(), WriteCounts(), 0
         # Rate 0 makes no error in any mode, and mode off writes at the speed of the bus.
         mode = trial.mode if trial.point.has_errors else "off"
         # Over the background `previous`, repeat n rewrites what repeat n - 1 left.
@@ -196,10 +196,10 @@ class Bench:
                 counts = sum(written.values(), Counts())
                 for m in weights:
                     target = self._bundle.weights[m.name]
-                    kinds += write_counts_of_weights(m, target, old[m.name], written[m.name])
+                    writes += write_counts_of_weights(m, target, old[m.name], written[m.name])
             upsets = self._age(trial, weights, repeat)
         self.device.soft_reset()
-        return counts, kinds, upsets
+        return counts, writes, upsets
 
     def _old(self, memory: MemoryInfo, background: str) -> Words:
         """Return what the weights are about to be written over."""

@@ -329,6 +329,17 @@ def export_subject(quick: int, full: int) -> Subject:
 # --- QONNX ------------------------------------------------------------------------------------
 
 
+def _reshape(rng: random.Random, sizes: Any) -> None:
+    """Give a shape a side of 0, below 0, huge or open, or one side more."""
+    size = rng.choice((0, -1, 1 << 40, 1, 2, 15, None))
+    if size is None:
+        rng.choice(sizes.dim).dim_param = "N"
+    elif rng.random() < 0.8:
+        rng.choice(sizes.dim).dim_value = size
+    else:
+        sizes.dim.add().dim_value = size
+
+
 def graph(rng: random.Random, old: bytes) -> bytes:
     """Return a QONNX file with a node, a tensor, a shape or its versions changed."""
     import onnx
@@ -340,15 +351,8 @@ def graph(rng: random.Random, old: bytes) -> bytes:
     what = rng.randrange(18)
     if what <= 1:
         return mutate.data(rng, old)
-    if what == 2:  # a shape of 0, below, huge, open or of another rank
-        sizes = rng.choice([*net.input, *net.output]).type.tensor_type.shape
-        size = rng.choice((0, -1, 1 << 40, 1, 2, 15, None))
-        if size is None:
-            rng.choice(sizes.dim).dim_param = "N"
-        elif rng.random() < 0.8:
-            rng.choice(sizes.dim).dim_value = size
-        else:
-            sizes.dim.add().dim_value = size
+    if what == 2:
+        _reshape(rng, rng.choice([*net.input, *net.output]).type.tensor_type.shape)
     elif what <= 4:  # numbers that are none
         values = numpy_helper.to_array(tensor).copy()
         values.reshape(-1)[rng.randrange(values.size)] = rng.choice(

@@ -115,6 +115,24 @@ WRONG: dict[str, tuple[Act, tuple[Any, ...], type[HostError], str]] = {
         InputError,
         "seed {}: must be a whole number from 0 to 4294967295",
     ),
+    "mode of set_thresholds": (
+        lambda a, v: a.set_thresholds("fc0.weights", v, 1),
+        ("Flip", "", None, 1),
+        InputError,
+        "error mode {}: must be one of off, flip, switch",
+    ),
+    "threshold1": (
+        lambda a, v: a.set_thresholds("fc0.weights", "flip", v),
+        (*NO_WHOLE, -1, 2**32, 10**40, np.int64(-1)),
+        InputError,
+        "threshold1 {}: must be a whole number from 0 to 4294967295",
+    ),
+    "threshold0": (
+        lambda a, v: a.set_thresholds("fc0.weights", "flip", 1, v),
+        (*NO_WHOLE, -1, 2**32),
+        InputError,
+        "threshold0 {}: must be a whole number from 0 to 4294967295",
+    ),
     "condition": (
         lambda a, v: a.set_condition("fc0.weights", v),
         (None, 0.1, "exponential", {"rate1": 0.1, "rate0": 0.1}),

@@ -39,6 +39,7 @@ CALLS: dict[str, Callable[[Accelerator], Any]] = {
     "clear": lambda a: a.clear(),
     "snapshot": lambda a: a.snapshot(),
     "set_errors": lambda a: a.set_errors("fc0.weights", "flip", 0.1),
+    "set_thresholds": lambda a: a.set_thresholds("fc0.weights", "flip", 1 << 30),
     "set_condition": lambda a: a.set_condition("fc0.weights", Condition()),
     "configure": lambda a: a.configure(a.bundle.memory("fc0.weights"), {"SEED": 1}),
     "errors": lambda a: a.errors("fc0.weights"),

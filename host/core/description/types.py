@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -171,8 +171,8 @@ class Description:
     memories: tuple[MemoryInfo, ...]
     taps: tuple[Tap, ...]
     files: dict[str, str]
-    libraries: dict[str, Library]
-    bitstream: Bitstream | None
+    libraries: dict[str, Library] = field(default_factory=dict)
+    bitstream: Bitstream | None = None
 
     @property
     def pixels(self) -> int:
