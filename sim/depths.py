@@ -152,10 +152,10 @@ def _shrink(timing: Timing, least: Sequence[int], warm_up: int) -> list[int]:
 def slower(timing: Timing, words: Mapping[str, int]) -> str | None:
     """Return what these depths cost, a line for people, or None if they add no cycle."""
     free = timing.cycles([ENDLESS] * len(timing.buffers), CHECKED)
-    held = timing.cycles([words[name] for name in timing.buffers], CHECKED)
-    if held <= free:
+    bounded = timing.cycles([words[name] for name in timing.buffers], CHECKED)
+    if bounded <= free:
         return None
-    return f"{held:g} cycles per frame with the bundle's buffers, {free:g} with endless ones"
+    return f"{bounded:g} cycles per frame with the bundle's buffers, {free:g} with endless ones"
 
 
 def _least(enough: Callable[[int], bool], start: int) -> int:

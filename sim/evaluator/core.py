@@ -1,7 +1,7 @@
 """The evaluator: the emulator's operations on packed bits, compiled, on all cores.
 
-It does what `sim.emulator.Emulator` and `sim.accelerator.Accelerator` do under the same names, and
-with the hardware's random stream agrees with them in every bit. docs/evaluator.md says more.
+With the hardware's random stream it agrees with the emulator and the RTL in every bit.
+docs/evaluator.md says more.
 """
 
 from __future__ import annotations
@@ -65,11 +65,16 @@ class Evaluator(MemoryOperations[PackedMemory]):
     def from_bundle(
         cls, path: str | os.PathLike[str], stream: str = "hardware", threads: int | None = None
     ) -> Evaluator:
-        """The evaluator of a bundle, with its memories and its folding.
+        """Return the evaluator of a bundle, with its memories and its folding.
 
-        `stream` is "hardware", bit for bit the accelerator's, or "fast", of the same
-        distribution. `threads` is by default the number of cores. Raises BundleError for what is
-        no whole bundle, and ValueError as the constructor.
+        Args:
+            path: the bundle's folder.
+            stream: "hardware", bit for bit the accelerator's, or "fast", of the same distribution.
+            threads: by default one for each core.
+
+        Raises:
+            BundleError: the bundle is not whole.
+            ValueError: as of the constructor.
         """
         described = descriptions.read(path)
         described.check_files()
@@ -80,14 +85,22 @@ class Evaluator(MemoryOperations[PackedMemory]):
     def from_network(
         cls, network: Any, stream: str = "hardware", threads: int | None = None, **options: Any
     ) -> Any:
-        """The evaluator of a network without a bundle, memories in the natural order.
+        """Return the evaluator of a network without a bundle, memories in the natural order.
 
-        `network` is the name of a trained network of the zoo, a network of any kind of
-        `spinflow.model.networks`, a `Network`, what another evaluator has as its `network`, or a
-        list of PyTorch modules, which `options` (bits, shape, ...) quantize. The
-        result is for fixed point a `sim.fixed_point` evaluator, for a network with layers of
-        floats a `sim.xnor.XnorEvaluator`; both have the same operations. Raises ValueError for
-        an unknown name and as the constructors do.
+        Args:
+            network: the name of a trained network of the zoo, a network of any kind of
+                `spinflow.model.networks`, a `Network`, what another evaluator has as its `network`,
+                or a list of PyTorch modules.
+            stream: "hardware" or "fast".
+            threads: by default one for each core.
+            options: bits, shape and more, by which PyTorch modules become fixed point.
+
+        Returns:
+            For fixed point a `sim.fixed_point.QuantizedEvaluator`, for a network with layers of
+            floats a `sim.xnor.XnorEvaluator`; both have the same operations.
+
+        Raises:
+            ValueError: the name is unknown, or as of the constructors.
         """
         if isinstance(network, str):
             from spinflow.model.store import load_trained
@@ -113,27 +126,33 @@ class Evaluator(MemoryOperations[PackedMemory]):
         return QuantizedEvaluator(network, stream=stream, threads=threads, **options)
 
     def weights(self, layer: int) -> NDArray[np.uint32]:
-        """A weight layer's trained weights as they are written: uint32 (depth, segments)."""
+        """Return the trained weights of a layer as they are written: uint32 (depth, segments)."""
         return self._trained[layer]
 
     def write_weights(self, memory: int, segments: NDArray[Any]) -> None:
-        """Writes a whole weight memory, uint32 (depth, segments), as over AXI-Lite.
+        """Write a whole weight memory, uint32 (depth, segments), as over AXI-Lite.
 
-        Raises ValueError for another shape. Bits beyond the word's width are ignored.
+        Bits beyond the word's width are ignored.
+
+        Raises:
+            ValueError: the segments have another shape.
         """
         self._weight_memory(memory, segments).write_rows(segments)
 
     def read_weights(self, memory: int) -> NDArray[np.uint32]:
-        """What a weight memory holds: uint32 (depth, segments)."""
+        """Return what a weight memory holds: uint32 (depth, segments)."""
         return self._weight_memory(memory).read_rows()
 
     def run(self, images: NDArray[Any], taps: bool = True) -> tuple[NDArray[np.int64], Taps]:
-        """Runs images (n, pixels), uint8; maps of (rows, columns, channels) are flat in this order.
+        """Run images (n, pixels), uint8; maps of (rows, columns, channels) are flat in this order.
 
-        Returns the labels (n,) and, by tap name, each layer boundary's values (n, elements): bits
-        as 0 and 1, sums as popcounts (of UINT8 input, as signed sums). Without `taps` the
-        dictionary is empty, and nothing is kept. Raises ValueError for images of another shape or
-        type.
+        Returns:
+            The labels (n,) and, by tap name, each layer boundary's values (n, elements): bits as 0
+            and 1, sums as popcounts (of UINT8 input, as signed sums). Without `taps` the
+            dictionary is empty, and nothing is kept.
+
+        Raises:
+            ValueError: images have another shape or type.
         """
         images = np.ascontiguousarray(check_images(images, self._pixels))
         labels = np.empty(len(images), np.int64)

@@ -83,11 +83,11 @@ class PackedMemory(Cells):
         return self._cells[: -(-self.size // 64) + 1].view(np.uint32)
 
     def zero(self) -> None:
-        """Makes every stored bit 0."""
+        """Make every stored bit 0."""
         self._cells[:] = 0
 
     def write(self, target: NDArray[Any], bits: int) -> NDArray[Any]:
-        """Writes packed bits (uint64, at least bits / 64 words), and returns what is stored then.
+        """Write packed bits (uint64, at least bits / 64 words), and return what is stored then.
 
         The result is uint32 with a word to spare, and valid until the next write.
         """
@@ -122,7 +122,7 @@ class PackedMemory(Cells):
         return stored
 
     def write_rows(self, segments: NDArray[Any]) -> None:
-        """Writes all words, uint32 (depth, segments); bits beyond the width are ignored."""
+        """Write all words, uint32 (depth, segments); bits beyond the width are ignored."""
         target = np.zeros(-(-self.size // 64) + 1, np.uint64)
         rows = np.ascontiguousarray(segments, dtype=np.uint32)
         line = target.view(np.uint32)
@@ -134,13 +134,13 @@ class PackedMemory(Cells):
         self.settle(self.size)
 
     def read_rows(self) -> NDArray[np.uint32]:
-        """All words: uint32 (depth, segments)."""
+        """Return all words: uint32 (depth, segments)."""
         segments = np.zeros((self.depth, -(-self.width // 32)), np.uint32)
         bit_kernels.unpack_rows(self.packed(), 0, self.width, segments)
         return segments
 
     def settle(self, bits: int) -> None:
-        """Ends a write of `bits` bits: the last `size` stored are the old ones of the next."""
+        """End a write of `bits` bits: the last `size` stored are the old ones of the next."""
         cells = self._cells.view(np.uint32)
         bit_kernels.copy_bits(cells, 0, cells, bits, self.size)
 

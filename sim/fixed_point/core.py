@@ -1,9 +1,9 @@
 """Fixed-point networks on PyTorch with bit errors in the two's complement of what is stored.
 
 A value is a signed number of 8, 16 or 32 bits in [-1, 1): code / 2^(bits - 1), rounded to the
-nearest code, ties to even, and held at the ends of the range. Weights and the feature maps between
-layers lie in MRAM as such codes (Asano 2024, fig. 6); sums, biases, batch norms and the last
-layer's output are exact. The operations are those of `spinflow.sim.evaluator.Evaluator`.
+nearest code, ties to even, and clipped to the ends of the range. Weights and the feature maps
+between layers lie in MRAM as such codes (Asano 2024, fig. 6); sums, biases, batch norms and the
+last layer's output are exact. The operations are those of every engine.
 """
 
 from __future__ import annotations
@@ -88,7 +88,7 @@ class QuantizedEvaluator(MemoryOperations[PackedMemory]):
         threads: int | None = None,
         dtype: torch.dtype | None = None,
     ) -> None:
-        """Takes the modules as they are; they are copied.
+        """Take the modules as they are; they are copied.
 
         Args:
             modules: a Sequential or a list, ending in the classes' values.
@@ -101,8 +101,8 @@ class QuantizedEvaluator(MemoryOperations[PackedMemory]):
             dtype: in which PyTorch computes. By default float64, or float32 where 8-bit codes sum
                 exactly in it. (Products of 32-bit codes round in float64 too.)
 
-        Raises ValueError for another number of bits, for modules that cannot be placed and for a
-        stream that does not exist.
+        Raises:
+            ValueError: there is no such stream or number of bits, or a module cannot be placed.
         """
         check_stream(stream)
         self.network = QuantizedNetwork(tuple(modules), bits, tuple(shape), name, scale, offset)
@@ -122,30 +122,33 @@ class QuantizedEvaluator(MemoryOperations[PackedMemory]):
         self.memories = [PackedMemory(m, stream, workers) for m in self.description.memories]
 
     def weights(self, layer: int) -> NDArray[np.uint32]:
-        """A layer's trained weights as they are written: uint32 (weights, 1), the codes' bits."""
+        """Return a layer's trained weights as they are written: uint32 (weights, 1), codes."""
         codes = self._trained[layer].reshape(-1)
         return codes.view(codes.dtype.str.replace("i", "u")).astype(np.uint32)[:, None]
 
     def write_weights(self, memory: int, segments: NDArray[Any]) -> None:
-        """Writes a whole weight memory, uint32 (weights, 1); ValueError for another shape."""
+        """Write a whole weight memory, uint32 (weights, 1); ValueError for another shape."""
         cells = self._weight_memory(memory, segments)
         unsigned = np.asarray(segments).reshape(-1).astype(f"<u{self.bits // 8}")
         cells.write(_line(unsigned), cells.size)
         cells.settle(cells.size)
 
     def read_weights(self, memory: int) -> NDArray[np.uint32]:
-        """What a weight memory holds: uint32 (weights, 1)."""
+        """Return what a weight memory holds: uint32 (weights, 1)."""
         cells = self._weight_memory(memory)
         unsigned = cells.packed().view(f"<u{self.bits // 8}")[: cells.depth]
         return unsigned.astype(np.uint32)[:, None]
 
     def run(self, images: NDArray[Any], taps: bool = True) -> tuple[NDArray[np.int64], Taps]:
-        """Runs images (n, pixels), uint8, each flat in the order of `shape`.
+        """Run images (n, pixels), uint8, each flat in the order of `shape`.
 
-        Returns the labels (n,), ties to the lowest, and by name each feature map (n, elements): as
-        written and, under `name.buffer`, as stored, both codes; the last layer's values as
-        floats. Without `taps` the dictionary is empty. Raises ValueError for images of another
-        shape or type.
+        Returns:
+            The labels (n,), ties to the lowest, and by name each feature map (n, elements): as
+            written and, under `name.buffer`, as stored, both codes; the last layer's values as
+            floats. Without `taps` the dictionary is empty.
+
+        Raises:
+            ValueError: images have another shape or type.
         """
         import torch
 

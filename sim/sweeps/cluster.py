@@ -416,8 +416,8 @@ class _Watched:
             if isinstance(there, str):
                 self._refuse(
                     address,
-                    f"cannot import Spinflow ({there}): start it in its folder, with its build "
-                    "environment and PYTHONPATH=.",
+                    f"cannot import Spinflow ({there}): start it in its folder, with the "
+                    "Python of its .venv",
                 )
             if isinstance(there, dict):
                 self._refuse(address, difference(self.wanted, there))

@@ -155,6 +155,6 @@ def difference(wanted: Mapping[str, str], found: Mapping[str, str]) -> str:
                 return "runs another version of Spinflow: give it the source of this machine"
             return (
                 f"has {name} {found.get(name, 'none')}, this machine {value}: install there what "
-                "requirements/build.lock says"
+                "requirements/pc.lock says"
             )
     return ""

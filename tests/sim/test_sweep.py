@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
-import pickle
-import re
-import shutil
 import signal
 import subprocess
 import sys
@@ -16,26 +11,11 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
 
-import spinflow.sim.sweeps.jobs
-from spinflow.host.core import bundle as bundles
-from spinflow.host.core.errors import InputError
-from spinflow.host.core.packing import pack_weights, unpack_weights
-from spinflow.host.core.test_sets import TestSet, mnist_test
-from spinflow.host.sweep.operating_point import point_of_rate
 from spinflow.host.sweep.results import Row, read
-from spinflow.host.sweep.trials import grid
 from spinflow.model import store
-from spinflow.model.networks.build import untrained
-from spinflow.model.networks.graph import FixedPointSpec, Spec, XnorSpec
-from spinflow.model.zoo import NETWORKS, network
-from spinflow.sim.evaluator import Conv, Evaluator, Label, Linear, MaxPool, Network
 from spinflow.sim.sweep import main
-from spinflow.sim.sweeps.device import bundle_of
-from spinflow.sim.sweeps.jobs import Job, SweepError, facts, job_of_bundle, job_of_network
-from spinflow.sim.sweeps.workers import forget, in_processes, in_this_process, take_if_alike
 
 REPOSITORY = Path(__file__).parents[2]
 BUNDLE = REPOSITORY / "build" / "tfc-mnist"
@@ -179,68 +159,6 @@ def test_a_network_without_a_bundle_is_swept_from_the_zoo(
     assert all(row.errors > 0 for row in rows if row.rate > 0)
 
 
-def small_network() -> Network:
-    """A convolutional network of the evaluator without a bundle."""
-    generator = np.random.default_rng(7)
-
-    def bits(*shape: int) -> np.ndarray:
-        return generator.integers(0, 2, shape, dtype=np.uint8)
-
-    layers = (
-        Conv("conv0", bits(8, 3, 3, 3), np.zeros(8, np.int32)),
-        MaxPool("pool0", buffer=True),
-        Conv("conv1", bits(16, 2, 1, 8), np.full(16, 8), buffer=True),
-        Linear("fc0", bits(24, 64), np.full(24, 32), buffer=True),
-        Linear("fc1", bits(3, 24)),
-        Label(),
-    )
-    return Network("small", (8, 6, 3), layers)
-
-
-def test_a_convolutional_network_is_swept() -> None:
-    """Here and in worker processes, by names of layers, pools and memories."""
-    small = small_network()
-    generator = np.random.default_rng(2)
-    images = generator.integers(0, 256, (40, int(np.prod(small.shape))), dtype=np.uint8)
-    labels = generator.integers(0, 3, 40, dtype=np.uint8)
-    job = Job({}, small, "small", TestSet(images, labels, "40 random images"), "evaluator")
-    bundle = job.device(1).bundle
-    points = [point_of_rate(0.0), point_of_rate(0.2)]
-    trials = grid(
-        bundle, selections=["weights", "pool0", "conv*.buffer", "fc0"], modes=["switch"],
-        points=points, backgrounds=["random:1"], repeats=2, seed=5,
-    )  # fmt: skip
-    rows = [row for row, _ in in_this_process(job)(trials)]
-    assert [row for row, _ in in_processes(job, 2)(trials)] == rows
-    frames = len(images)
-    written = {row.memory: row.bits_written for row in rows}
-    assert written["pool0"] == frames * 3 * 2 * 8
-    assert written["conv*.buffer"] == frames * 2 * 2 * 16
-    assert all((row.errors > 0) == (row.rate > 0) for row in rows)
-
-
-def test_a_fixed_point_network_is_swept(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its words are codes; here and in worker processes."""
-    spec = FixedPointSpec(
-        "fxp", (8, 6, 3), 3, (5, 6), (1,), (9, 10), 2.0**-2, "cifar10", padding=1, bits=8
-    )
-    monkeypatch.setattr(store, "load_trained", lambda name: untrained(spec, 1))
-    images = np.random.default_rng(2).integers(0, 256, (20, 8 * 6 * 3), dtype=np.uint8)
-    tests = TestSet(images, np.zeros(20, np.uint8), "20 random images")
-    job = job_of_network("fxp", tests, "evaluator-fast")
-    trials = grid(
-        job.device(1).bundle, selections=["weights", "buffers"], modes=["flip"],
-        points=[point_of_rate(0.0), point_of_rate(0.2)], backgrounds=["random:1"], repeats=2,
-        seed=5,
-    )  # fmt: skip
-    rows = [row for row, _ in in_this_process(job)(trials)]
-    assert [row for row, _ in in_processes(job, 2)(trials)] == rows
-    written = {row.memory: row.bits_written for row in rows}
-    assert written["weights"] == 8 * (5 * 27 + 6 * 45 + 9 * 6 * 12 + 10 * 9)
-    assert written["buffers"] == 20 * 8 * (5 * 48 + 6 * 12 + 9)
-    assert all((row.errors > 0) == (row.rate > 0) for row in rows)
-
-
 def test_several_networks_have_a_file_each(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(REPOSITORY)
     options = ["--network", "tfc-mnist", "mlp-mnist", "--images", "20", "--repeats", "1"]
@@ -343,175 +261,6 @@ def test_damaged_weights_of_the_zoo_get_one_line(
     assert capsys.readouterr().err == "spinflow: lenet-fxp8-mnist.safetensors: damaged\n"
 
 
-# --- layers and memories by name -----------------------------------------------------------------
-
-
-def names_of(spec: Spec) -> tuple[list[str], list[str]]:
-    """Weight memories and buffers of a network, from docs/contracts.md and its layers."""
-    weights, buffers = [], []
-    kept = ""  # what made the bits, or the codes, that are stored next
-    for layer in spec.layers:
-        if layer.op == "threshold":
-            continue
-        floats = isinstance(spec, XnorSpec) and not layer.binary
-        if layer.op != "pool":
-            # A network with layers of floats stores what its binary layers take.
-            if not floats and kept:
-                buffers.append(f"{kept}.buffer")
-            if not floats:
-                weights.append(f"{layer.name}.weights")
-        kept = layer.name
-    return weights, buffers
-
-
-def weights_of(spec: Spec) -> int:
-    return sum(int(np.prod(layer.weight_shape)) for layer in spec.weighted)
-
-
-large = pytest.mark.skipif(
-    os.environ.get("SPINFLOW_FULL") != "1", reason="takes seconds: SPINFLOW_FULL=1 runs it"
-)
-
-
-@pytest.mark.parametrize(
-    "name",
-    [
-        pytest.param(name, marks=large) if weights_of(spec) > 1_000_000 else name
-        for name, spec in sorted(NETWORKS.items())
-    ],
-)
-def test_memories_have_the_names_of_the_contract(name: str) -> None:
-    """For every network that there is, whatever computes it."""
-    spec = network(name)
-    engine = Evaluator.from_network(untrained(spec, 1), "fast", 1)
-    weights, buffers = names_of(spec)
-    assert [m.name for m in engine.description.memories] == [*weights, *buffers]
-    bundle = bundle_of(name, engine)
-    assert bundle.layer_names == [layer.name for layer in spec.weighted]
-    for number, layer in enumerate(spec.weighted):
-        place = [each.name for each in spec.layers].index(layer.name)
-        behind = {layer.name, *(n.name for n in spec.layers[place + 1 : place + 2]
-                                if n.op == "pool")}  # fmt: skip
-        wanted = [n for n in weights if n == f"{layer.name}.weights"]
-        wanted += [n for n in buffers if n.removesuffix(".buffer") in behind]
-        if not wanted:
-            with pytest.raises(InputError, match=f"layer {layer.name} of .* has no memory"):
-                bundle.select(layer.name)
-            continue
-        for chosen in (layer.name, bundle.layer(number)):
-            assert [m.name for m in bundle.select(chosen)] == wanted
-            assert {m.layer for m in bundle.select(chosen)} == {number}
-    for buffer in buffers:
-        assert [m.name for m in bundle.select(buffer)] == [buffer]
-        if buffer.startswith("pool"):
-            assert [m.name for m in bundle.select(buffer.removesuffix(".buffer"))] == [buffer]
-
-
-@pytest.mark.parametrize(
-    ("name", "memories", "layers", "expected"),
-    [
-        ("lenet-fxp8-mnist", ["fc0.weights", "pool1"], ["conv0", "2"],
-         {"fc0.weights": 8 * 1024 * 512, "pool1": 8 * 4 * 4 * 64 * 5,
-          "conv0": 8 * (25 * 32 + 12 * 12 * 32 * 5), "fc0": 8 * (1024 * 512 + 512 * 5)}),
-        ("lenet4-mnist", ["fc0.weights", "pool0.buffer"], ["conv0", "conv1"],
-         {"fc0.weights": 800 * 500, "pool0.buffer": 12 * 12 * 20 * 5, "conv0": 12 * 12 * 20 * 5,
-          "conv1": 25 * 20 * 50 + 4 * 4 * 50 * 5}),
-    ],
-)  # fmt: skip
-def test_layers_of_codes_and_beside_floats_are_swept_by_name(
-    tmp_path: Path, name: str, memories: list[str], layers: list[str], expected: dict[str, int]
-) -> None:
-    options = ["--network", name, "--images", "5", "--repeats", "1", "--rates", "0.05"]
-    options += ["--memory", *memories, "--layer", *layers, "--workers", "1"]
-    assert main([*options, "--out", str(tmp_path)]) == 0
-    rows = read(tmp_path / "results.csv")
-    assert {row.memory: row.bits_written for row in rows} == expected
-    assert all(row.errors > 0 for row in rows)
-
-
-def test_a_layer_of_floats_is_refused_by_name(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    options = ["--network", "lenet4-mnist", "--images", "5", "--out", str(tmp_path / "out")]
-    assert main([*options, "--layer", "fc1"]) == 1
-    assert "layer fc1 of lenet4-mnist has no MRAM memory" in capsys.readouterr().err
-    assert not (tmp_path / "out").exists()
-
-
-# --- two foldings --------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def folded_otherwise(tmp_path: Path) -> Path:
-    """tfc-mnist with twice the outputs and half the inputs of a word of its first layer."""
-    folder = tmp_path / "bundles" / "wide"
-    shutil.copytree(BUNDLE, folder, ignore=shutil.ignore_patterns("obj_*", "rtl", "*.onnx*"))
-    described = json.loads((folder / "accel.json").read_text())
-    layer = next(layer for layer in described["layers"] if layer["op"] == "mvu")
-    with np.load(folder / "arrays.npz") as opened:
-        arrays = {name: opened[name] for name in opened.files}
-    size = layer["mw"], layer["mh"]
-    bits = unpack_weights(arrays["weights.0"], *size, layer["pe"], layer["simd"])
-    layer["pe"], layer["simd"] = layer["pe"] * 2, layer["simd"] // 2
-    described["folding"]["layers"]["fc0"] |= {"pe": layer["pe"], "simd": layer["simd"]}
-    described["depths"]["folding"]["fc0"] = f"{layer['pe']}x{layer['simd']}"
-    described["memories"][layer["buffer"]] |= {"width": 2, "depth": 32}
-    for tap in described["taps"]:
-        if tap["name"] in ("fc0", "fc0.buffer"):
-            tap["per_word"] = 2
-    arrays["weights.0"] = pack_weights(bits, layer["pe"], layer["simd"])
-    np.savez(folder / "arrays.npz", **arrays)
-    described["files"]["arrays.npz"] = hashlib.sha256(
-        (folder / "arrays.npz").read_bytes()
-    ).hexdigest()
-    described["build_id"] ^= 1
-    (folder / "accel.json").write_text(json.dumps(described))
-    return folder
-
-
-def test_two_foldings_of_a_network_are_swept_together(
-    tmp_path: Path, folded_otherwise: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    out = tmp_path / "out"
-    options = ["--bundle", str(BUNDLE), str(folded_otherwise), "--images", "30", "--repeats", "2"]
-    options += ["--rates", "0", "0.05", "--memory", "weights", "--workers", "1", "--out", str(out)]
-    assert main(options) == 0
-    rows = {name: read(out / name / "results.csv") for name in ("tfc-mnist", "wide")}
-    builds = {row.build_id for name in rows for row in rows[name]}
-    assert len(builds) == 2 and all(len(rows[name]) == 4 for name in rows)
-    one, other = ([row.accuracy for row in rows[name]] for name in rows)
-    assert one[::2] == other[::2] and one[1::2] != other[1::2]  # exact alike, errors elsewhere
-    table = capsys.readouterr().out
-    points = json.loads((out / "summary.json").read_text())["points"]
-    assert {point["build_id"] for point in points} == builds and len(points) == 4
-    page = (out / "report.html").read_text(encoding="utf-8")
-    for build in builds:
-        assert f"build {build:#010x}" in page and f"{build:#010x}" in table
-    # The same command has nothing left to do, and comes to the same.
-    before = (out / "summary.json").read_bytes()
-    assert main(options) == 0
-    assert (out / "summary.json").read_bytes() == before
-
-
-def test_folders_of_one_name_are_told_apart_by_the_build(
-    tmp_path: Path, folded_otherwise: Path
-) -> None:
-    twin = folded_otherwise.rename(folded_otherwise.with_name("tfc-mnist"))
-    options = ["--bundle", str(BUNDLE), str(twin), "--images", "5", "--repeats", "1"]
-    options += ["--rates", "0.05", "--memory", "fc3", "--workers", "1"]
-    assert main([*options, "--out", str(tmp_path / "out")]) == 0
-    names = sorted(path.parent.name for path in (tmp_path / "out").glob("*/results.csv"))
-    assert len(names) == 2 and all(re.fullmatch("tfc-mnist-[0-9a-f]{8}", name) for name in names)
-
-
-def test_one_build_twice_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    options = ["--bundle", str(BUNDLE), str(BUNDLE), "--images", "5", "--workers", "1"]
-    assert main([*options, "--out", str(tmp_path / "out")]) == 1
-    text = capsys.readouterr().err
-    assert "appears twice: give each build once" in text and text.count("\n") == 1
-    assert not (tmp_path / "out").exists()
-
-
 def test_results_of_another_grid_are_refused_and_kept(
     grid_file: Path, evaluated: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -527,38 +276,3 @@ def test_results_of_another_grid_are_refused_and_kept(
         text = capsys.readouterr().err.splitlines()[-1]
         assert text.startswith("spinflow: ") and line in text
     assert (evaluated / "results.csv").read_bytes() == before
-
-
-def test_a_worker_takes_no_job_that_it_would_measure_otherwise() -> None:
-    job = pickle.dumps(job_of_bundle(BUNDLE, mnist_test(5), "emulator"))
-    here = facts(("numpy", "numba", "torch"))
-    assert sorted(here) == ["Python", "numba", "numpy", "source", "torch"]
-    take_if_alike(job, 1, here)
-    forget(pickle.loads(job).digest)
-    for name in here:
-        with pytest.raises(SweepError, match="another version of Spinflow" if name == "source"
-                           else f"has {name} .*, this machine 0"):  # fmt: skip
-            take_if_alike(job, 1, {**here, name: "0"})
-
-
-def test_the_version_is_of_all_source_that_takes_part(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    for name in ("host/a.py", "model/b.py", "host/mtj/c.py", "sim/d.py", "sim/evaluator/e.py"):
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).write_text("")
-    monkeypatch.setattr(spinflow.sim.sweeps.jobs, "REPOSITORY", tmp_path)
-    seen = {spinflow.sim.sweeps.jobs.version.__wrapped__()}
-    for path in sorted(tmp_path.rglob("*.py")):
-        path.write_text("# changed")
-        seen.add(spinflow.sim.sweeps.jobs.version.__wrapped__())
-    assert len(seen) == 6
-
-
-def test_the_emulator_needs_a_bundle() -> None:
-    with pytest.raises(SweepError, match="which the emulator needs"):
-        job_of_network("tfc-mnist", mnist_test(5), "emulator")
-
-
-def test_a_bundle_without_a_simulator_is_enough() -> None:
-    assert bundles.load(BUNDLE, runnable=False).overlay is None

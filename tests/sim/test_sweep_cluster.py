@@ -135,9 +135,6 @@ def test_two_sweeps_of_one_network_share_a_cluster(
     assert (tmp_path / "long" / "results.csv").read_bytes() == undisturbed(LONG)
 
 
-# --- schedulers ----------------------------------------------------------------------------------
-
-
 def listener(answer: bytes) -> Iterator[str]:
     """The address of a program that is no scheduler: it answers with this, or not at all."""
     with socket.socket() as server:
