@@ -68,7 +68,7 @@ def run(installed: Path, where: Path, *words: str) -> subprocess.CompletedProces
 
 
 def test_a_sweep_outside_the_repository(installed: Path, tmp_path: Path) -> None:
-    before = {path: path.stat().st_mtime_ns for path in installed.rglob("*")}
+    before = {path: path.stat().st_mtime_ns for path in installed.rglob("*") if path.is_file()}
     sweep = ["sweep", "--on", "evaluator", "--network", "tfc-mnist", "--images", "200"]
     sweep += ["--rates", "0", "1e-2", "--repeats", "1", "--out", "out", "--workers", "1"]
     done = run(installed, tmp_path, *sweep)
@@ -78,7 +78,7 @@ def test_a_sweep_outside_the_repository(installed: Path, tmp_path: Path) -> None
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "again" / "report.html").is_file()
     assert "tfc-mnist" in done.stdout
-    after = {path: path.stat().st_mtime_ns for path in installed.rglob("*")}
+    after = {path: path.stat().st_mtime_ns for path in installed.rglob("*") if path.is_file()}
     assert before == {path: when for path, when in after.items() if path in before}
     made = {path for path in after if path not in before and "__pycache__" not in path.parts}
     assert not made, "something was written into the package"
