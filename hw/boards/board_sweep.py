@@ -18,7 +18,7 @@ import tarfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from spinflow.host.core import start
+from spinflow.host.core import description, start
 from spinflow.host.core.checked import NAME
 from spinflow.host.core.files import put_in_place, work_beside
 from spinflow.host.core.sources import COMMAND
@@ -91,8 +91,8 @@ def _facts_of(bundle: Path) -> tuple[str, Sequence[str]]:
         BoardError: its board is not known, or the folder has no name of a network.
     """
     if (bundle / "accel.json").is_file():
-        described = common.read_description(bundle)
-        return described["network"], facts.board_named(described["board"]).image.folders
+        described = description.read(bundle)
+        return described.network, facts.board_named(described.board).image.folders
     network = bundle.resolve().name
     if not NAME.match(network):
         raise BoardError(f"{bundle} has no name of a network")
@@ -109,7 +109,7 @@ def _check(described: bytes | None, bundle: Path, network: str, target: str) -> 
     except (ValueError, KeyError, TypeError):
         raise BoardError(f"accel.json of {network} on {target} is damaged: {deploy}") from None
     if (bundle / "accel.json").is_file():
-        here = common.read_description(bundle)["build_id"]
+        here = description.read(bundle).build_id
         if found != here:
             raise BoardError(
                 f"{target} has build {found:08x} of {network}, here it is {here:08x}: {deploy}"

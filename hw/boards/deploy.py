@@ -22,10 +22,11 @@ import sys
 import tarfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 import spinflow
 from spinflow.host.core import start
+from spinflow.host.core.description import Description
 from spinflow.hw.boards import common
 from spinflow.hw.boards.connection import Connection
 from spinflow.hw.boards.facts import Board, BoardError, board_named
@@ -49,18 +50,18 @@ IMAGES = {
 """Files of the test images by data set."""
 
 
-def contents(bundle: Path, described: dict[str, Any], data_dir: Path | None) -> dict[str, Path]:
+def contents(bundle: Path, described: Description, data_dir: Path | None) -> dict[str, Path]:
     """Return what is copied: files by their name below spinflow/.
 
     Args:
         bundle: the folder build/<network>.
-        described: accel.json of its folder for the board.
+        described: its folder for the board.
         data_dir: folder of the test images; where `make data` keeps them if None.
 
     Raises:
         BoardError: images are missing, or there are none of this data set.
     """
-    network, data_set = described["network"], str(described["dataset"])
+    network, data_set = described.network, described.dataset
     if data_set not in IMAGES:
         raise BoardError(
             f"{network} has the data set {data_set!r}; there are test images of {', '.join(IMAGES)}"
@@ -107,7 +108,7 @@ def deploy(target: str, bundle: Path, data_dir: Path | None, is_dry: bool) -> No
     """
     connection = Connection(target, is_dry)
     described = read_board_bundle(bundle)
-    board = board_named(described["board"])
+    board = board_named(described.board)
     files = contents(bundle, described, data_dir)
     size = sum(path.stat().st_size for path in files.values())
     what = f"{len(files)} files, {size / 1e6:.1f} MB"
@@ -126,8 +127,8 @@ def deploy(target: str, bundle: Path, data_dir: Path | None, is_dry: bool) -> No
             raise BoardError(
                 f"{connection.target} was left as it was (exit status {status}); see above"
             )
-    print(f"{described['network']} is in {new.parent} on {connection.target}; to test it there:")
-    print(selftest(connection.target, str(new.parent), described["network"]))
+    print(f"{described.network} is in {new.parent} on {connection.target}; to test it there:")
+    print(selftest(connection.target, str(new.parent), described.network))
     print(f"note: {board.image.note}")
 
 

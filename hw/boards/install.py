@@ -17,6 +17,7 @@ from typing import Any
 
 from spinflow.host.core import description, handover, start
 from spinflow.host.core.checked import At, WrongError, parse
+from spinflow.host.core.description import Description
 from spinflow.host.core.plain import MIB, read_plain
 from spinflow.hw.boards import common
 from spinflow.hw.boards.facts import BoardError, board_named
@@ -43,24 +44,24 @@ def install(bundle: Path) -> dict[str, Any]:
         BoardError: something is missing, is of another build, or the design's addresses, DMA or
             clock are not the bundle's; a folder that was there before stays.
     """
-    described = common.read_description(bundle)
-    common.check_files(bundle)
+    described = description.read(bundle)
+    described.check_files()
     out = bundle / WORK / "out"
     for name in ("accel.bit", "accel.hwh", RESULT):
         if not (out / name).is_file() or not (out / name).stat().st_size:
             raise BoardError(f"{out / name} is missing: make bitstream makes it")
     of_build, vivado, wns_ns, whs_ns = _result(out / RESULT)
-    if of_build != described["build_id"]:
+    if of_build != described.build_id:
         raise BoardError(
             f"the bitstream is of build {of_build:08x}, {bundle} is build "
-            f"{described['build_id']:08x} now: run make bitstream again"
+            f"{described.build_id:08x} now: run make bitstream again"
         )
     if min(wns_ns, whs_ns) < 0:
         raise BoardError(f"the bitstream misses its timing by {-min(wns_ns, whs_ns):g} ns")
     found = handover.read(
         out / "accel.hwh", read_plain(out / "accel.hwh", description.FILES["accel.hwh"])
     )
-    expected = common.read_handover(bundle, board_named(described["board"]))
+    expected = common.read_handover(described, board_named(described.board))
     unlisted = handover.compare(found, expected, out / "accel.hwh")
     if unlisted:
         print(
@@ -93,16 +94,18 @@ def _result(path: Path) -> tuple[int, str, float, float]:
         raise BoardError(f"{path} is damaged: {wrong}") from None
 
 
-def _place(bundle: Path, described: dict[str, Any], out: Path, entry: dict[str, Any]) -> None:
+def _place(bundle: Path, described: Description, out: Path, entry: dict[str, Any]) -> None:
     """Make the board's folder aside, then move it to its place."""
     new, old, place = (bundle / f"{BOARD}{suffix}" for suffix in (".new", ".old", ""))
     for leftover in (new, old):
         shutil.rmtree(leftover, ignore_errors=True)
     new.mkdir()
     # The simulator's sections are of libraries that a board does not get.
-    of_board = {key: value for key, value in described.items() if not key.startswith("simulator")}
-    of_board["files"] = dict(described["files"])
-    for name in described["files"]:
+    of_board = {
+        key: value for key, value in described.document.items() if not key.startswith("simulator")
+    }
+    of_board["files"] = dict(described.files)
+    for name in described.files:
         shutil.copyfile((out if name == "accel.hwh" else bundle) / name, new / name)
         of_board["files"][name] = common.sha256(new / name)
     shutil.copyfile(out / "accel.bit", new / "accel.bit")
@@ -129,27 +132,27 @@ def utilization(report: Path) -> dict[str, float]:
     return used
 
 
-def read_board_bundle(bundle: Path) -> dict[str, Any]:
-    """Return accel.json of a bundle's folder for the board, checked.
+def read_board_bundle(bundle: Path) -> Description:
+    """Return what a bundle's folder for the board holds, checked.
 
     Raises:
         BoardError: there is none, it is damaged, or it is of another build than the bundle.
     """
-    described = common.read_description(bundle)
+    described = description.read(bundle)
     folder = bundle / BOARD
     if not (folder / "accel.bit").is_file():
         raise BoardError(
-            f"{bundle} has no bitstream: make bitstream NETWORK={described['network']} makes it, "
+            f"{bundle} has no bitstream: make bitstream NETWORK={described.network} makes it, "
             "where Vivado is installed"
         )
-    of_board = common.read_description(folder)
-    if of_board["build_id"] != described["build_id"]:
+    of_board = description.read(folder)
+    if of_board.build_id != described.build_id:
         raise BoardError(
-            f"the bitstream in {folder} is of build {of_board['build_id']:08x}, the bundle is "
-            f"build {described['build_id']:08x}: run make bitstream again"
+            f"the bitstream in {folder} is of build {of_board.build_id:08x}, the bundle is "
+            f"build {described.build_id:08x}: run make bitstream again"
         )
-    common.check_files(folder)
-    entry = of_board.get("bitstream")
+    of_board.check_files()
+    entry = of_board.document.get("bitstream")
     if entry is None or common.sha256(folder / "accel.bit") != entry["sha256"]:
         raise BoardError(f"{folder / 'accel.bit'} is damaged: run make bitstream again")
     return of_board

@@ -17,10 +17,11 @@ import re
 import shutil
 import sys
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from spinflow.host.core import handover, start
+from spinflow.host.core import description, handover, start
 from spinflow.host.core import sources as listing
+from spinflow.host.core.description import Description
 from spinflow.host.core.errors import BundleError
 from spinflow.host.core.plain import MIB, read_plain
 from spinflow.hw.boards import common
@@ -81,20 +82,20 @@ def prepare(bundle: Path) -> Path:
         BoardError: the bundle is not whole, is for another board, or its RTL does not fit the
             board design; nothing is made then.
     """
-    described = common.read_description(bundle)
-    board = board_named(described["board"])
+    described = description.read(bundle)
+    board = board_named(described.board)
     check_board(bundle, described, board)
-    common.check_files(bundle)
-    registers = common.read_handover(bundle, board)
+    described.check_files()
+    registers = common.read_handover(described, board)
     sources = source_files(bundle)
-    range_bits = (described["address_map"]["accel"]["range"] - 1).bit_length()
+    range_bits = (board.address_map["accel"].size - 1).bit_length()
     address_bits = check_ports(bundle / "rtl" / "accel.sv", range_bits)
     work = bundle / WORK
     shutil.rmtree(work, ignore_errors=True)
     (work / "src").mkdir(parents=True)
     for source in sources:
         shutil.copyfile(source, work / "src" / source.name)
-    wrapper = verilog(described["network"], range_bits, address_bits, described["clock_mhz"])
+    wrapper = verilog(described.network, range_bits, address_bits, described.clock_mhz)
     (work / "src" / f"{TOP}.v").write_text(wrapper, encoding="utf-8")
     names = [*(source.name for source in sources), f"{TOP}.v"]
     (work / "facts.tcl").write_text(facts(described, board, registers, names), encoding="utf-8")
@@ -102,16 +103,17 @@ def prepare(bundle: Path) -> Path:
     return work
 
 
-def check_board(bundle: Path, described: dict[str, Any], board: Board) -> None:
+def check_board(bundle: Path, described: Description, board: Board) -> None:
     """Check that a bundle was built for a board as its board.toml is now.
 
     Raises:
         BoardError: it was built for another board, part, clock, address map or DMA.
     """
+    found = described.document
     for key, wanted in board.entries().items():
-        if described[key] != wanted:
+        if found[key] != wanted:
             raise BoardError(
-                f"{bundle} was built for {key} {described[key]}, board.toml of {board.kind} says "
+                f"{bundle} was built for {key} {found[key]}, board.toml of {board.kind} says "
                 f"{wanted}: build it again"
             )
 
@@ -244,12 +246,12 @@ endmodule
 
 
 def facts(
-    described: dict[str, Any], board: Board, registers: handover.Handover, sources: list[str]
+    described: Description, board: Board, registers: handover.Handover, sources: list[str]
 ) -> str:
     """Return the Tcl dictionary that build.tcl reads.
 
     Args:
-        described: the bundle's accel.json.
+        described: the bundle.
         board: that it was built for.
         registers: the bundle's handover file.
         sources: names of the files in src/, in the order of compilation.
@@ -263,11 +265,11 @@ def facts(
     lines = "\n".join(listed)
     files = "\n".join(f"    {source}" for source in sources)
     return f"""\
-# Facts of the board design of {described["network"]}, generated from board.toml and the bundle by
+# Facts of the board design of {described.network}, generated from board.toml and the bundle by
 # spinflow.hw.boards.prepare. A register is {{name offset {{field lowest-bit width ...}}}}.
 set facts {{
-  network        {described["network"]}
-  build_id       {described["build_id"]}
+  network        {described.network}
+  build_id       {described.build_id}
   part           {board.part}
   clock_mhz      {board.clock_mhz}
   jobs           {min(MAX_JOBS, os.cpu_count() or 1)}

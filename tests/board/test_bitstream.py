@@ -53,8 +53,7 @@ def test_bitstream(bundle: Path) -> None:
     }
     described = {key: value for key, value in described.items() if "simulator" not in key}
     assert of_board == described
-    common.check_files(bundle / "board")
-    assert install.read_board_bundle(bundle)["bitstream"] == entry
+    assert install.read_board_bundle(bundle).document["bitstream"] == entry
 
 
 def test_driver_takes_the_folder_for_the_board(bundle: Path) -> None:
@@ -80,7 +79,7 @@ def test_handover_file_is_vivados(bundle: Path) -> None:
     theirs.write_text(text.replace("</MODULES>", '<MODULE INSTANCE="reset"/></MODULES>'))
     assert make(bundle, hwh=theirs).returncode == 0
     assert (bundle / "board" / "accel.hwh").read_bytes() == theirs.read_bytes()
-    assert install.read_board_bundle(bundle)["files"]["accel.hwh"] == common.sha256(theirs)
+    assert install.read_board_bundle(bundle).files["accel.hwh"] == common.sha256(theirs)
 
 
 def test_registers_that_vivado_does_not_list_are_a_note(bundle: Path) -> None:

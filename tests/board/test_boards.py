@@ -96,7 +96,7 @@ def test_a_board_is_one_folder(
     monkeypatch.setenv("PATH", f"{board.bins}:{board.environment['PATH']}")
     replace(zybo.folder / "ps7.tcl", "PCW_USE_S_AXI_HP0 1", "PCW_USE_S_AXI_HP1 1")
     assert bitstream.main([str(bundle)]) == 0
-    assert install.read_board_bundle(bundle)["board"] == "Zybo"
+    assert install.read_board_bundle(bundle).board == "Zybo"
 
     said = ["a@b", str(bundle), "--dry-run", "--data-dir", str(board.images)]
     capsys.readouterr()

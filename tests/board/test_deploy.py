@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from spinflow.hw.boards import BoardError, connection
+from spinflow.host.core import test_sets
+from spinflow.hw.boards import BoardError, connection, deploy
 from tests.board.conftest import change
 from tests.board.played import HOST_PYTHON, LOGIN, PlayedBoard, tree
 
@@ -240,3 +241,11 @@ def test_ssh_is_not_there(made: Path, board: PlayedBoard) -> None:
     done = board.deploy(made)
     assert done.returncode == 1 and done.stderr.count("\n") == 1
     assert done.stderr.startswith("spinflow: ssh is not on PATH")
+
+
+def test_the_images_are_those_that_the_driver_reads(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Deploying runs without numpy, so it has the names of the files and of the cache itself."""
+    assert set(deploy.IMAGES) == set(test_sets.DATASETS)
+    for variable in ("/tmp/cache", ""):
+        monkeypatch.setenv("SPINFLOW_CACHE", variable)
+        assert deploy.cache_folder() / "mnist" == test_sets.default_folder("mnist")
