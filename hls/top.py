@@ -9,6 +9,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import jinja2
@@ -158,6 +159,7 @@ def _text(design: Design, stage: Stage) -> str:
 # What the templates call.
 
 
+@cache
 def _environment() -> jinja2.Environment:
     """Return the templates, whose own lines leave no trace in what they make."""
     environment = jinja2.Environment(
