@@ -45,7 +45,8 @@ def test_every_weight_is_where_the_contract_says(mw: int, mh: int, pe: int, simd
 
 def test_segments_of_another_shape_or_type_are_refused() -> None:
     packed = pack_weights(matrix_of(12, 6), 2, 4)
-    for wrong in (packed[:-1], packed.astype(np.int64)):
+    wrongs: list[npt.NDArray[Any]] = [packed[:-1], packed.astype(np.int64)]
+    for wrong in wrongs:
         with pytest.raises(ValueError, match="expected uint32"):
             unpack_weights(wrong, 12, 6, 2, 4)
 
