@@ -405,6 +405,6 @@ def spread(
     clean = run(0.0, 0)
     return {
         (rate, repeat): rrmse(clean, run(rate, repeat))
-        for rate in tqdm(error_rates, desc=f"{name} {memory}, RRMSE")
+        for rate in tqdm(error_rates, desc=f"{name} {memory}, RRMSE", disable=None)
         for repeat in range(repeats)
     }
