@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import codecs
+import importlib
 import os
 import select
 import signal
@@ -70,10 +71,8 @@ class Parser(argparse.ArgumentParser):
     def parse_args(self, args: Iterable[str] | None = None, namespace: Any = None) -> Any:
         """Parse the command line, or tell a shell that asks how the line may go on."""
         if "_ARGCOMPLETE" in os.environ:
-            with suppress(ImportError):
-                import argcomplete
-
-                argcomplete.autocomplete(self)
+            with suppress(ImportError):  # not every installation has it
+                importlib.import_module("argcomplete").autocomplete(self)
         return super().parse_args(args, namespace)
 
     def error(self, message: str) -> NoReturn:

@@ -17,7 +17,7 @@ REPOSITORY = Path(__file__).parents[2]
 CHANGES = {
     "host/sweep/row.py": (
         "    upsets: int\n",
-        "    upsets: int\n    frames: int = _from(1, 1000)\n",
+        "    upsets: int\n    frames: Annotated[int, Between(1, 9)]\n",
     ),
     "host/sweep/bench.py": ("upsets=upsets,", "upsets=upsets,\n            frames=after.frames,"),
 }
