@@ -113,7 +113,7 @@ def test_an_unknown_kind_of_layer_is_refused_by_name(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=line.format("emulator") + "LabelSelect, MaxPool"):
         stages(other, contents, [])  # type: ignore[arg-type]  # a layer that no bundle can have
     with pytest.raises(ValueError, match=line.format("evaluator") + "LabelSelect, MaxPool"):
-        of_bundle(other, contents)  # type: ignore[arg-type]  # as above
+        of_bundle(other, contents)
 
 
 def test_no_chain_of_kinds() -> None:
