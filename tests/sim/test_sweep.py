@@ -296,7 +296,7 @@ BAD = [
     (["--layer", "9"], "tfc-mnist has no layer 9; it has fc0, fc1, fc2, fc3"),
     (["--rates", "7"], "bit-error rate 7.0: must be a number from 0 to 1"),
     (["--bundle", "/nowhere"], "/nowhere is not a bundle"),
-    (["--network", "tfc-mnist", "mlp-mnist"], "none of the bundles holds mlp-mnist"),
+    (["--network", "tfc-mnist", "mlp-mnist"], "no bundle holds the network mlp-mnist"),
 ]
 
 
