@@ -103,7 +103,7 @@ def test_a_sweep_ages_its_weights_and_says_so(tmp_path: Path, bundle: Bundle) ->
 @pytest.mark.parametrize(
     ("options", "line"),
     [
-        (["--memory", "buffers", "--reads", "5"], "retention and reads are of weights"),
+        (["--memory", "buffers", "--reads", "5"], "retention and reads age weights only"),
         (["--retention-s", "-1"], "retention_s = -1.0: must be 0 or more"),
         (["--reads", "-1"], "reads = -1: must be 0 or more"),
         (["--reads", "1", "--delta", "-3"], "Delta is -3"),

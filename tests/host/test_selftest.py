@@ -147,7 +147,7 @@ def test_a_bundle_without_golden_vectors_is_refused(
     changed_bundle: Callable[..., Path], capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder = changed_bundle(lambda described: described["files"].pop("golden.npz"))
-    with pytest.raises(BundleError, match=r"accel\.json lists no golden\.npz in its files"):
+    with pytest.raises(BundleError, match=r"accel\.json does not list golden\.npz in its files"):
         read_golden(load(folder))
     assert main(["selftest", str(folder)]) == 1
     assert capsys.readouterr().err.startswith("spinflow: ")
