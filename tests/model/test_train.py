@@ -360,7 +360,7 @@ def recipes_of(monkeypatch: pytest.MonkeyPatch) -> list[Recipe]:
         raise ValueError("far enough")
 
     monkeypatch.setattr(loop, "train", note)
-    monkeypatch.setattr(processes, "device_of", torch.device)
+    monkeypatch.setattr(processes, "device_of", lambda _: torch.device("cpu"))
     return asked
 
 
