@@ -172,7 +172,11 @@ def summary(described: Description) -> str:
 
 def main(arguments: list[str] | None = None) -> int:
     """Build what the command line asks for; return the exit status."""
-    parser = start.Parser(prog="spinflow bundle", description="Build a bundle.")
+    parser = start.Parser(
+        prog="spinflow bundle",
+        description="Take a network in QONNX, build/NETWORK/model.onnx, through FINN to a bundle.",
+        epilog="example: spinflow bundle tfc-mnist --cycles 512",
+    )
     parser.add_argument("network", help="name of a network exported to build/NETWORK")
     parser.add_argument(
         "--cycles", type=whole(1, 10**9), help="most cycles a frame may take in any layer"

@@ -275,7 +275,11 @@ def store(description: Description, found: Found, table: Path = TABLE) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; returns the exit status."""
-    parser = start.Parser(prog="spinflow depths", description=__doc__.split("\n")[0])
+    parser = start.Parser(
+        prog="spinflow depths",
+        description="Find the least depth of each buffer that costs no cycles, by simulation.",
+        epilog="example: spinflow depths build/lenet-mnist --check",
+    )
     parser.add_argument("bundle", type=Path, help="the folder build/<network>")
     parser.add_argument(
         "--table", type=Path, default=TABLE, help="where to write the depths (hls/depths.json)"

@@ -243,7 +243,11 @@ def _write(path: Path, content: dict[str, Any]) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; returns the exit status."""
-    parser = start.Parser(prog="spinflow simulator", description=__doc__.split("\n")[0])
+    parser = start.Parser(
+        prog="spinflow simulator",
+        description="Compile the RTL of a bundle into the library that simulates it.",
+        epilog="example: spinflow simulator build/tfc-mnist",
+    )
     parser.add_argument("bundle", type=Path, help="the folder build/<network>")
     parser.add_argument(
         "--checked", action="store_true", help="with the RTL's assertions, for tests"

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from spinflow.host.core import checks
-from spinflow.host.core.bundle import Bundle, Memory, Words, check_words
+from spinflow.host.core.bundle import Bundle, MemoryInfo, Words, check_words
 from spinflow.host.core.errors import InputError
 from spinflow.host.core.memory import MODES
 from spinflow.host.core.text import shown
@@ -20,7 +20,7 @@ SETTINGS = ("MODE", "RATE1", "RATE0", "SEED")
 STATUS_FIELDS = ("idle", "busy", "refused", "partial")
 
 
-def check_register(bundle: Bundle, name: str, memory: Memory | None) -> None:
+def check_register(bundle: Bundle, name: str, memory: MemoryInfo | None) -> None:
     """Raise InputError unless there is such a register, of the memory where one is given."""
     known = bundle.registers.globals if memory is None else bundle.registers.memory
     if memory is not None:
@@ -44,15 +44,15 @@ def check_offset(offset: int, size: int) -> None:
         raise InputError(f"offset {offset:#x}: must be a multiple of 4")
 
 
-def check_memory(bundle: Bundle, memory: Memory) -> None:
+def check_memory(bundle: Bundle, memory: MemoryInfo) -> None:
     """Raise InputError unless a memory is one of the bundle."""
-    if not isinstance(memory, Memory) or memory not in bundle.memories:
+    if not isinstance(memory, MemoryInfo) or memory not in bundle.memories:
         raise InputError(
             f"memory {shown(memory)}: must be one of the bundle, as bundle.memory(name)"
         )
 
 
-def memory_of(bundle: Bundle, name: str, weights: bool = False) -> Memory:
+def memory_of(bundle: Bundle, name: str, weights: bool = False) -> MemoryInfo:
     """Return a memory by its name, of weights where they are asked for; raises InputError."""
     if not isinstance(name, str):
         raise InputError(f"memory {shown(name)}: must be the name of one")
@@ -76,7 +76,7 @@ def settings_of(settings: Mapping[str, int]) -> dict[str, int]:
 
 def words_by_memory(
     bundle: Bundle, arrays: Mapping[str, Words] | None, memories: Sequence[str] | None
-) -> dict[Memory, Words]:
+) -> dict[MemoryInfo, Words]:
     """Return what is to be written into weight memories.
 
     Args:

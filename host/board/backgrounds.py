@@ -7,7 +7,7 @@ import re
 import numpy as np
 
 from spinflow.host.core import checks, stream
-from spinflow.host.core.bundle import Memory, Words
+from spinflow.host.core.bundle import MemoryInfo, Words
 from spinflow.host.core.errors import InputError
 from spinflow.host.core.text import shown
 
@@ -24,7 +24,7 @@ def check_background(background: str) -> None:
         )
 
 
-def background_words(memory: Memory, background: str) -> Words | None:
+def background_words(memory: MemoryInfo, background: str) -> Words | None:
     """Return what a weight memory holds before the weights are written.
 
     ``zeros`` and ``ones`` fill it; ``random:SEED`` fills segment k with draw k of the stream that

@@ -32,7 +32,7 @@ from spinflow.host.board.loaded import Contents, Loaded, Streams, alone
 from spinflow.host.board.pynq_device import TapRecorder, backend, check_board, check_pynq
 from spinflow.host.board.registers import Fact, Snapshot, register_name
 from spinflow.host.core import checks, stream
-from spinflow.host.core.bundle import MAP_VERSION, Bundle, Memory, Words
+from spinflow.host.core.bundle import MAP_VERSION, Bundle, MemoryInfo, Words
 from spinflow.host.core.errors import DeviceError, InputError, RateError
 from spinflow.host.core.memory import MODES, Counts, check_mode
 from spinflow.host.core.text import shown
@@ -106,7 +106,7 @@ class Accelerator(Loaded):
     # Registers, by name and by place
 
     @alone
-    def read_register(self, name: str, memory: Memory | None = None) -> int:
+    def read_register(self, name: str, memory: MemoryInfo | None = None) -> int:
         """Read a register, of a memory where one is given.
 
         Raises:
@@ -117,7 +117,7 @@ class Accelerator(Loaded):
         return self._registers.read(name, memory)
 
     @alone
-    def write_register(self, name: str, value: int, memory: Memory | None = None) -> None:
+    def write_register(self, name: str, value: int, memory: MemoryInfo | None = None) -> None:
         """Write a register, of a memory where one is given.
 
         Raises:
@@ -261,7 +261,7 @@ class Accelerator(Loaded):
         self._set_thresholds(where, mode, threshold1, threshold0, seed)
 
     def _set_thresholds(
-        self, memory: Memory, mode: str, threshold1: int, threshold0: int, seed: int
+        self, memory: MemoryInfo, mode: str, threshold1: int, threshold0: int, seed: int
     ) -> None:
         self._configure(
             memory,
@@ -287,7 +287,7 @@ class Accelerator(Loaded):
         self.set_errors(memory, mode, rate1, rate0, seed)
 
     @alone
-    def configure(self, memory: Memory, settings: Mapping[str, int]) -> None:
+    def configure(self, memory: MemoryInfo, settings: Mapping[str, int]) -> None:
         """Write some of a memory's MODE, RATE1, RATE0 and SEED; restarts its random stream.
 
         Raises:
@@ -297,7 +297,7 @@ class Accelerator(Loaded):
         arguments.check_memory(self.bundle, memory)
         self._configure(memory, arguments.settings_of(settings))
 
-    def _configure(self, memory: Memory, settings: Mapping[str, int]) -> None:
+    def _configure(self, memory: MemoryInfo, settings: Mapping[str, int]) -> None:
         self._check_loaded()
         self._registers.wait_idle()
         before = {name: self._registers.read(name, memory) for name in settings}
@@ -372,7 +372,7 @@ class Accelerator(Loaded):
         self._fallback = None
         return counts
 
-    def _check_previous(self, modes: Mapping[Memory, int], background: str) -> None:
+    def _check_previous(self, modes: Mapping[MemoryInfo, int], background: str) -> None:
         """Raise DeviceError if errors are to be made over what an interrupted writing left."""
         for memory, mode in modes.items():
             torn = self._contents[memory.name] is Contents.TORN
@@ -383,7 +383,7 @@ class Accelerator(Loaded):
                 )
 
     def _write_over(
-        self, given: Mapping[Memory, Words], modes: Mapping[Memory, int], background: str
+        self, given: Mapping[MemoryInfo, Words], modes: Mapping[MemoryInfo, int], background: str
     ) -> dict[str, Counts]:
         """Write the background and then the words, and soft-reset; return what the words counted.
 
@@ -409,7 +409,9 @@ class Accelerator(Loaded):
         return {memory.name: counts[memory.name] for memory in given}
 
     @alone
-    def store(self, memory: Memory, words: Words, addresses: Sequence[int] | None = None) -> None:
+    def store(
+        self, memory: MemoryInfo, words: Words, addresses: Sequence[int] | None = None
+    ) -> None:
         """Write words of a weight memory, as errors are set, and nothing else.
 
         Neither stream nor counters are restarted: see :meth:`write_weights` for the whole of it.

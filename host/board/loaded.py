@@ -34,7 +34,7 @@ from spinflow.host.board.registers import RegisterAccess
 from spinflow.host.board.transfers import Transfers
 from spinflow.host.board.weights import WeightWindows
 from spinflow.host.core import checks
-from spinflow.host.core.bundle import Bundle, Memory
+from spinflow.host.core.bundle import Bundle, MemoryInfo
 from spinflow.host.core.errors import DeviceError, InputError
 from spinflow.host.core.text import shown
 
@@ -126,7 +126,7 @@ class Loaded:
         # What is true if a call ends here: see _settle.
         self._streams = Streams.MOVED
         self._fallback: Streams | None = None  # the streams' state if the call under way ends
-        self._owed: dict[tuple[Memory, str], int] = {}  # registers that are to be written
+        self._owed: dict[tuple[MemoryInfo, str], int] = {}  # registers that are to be written
         self._contents = {m.name: Contents.UNWRITTEN for m in bundle.memories if m.is_weights}
         # Between runs FRAMES_PER_TRANSFER holds a number that nobody else would write: loading the
         # logic anew, as another program may, resets it.
@@ -292,7 +292,7 @@ class Loaded:
                 "was loaded anew or used by another program: open it again"
             )
 
-    def _note_contents(self, contents: Contents, memories: Iterable[Memory]) -> None:
+    def _note_contents(self, contents: Contents, memories: Iterable[MemoryInfo]) -> None:
         """Note what weight memories hold."""
         self._contents = {**self._contents, **{memory.name: contents for memory in memories}}
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from spinflow.host.board.guards import named, wait_for
-from spinflow.host.core.bundle import Memory, Registers
+from spinflow.host.core.bundle import MemoryInfo, Registers
 from spinflow.host.core.errors import DeviceError
 from spinflow.host.core.memory import Counts
 
@@ -44,7 +44,7 @@ class Snapshot:
     stalls: int
 
 
-def register_name(name: str, memory: Memory | None) -> str:
+def register_name(name: str, memory: MemoryInfo | None) -> str:
     """Return what a register is called in messages, with its memory where it has one."""
     return name if memory is None else f"{name} of {memory.name}"
 
@@ -63,17 +63,17 @@ class RegisterAccess:
         self._mmio = mmio
         self._wait_s = wait_s
 
-    def read(self, name: str, memory: Memory | None = None) -> int:
+    def read(self, name: str, memory: MemoryInfo | None = None) -> int:
         """Read a register, of a memory where one is given."""
         with named(f"reading {register_name(name, memory)}"):
             return int(self._mmio.read(self._offset(name, memory)))
 
-    def write(self, name: str, value: int, memory: Memory | None = None) -> None:
+    def write(self, name: str, value: int, memory: MemoryInfo | None = None) -> None:
         """Write a register, of a memory where one is given."""
         with named(f"writing {register_name(name, memory)}"):
             self._mmio.write(self._offset(name, memory), value)
 
-    def _offset(self, name: str, memory: Memory | None) -> int:
+    def _offset(self, name: str, memory: MemoryInfo | None) -> int:
         if memory is None:
             return self._layout.globals[name]
         return self._layout.of_memory(memory.index, name)
@@ -113,7 +113,7 @@ class RegisterAccess:
         self.write("CONTROL", self._layout.field("CONTROL", field, 1))
         self.wait(done, what, limit_s)
 
-    def configure(self, memory: Memory, settings: Mapping[str, int]) -> None:
+    def configure(self, memory: MemoryInfo, settings: Mapping[str, int]) -> None:
         """Write settings of a memory and make sure that they were taken.
 
         Raises:
@@ -134,7 +134,7 @@ class RegisterAccess:
                 "words go out through spinflow.host.board.window alone"
             )
 
-    def snapshot(self, memories: Iterable[Memory]) -> Snapshot:
+    def snapshot(self, memories: Iterable[MemoryInfo]) -> Snapshot:
         """Read all counters as they are now, those of some memories among them."""
         self.command("snapshot")
         return Snapshot(
@@ -144,7 +144,7 @@ class RegisterAccess:
             stalls=self.read("STALLS_LO") | self.read("STALLS_HI") << 32,
         )
 
-    def _counts(self, memory: Memory) -> Counts:
+    def _counts(self, memory: MemoryInfo) -> Counts:
         written, switched, err1, err0 = (
             self.read(f"{name}_LO", memory) | self.read(f"{name}_HI", memory) << 32
             for name in ("WRITTEN", "SWITCHED", "ERR1", "ERR0")

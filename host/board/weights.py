@@ -11,7 +11,7 @@ import numpy.typing as npt
 from spinflow.host.board.guards import named
 from spinflow.host.board.registers import RegisterAccess
 from spinflow.host.board.window import get, put
-from spinflow.host.core.bundle import Memory, Words
+from spinflow.host.core.bundle import MemoryInfo, Words
 
 
 class WeightWindows:
@@ -26,7 +26,9 @@ class WeightWindows:
         self._mmio = mmio
         self._registers = registers
 
-    def store(self, memory: Memory, words: Words, addresses: Sequence[int] | None = None) -> None:
+    def store(
+        self, memory: MemoryInfo, words: Words, addresses: Sequence[int] | None = None
+    ) -> None:
         """Write words at some addresses, from the first one on where none are given.
 
         Words go out in order, least significant segment first: the random stream counts so.
@@ -41,14 +43,14 @@ class WeightWindows:
         self._registers.check_whole_words(f"writing the weights of {memory.name}")
         self._registers.wait_idle()
 
-    def read(self, memory: Memory, addresses: Sequence[int] | None = None) -> Words:
+    def read(self, memory: MemoryInfo, addresses: Sequence[int] | None = None) -> Words:
         """Read words at some addresses, all where none are given; uint32, (words, segments)."""
         places = _places(memory, range(memory.depth) if addresses is None else addresses)
         with named(f"reading the weights of {memory.name}"):
             return get(self._mmio.array, places)
 
 
-def _places(memory: Memory, addresses: Iterable[int]) -> npt.NDArray[np.intp]:
+def _places(memory: MemoryInfo, addresses: Iterable[int]) -> npt.NDArray[np.intp]:
     """Return where words of a weight memory lie in the window, by word and segment.
 
     The gap behind a word whose segments do not fill its stride is in no window.

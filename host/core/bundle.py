@@ -31,7 +31,6 @@ from spinflow.host.core.plain import check_sum
 
 __all__ = ["MAP_VERSION", "SELECTIONS", "Bundle", "MemoryInfo", "Registers", "Words", "load"]
 
-Memory = MemoryInfo
 
 SELECTIONS = ("weights", "buffers", "all")
 """Names that choose several memories at once; others are patterns and names of memories, layers."""

@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import codecs
 import importlib
+import logging
 import os
 import select
 import signal
@@ -75,6 +76,13 @@ class Parser(argparse.ArgumentParser):
                 importlib.import_module("argcomplete").autocomplete(self)
         return super().parse_args(args, namespace)
 
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Refuse arguments that are not known, by the sub-command that got them."""
+        found, others = super().parse_known_args(args, namespace)
+        if others:
+            self.error(f"unrecognized arguments: {' '.join(others)}")
+        return found, others
+
     def error(self, message: str) -> NoReturn:
         """End the program with one line."""
         complain(f"{message} (see {self.prog} --help)")
@@ -102,6 +110,10 @@ def begin() -> None:
             del os.environ[name]
     _have_a_home()
     codecs.register_error("spinflow", _plain)
+    # torch remarks on a stray CUDA folder, with a line that tells a user of these programs nothing.
+    logging.getLogger("torch.utils.cpp_extension").addFilter(
+        lambda record: "No CUDA runtime" not in record.getMessage()
+    )
     for stream in sys.stdout, sys.stderr:
         with suppress(AttributeError, ValueError, OSError):
             stream.reconfigure(errors="spinflow")  # type: ignore[union-attr]

@@ -50,9 +50,7 @@ def sweep(connection: Connection, bundle: Path, out: Path, grid: Mapping[str, in
     """
     network, folders = _facts_of(bundle)
     there, results = f"build/{network}", f"results/{network}"
-    command = (
-        f"umask 022; python3 -m spinflow sweep --bundle {there} --out {results} --set-aside"
-    )
+    command = f"umask 022; python3 -m spinflow sweep --bundle {there} --out {results} --set-aside"
     command += "".join(f" --{name} {value}" for name, value in grid.items() if value is not None)
     with connection:
         script = at_place(folders, f"cat {there}/accel.json", having=f"{there}/accel.json")

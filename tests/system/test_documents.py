@@ -97,7 +97,7 @@ def test_options_that_pages_name_exist() -> None:
     """An option is one that some program of the repository takes, by the sources of all of them."""
     sources = [
         path.read_text(encoding="utf-8")
-        for room in ("host", "sim", "hls", "model", "hw", "tests")
+        for room in ("host", "sim", "hls", "model", "hw", "papers", "tests")
         for path in (ROOT / room).rglob("*.py")
     ]
     text = "\n".join(sources)

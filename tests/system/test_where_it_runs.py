@@ -151,7 +151,10 @@ def test_a_user_without_home(nobody: dict[str, str], tmp_path: Path) -> None:
     assert done.returncode == 1 and done.stderr.count(b"\n") == 1
     assert b"spinflow-54321/.cache/spinflow/mnist holds neither" in done.stderr
     if FULL:
-        script = "from host import start; start.begin(); from hls import finn_env, flow"
+        script = (
+            "from spinflow.host.core import start; start.begin();"
+            "from spinflow.hls import finn_env, flow"
+        )
         done = run([sys.executable, "-c", script], **nobody)
         assert done.returncode == 0, done.stderr
 
@@ -175,7 +178,7 @@ SCRIPT = """
 import runpy, sys
 sys.path.insert(0, {root!r})
 sys.argv = ["-m"]
-import host
+import spinflow.host
 sys.argv = ["x"]
 runpy.run_module("host", run_name="__main__")
 """

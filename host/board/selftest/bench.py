@@ -12,7 +12,7 @@ import numpy.typing as npt
 from spinflow.host.board.driver import Accelerator, Snapshot
 from spinflow.host.board.selftest.results import CheckError
 from spinflow.host.core import arrays, description, stream
-from spinflow.host.core.bundle import Bundle, Memory
+from spinflow.host.core.bundle import Bundle, MemoryInfo
 from spinflow.host.core.packing import Bits, Words, bits_of
 
 PATTERN_BITS = 1 << 20
@@ -78,13 +78,13 @@ class Bench:
         self.weights = [memory for memory in self.bundle.memories if memory.is_weights]
         self.buffers = [memory for memory in self.bundle.memories if not memory.is_weights]
 
-    def words(self, memory: Memory, addresses: Sequence[int] | None) -> Words:
+    def words(self, memory: MemoryInfo, addresses: Sequence[int] | None) -> Words:
         """Return the trained words at some addresses, at all if None."""
         words = self.bundle.weights[memory.name]
         return words if addresses is None else words[list(addresses)]
 
     def pattern(
-        self, memory: Memory, addresses: Sequence[int] | None, inverted: bool = False
+        self, memory: MemoryInfo, addresses: Sequence[int] | None, inverted: bool = False
     ) -> Words:
         """Return words that tell their memory and address."""
         seed = stream.memory_seed(self.seed, 0, memory.index, _PATTERN_DOMAIN)
@@ -93,7 +93,7 @@ class Bench:
         words = stream.draws(seed, segments)
         return (~words if inverted else words) & memory.segment_masks
 
-    def _addresses(self, memory: Memory, most_bits: int) -> list[int] | None:
+    def _addresses(self, memory: MemoryInfo, most_bits: int) -> list[int] | None:
         """Return which words are written: all (None), or both ends, powers of two and a choice."""
         count = max(most_bits // memory.width, 2)
         if self.full or memory.depth <= count:
@@ -112,7 +112,7 @@ class Bench:
         """Return the addresses that are written with errors, by weight memory; all if None."""
         return {memory.name: self._addresses(memory, ERROR_BITS) for memory in self.weights}
 
-    def number(self, memory: Memory, addresses: Sequence[int] | None) -> int:
+    def number(self, memory: MemoryInfo, addresses: Sequence[int] | None) -> int:
         """Return how many words these addresses are."""
         return memory.depth if addresses is None else len(addresses)
 
@@ -126,7 +126,7 @@ class Bench:
         return f"{bits} of {every} bits, a choice of words in {some} of {len(chosen)} memories"
 
     def differences(
-        self, memory: Memory, expected: Words, addresses: Sequence[int] | None
+        self, memory: MemoryInfo, expected: Words, addresses: Sequence[int] | None
     ) -> list[str]:
         """Read words back; return what is wrong, nothing where they are as expected."""
         found = self.device.read_weights(memory.name, addresses)
@@ -183,7 +183,7 @@ class Bench:
             wrong.append(f"STALLS reads {seen.stalls}, CYCLES only {seen.cycles}")
         return wrong
 
-    def incoming(self, memory: Memory, count: int) -> Bits:
+    def incoming(self, memory: MemoryInfo, count: int) -> Bits:
         """Return what golden images write into a buffer when nothing errs before it."""
         edge = self.golden.edges[memory.name][:count]
         return edge.astype(np.uint8).reshape(-1, memory.width)

@@ -10,7 +10,7 @@ import numpy as np
 from spinflow.host.board.selftest.bench import Bench
 from spinflow.host.board.selftest.results import Check, raise_if, shown, unlike
 from spinflow.host.core import stream
-from spinflow.host.core.bundle import Memory
+from spinflow.host.core.bundle import MemoryInfo
 from spinflow.host.core.memory import MODES, Counts, Errors
 from spinflow.host.core.memory import buffer as buffer_writes
 from spinflow.host.core.memory import weights as weight_writes
@@ -51,11 +51,11 @@ class ErrorChecks:
             for mode in ("flip", "switch"):
                 yield f"all buffers at once, {mode}", partial(self._all_buffers, mode)
 
-    def _errors(self, memory: Memory, mode: str, rate1: float, rate0: float) -> Errors:
+    def _errors(self, memory: MemoryInfo, mode: str, rate1: float, rate0: float) -> Errors:
         seed = stream.memory_seed(self._bench.seed, 0, memory.index, _ERROR_DOMAIN)
         return Errors(mode, stream.threshold(rate1), stream.threshold(rate0), seed)
 
-    def _set(self, memory: Memory, errors: Errors) -> None:
+    def _set(self, memory: MemoryInfo, errors: Errors) -> None:
         self._device.configure(
             memory,
             {

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from spinflow.host.board.driver import Accelerator
-from spinflow.host.core.bundle import Memory
+from spinflow.host.core.bundle import MemoryInfo
 from spinflow.host.core.errors import HostError
 from spinflow.host.core.files import replace_text
 from spinflow.host.core.memory import Counts
@@ -52,7 +52,7 @@ def run(name: str, check: Callable[[], str]) -> Result:
     return Result(name, passed, detail, round(time.monotonic() - start, 3))
 
 
-def unlike(memory: Memory, found: Counts, expected: Counts) -> list[str]:
+def unlike(memory: MemoryInfo, found: Counts, expected: Counts) -> list[str]:
     """Return what is wrong with a memory's counters, nothing where they are as expected."""
     if found == expected:
         return []
