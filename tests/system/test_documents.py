@@ -75,7 +75,7 @@ def test_paths_that_pages_name_exist() -> None:
 def test_make_targets_that_pages_name_exist() -> None:
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     targets = set(re.findall(r"^([a-z][a-z-]*):", makefile, re.M))
-    variables = set(re.findall(r"^([A-Z_]+) *\??:?=", makefile, re.M)) | {"PYTHON"}
+    variables = set(re.findall(r"^(?:override )?([A-Z_]+) *\??:?=", makefile, re.M)) | {"PYTHON"}
     for page in PAGES:
         for code in code_of(page):
             for target, rest in re.findall(r"\bmake ([a-z][a-z-]*)((?: [A-Z_]+=\S*)*)", code):
