@@ -139,7 +139,7 @@ WRONG = {
         '"DESCRIPTION" VALUE="STATUS" />\n              <PROPERTY NAME="ADDRESS_OFFSET" VALUE="24"',
         "register STATUS of accel",
     ),
-    "no XML": ("</EDKSYSTEM>", "", "no handover file that fits: no element found"),
+    "no XML": ("</EDKSYSTEM>", "", "is not a handover file of a bundle: no element found"),
 }
 
 

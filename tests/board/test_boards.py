@@ -18,6 +18,7 @@ import pytest
 from spinflow.hls import handover
 from spinflow.hls.paths import REPO
 from spinflow.host.board import on_board
+from spinflow.host.core import description
 from spinflow.hw import boards
 from spinflow.hw.boards import BoardError, bitstream, deploy, facts, install, prepare
 from tests.board import vivado
@@ -60,7 +61,8 @@ def bundle_for(board: boards.Board, bundle: Path) -> Path:
     """Make a bundle what it is when it is built for another board, the simulator with it."""
     source = REPO / "build" / bundle.name
     described = json.loads((source / "accel.json").read_text()) | board.entries()
-    text = handover.document(board, described["registers"], described["memories"])
+    typed = description.read(source)
+    text = handover.document(board, typed.registers, typed.memories)
     (bundle / "accel.hwh").write_text(text)
     described["files"]["accel.hwh"] = hashlib.sha256(text.encode()).hexdigest()
     (bundle / "accel.json").write_text(json.dumps(described))

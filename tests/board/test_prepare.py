@@ -79,7 +79,7 @@ def replace(path: Path, old: str, new: str) -> None:
 SPOIL: dict[str, tuple[Callable[[Path], object], str]] = {
     "no bundle": (lambda b: (b / "accel.json").unlink(), "is not a bundle"),
     "not JSON": (lambda b: (b / "accel.json").write_text("{"), "damaged"),
-    "no object": (lambda b: (b / "accel.json").write_text("[]"), "not one JSON object"),
+    "no object": (lambda b: (b / "accel.json").write_text("[]"), "and not a JSON object"),
     "no part": (lambda b: (b / "accel.json").write_text("{}"), "it has no format"),
     "another board": (lambda b: change(b, board="Ultra96"), "no board 'Ultra96' is known"),
     "another part": (lambda b: change(b, part="xc7z010clg400-1"), "part xc7z010"),

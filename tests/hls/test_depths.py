@@ -11,6 +11,7 @@ from spinflow.hls import depths
 from spinflow.hls.folding import choose
 from spinflow.hls.paths import BuildError
 from spinflow.hls.shapes import Window
+from spinflow.host.core.description import read
 from spinflow.sim import depths as search
 from tests.hls.test_folding import LayerShape, layers_of
 
@@ -69,7 +70,7 @@ def test_search_finds_the_least_words_and_the_build_takes_them(convolutions, tmp
     timing.close()
 
     table = tmp_path / "depths.json"
-    search.store(convolutions.accel, found, table)
+    search.store(read(convolutions.folder), found, table)
     monkeypatch.setattr(depths, "TABLE", table)
     described = hls_build.build(convolutions.source, 700, tmp_path / "again")
     again = {memory.name: memory.depth for memory in described.memories if not memory.is_weights}

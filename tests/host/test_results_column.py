@@ -34,7 +34,7 @@ from spinflow.host.sweep.results import COLUMNS, read
 from spinflow.host.sweep.running import sweep
 from spinflow.host.sweep.trials import grid, identity
 from spinflow.sim.emulator import Emulator
-from spinflow.sim.workers import SoftwareAccelerator
+from spinflow.sim.sweeps.device import SoftwareAccelerator
 
 folder, path = Path(sys.argv[1]), Path(sys.argv[2])
 bundle = load(folder, runnable=False)

@@ -222,7 +222,7 @@ BAD = [
     (["--seed", "-1"], "seed -1: must be a whole number"),
     (["--images", "0"], "0 images asked for: must be from 1 to the 10000"),
     (["--images", "10001"], "10001 images asked for"),
-    (["--data-dir", "/nowhere"], "holds neither t10k-images-idx3-ubyte nor"),
+    (["--data-dir", "/nowhere"], "has neither t10k-images-idx3-ubyte nor"),
     (["--bundle", "/nowhere"], "/nowhere is not a bundle: it has no accel.json"),
 ]
 

@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import sysconfig
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -103,14 +104,15 @@ class Cluster:
     def _start(
         self, name: str, arguments: list[str], path: Path | None = REPOSITORY
     ) -> subprocess.Popen[bytes]:
-        environment = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"}
-        if path is not None:
-            environment["PYTHONPATH"] = str(path)
+        # This package may be installed as a checkout, by a file that -S leaves out.
+        options = [] if path is not None else ["-S"]
+        found = str(path) if path is not None else sysconfig.get_path("purelib")
+        environment = os.environ | {"PYTHONPATH": found}
         folder = self._log / name
         folder.mkdir()
         with open(self._log / f"{name}.log", "wb") as log:
             return subprocess.Popen(
-                [sys.executable, "-c", _MAIN, *arguments, *self._certificates],
+                [sys.executable, *options, "-c", _MAIN, *arguments, *self._certificates],
                 cwd=folder,
                 env=environment,
                 stdout=log,

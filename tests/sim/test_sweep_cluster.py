@@ -209,6 +209,8 @@ def another_source(folder: Path, changed: str) -> Path:
         shutil.copytree(
             REPOSITORY / name, folder / name, ignore=shutil.ignore_patterns("zoo", "__pycache__")
         )
+    shutil.copy(REPOSITORY / "spinflow.py", folder)
+    assert (folder / changed).is_file()
     with open(folder / changed, "a") as file:
         file.write("\n# another\n")
     return folder
@@ -234,7 +236,9 @@ versions._version_cached.cache_clear()
 def test_a_worker_that_lacks_the_package_gets_one_line(cluster: Cluster, tmp_path: Path) -> None:
     worker = cluster.add_worker(path=None)
     process = start(*SHORT, "--scheduler", cluster.address, *PATIENT, "--out", tmp_path / "out")
-    expect_one_line(process, r"the worker tcp://.* cannot import Spinflow \(No module named 'sim'")
+    expect_one_line(
+        process, r"the worker tcp://.* cannot import Spinflow \(No module named 'spinflow'"
+    )
     assert not (tmp_path / "out").exists()
     assert worker.poll() is None  # others may need it
 
@@ -260,8 +264,8 @@ def test_a_worker_with_other_versions_gets_one_line(
 @pytest.mark.parametrize(
     "changed",
     [
-        "model/xnor.py",
-        *(pytest.param(name, marks=full) for name in ("sim/fixed_point.py", "host/sweep/aging.py")),
+        "model/networks/xnor.py",
+        *(pytest.param(name, marks=full) for name in ("sim/kinds.py", "host/sweep/aging.py")),
     ],
 )
 def test_a_worker_with_another_source_gets_one_line(

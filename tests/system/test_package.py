@@ -47,6 +47,17 @@ def test_the_wheel_holds_no_test_and_no_build_product(wheel: Path) -> None:
         assert not name.endswith((".so", ".pyc")), name
 
 
+def test_an_editable_installation_leads_to_the_checkout(tmp_path: Path) -> None:
+    """It must hold no copy of the package, which would come before the checkout."""
+    command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel:editable", "-d"]
+    done = subprocess.run([*command, str(tmp_path)], cwd=ROOT, capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr
+    (made,) = tmp_path.glob("*.whl")
+    found = {name for name in names(made) if ".dist-info/" not in name}
+    assert found == {"_spinflow.pth"}
+    assert zipfile.ZipFile(made).read("_spinflow.pth").decode() == str(ROOT)
+
+
 @pytest.fixture(scope="module")
 def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the wheel's contents; packages of others are those of this Python."""

@@ -149,7 +149,7 @@ def test_a_user_without_home(nobody: dict[str, str], tmp_path: Path) -> None:
         [HOST, "-m", "spinflow.host", "run", "--bundle", str(BUNDLE), "--images", "5"], **nobody
     )
     assert done.returncode == 1 and done.stderr.count(b"\n") == 1
-    assert b"spinflow-54321/.cache/spinflow/mnist holds neither" in done.stderr
+    assert b"spinflow-54321/.cache/spinflow/mnist has neither" in done.stderr
     if FULL:
         script = (
             "from spinflow.host.core import start; start.begin();"
