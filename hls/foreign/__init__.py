@@ -1,1 +1,1 @@
-"""Networks made elsewhere: read into a chain of binary layers, compared with their source, written."""
+"""Networks made elsewhere: read into a chain of layers, held against their source, written."""

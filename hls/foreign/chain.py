@@ -52,19 +52,22 @@ class Matrix:
             pad: the value at the edges.
         """
         if not self.is_convolution:
-            flat = values.reshape(len(values), -1)
-            return flat @ self.weights.T.astype(np.int64)
+            return _product(values.reshape(len(values), -1), self.weights)
         top, left, bottom, right = self.padding
         edges = ((0, 0), (0, 0), (top, bottom), (left, right))
         padded = np.pad(values, edges, constant_values=pad)
         windows = np.lib.stride_tricks.sliding_window_view(
             padded, self.weights.shape[2:], axis=(2, 3)
         )[:, :, :: self.stride[0], :: self.stride[1]]
-        # As a product of floats, which a library makes fast; exact, since sums stay below 2^24.
         n, _, rows, columns = windows.shape[:4]
         flat = windows.transpose(0, 2, 3, 1, 4, 5).reshape(n * rows * columns, -1)
-        found = flat.astype(np.float64) @ self.weights.reshape(len(self.weights), -1).T
-        return found.reshape(n, rows, columns, -1).transpose(0, 3, 1, 2).astype(np.int64)
+        found = _product(flat, self.weights.reshape(len(self.weights), -1))
+        return found.reshape(n, rows, columns, -1).transpose(0, 3, 1, 2)
+
+
+def _product(values: Integers, weights: Signs) -> Integers:
+    """Return values times weights; as floats, which is fast, and exact below 2^24."""
+    return (values.astype(np.float32) @ weights.T.astype(np.float32)).astype(np.int64)
 
 
 @dataclass(frozen=True)

@@ -84,9 +84,11 @@ def with_qonnx(
         arranged = chain.arranged(image)
         table = np.atleast_2d(numbers)
         channels = arranged.shape[1] if len(table) > 1 else 1
-        pixels = np.stack([table[c][arranged[:, c]] for c in range(channels)], axis=1) if (
-            channels > 1
-        ) else table[0][arranged]
+        pixels = (
+            np.stack([table[c][arranged[:, c]] for c in range(channels)], axis=1)
+            if (channels > 1)
+            else table[0][arranged]
+        )
         context = {name: pixels.astype(np.float32).reshape(source.get_tensor_shape(name))}
         found = execute_onnx(source, context, return_full_exec_context=True)
         taps: dict[str, Integers] = {}

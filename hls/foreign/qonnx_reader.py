@@ -9,7 +9,6 @@ layer's name, with what would work.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -72,20 +71,57 @@ class Value:
         return int(np.prod(self.shape[1:], dtype=np.int64))
 
 
-def read(path: Path, to_numbers: Callable[[Floats], Floats] | None = None) -> Reading:
+@dataclass(frozen=True)
+class Given:
+    """A layer as the graph gives it.
+
+    Attributes:
+        name: as users and the hardware name it.
+        weights: of ±1, shape (outputs, inputs) or (outputs, channels, rows, columns).
+        scale: of each output's weights, shape (outputs,).
+        bias: of each output, shape (outputs,) or (1,).
+        output: the tensor that it makes.
+    """
+
+    name: str
+    weights: npt.NDArray[np.int8]
+    scale: Floats
+    bias: Floats
+    output: str
+
+    def sums(self, shape: tuple[int, ...], gain: float, offset: float) -> Value:
+        """Return what its output is, of inputs that are gain * element + offset.
+
+        Args:
+            shape: of the output: (outputs,), or (outputs, rows, columns).
+        """
+        total = self.weights.reshape(len(self.weights), -1).sum(axis=1, dtype=np.int64)
+        bias = np.broadcast_to(self.bias, (len(self.weights),))
+        index = np.arange(np.prod(shape)).reshape(shape)
+        return Value(
+            "sums",
+            index,
+            shape,
+            gain=gain * self.scale,
+            offset=offset * self.scale * total + bias,
+        )
+
+
+def read(path: Path, numbers: Floats | None = None) -> Reading:
     """Read a network from a QONNX file.
 
     Args:
         path: the file.
-        to_numbers: gives the number that the network expects for a pixel of each value 0 to 255,
-            shape (256,) to (256,) or (channels, 256); the pixels themselves if None.
+        numbers: what the network expects for a pixel of each value 0 to 255, shape (256,) or
+            (channels, 256); the pixels themselves if None.
 
     Raises:
         ForeignError: it cannot be taken.
         BuildError: the file is no whole graph.
     """
     model = ModelWrapper(graph.read(path))
-    return Reading(cleaned(model, path), to_numbers)
+    codes = np.arange(PIXEL_CODES, dtype=np.float64)
+    return Reading(cleaned(model, path), codes if numbers is None else numbers)
 
 
 def cleaned(model: ModelWrapper, path: Path) -> ModelWrapper:
@@ -103,13 +139,12 @@ class Reading:
     Attributes:
         model: the graph, as it is executed for comparison.
         chain: what was read.
-        to_numbers: what makes numbers of pixels.
+        notes: what a user should look at.
     """
 
-    def __init__(self, model: ModelWrapper, to_numbers: Callable[[Floats], Floats] | None) -> None:
+    def __init__(self, model: ModelWrapper, numbers: Floats) -> None:
         self.model = model
-        self.codes = np.arange(PIXEL_CODES, dtype=np.float64)
-        self.numbers = np.atleast_2d(to_numbers(self.codes) if to_numbers else self.codes)
+        self._numbers = np.atleast_2d(numbers)
         self._layers: list[Matrix | Pool] = []
         self._threshold: int | None = None
         self._replaced: npt.NDArray[np.uint8] | None = None
@@ -134,8 +169,8 @@ class Reading:
             )
         inner = shape[1:]
         self._input_shape = inner
-        table = np.broadcast_to(self.numbers, (inner[0] if len(inner) == 3 else 1, PIXEL_CODES))
-        if len(inner) == 1 and len(self.numbers) > 1:
+        table = np.broadcast_to(self._numbers, (inner[0] if len(inner) == 3 else 1, PIXEL_CODES))
+        if len(inner) == 1 and len(self._numbers) > 1:
             raise ForeignError("numbers for each channel need an input of (1, channels, ...)")
         value = Value("pixels", np.arange(np.prod(inner)).reshape(inner), inner, table)
         final: Value | None = None
@@ -392,15 +427,16 @@ class Reading:
             )
         weights = np.where(given > 0, 1, -1).astype(np.int8)
         gain_out = scale[:, 0].copy()
+        layer = Given(name, weights, gain_out, bias, node.output[0])
         if kind == "fc":
-            return self._dense(name, node, value, weights, gain_out, bias)
-        return self._convolved(name, node, value, weights, gain_out, bias, settings)
+            return self._dense(layer, value)
+        return self._convolved(layer, value, settings)
 
     def _weights(self, node: Any, name: str) -> Floats:
         found = self.model.get_initializer(node.input[1])
         if found is None:
             raise ForeignError(
-                f"{name} has weights that are computed, not given; a layer of constant weights works"
+                f"{name} has weights that are computed, not given: constant weights work"
             )
         return np.asarray(found, np.float64)
 
@@ -436,35 +472,18 @@ class Reading:
         self._replaced = codes.astype(np.uint8)
         return float(unit), float(levels[0])
 
-    def _dense(
-        self, name: str, node: Any, value: Value, weights: Any, gain_out: Floats, bias: Floats
-    ) -> Value:
+    def _dense(self, layer: Given, value: Value) -> Value:
+        name, weights = layer.name, layer.weights
         if weights.shape[1] != value.index.size:
             raise ForeignError(f"{name} takes {weights.shape[1]} inputs of {value.index.size}")
         gain, offset = self._inputs(name, value)
         ordered = np.empty_like(weights)
         ordered[:, value.index.reshape(-1)] = weights
-        self._layers.append(Matrix(name, ordered, source=node.output[0]))
-        total = weights.sum(axis=1, dtype=np.int64)
-        outputs = len(weights)
-        return Value(
-            "sums",
-            np.arange(outputs),
-            (outputs,),
-            gain=gain * gain_out,
-            offset=offset * gain_out * total + np.broadcast_to(bias, (outputs,)),
-        )
+        self._layers.append(Matrix(name, ordered, source=layer.output))
+        return layer.sums((len(weights),), gain, offset)
 
-    def _convolved(
-        self,
-        name: str,
-        node: Any,
-        value: Value,
-        weights: Any,
-        gain_out: Floats,
-        bias: Floats,
-        settings: dict[str, Any],
-    ) -> Value:
+    def _convolved(self, layer: Given, value: Value, settings: dict[str, Any]) -> Value:
+        name, weights = layer.name, layer.weights
         if value.index.ndim != 3 or not np.array_equal(
             value.index.reshape(-1), np.arange(value.index.size)
         ):
@@ -478,23 +497,17 @@ class Reading:
         pads = tuple(settings.get("pads", [0, 0, 0, 0]))
         gain, offset = self._inputs(name, value)
         if any(pads) and (value.kind == "bits" or offset != 0 or self._replaced is not None):
+            inputs = "+1 or -1" if value.kind == "bits" else "never 0"
             raise ForeignError(
-                f"{name} pads with 0, and its inputs are {'+1 or -1' if value.kind == 'bits' else 'never 0'}: "
-                "pad with -1 before the convolution, or train without padding"
+                f"{name} pads with 0, and its inputs are {inputs}: pad with -1 before the "
+                "convolution, or train without padding"
             )
         stride = tuple(settings.get("strides", [1, 1]))
-        self._layers.append(
-            Matrix(name, weights, (stride[0], stride[1]), pads, source=node.output[0])  # type: ignore[arg-type] # four numbers
-        )
-        shape = tuple(self.model.get_tensor_shape(node.output[0]))[1:]
-        total = weights.reshape(len(weights), -1).sum(axis=1, dtype=np.int64)
-        return Value(
-            "sums",
-            np.arange(np.prod(shape)).reshape(shape),
-            shape,
-            gain=gain * gain_out,
-            offset=offset * gain_out * total + np.broadcast_to(bias, (len(weights),)),
-        )
+        edges = (int(pads[0]), int(pads[1]), int(pads[2]), int(pads[3]))
+        step = (int(stride[0]), int(stride[1]))
+        self._layers.append(Matrix(name, weights, step, edges, source=layer.output))
+        shape = tuple(self.model.get_tensor_shape(layer.output))[1:]
+        return layer.sums(shape, gain, offset)
 
     def _pooled(self, node: Any, value: Value) -> Value:
         if value.kind == "pixels" or value.index.ndim != 3:
