@@ -165,7 +165,7 @@ def run(options: argparse.Namespace) -> None:
         raise BuildError(f"--name {shown(options.name)}: letters, digits and .+-_ are expected")
     if not Path(options.source).exists() and ":" not in options.source:
         raise BuildError(
-            f"{options.source} does not exist: a .onnx file, a folder of BNN-PYNQ's, or Python code "
+            f"{options.source} does not exist: a .onnx file, a folder of BNN-PYNQ's or Python code "
             "as file.py:Class or package.module:function is expected"
         )
     tests = images_of(options.data, TEST_IMAGES, options.data_dir)

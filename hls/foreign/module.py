@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import logging
 import re
 import sys
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -40,15 +42,20 @@ def export(source: str, checkpoint: Path | None, shape: tuple[int, ...], out: Pa
             Brevitas cannot export it.
     """
     import torch
-    from brevitas.export import export_qonnx
 
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of accelerators that these networks do not use
+        from brevitas.export import export_qonnx
+    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
     made = _call(source)
     if not isinstance(made, torch.nn.Module):
         raise BuildError(f"{source} gives {type(made).__name__}, a torch.nn.Module is expected")
     if checkpoint is not None:
         _load(made, checkpoint)
     try:
-        export_qonnx(made.eval(), torch.zeros(1, *shape), str(out))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of Python branches on tensors, when it is traced
+            export_qonnx(made.eval(), torch.zeros(1, *shape), str(out), verbose=False)
     except Exception as error:  # whatever the network's code and torch raise
         first = one_line(str(error) or type(error).__name__, 120)
         raise BuildError(
