@@ -34,6 +34,7 @@ COMMANDS = {
     "train": Command("spinflow.model.train", "train", "train a network"),
     "evaluate": Command("spinflow.model.evaluate", "train", "accuracy of trained weights"),
     "export": Command("spinflow.model.export", "train", "write a trained network as QONNX"),
+    "import": Command("spinflow.hls.foreign.command", "build", "take a network made elsewhere"),
     "bundle": Command("spinflow.hls.build", "build", "take QONNX through FINN, to a bundle"),
     "simulator": Command("spinflow.sim.verilate", "build", "compile the RTL of a bundle"),
     "build": Command("spinflow.sim.bundle_build", "build", "these three: from name to simulator"),

@@ -27,8 +27,9 @@ from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.util.cleanup import cleanup_model
 
 from spinflow.host.core import start
+from spinflow.host.core.files import replace_bytes
 from spinflow.host.core.options import seed
-from spinflow.model.files import write_bytes, write_json
+from spinflow.model.files import write_json
 from spinflow.model.networks.base import TrainedNetwork, to_input
 from spinflow.model.networks.build import untrained
 from spinflow.model.networks.graph import NetworkSpec, is_binary
@@ -98,7 +99,7 @@ def export(
         "cycles": hardware.cycles if hardware else None,
         "onnx_sha256": hashlib.sha256(content).hexdigest(),
     }
-    write_bytes(out, content)
+    replace_bytes(out, content)
     write_json(out.with_name("model.json"), facts)
     return facts
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from spinflow.host.core.files import replace_bytes
 from spinflow.host.core.reading import opened
 from spinflow.host.core.text import shown
 
@@ -73,21 +73,6 @@ def check_tensors(path: Path, found: Mapping[str, Tensor], wanted: Mapping[str, 
         raise ValueError(f"{path}: there is a tensor {shown(extra[0])}, which the network has not")
 
 
-def write_bytes(path: Path, content: bytes) -> None:
-    """Write a file under a temporary name beside ``path`` and rename it into place."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as out:
-            out.write(content)
-            out.flush()
-            os.fsync(out.fileno())
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    finally:
-        Path(temporary).unlink(missing_ok=True)
-
-
 def write_json(path: Path, content: Any) -> None:
     """Write an object as indented JSON, in one step."""
-    write_bytes(path, (json.dumps(content, indent=2) + "\n").encode())
+    replace_bytes(path, (json.dumps(content, indent=2) + "\n").encode())

@@ -29,9 +29,10 @@ import torch
 from numpy.typing import NDArray
 from safetensors.torch import save
 
+from spinflow.host.core.files import replace_bytes
 from spinflow.host.core.reading import read_bytes, read_json
 from spinflow.host.core.text import shown
-from spinflow.model.files import MOST_BYTES, check_tensors, read_tensors, write_bytes, write_json
+from spinflow.model.files import MOST_BYTES, check_tensors, read_tensors, write_json
 from spinflow.model.networks.base import TrainedNetwork, predict
 from spinflow.model.networks.build import build
 from spinflow.model.networks.graph import NetworkSpec, Spec
@@ -138,7 +139,7 @@ def save_trained(
 
 def write_weights(path: Path, model: TrainedNetwork) -> None:
     """Write the weights of a network to a file."""
-    write_bytes(path, pack(model))
+    replace_bytes(path, pack(model))
 
 
 def measured(

@@ -18,7 +18,12 @@ _HERE = -100  # AT_FDCWD
 
 
 def replace_text(path: Path, content: str) -> None:
-    """Write a text file in one step; its folder is made if there is none.
+    """Write a text file in one step; folder and errors are those of `replace_bytes`."""
+    replace_bytes(path, content.encode())
+
+
+def replace_bytes(path: Path, content: bytes) -> None:
+    """Write a file in one step; its folder is made if there is none.
 
     Raises:
         OSError: it cannot be written; a file that was there stays as it was.
@@ -27,8 +32,10 @@ def replace_text(path: Path, content: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
-        with os.fdopen(handle, "w", encoding="utf-8") as out:
+        with os.fdopen(handle, "wb") as out:
             out.write(content)
+            out.flush()
+            os.fsync(out.fileno())
         os.chmod(temporary, 0o644)
         os.replace(temporary, path)
     finally:

@@ -13,8 +13,9 @@ import torch
 from safetensors.torch import save as packed
 from torch import Tensor, nn
 
+from spinflow.host.core.files import replace_bytes
 from spinflow.host.core.text import one_line
-from spinflow.model.files import check_tensors, read_tensors, write_bytes
+from spinflow.model.files import check_tensors, read_tensors
 from spinflow.model.training.feeds import Feed
 from spinflow.model.training.recipe import Recipe
 
@@ -63,7 +64,7 @@ def save(
     if feed.validation:
         facts |= {"best_epoch": progress.best_epoch, "best_correct": progress.best_correct}
     tensors = {name: value.contiguous() for name, value in tensors.items()}
-    write_bytes(path, packed(tensors, {"spinflow": json.dumps(facts)}))
+    replace_bytes(path, packed(tensors, {"spinflow": json.dumps(facts)}))
 
 
 def load(

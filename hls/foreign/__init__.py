@@ -1,0 +1,1 @@
+"""Networks made elsewhere: read into a chain of layers, held against their source, written."""

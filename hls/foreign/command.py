@@ -1,0 +1,232 @@
+"""Takes a network from elsewhere: ``spinflow import SOURCE --name NAME --data DATASET``.
+
+SOURCE is a QONNX file, Python code that gives a Brevitas network, or one of BNN-PYNQ's parameter
+folders. What is read is held against the
+source's own execution on test images, its accuracy is measured, and it is written to
+``build/NAME``, from where everything else takes it by its name.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from spinflow.hls.paths import BUILD, BuildError
+from spinflow.hls.trained import NAME
+from spinflow.host.core import start
+from spinflow.host.core.files import replace_bytes, replace_text
+from spinflow.host.core.options import whole
+from spinflow.host.core.test_sets import DATASETS, images_of
+from spinflow.host.core.text import shown
+
+TEST_IMAGES = 10000
+SHAPES = {"mnist": (1, 28, 28), "fashion-mnist": (1, 28, 28), "cifar10": (3, 32, 32)}
+COMPARED = 50
+"""Images that the source computes, too; QONNX takes a tenth of a second for each."""
+
+
+@dataclass(frozen=True)
+class Import:
+    """A network that was taken.
+
+    Attributes:
+        chain: what was read.
+        numbers: what it takes for a pixel, in the form of ``--input``; None if the source says it.
+        correct: how many test images it gets right.
+        images: how many test images there are.
+        compared: how many the source computed, too.
+        ties: in how many of these a sum lay on a threshold.
+    """
+
+    chain: Any
+    numbers: str | None
+    correct: int
+    images: int
+    compared: int
+    ties: int
+
+
+def read_network(options: argparse.Namespace, images: Any, labels: Any) -> Import:
+    """Read the source, hold it against itself, and measure it.
+
+    Raises:
+        BuildError: it cannot be taken, or differs from its source.
+    """
+    from spinflow.hls.foreign import bnn_pynq, module
+
+    source = Path(options.source)
+    if source.is_dir():
+        if not bnn_pynq.is_folder(source):
+            raise BuildError(
+                f"{source} is a folder without 0-0-weights.bin: a .onnx file or one of BNN-PYNQ's "
+                "folders is expected"
+            )
+        chain = bnn_pynq.read(source)
+        return Import(chain, None, _correct(chain, images, labels, source), len(labels), 0, 0)
+    if not module.is_module(options.source):
+        return _of_qonnx(options, source, images, labels)
+    with tempfile.TemporaryDirectory() as scratch:
+        path = Path(scratch) / "source.onnx"
+        module.export(options.source, options.checkpoint, SHAPES[options.data], path)
+        return _of_qonnx(options, path, images, labels)
+
+
+def _of_qonnx(options: argparse.Namespace, source: Path, images: Any, labels: Any) -> Import:
+    from spinflow.hls.foreign import compare, qonnx_reader
+    from spinflow.hls.foreign.numbers import CANDIDATES, numbers_of
+
+    found = []
+    for text in [options.input] if options.input else CANDIDATES:
+        numbers = numbers_of(text)
+        reading = qonnx_reader.read(source, numbers.table)
+        found.append((_correct(reading.chain, images, labels, source), text, reading, numbers))
+    correct, text, reading, numbers = max(found, key=lambda each: each[0])
+    if len(found) > 1:
+        tried = ", ".join(f"{name} {right / len(labels):.2%}" for right, name, *_ in found)
+        print(f"--input is not given; by accuracy it is {text} (tried: {tried})")
+    count = min(options.compare, len(images))
+    result = compare.with_qonnx(reading.model, reading.chain, images[:count], numbers.table)
+    if result.faults:
+        raise BuildError(
+            f"{source} was read wrongly: {result.faults[0]} ({len(result.faults)} of {count} "
+            "images); this is a fault of the import"
+        )
+    for note in reading.notes:
+        print(f"warning: {note}", file=sys.stderr)
+    ties = len(result.differences)
+    return Import(reading.chain, text, correct, len(labels), count, ties)
+
+
+def _correct(chain: Any, images: Any, labels: Any, source: Path) -> int:
+    pixels = 1
+    for size in chain.shape:
+        pixels *= size
+    if pixels != images.shape[1]:
+        raise BuildError(
+            f"{source} takes images of {' x '.join(map(str, chain.shape))}, {pixels} numbers; "
+            f"those of the test set have {images.shape[1]}"
+        )
+    right = 0
+    for begin in range(0, len(images), 500):
+        found = chain.labels(chain.run(images[begin : begin + 500]))
+        right += int((found == labels[begin : begin + 500]).sum())
+    return right
+
+
+def write(made: Import, name: str, dataset: str, cycles: int, folder: Path) -> None:
+    """Write what was taken to a folder: model.onnx and model.json."""
+    from spinflow.hls.foreign.writer import to_qonnx
+
+    if made.chain.offsets is not None:
+        raise BuildError(
+            "the last layer adds another number for each class, which the hardware does not do "
+            "yet: train the last layer without bias, or with one batch norm for all classes"
+        )
+    if made.chain.codes is not None and list(made.chain.codes) != list(range(256)):
+        raise BuildError(
+            "its input rounds pixels to other codes, which the hardware does not do yet: train it "
+            "on pixels, scaled evenly"
+        )
+    content = to_qonnx(made.chain).SerializeToString()
+    shape = list(made.chain.shape)
+    facts = {
+        "network": name,
+        "dataset": dataset,
+        "shape": [*shape[1:], shape[0]] if made.chain.layers[0].is_convolution else [_size(shape)],
+        "accuracy": made.correct / made.images,
+        "correct": made.correct,
+        "images": made.images,
+        "weights_sha256": None,
+        "cycles": cycles,
+        "onnx_sha256": hashlib.sha256(content).hexdigest(),
+    }
+    folder.mkdir(parents=True, exist_ok=True)
+    replace_bytes(folder / "model.onnx", content)
+    replace_text(folder / "model.json", json.dumps(facts, indent=2) + "\n")
+
+
+def _size(shape: list[int]) -> int:
+    size = 1
+    for each in shape:
+        size *= each
+    return size
+
+
+def run(options: argparse.Namespace) -> None:
+    """Take a network, and say what it is."""
+    if not NAME.fullmatch(options.name):
+        raise BuildError(f"--name {shown(options.name)}: letters, digits and .+-_ are expected")
+    if not Path(options.source).exists() and ":" not in options.source:
+        raise BuildError(
+            f"{options.source} does not exist: a .onnx file, a folder of BNN-PYNQ's or Python code "
+            "as file.py:Class or package.module:function is expected"
+        )
+    tests = images_of(options.data, TEST_IMAGES, options.data_dir)
+    made = read_network(options, tests.images, tests.labels)
+    folder = BUILD / options.name
+    write(made, options.name, options.data, options.cycles, folder)
+    layers = ", ".join(
+        f"{layer.name} {'x'.join(map(str, layer.weights.shape))}"
+        for layer in made.chain.layers
+        if hasattr(layer, "weights")
+    )
+    print(f"{options.name}: {layers}")
+    print(
+        f"accuracy {made.correct / made.images:.4f} on {made.images} test images of {options.data}"
+    )
+    if made.compared:
+        ties = f", {made.ties} of them but for ties" if made.ties else ""
+        print(f"{made.compared} images: every layer as QONNX computes it{ties}")
+    print(f"written to {folder}; next: spinflow build {options.name}")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; return the exit status."""
+    parser = start.Parser(
+        prog="spinflow import",
+        description="Take a binary network that was made elsewhere.",
+        epilog="example: spinflow import TFC_1W1A.onnx --name tfc-1w1a --data mnist --input x/255",
+    )
+    parser.add_argument(
+        "source",
+        help="a QONNX file (.onnx), a parameter folder of BNN-PYNQ's, or Python code that gives a "
+        "Brevitas network: file.py:Class or package.module:function",
+    )
+    parser.add_argument(
+        "--checkpoint", type=Path, help="weights for Python code: .safetensors, or tensors only"
+    )
+    parser.add_argument("--name", required=True, help="by which everything else will know it")
+    parser.add_argument("--data", required=True, choices=list(DATASETS), help="its test images")
+    parser.add_argument("--data-dir", type=Path, help="folder of the data set's files")
+    parser.add_argument(
+        "--input",
+        metavar="FORM",
+        help="how a pixel x becomes a number of the network's: x, x/255, 2x/255-1, "
+        "normalize:MEAN:DEVIATION, or a file of 256 numbers (default: the best of the first three)",
+    )
+    parser.add_argument(
+        "--cycles",
+        type=whole(1, 10**9),
+        default=1024,
+        help="most cycles a frame may take in any layer (default %(default)s)",
+    )
+    parser.add_argument(
+        "--compare",
+        type=whole(1, TEST_IMAGES),
+        default=COMPARED,
+        metavar="IMAGES",
+        help="images that the source computes, too (default %(default)s)",
+    )
+    options = parser.parse_args(arguments)
+    return start.finish(lambda: run(options))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
