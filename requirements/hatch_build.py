@@ -1,7 +1,7 @@
-"""Gives a wheel its `spinflow/__init__.py`, which in a checkout is `spinflow.py`; used by hatchling.
+"""Gives a wheel its `spinflow/__init__.py`, which in a checkout is `spinflow.py`.
 
-An editable installation gets none: there the checkout itself is on the path, and its `spinflow.py` is
-what is imported.
+Hatchling uses it. An editable installation gets no such file: there the checkout itself is on the
+path, and its `spinflow.py` is what is imported.
 """
 
 from __future__ import annotations

@@ -237,7 +237,7 @@ def test_a_worker_that_lacks_the_package_gets_one_line(cluster: Cluster, tmp_pat
     worker = cluster.add_worker(path=None)
     process = start(*SHORT, "--scheduler", cluster.address, *PATIENT, "--out", tmp_path / "out")
     expect_one_line(
-        process, r"the worker tcp://.* cannot import Spinflow \(No module named 'spinflow'"
+        process, r"the worker tcp://.* cannot import Spinflow \(No module named 'spinflow"
     )
     assert not (tmp_path / "out").exists()
     assert worker.poll() is None  # others may need it
