@@ -88,7 +88,7 @@ def _words(path: Path) -> npt.NDArray[np.uint64]:
 
 def _block(folder: Path, layer: int, rows: int, columns: int) -> Block:
     """Read the files of one layer of at least so many rows and columns."""
-    files = []
+    files: list[npt.NDArray[np.uint64]] = []
     while (path := folder / f"{layer}-{len(files)}-weights.bin").is_file():
         files.append(_words(path))
     pe, depth = len(files), len(files[0])

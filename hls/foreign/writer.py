@@ -37,7 +37,7 @@ def to_qonnx(chain: Chain) -> ModelProto:
     maps = is_map
     for layer in chain.layers:
         if isinstance(layer, Pool):
-            sizes = {"kernel_shape": [layer.size] * 2, "strides": [layer.size] * 2}
+            sizes: dict[str, Any] = {"kernel_shape": [layer.size] * 2, "strides": [layer.size] * 2}
             tensor = graph.node("MaxPool", [tensor], pads=[0] * 4, **sizes)
             continue
         weights = layer.weights

@@ -87,7 +87,7 @@ def convolutional(path: Path, seed: int = 1) -> Path:
     g = Graph(seed)
     first = g.norm(g.node("Conv", "in", g.weights(6, 1, 3, 3), kernel_shape=[3, 3]), 6, 300.0)
     bits = g.sign(g.node("MaxPool", first, kernel_shape=[2, 2], strides=[2, 2]))
-    kernel = {"kernel_shape": [4, 4], "strides": [1, 1]}
+    kernel: dict[str, Any] = {"kernel_shape": [4, 4], "strides": [1, 1]}
     second = g.norm(g.node("Conv", bits, g.weights(8, 6, 4, 4), **kernel), 8)
     pooled = g.node("MaxPool", g.sign(second), kernel_shape=[2, 2], strides=[2, 2])
     flat = g.node("Flatten", g.node("Transpose", pooled, perm=[0, 2, 3, 1]), axis=1)
