@@ -12,7 +12,7 @@ import os
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
@@ -222,6 +222,10 @@ def accuracies(
     return [rows[key(of, trial)] for trial in sorted(trials, key=order)]
 
 
+def _apart(one: float, other: float) -> float:
+    return abs(one - other)
+
+
 def curves(
     roles: Iterable[Role],
     memories: Sequence[str],
@@ -260,7 +264,7 @@ def curves(
             {
                 # The nominal rate: the register's differs in the tenth digit.
                 **{name: getattr(row, name) for name in COLUMNS},
-                "rate": min(RATES, key=lambda rate, row=row: abs(rate - row.rate)),  # type: ignore[misc]
+                "rate": min(RATES, key=partial(_apart, row.rate)),
                 "command": command,
             }
             for row in rows

@@ -87,7 +87,8 @@ class Pool:
         n, channels, rows, columns = bits.shape
         rows, columns = rows // self.size, columns // self.size
         cut = bits[:, :, : rows * self.size, : columns * self.size]
-        return cut.reshape(n, channels, rows, self.size, columns, self.size).max(axis=(3, 5))
+        windows = cut.reshape(n, channels, rows, self.size, columns, self.size)
+        return np.asarray(windows.max(axis=(3, 5)))
 
 
 @dataclass(frozen=True)

@@ -111,4 +111,5 @@ class _Graph:
         opsets = [helper.make_opsetid("", OPSET), helper.make_opsetid(BREVITAS, 2)]
         made = ModelWrapper(helper.make_model(graph, opset_imports=opsets, ir_version=10))
         made.set_tensor_datatype("global_in", DataType["UINT8"])
-        return made.transform(InferShapes()).model
+        model: ModelProto = made.transform(InferShapes()).model
+        return model

@@ -116,7 +116,7 @@ def begin() -> None:
     )
     for stream in sys.stdout, sys.stderr:
         with suppress(AttributeError, ValueError, OSError):
-            stream.reconfigure(errors="spinflow")  # type: ignore[union-attr]
+            stream.reconfigure(errors="spinflow")  # type: ignore[union-attr] # closed
     for number in _SIGNALS:
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, _leave)

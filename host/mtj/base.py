@@ -120,7 +120,7 @@ class Model(ABC):
         """Return the junction's parameters by name, for a record of results."""
         return {
             field.name: float(getattr(self, field.name))
-            for field in dataclasses.fields(self)  # type: ignore[arg-type]
+            for field in dataclasses.fields(self)  # type: ignore[arg-type] # models are
         }
 
 

@@ -84,8 +84,8 @@ def _work(work: dict[str, Any]) -> str:
 
 def _indented(block: dict[str, Any]) -> str:
     """Return the name of a block, in its parent's shadow if it is a part of one."""
-    depth = block["level"] - 1
-    return "\u00a0\u00a0" * depth + (block["name"].rpartition(".")[2] if depth else block["name"])
+    depth, name = int(block["level"]) - 1, str(block["name"])
+    return "\u00a0\u00a0" * depth + (name.rpartition(".")[2] if depth else name)
 
 
 def comparison(reports: Sequence[dict[str, Any]]) -> str:
