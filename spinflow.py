@@ -80,14 +80,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if arguments is None else arguments)
     if "_ARGCOMPLETE" in os.environ:
         return _complete()
-    if not words or words[0] in ("--help", "-h"):
-        print(usage(), file=sys.stdout if words else sys.stderr)
-        return 0 if words else 2
-    if words == ["--version"]:
-        print(f"spinflow {__version__}")
-        return 0
     start = import_module("spinflow.host.core.start")
     start.begin()
+    if not words:
+        start.say("spinflow: a command is missing (see spinflow --help)")
+        return 2
+    if words[0] in ("--help", "-h"):
+        return int(start.finish(lambda: print(usage())))
+    if words == ["--version"]:
+        return int(start.finish(lambda: print(f"spinflow {__version__}")))
     if words[0] not in COMMANDS:
         start.say(f"spinflow: {words[0]!r} is no command: there are {', '.join(COMMANDS)}")
         return 2

@@ -36,6 +36,20 @@ def test_help_names_every_command() -> None:
     assert run().returncode == 2
 
 
+@pytest.mark.parametrize("option", ["--help", "--version"])
+def test_a_reader_that_ends_early_is_no_fault(option: str) -> None:
+    done = subprocess.run(
+        f"set -o pipefail; {sys.executable} -m spinflow {option} | true",
+        shell=True,
+        executable="/bin/bash",
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "Traceback" not in done.stderr and done.stderr.count("\n") <= 1
+
+
 def test_the_version_has_one_home() -> None:
     done = run("--version")
     assert done.stdout == f"spinflow {spinflow.__version__}\n" and done.returncode == 0
