@@ -194,7 +194,7 @@ lint: setup $(REGS)
 	@$(PY) -m spinflow.hw.lint.lint
 
 check: setup lint data-mnist data-fashion-mnist build/tfc-mnist/.simulator ## the quick loop: lint and fast tests
-	@$(PY) $(PYTEST) -n 2 -m "not slow" tests/model tests/mtj tests/papers tests/hls tests/sim
+	@$(PY) $(PYTEST) -n 2 -m "not slow and not bundles" tests
 
 test: setup lint data $(NETWORKS:%=build/%/.simulator) ## every block, the quick network in full, a sample of the rest
 	@$(PY) $(PYTEST) -n 2 tests

@@ -38,6 +38,7 @@ def swept(made: Path, board: PlayedBoard, tmp_path: Path) -> PlayedBoard:
     return board
 
 
+@pytest.mark.slow
 def test_the_command_that_deploying_prints(made: Path, swept: PlayedBoard) -> None:
     """There, spinflow.py makes the package of what lies beside it."""
     there = swept.home / "spinflow"
@@ -54,6 +55,7 @@ def test_the_command_that_deploying_prints(made: Path, swept: PlayedBoard) -> No
     assert done.stdout.splitlines()[-1].startswith("selftest passed: ")
 
 
+@pytest.mark.slow
 def test_a_sweep_on_the_board(made: Path, swept: PlayedBoard, tmp_path: Path) -> None:
     out = tmp_path / "out"
     options = ("--out", str(out), "--images", "10", "--repeats", "1")

@@ -51,6 +51,7 @@ def test_wrapper_has_the_ports_of_the_accelerator(every_bundle: Path) -> None:
     assert "FREQ_HZ 100000000" in wrapper
 
 
+@pytest.mark.slow
 def test_wrapper_and_design_lint(every_bundle: Path) -> None:
     work = prepare.prepare(every_bundle)
     wrapper = work / "src" / "accel_ip.v"

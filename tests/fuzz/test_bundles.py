@@ -154,6 +154,7 @@ PROGRAMS = (
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("of", PROGRAMS, ids=lambda of: of.name)
 def test_a_mutated_bundle_is_refused_in_one_line_or_harmless(
     of: Program, good: Good, tmp_path: Path

@@ -12,6 +12,7 @@ from tests.fuzz import inputs
 from tests.fuzz.apart import faults_apart
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", inputs.SUBJECTS)
 def test_mutated_inputs(
     name: str, tmp_path: Path, record_property: Callable[[str, Any], None]

@@ -79,6 +79,7 @@ def test_a_macrospin_ages_as_itself() -> None:
         aging_of(point, 1.0, 0, delta=40.0)
 
 
+@pytest.mark.slow
 def test_a_sweep_ages_its_weights_and_says_so(tmp_path: Path, bundle: Bundle) -> None:
     command = ["sweep", "--bundle", str(BUNDLE), "--images", "20", "--repeats", "2"]
     command += ["--rates", "0", "0.01", "--retention-s", "0", "1e7", "--memory", "weights"]

@@ -72,6 +72,7 @@ def swept(tmp_path_factory: pytest.TempPathFactory) -> list[Row]:
     return read(folder / "results.csv")
 
 
+@pytest.mark.slow
 def test_the_energy_of_a_sweep_is_that_of_its_counters_by_hand(
     bundle: Bundle, swept: list[Row]
 ) -> None:

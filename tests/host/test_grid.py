@@ -62,6 +62,7 @@ def test_a_file_and_options_are_the_same_grid(bundle: Bundle, file: Path) -> Non
     assert [trial.repeat for trial in trials] == [0] * 24 + [1] * 24
 
 
+@pytest.mark.slow
 def test_a_sweep_runs_from_a_file(file: Path, tmp_path: Path) -> None:
     assert main(["sweep", "--grid", str(file), "--out", str(tmp_path / "out")]) == 0
     assert len(read(tmp_path / "out" / "results.csv")) == 48

@@ -280,6 +280,7 @@ def lasts(act: Callable[[], Any]) -> float:
     return time.perf_counter() - start
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["run", "write_weights over ones", "set_errors"])
 def test_signals_at_random_moments(
     bundle: Bundle,
@@ -307,6 +308,7 @@ def test_signals_at_random_moments(
     record_property(f"interrupts in {name}", came)
 
 
+@pytest.mark.slow
 def test_signals_while_an_accelerator_is_opened(
     bundle: Bundle,
     reference: Callable[[str, str | None], list[Any]],

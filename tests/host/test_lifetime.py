@@ -102,6 +102,7 @@ def test_a_second_one_closes_the_first(bundle: Bundle, golden: Any) -> None:
         assert second.run(golden[0][:5]).tolist() == golden[1][:5].tolist()
 
 
+@pytest.mark.slow
 def test_a_name_may_be_given_to_the_next(bundle: Bundle, golden: Any) -> None:
     for _ in range(5):
         accelerator = Accelerator(bundle)

@@ -360,6 +360,7 @@ def test_settings_that_are_taken_while_busy_are_found(
     assert "STATUS.refused is 0 after SEED of fc0.weights was written busy" in wrong.popitem()[1]
 
 
+@pytest.mark.slow
 def test_refused_accesses_are_tried_only_where_the_bus_reports_them(
     bundle: Bundle, few: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:

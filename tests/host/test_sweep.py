@@ -92,6 +92,7 @@ def swept(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_every_row_is_as_emulated(bundle: Bundle, swept: Path) -> None:
     tests, rows = mnist_test(IMAGES), read(swept / "results.csv")
     assert len(rows) == TRIALS

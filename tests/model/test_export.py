@@ -44,6 +44,7 @@ def test_labels_of_the_graph(mnist: Dataset, tmp_path: Path) -> None:
     assert sorted(path.name for path in out.parent.iterdir()) == ["model.json", "model.onnx"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("spec", [TINY, COLOUR], ids=lambda spec: spec.name)
 def test_untrained_networks(
     spec: Spec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

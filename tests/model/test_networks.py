@@ -101,6 +101,7 @@ def test_shapes(name: str) -> None:
     assert shapes == SHAPES[name]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", large_are_slow(NETWORKS))
 def test_recipe_trains_a_step(name: str) -> None:
     spec, recipe = network(name), RECIPES[name]
@@ -117,6 +118,7 @@ def test_recipe_trains_a_step(name: str) -> None:
         assert not torch.equal(matrix.weight[:1], old)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", large_are_slow(SHAPES))
 def test_evaluator_gives_the_labels_of_brevitas(name: str) -> None:
     model = spread(network(name))
@@ -127,6 +129,7 @@ def test_evaluator_gives_the_labels_of_brevitas(name: str) -> None:
     assert all(0.05 < taps[name].mean() < 0.95 for name in hidden)
 
 
+@pytest.mark.slow
 def test_padding_is_minus_one_and_pixel_zero() -> None:
     """Every map of the evaluator, and the graph's labels, are those of Brevitas."""
     model = untrained(PADDED, 2)

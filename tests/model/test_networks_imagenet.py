@@ -226,6 +226,7 @@ def test_no_thread_decodes_nothing(folder: Path, tmp_path: Path) -> None:
         command.main([NETWORK, "--data-dir", str(folder), "--out", str(tmp_path), "--workers", "0"])
 
 
+@pytest.mark.slow
 def test_errors_in_weights_against_the_first_five(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -232,6 +232,7 @@ def test_layers_are_what_the_contracts_say(name: str) -> None:
         assert set(layer.quant_weight().value.unique().tolist()) == {-1.0, 1.0}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", LEAST_ACCURACY)
 def test_equals_integers_alone(name: str, mnist: Dataset) -> None:
     spec = network(name)

@@ -80,6 +80,7 @@ class InterruptedRunError(Exception):
     """Stands for the signal that ends a run."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("recipe", list(KINDS), indirect=True)
 def test_same_seed_same_file(recipe: Recipe, small: Dataset, tmp_path: Path) -> None:
     first, again = (train(MemoryFeed(recipe, small), tmp_path / name) for name in ("a", "b"))
@@ -88,6 +89,7 @@ def test_same_seed_same_file(recipe: Recipe, small: Dataset, tmp_path: Path) -> 
     assert other[0].read_bytes() != first[0].read_bytes()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("recipe", "after"),
     [
@@ -195,6 +197,7 @@ def test_unknown_layers_are_refused(
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 def test_hold_may_change_while_it_lasts(tiny: NetworkSpec, small: Dataset, tmp_path: Path) -> None:
     long = dataclasses.replace(CONV_RECIPE, epochs=5, hold=4)
     short = dataclasses.replace(CONV_RECIPE, epochs=3, hold=1)
@@ -240,6 +243,7 @@ def test_a_pool_may_come_before_the_norm(small: Dataset) -> None:
         assert torch.equal(pool(sign(norm(sums))), sign(norm(pool(sums))))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "recipe",
     [

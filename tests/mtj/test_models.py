@@ -66,6 +66,7 @@ def test_varied_round_trip(rate: float, bit: int, over: float) -> None:
     assert float(VARIED.drive_for(rate, pulse, bit)) == pytest.approx(volts, rel=1e-9)
 
 
+@pytest.mark.slow
 @settings(max_examples=30, deadline=None)
 @given(
     rate=rates, bit=bits, over=st.floats(1.1, 6.0), delta=st.floats(15.0, 80.0),
@@ -80,6 +81,7 @@ def test_fokker_planck_round_trip_in_the_pulse(
     assert float(model.error_rate(volts, pulse, bit)) == pytest.approx(rate, rel=1e-6)
 
 
+@pytest.mark.slow
 @settings(max_examples=8, deadline=None)
 @given(rate=rates, pulse=st.floats(2e-9, 3e-8))
 def test_fokker_planck_round_trip_in_the_drive(rate: float, pulse: float) -> None:

@@ -129,6 +129,7 @@ def test_values_of_the_targets_page(i: float, tau: float, legendre: float, butle
     assert float(butler_error_rate(i, tau)) == pytest.approx(butler, rel=0.01)
 
 
+@pytest.mark.slow
 def test_voltages_of_the_targets_page() -> None:
     wanted = {1e-8: 3.26, 1e-6: 2.78, 1e-4: 2.29, 1e-3: 2.03, 1e-2: 1.76, 5e-2: 1.56, 1e-1: 1.46}
     for rate, ratio in wanted.items():
@@ -149,6 +150,7 @@ def test_the_plain_expansion_loses_what_the_solver_keeps() -> None:
     assert 0.9e-24 < float(error_rate(6.0, 6.0)) < 1.1e-24
 
 
+@pytest.mark.slow
 def test_never_negative_never_nan_never_above_one() -> None:
     drive = np.array([-2.0, -0.5, 0.0, 0.3, 1.0, 1.7, 4.0, 12.0])[:, np.newaxis]
     tau = np.array([0.0, 1e-9, 1e-3, 0.7, 5.0, 60.0, 1e4, 1e12, 1e19])

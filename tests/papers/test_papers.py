@@ -248,6 +248,7 @@ def test_a_table_reads_back_and_a_damaged_one_is_refused(tmp_path: Path) -> None
         page.kept(tmp_path / "empty")
 
 
+@pytest.mark.slow
 def test_a_figure_on_the_command_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -29,6 +29,7 @@ def test_asano_table_2_as_printed(tmp_path: Path, capsys: pytest.CaptureFixture[
         assert abs(float(row["change_percent"]) - float(row["printed_change_percent"])) <= 0.1
 
 
+@pytest.mark.slow
 def test_tzoufras_table_1(tmp_path: Path) -> None:
     assert main(["table", "tzoufras-1", "--out", str(tmp_path)]) == 0
     first, *others = read(tmp_path / "tzoufras-1.csv")
@@ -46,6 +47,7 @@ def test_files_are_the_same_every_time(tmp_path: Path) -> None:
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
 
 
+@pytest.mark.slow
 def test_every_name_is_a_table_or_a_curve() -> None:
     assert len(TABLES) + len(CURVES) == len(SHEETS)
     for name in ("asano-2", "asano-10", "hirtzlin-saving", "tzoufras-legendre", "ecc"):

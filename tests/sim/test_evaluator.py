@@ -139,6 +139,7 @@ def binary_networks() -> list[Any]:
     return ["tfc-mnist", *(pytest.param(name, marks=SLOW) for name in found)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", binary_networks())
 def test_labels_of_brevitas(name: str) -> None:
     """Every label of the test set: the thresholds are such that no rounding can decide.

@@ -88,6 +88,7 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     return (folder / "results.csv").read_bytes()
 
 
+@pytest.mark.slow
 def test_emulator_and_rtl_give_the_evaluators_rows(
     grid_file: Path, evaluated: Path, tmp_path: Path
 ) -> None:
@@ -127,6 +128,7 @@ def test_the_fast_stream_is_another_backend(evaluated: Path, tmp_path: Path) -> 
         )
 
 
+@pytest.mark.slow
 def test_adaptive_repeats_are_the_same_for_any_workers(tmp_path: Path) -> None:
     options = ["--bundle", str(BUNDLE), "--images", "50", "--rates", "0.001", "0.1"]
     options += ["--memory", "weights", "--until-width", "0.12", "--max-repeats", "12"]
@@ -159,6 +161,7 @@ def test_a_network_without_a_bundle_is_swept_from_the_zoo(
     assert all(row.errors > 0 for row in rows if row.rate > 0)
 
 
+@pytest.mark.slow
 def test_several_networks_have_a_file_each(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(REPOSITORY)
     options = ["--network", "tfc-mnist", "mlp-mnist", "--images", "20", "--repeats", "1"]

@@ -42,6 +42,7 @@ def small_network() -> Network:
     return Network("small", (8, 6, 3), layers)
 
 
+@pytest.mark.slow
 def test_a_convolutional_network_is_swept() -> None:
     """Here and in worker processes, by names of layers, pools and memories."""
     small = small_network()
@@ -64,6 +65,7 @@ def test_a_convolutional_network_is_swept() -> None:
     assert all((row.errors > 0) == (row.rate > 0) for row in rows)
 
 
+@pytest.mark.slow
 def test_a_fixed_point_network_is_swept(monkeypatch: pytest.MonkeyPatch) -> None:
     """Its words are codes; here and in worker processes."""
     spec = FixedPointSpec(

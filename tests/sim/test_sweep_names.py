@@ -45,6 +45,7 @@ large = pytest.mark.skipif(
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name",
     [

@@ -35,6 +35,7 @@ def test_a_sweep_runs_where_it_is_told_to(tmp_path: Path, on: str) -> None:
     assert {row.backend for row in swept(tmp_path, "--on", on)} == {on}
 
 
+@pytest.mark.slow
 def test_where_a_sweep_runs_makes_no_difference_to_its_rows(tmp_path: Path) -> None:
     found = [
         [replace(row, backend="", cycles=0, stalls=0) for row in swept(tmp_path / on, "--on", on)]

@@ -17,6 +17,7 @@ def copied(bundle: Path, folder: Path) -> Path:
     return Path(shutil.copytree(bundle, folder / "copy", ignore=shutil.ignore_patterns("*.gch")))
 
 
+@pytest.mark.slow
 def test_nothing_is_built_twice(bundle_folder: Path, tmp_path: Path) -> None:
     bundle = copied(bundle_folder, tmp_path)
     before = (bundle / "libaccel.so").stat().st_mtime_ns

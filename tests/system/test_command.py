@@ -68,6 +68,7 @@ def test_what_is_no_command_is_one_line() -> None:
     assert done.stderr.count("\n") == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", spinflow.COMMANDS)
 def test_every_command_has_help_with_an_example(name: str) -> None:
     assert importlib.util.find_spec(spinflow.COMMANDS[name].module) is not None
@@ -78,6 +79,7 @@ def test_every_command_has_help_with_an_example(name: str) -> None:
     assert not done.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", spinflow.COMMANDS)
 def test_wrong_use_of_a_command_is_one_line(name: str) -> None:
     done = run(name, "--no-such-option")
@@ -101,6 +103,7 @@ def test_completion(line: str, expected: set[str], tmp_path: Path) -> None:
     assert completed(line, tmp_path) == expected
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["sweep", "run", "report"])
 def test_completion_of_options(name: str, tmp_path: Path) -> None:
     assert "--out" in completed(f"spinflow {name} --", tmp_path) or name == "run"

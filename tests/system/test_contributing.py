@@ -87,6 +87,7 @@ def run(folder: Path, *arguments: str) -> str:
     return done.stdout
 
 
+@pytest.mark.slow
 def test_a_network_is_one_file(copy: Path) -> None:
     (copy / "model" / "zoo" / "small-mnist.toml").write_text(NETWORK)
     lists = dict(line.split(":=") for line in run(copy, "-m", "spinflow.model.zoo").splitlines())

@@ -27,6 +27,7 @@ def load_weights(device: Accelerator | Emulator | Evaluator, bundle: Path) -> No
                 device.write_weights(memory.index, arrays[f"weights.{memory.layer}"])
 
 
+@pytest.mark.slow
 def test_every_boundary(
     bundle: Path, test_set: Images, record_property: Callable[[str, object], None]
 ) -> None:
@@ -48,6 +49,7 @@ def test_every_boundary(
     record_property(f"{bundle.name}.values_compared", compared)
 
 
+@pytest.mark.slow
 def test_labels(bundle: Path, test_set: Images) -> None:
     images = test_set[0][: LABEL_IMAGES.get(bundle.name, 10_000 if FULL else 1_000)]
     emulator, rtl = Emulator(bundle), Accelerator(bundle)
@@ -77,6 +79,7 @@ def test_accuracy_is_that_of_brevitas(
     record_property(f"{bundle.name}.accuracy", correct / len(images))
 
 
+@pytest.mark.slow
 def test_a_wrong_weight_shows(bundle: Path, test_set: Images) -> None:
     """The comparison itself: one inverted word of weights must change a boundary."""
     images = test_set[0][:2]

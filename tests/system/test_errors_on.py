@@ -101,6 +101,7 @@ def run_case(
     return seen
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("network", "case"),
     CASES,
@@ -118,6 +119,7 @@ def test_rtl_is_the_emulator(bundle: Path, test_set: Images, case: Case) -> None
         np.testing.assert_array_equal(a, b, err_msg=f"observation {number} of {case}")
 
 
+@pytest.mark.slow
 def test_finn_with_the_weights_read_back(bundle: Path, test_set: Images) -> None:
     images = test_set[0][: 5 if bundle.name in CONVOLUTIONAL else 50]
     rtl = Accelerator(bundle)

@@ -3,12 +3,15 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from spinflow.host.core.stream import threshold
 from spinflow.sim.accelerator import Accelerator
 from tests.system.conftest import CONVOLUTIONAL
 from tests.system.test_errors_off import Images, load_weights
 
 
+@pytest.mark.slow
 def test_cycles_do_not_depend_on_errors(
     bundle: Path, test_set: Images, record_property: Callable[[str, object], None]
 ) -> None:

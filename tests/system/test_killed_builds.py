@@ -91,6 +91,7 @@ def kills(
     assert not leftovers(bundle)
 
 
+@pytest.mark.slow
 def test_killed_bundle_builds(tmp_path: Path) -> None:
     """Each asks for another folding, so that the bundle before and after differ in everything."""
     bundle = tmp_path / "tfc-mnist"
@@ -119,6 +120,7 @@ def test_killed_bundle_builds(tmp_path: Path) -> None:
     kills(bundle, command, 8.0, 2, check)
 
 
+@pytest.mark.slow
 def test_killed_simulator_builds(tmp_path: Path) -> None:
     bundle = tmp_path / "tfc-mnist"
     shutil.copytree(BUNDLE, bundle)
@@ -165,6 +167,7 @@ def killed_at(step: int, job: Callable[[], None]) -> bool:
     return status != 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("can_exchange", [True, False])
 def test_a_kill_before_every_step(
     can_exchange: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

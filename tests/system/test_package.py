@@ -78,6 +78,7 @@ def run(installed: Path, where: Path, *words: str) -> subprocess.CompletedProces
     )
 
 
+@pytest.mark.slow
 def test_a_sweep_outside_the_repository(installed: Path, tmp_path: Path) -> None:
     before = {path: path.stat().st_mtime_ns for path in installed.rglob("*") if path.is_file()}
     sweep = ["sweep", "--on", "evaluator", "--network", "tfc-mnist", "--images", "200"]

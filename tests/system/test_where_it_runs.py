@@ -59,6 +59,7 @@ def same(one: Path, other: Path) -> bool:
     return all((one / name).read_bytes() == (other / name).read_bytes() for name in names)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("variables", [{"PYTHONIOENCODING": "gbk"}, ASCII])
 def test_outputs_of_any_encoding(variables: dict[str, str], right: Path, tmp_path: Path) -> None:
     done = run([*REPORT, str(tmp_path)], **variables)
@@ -67,6 +68,7 @@ def test_outputs_of_any_encoding(variables: dict[str, str], right: Path, tmp_pat
     assert same(tmp_path, right)
 
 
+@pytest.mark.slow
 def test_an_error_about_a_name_that_cannot_be_written() -> None:
     for variables in ({"PYTHONIOENCODING": "ascii"}, ASCII):
         done = run(
@@ -92,6 +94,7 @@ def test_a_full_disk() -> None:
     assert done.stderr == b"spinflow: input/output: No space left on device\n"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("closed", [">&-", "<&- >&- 2>&-"])
 def test_closed_outputs(closed: str, right: Path, tmp_path: Path) -> None:
     """A file that is opened must not become the standard output, into which others print."""
@@ -136,6 +139,7 @@ def nobody(tmp_path: Path) -> dict[str, str]:
     }
 
 
+@pytest.mark.slow
 def test_a_user_without_home(nobody: dict[str, str], tmp_path: Path) -> None:
     done = run([*REPORT, str(tmp_path / "out")], **nobody)
     assert done.returncode == 0, done.stderr
@@ -340,6 +344,7 @@ def wheel(folder: Path, content: str) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
+@pytest.mark.slow
 def test_another_file_than_the_locked_one_is_not_installed(checkout: Path, tmp_path: Path) -> None:
     wheels = tmp_path / "wheels"
     wheels.mkdir()
