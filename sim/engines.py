@@ -61,9 +61,9 @@ def _evaluator(stream: str) -> _Kind:
 
 
 def _fixed_point(network: Any, threads: int | None, **options: Any) -> Engine:
-    from spinflow.sim.fixed_point import QuantizedEvaluator
+    from spinflow.sim.fixed_point import FixedPointEvaluator
 
-    return QuantizedEvaluator(network, threads=threads, **options)
+    return FixedPointEvaluator(network, threads=threads, **options)
 
 
 def _xnor(network: Any, threads: int | None, **options: Any) -> Engine:

@@ -5,24 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from spinflow.host.core.tables import markdown
 from spinflow.hw.synth.report import PUBLISHED, PUBLISHED_CLOCK_MHZ, RESOURCES, rates
 
 
 def rows(head: Sequence[str], body: Sequence[Sequence[str]]) -> str:
     """Return a Markdown table that lines up as plain text too, all but the first column right."""
-    widths = [max(len(row[n]) for row in [head, *body]) for n in range(len(head))]
-
-    def line(cells: Sequence[str]) -> str:
-        first, *rest = (
-            cell.rjust(width) if n else cell.ljust(width)
-            for n, (cell, width) in enumerate(zip(cells, widths, strict=True))
-        )
-        return f"| {' | '.join([first, *rest])} |"
-
-    rule = "|".join(
-        "-" * (width + 2) if not n else "-" * (width + 1) + ":" for n, width in enumerate(widths)
-    )
-    return "\n".join([line(head), f"|{rule}|", *map(line, body)])
+    return markdown(head, body, [False, *[True] * (len(head) - 1)])
 
 
 def title(report: dict[str, Any]) -> str:

@@ -96,7 +96,7 @@ class Evaluator(MemoryOperations[PackedMemory]):
             options: bits, shape and more, by which PyTorch modules become fixed point.
 
         Returns:
-            For fixed point a `sim.fixed_point.QuantizedEvaluator`, for a network with layers of
+            For fixed point a `sim.fixed_point.FixedPointEvaluator`, for a network with layers of
             floats a `sim.xnor.XnorEvaluator`; both have the same operations.
 
         Raises:
@@ -110,20 +110,20 @@ class Evaluator(MemoryOperations[PackedMemory]):
             return cls(network, None, stream, threads, **options)
         if hasattr(network, "spec") and hasattr(network, "thresholds"):
             return cls(of_model(network), None, stream, threads, **options)
-        from spinflow.sim.fixed_point import QuantizedEvaluator, QuantizedNetwork
+        from spinflow.sim.fixed_point import FixedPointEvaluator, QuantizedNetwork
         from spinflow.sim.xnor import XnorEvaluator, XnorParameters
 
         if isinstance(network, XnorParameters):
             return XnorEvaluator(network.model(), stream, threads)
         if isinstance(network, QuantizedNetwork):
-            return QuantizedEvaluator(**network.arguments(), stream=stream, threads=threads)
+            return FixedPointEvaluator(**network.arguments(), stream=stream, threads=threads)
         if hasattr(network, "plain_modules"):
             spec = network.spec
             options |= {"bits": spec.bits, "shape": spec.shape, "name": spec.name}
             network = network.plain_modules()
         elif hasattr(network, "spec"):
             return XnorEvaluator(network, stream, threads)
-        return QuantizedEvaluator(network, stream=stream, threads=threads, **options)
+        return FixedPointEvaluator(network, stream=stream, threads=threads, **options)
 
     def weights(self, layer: int) -> NDArray[np.uint32]:
         """Return the trained weights of a layer as they are written: uint32 (depth, segments)."""

@@ -40,7 +40,7 @@ EXACT_TERMS = 1024  # so many products of 8-bit codes sum exactly in float32
 
 @dataclass(frozen=True, eq=False)
 class QuantizedNetwork:
-    """What a `QuantizedEvaluator` is made of, to be sent to other processes.
+    """What a `FixedPointEvaluator` is made of, to be sent to other processes.
 
     Attributes:
         modules, bits, shape, name, scale, offset: its arguments.
@@ -58,7 +58,7 @@ class QuantizedNetwork:
         return {field.name: getattr(self, field.name) for field in fields(self)}
 
 
-class QuantizedEvaluator(MemoryOperations[PackedMemory]):
+class FixedPointEvaluator(MemoryOperations[PackedMemory]):
     """A network of PyTorch modules whose weights and feature maps are fixed-point codes in MRAM.
 
     Weighted modules are Linear and Conv2d; what follows one up to the next (ReLU, batch norm in

@@ -17,7 +17,7 @@ from spinflow.model.networks.graph import FixedPointSpec
 from spinflow.model.training.write_errors import ErrorProneMemories
 from spinflow.model.zoo import network
 from spinflow.sim.evaluator import Evaluator
-from spinflow.sim.fixed_point import QuantizedEvaluator
+from spinflow.sim.fixed_point import FixedPointEvaluator
 from tests.model.test_networks import random_images
 
 TINY = FixedPointSpec(
@@ -40,9 +40,9 @@ def spread(spec: FixedPointSpec, images: int) -> FixedPointNetwork:
     return model.eval()
 
 
-def loaded(model: FixedPointNetwork) -> QuantizedEvaluator:
+def loaded(model: FixedPointNetwork) -> FixedPointEvaluator:
     evaluator = Evaluator.from_network(model)
-    assert isinstance(evaluator, QuantizedEvaluator)
+    assert isinstance(evaluator, FixedPointEvaluator)
     for number in range(len(model.matrices())):
         evaluator.write_weights(number, evaluator.weights(number))
     return evaluator

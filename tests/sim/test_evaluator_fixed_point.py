@@ -9,7 +9,7 @@ from torch import nn
 
 from spinflow.host.core.stream import draw_range, errs
 from spinflow.sim.evaluator import Evaluator
-from spinflow.sim.fixed_point import QuantizedEvaluator
+from spinflow.sim.fixed_point import FixedPointEvaluator
 from tests.sim.steps import load, rate
 
 SHAPE = (6, 6, 2)  # rows, columns, channels
@@ -36,9 +36,9 @@ def modules() -> list[Any]:
     return layers
 
 
-def quantized(bits: int, **options: Any) -> QuantizedEvaluator:
+def quantized(bits: int, **options: Any) -> FixedPointEvaluator:
     evaluator = Evaluator.from_network(modules(), bits=bits, shape=SHAPE, **options)
-    assert isinstance(evaluator, QuantizedEvaluator)
+    assert isinstance(evaluator, FixedPointEvaluator)
     return evaluator
 
 
@@ -70,7 +70,7 @@ def rescaled(sums: np.ndarray, bits: int) -> np.ndarray:
 
 
 def by_integers(
-    evaluator: QuantizedEvaluator, images: np.ndarray, taps: dict[str, np.ndarray], bits: int
+    evaluator: FixedPointEvaluator, images: np.ndarray, taps: dict[str, np.ndarray], bits: int
 ) -> dict[str, np.ndarray]:
     """The feature maps from the stored weights and the stored maps before them."""
     stored = [
@@ -194,13 +194,13 @@ def test_wrong_input(images: np.ndarray) -> None:
     with pytest.raises(ValueError, match="no stream 'slow'"):
         quantized(8, stream="slow")
     with pytest.raises(ValueError, match="module 1, Softmax, cannot be quantized"):
-        QuantizedEvaluator([nn.Linear(4, 4), nn.Softmax(1)], bits=8, shape=(4,))
+        FixedPointEvaluator([nn.Linear(4, 4), nn.Softmax(1)], bits=8, shape=(4,))
     with pytest.raises(ValueError, match="no module has weights"):
-        QuantizedEvaluator([nn.ReLU()], bits=8, shape=(4,))
+        FixedPointEvaluator([nn.ReLU()], bits=8, shape=(4,))
     with pytest.raises(ValueError, match=r"do not take images of \(5,\)"):
-        QuantizedEvaluator([nn.Linear(4, 4)], bits=8, shape=(5,))
+        FixedPointEvaluator([nn.Linear(4, 4)], bits=8, shape=(5,))
     with pytest.raises(ValueError, match=r"not \(n, classes\)"):
-        QuantizedEvaluator([nn.Conv2d(2, 3, 3)], bits=8, shape=SHAPE)
+        FixedPointEvaluator([nn.Conv2d(2, 3, 3)], bits=8, shape=SHAPE)
     evaluator = quantized(8)
     with pytest.raises(ValueError, match="memory 3 is a buffer"):
         evaluator.write_weights(3, np.zeros((1, 1), np.uint32))
