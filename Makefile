@@ -225,8 +225,8 @@ synth: $(BUNDLE)/.bundle ## size and depth of NETWORK's accelerator by yosys, to
 bench: setup data $(NETWORKS:%=build/%/.simulator) ## speeds, figures to out/bench/bench.json
 	@$(PY) -m tools.bench
 
-clean: ## remove what was built, keep the environments
+clean: ## remove what was built, keep the environment
 	@rm -rf build out
 
-distclean: clean ## remove the environments too
+distclean: clean ## remove the environment too
 	@rm -rf .venv

@@ -37,7 +37,7 @@ COMMANDS = {
     "import": Command("spinflow.hls.foreign.command", "build", "take a network made elsewhere"),
     "bundle": Command("spinflow.hls.build", "build", "take QONNX through FINN, to a bundle"),
     "simulator": Command("spinflow.sim.verilate", "build", "compile the RTL of a bundle"),
-    "build": Command("spinflow.sim.bundle_build", "build", "these three: from name to simulator"),
+    "build": Command("spinflow.sim.bundle_build", "build", "export, bundle and simulator in one"),
     "depths": Command("spinflow.sim.depths", "build", "find how deep a bundle's buffers must be"),
     "synth": Command("spinflow.hw.synth.__main__", "build", "size of an accelerator, by yosys"),
     "synth-block": Command("spinflow.hw.synth.block", "build", "size of one module of the RTL"),
