@@ -1,8 +1,9 @@
-"""Marks the tests that need more than the quick network's bundle, for `make check`."""
+"""What holds for all tests: which need more than the quick bundle, and that Ctrl-C is heard."""
 
 from __future__ import annotations
 
 import re
+import signal
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,11 @@ OTHERS = {
     for path in ZOO.glob("*.toml")
     if re.search(r"^tested = true", path.read_text(encoding="utf-8"), re.MULTILINE)
 } - {QUICK}
+
+
+# A shell lets what it runs in the background ignore Ctrl-C, and so would all that tests start.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
