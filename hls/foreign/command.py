@@ -23,11 +23,9 @@ from spinflow.hls.trained import NAME
 from spinflow.host.core import start
 from spinflow.host.core.files import replace_bytes, replace_text
 from spinflow.host.core.options import whole
-from spinflow.host.core.test_sets import DATASETS, images_of
+from spinflow.host.core.test_sets import DATASETS, MOST_IMAGES, SHAPES, images_of
 from spinflow.host.core.text import shown
 
-TEST_IMAGES = 10000
-SHAPES = {"mnist": (1, 28, 28), "fashion-mnist": (1, 28, 28), "cifar10": (3, 32, 32)}
 COMPARED = 50
 """Images that the source computes, too; QONNX takes a tenth of a second for each."""
 
@@ -168,7 +166,7 @@ def run(options: argparse.Namespace) -> None:
             f"{options.source} does not exist: a .onnx file, a folder of BNN-PYNQ's or Python code "
             "as file.py:Class or package.module:function is expected"
         )
-    tests = images_of(options.data, TEST_IMAGES, options.data_dir)
+    tests = images_of(options.data, MOST_IMAGES, options.data_dir)
     made = read_network(options, tests.images, tests.labels)
     folder = BUILD / options.name
     write(made, options.name, options.data, options.cycles, folder)
@@ -219,7 +217,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument(
         "--compare",
-        type=whole(1, TEST_IMAGES),
+        type=whole(1, MOST_IMAGES),
         default=COMPARED,
         metavar="IMAGES",
         help="images that the source computes, too (default %(default)s)",

@@ -11,14 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
 from spinflow.hls.foreign.chain import PIXEL_CODES
+from spinflow.hls.foreign.values import Floats
 from spinflow.hls.paths import BuildError
 from spinflow.host.core.reading import read_bytes
 from spinflow.host.core.text import shown
-
-Floats = npt.NDArray[np.float64]
 
 FORMS = "x, x/255, 2x/255-1, normalize:MEAN:DEVIATION or a file of 256 numbers"
 CANDIDATES = ("x", "x/255", "2x/255-1")

@@ -9,7 +9,7 @@ layer's name, with what would work.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +22,8 @@ from qonnx.transformation.fold_constants import FoldConstants
 from qonnx.util.cleanup import cleanup_model
 
 from spinflow.hls import graph
-from spinflow.hls.foreign.chain import PIXEL_CODES, Chain, Integers, Matrix, Pool
-from spinflow.hls.paths import BuildError
-
-Floats = npt.NDArray[np.float64]
+from spinflow.hls.foreign.chain import PIXEL_CODES, Chain, Matrix, Pool
+from spinflow.hls.foreign.values import Floats, ForeignError, Given, Value, affine
 
 DROPPED = {"Identity", "Dropout", "Cast"}
 """Operators that change no value."""
@@ -33,78 +31,6 @@ DROPPED = {"Identity", "Dropout", "Cast"}
 SHAPING = {"Reshape", "Flatten", "Squeeze", "Unsqueeze", "Transpose"}
 AT_THE_END = {"Softmax", "LogSoftmax", "Sigmoid"}
 """Operators that keep the order of the classes."""
-
-
-class ForeignError(BuildError):
-    """A network that cannot be taken; the message names the layer and what would work."""
-
-
-@dataclass(frozen=True)
-class Value:
-    """What is known of a tensor.
-
-    Attributes:
-        kind: "pixels", "bits" or "sums", what its elements are a function of.
-        index: which of these each element is a function of, shape of the tensor without the batch;
-            numbers count through (channels, rows, columns).
-        shape: of what is counted: (channels, rows, columns), or (inputs,).
-        table: of pixels: the value for each channel and code, shape (channels, 256).
-        gain, offset: of bits and sums: value = gain * element + offset, shape (channels,).
-    """
-
-    kind: str
-    index: Integers
-    shape: tuple[int, ...]
-    table: Floats | None = None
-    gain: Floats | None = None
-    offset: Floats | None = None
-    clipped: bool = False
-
-    @property
-    def channels(self) -> int:
-        """How many channels the elements have; all inputs of a vector are one channel each."""
-        return self.shape[0]
-
-    @property
-    def per_channel(self) -> int:
-        """How many elements a channel has."""
-        return int(np.prod(self.shape[1:], dtype=np.int64))
-
-
-@dataclass(frozen=True)
-class Given:
-    """A layer as the graph gives it.
-
-    Attributes:
-        name: as users and the hardware name it.
-        weights: of ±1, shape (outputs, inputs) or (outputs, channels, rows, columns).
-        scale: of each output's weights, shape (outputs,).
-        bias: of each output, shape (outputs,) or (1,).
-        output: the tensor that it makes.
-    """
-
-    name: str
-    weights: npt.NDArray[np.int8]
-    scale: Floats
-    bias: Floats
-    output: str
-
-    def sums(self, shape: tuple[int, ...], gain: float, offset: float) -> Value:
-        """Return what its output is, of inputs that are gain * element + offset.
-
-        Args:
-            shape: of the output: (outputs,), or (outputs, rows, columns).
-        """
-        total = self.weights.reshape(len(self.weights), -1).sum(axis=1, dtype=np.int64)
-        bias = np.broadcast_to(self.bias, (len(self.weights),))
-        index = np.arange(np.prod(shape)).reshape(shape)
-        return Value(
-            "sums",
-            index,
-            shape,
-            gain=gain * self.scale,
-            offset=offset * self.scale * total + bias,
-        )
 
 
 def read(path: Path, numbers: Floats | None = None) -> Reading:
@@ -266,7 +192,7 @@ class Reading:
 
     def _scaled(self, node: Any, value: Value) -> Value:
         if node.op_type == "Neg":
-            return _affine(value, -np.ones(value.channels), np.zeros(value.channels))
+            return affine(value, -np.ones(value.channels), np.zeros(value.channels))
         if node.op_type == "BatchNormalization":
             scale, bias, mean, variance = (
                 self._constant(node, i, "a parameter").astype(np.float64) for i in range(1, 5)
@@ -279,20 +205,20 @@ class Reading:
         by_channel = self._by_channel(node, constant, value)
         one, zero = np.ones(value.channels), np.zeros(value.channels)
         if node.op_type == "Add":
-            return _affine(value, one, by_channel)
+            return affine(value, one, by_channel)
         if node.op_type == "Sub":
-            return _affine(value, -one, by_channel) if swapped else _affine(value, one, -by_channel)
+            return affine(value, -one, by_channel) if swapped else affine(value, one, -by_channel)
         if node.op_type == "Mul":
-            return _affine(value, by_channel, zero)
+            return affine(value, by_channel, zero)
         if swapped or not by_channel.all():
             raise ForeignError(f"{self._place()}: a division by 0 or by what is computed")
-        return _affine(value, 1.0 / by_channel, zero)
+        return affine(value, 1.0 / by_channel, zero)
 
     def _with(self, node: Any, value: Value, gain: Floats, offset: Floats) -> Value:
         """Apply a batch norm's numbers, one for each channel of the tensor itself."""
         axes = [1] * (value.index.ndim - 1)
         spread = (self._by_channel(node, x.reshape(1, -1, *axes), value) for x in (gain, offset))
-        return _affine(value, *spread)
+        return affine(value, *spread)
 
     def _quantised(self, node: Any, value: Value) -> Value:
         if node.op_type == "MultiThreshold":
@@ -336,7 +262,7 @@ class Reading:
             )
         axes = [1] * (value.index.ndim - 1)
         edge = self._by_channel(node, edges.reshape(1, -1, *axes), value)
-        shifted = _affine(value, np.ones(value.channels), -edge)
+        shifted = affine(value, np.ones(value.channels), -edge)
         return self._signs(node, shifted, scale / 2, bias + scale / 2, np.asarray(scale))
 
     def _signs(
@@ -549,17 +475,3 @@ class Reading:
             offsets,
             tuple(self.notes),
         )
-
-
-def _affine(value: Value, gain: Floats, offset: Floats) -> Value:
-    """Return gain * tensor + offset, numbers for each channel."""
-    if value.clipped and (np.any(offset != 0) or np.any(gain <= 0)):
-        raise ForeignError("after a clipping only a sign can follow")
-    if value.kind == "pixels":
-        assert value.table is not None
-        table = value.table
-        if table.shape[0] == 1 and np.unique(gain).size == 1 and np.unique(offset).size == 1:
-            gain, offset = gain[:1], offset[:1]
-        return replace(value, table=table * gain[:, None] + offset[:, None])
-    assert value.gain is not None and value.offset is not None
-    return replace(value, gain=value.gain * gain, offset=value.offset * gain + offset)

@@ -30,10 +30,14 @@ _BATCH = "test_batch.bin"
 _IMAGE = (28, 28)
 _PLANES = (3, 32, 32)
 _CLASSES = 10
-_MOST_IMAGES = 10000  # in a test set
+MOST_IMAGES = 10000
+"""Images of the largest test set."""
 
 DATASETS = {"mnist": "MNIST", "fashion-mnist": "Fashion-MNIST", "cifar10": "CIFAR-10"}
 """Names of the data sets, as they are called and as they are written."""
+
+SHAPES = {"mnist": (1, *_IMAGE), "fashion-mnist": (1, *_IMAGE), "cifar10": _PLANES}
+"""Channels, rows and columns of their images."""
 
 
 @dataclass(frozen=True)
@@ -148,7 +152,7 @@ def _read_cifar10(folder: Path) -> tuple[Bytes, Bytes]:
             "with --data-dir"
         )
     size = 1 + math.prod(_PLANES)
-    raw = np.frombuffer(read_bytes(path, _MOST_IMAGES * size), np.uint8)
+    raw = np.frombuffer(read_bytes(path, MOST_IMAGES * size), np.uint8)
     if not raw.size or raw.size % size:
         raise InputError(
             f"{path}: {raw.size} bytes are not a whole number of records of {size} bytes"
@@ -169,7 +173,7 @@ def _read_idx(folder: Path, name: str, dimensions: int, dataset: str) -> Bytes:
     path, packed = folder / name, folder / f"{name}.gz"
     item = _IMAGE if dimensions > 1 else ()
     header = 4 + 4 * dimensions
-    most = header + _MOST_IMAGES * math.prod(item)
+    most = header + MOST_IMAGES * math.prod(item)
     if path.exists():
         raw = read_bytes(path, most)
     elif packed.exists():
