@@ -191,9 +191,8 @@ def _dense(walk: Walk, layer: Given, value: Value) -> Value:
     inputs = _inputs(walk, name, value)
     shift = weights @ _flat_offsets(inputs, index, value.per_channel)
     if value.members is not None:
-        index = value.members[index]
-        each = np.repeat(weights, index.shape[1], axis=1)
-        index = index.reshape(-1)
+        each = np.repeat(weights, value.members.shape[1], axis=1)
+        index = value.members[index].reshape(-1)
     if not np.array_equal(np.sort(index), np.arange(index.size)):
         raise ForeignError(f"{name} takes some of its inputs twice and others not at all")
     ordered = np.empty_like(each)

@@ -179,14 +179,14 @@ def chosen(walk: Walk, node: NodeProto, value: Value) -> Value:
 
 def signs(walk: Walk, node: NodeProto, value: Value, made: Sign) -> Value:
     """Make bits of a tensor: +1 where it is 0 or more, or more than 0."""
-    if value.kind == "bits":
-        raise walk.refuse("a sign of bits; one of them is too many")
     if value.margin is not None or value.window is not None:
         raise walk.refuse("padding before a sign; padding with -1 after it works")
     if value.members is not None:
         raise walk.refuse(
             "a sign of averages of bits; an average right before a fully connected layer works"
         )
+    if value.kind == "bits":
+        raise walk.refuse("a sign of bits; one of them is too many")
     if not np.all(made.gain):
         raise walk.refuse(f"{node.op_type} with a scale of 0")
     if value.kind == "pixels":
