@@ -57,14 +57,18 @@ def multiplied(walk: Walk, node: NodeProto, value: Value) -> Value:
         bias = walk.constant(node, 2, "the bias").astype(np.float64).reshape(-1)
         bias = bias * settings.get("beta", 1.0)
     layer = _binary(name, weights, bias, node.output[0])
+    counts = node.op_type == "XnorPopcountMatMul"
+    if counts:
+        # It multiplies bits as ±1, whatever they stand for, and counts the products that are +1.
+        value = replace(value, gain=np.ones(value.channels), offset=np.zeros(value.channels))
     if node.op_type == "Conv":
         return _convolved(walk, layer, value, _window(name, value, settings, weights))
     if is_conv:
-        return _windows(walk, layer, value)
-    made = _dense(walk, layer, value)
-    made = replace(made, index=made.index.reshape(walk.shape(node.output[0])[1:]))
-    if node.op_type == "XnorPopcountMatMul":
-        # It counts the products that are +1.
+        made = _windows(walk, layer, value)
+    else:
+        made = _dense(walk, layer, value)
+        made = replace(made, index=made.index.reshape(walk.shape(node.output[0])[1:]))
+    if counts:
         gain, offset = made.affine
         return replace(made, gain=gain / 2, offset=(offset + weights.shape[1]) / 2)
     return made
