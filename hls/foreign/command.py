@@ -29,6 +29,9 @@ from spinflow.host.core.text import shown
 COMPARED = 50
 """Images that the source computes, too; QONNX takes a tenth of a second for each."""
 
+CHOOSING = 1000
+"""Images by whose accuracy a form of pixels is chosen."""
+
 
 @dataclass(frozen=True)
 class Import:
@@ -77,22 +80,13 @@ def read_network(options: argparse.Namespace, images: Any, labels: Any) -> Impor
 
 
 def _of_qonnx(options: argparse.Namespace, source: Path, images: Any, labels: Any) -> Import:
-    from spinflow.hls.foreign import compare, qonnx_reader, scores
-    from spinflow.hls.foreign.numbers import CANDIDATES, numbers_of
+    from spinflow.hls.foreign import compare, scores
 
-    found = []
-    for text in [options.input] if options.input else CANDIDATES:
-        numbers = numbers_of(text)
-        reading = qonnx_reader.read(source, numbers.table)
-        found.append((_correct(reading.chain, images, labels, source), text, reading, numbers))
-    correct, text, reading, numbers = max(found, key=lambda each: each[0])
-    if len(found) > 1:
-        tried = ", ".join(f"{name} {right / len(labels):.2%}" for right, name, *_ in found)
-        print(f"--input is not given; by accuracy it is {text} (tried: {tried})")
+    text, reading, numbers = _chosen(options, source, images, labels)
     chain, line = scores.settled(reading.chain, lambda: _sums(reading.chain, images))
     if line:
         print(line)
-        correct = _correct(chain, images, labels, source)
+    correct = _correct(chain, images, labels, source)
     count = min(options.compare, len(images))
     result = compare.with_qonnx(reading.model, chain, images[:count], numbers.table, reading.places)
     if result.faults:
@@ -106,6 +100,37 @@ def _of_qonnx(options: argparse.Namespace, source: Path, images: Any, labels: An
     return Import(chain, text, correct, len(labels), count, ties)
 
 
+def _chosen(options: argparse.Namespace, source: Path, images: Any, labels: Any) -> Any:
+    """Return what pixels are to the network, its reading, and their numbers.
+
+    Without ``--input`` it is the one with the best accuracy, among those that can be read.
+    """
+    from spinflow.hls.foreign import qonnx_reader
+    from spinflow.hls.foreign.numbers import CANDIDATES, numbers_of
+
+    if options.input:
+        numbers = numbers_of(options.input)
+        return options.input, qonnx_reader.read(source, numbers.table), numbers
+    found, errors = [], []
+    images, labels = images[:CHOOSING], labels[:CHOOSING]
+    for text in CANDIDATES:
+        numbers = numbers_of(text)
+        try:
+            reading = qonnx_reader.read(source, numbers.table)
+        except BuildError as error:
+            errors.append(error)
+            continue
+        found.append((_correct(reading.chain, images, labels, source), text, reading, numbers))
+    if not found:
+        raise errors[0]
+    _, text, reading, numbers = max(found, key=lambda each: each[0])
+    tried = ", ".join(f"{name} {right / len(labels):.2%}" for right, name, *_ in found)
+    print(
+        f"--input is not given; by accuracy on {len(labels)} images it is {text} (tried: {tried})"
+    )
+    return text, reading, numbers
+
+
 def _correct(chain: Any, images: Any, labels: Any, source: Path) -> int:
     pixels = 1
     for size in chain.shape:
@@ -114,6 +139,11 @@ def _correct(chain: Any, images: Any, labels: Any, source: Path) -> int:
         raise BuildError(
             f"{source} takes images of {' x '.join(map(str, chain.shape))}, {pixels} numbers; "
             f"those of the test set have {images.shape[1]}"
+        )
+    if int(labels.max()) >= chain.classes:
+        raise BuildError(
+            f"{source} has {chain.classes} classes, and labels of the test set go up to "
+            f"{int(labels.max())}: a test set of the network's own classes works (--data)"
         )
     return int((chain.labels(_sums(chain, images)) == labels).sum())
 

@@ -75,9 +75,9 @@ def one_image(model: onnx.ModelProto) -> None:
 def _without_label(model: onnx.ModelProto) -> None:
     """Take a TopK off that the file's version of ONNX does not have, as FINN's steps leave it."""
     graph = model.graph
-    version = min(each.version for each in model.opset_import if each.domain in ("", "ai.onnx"))
-    last = graph.node[-1] if graph.node else None
-    if last is None or last.op_type != "TopK" or version >= _TOPK or len(last.input) < 1:
+    versions = [each.version for each in model.opset_import if each.domain in ("", "ai.onnx")]
+    last = graph.node[-1]
+    if last.op_type != "TopK" or max(versions, default=_TOPK) >= _TOPK or not last.input:
         return
     settings = {each.name: onnx.helper.get_attribute_value(each) for each in last.attribute}
     known = [value for value in graph.value_info if value.name == last.input[0]]
