@@ -265,6 +265,11 @@ def _convolved(walk: Walk, layer: Given, value: Value, window: Window) -> Value:
     inputs = _inputs(walk, name, value)
     edges = window.margin.edges
     fill = -1
+    if max(edges[0], edges[2]) >= weights.shape[2] or max(edges[1], edges[3]) >= weights.shape[3]:
+        raise ForeignError(
+            f"{name} pads by {list(edges)} with kernels of {weights.shape[2]}x{weights.shape[3]}: "
+            "less than the kernel works"
+        )
     if any(edges):
         fill = _filled(name, value, inputs, window.margin.value)
     height = (rows + edges[0] + edges[2] - weights.shape[2]) // window.stride[0] + 1
