@@ -180,7 +180,7 @@ ARCHIVES: list[tuple[Callable[[], bytes], str]] = [
     (lambda: b"PK\3\4" + bytes(100), "it is not an npz archive"),
     (lambda: bomb("weights.0", 1 << 26), "weights.0 has 8193 bytes, which does not fit its shape"),
     (lambda: directory(5000), "its directory is larger than 65536 bytes"),
-    (lambda: directory(2), "it holds '0.npy', which belongs to no layer"),
+    (lambda: directory(2), "it holds '0.npy', which does not belong there"),
     (lambda: header(claimed("(1000000000000, 7)")), "it must be uint32 of shape (256, 7)"),
     (lambda: header(claimed("(256, 7)")), "weights.0 has 72 bytes, which does not fit its shape"),
     (lambda: header(claimed("(256, 7)", "<f4")), "weights.0 is <f4 of shape (256, 7): it must"),
