@@ -37,7 +37,8 @@ class Order:
     Attributes:
         source: folder of model.onnx; its name is the network's.
         trained: what is known of the training.
-        cycles: most cycles that a frame may take in any layer.
+        cycles: most cycles that a frame may take in any layer; the fastest that leaves room on the
+            part if None.
         given: PE and SIMD by layer name that are to be used as they are.
         board: that it is for.
         registers: the control block.
@@ -46,7 +47,7 @@ class Order:
 
     source: Path
     trained: Trained
-    cycles: int
+    cycles: int | None
     given: Given | None
     board: Board
     registers: RegisterMap

@@ -60,7 +60,7 @@ def run(
     source: Path,
     work: Path,
     board: Board,
-    cycles: int,
+    cycles: int | None,
     *,
     resources: Mapping[str, int] | None = None,
     given: folding.Given | None = None,
@@ -73,7 +73,8 @@ def run(
             UINT8 values.
         work: folder for what FINN generates and for its log, `finn.log`.
         board: that the accelerator is built for.
-        cycles: target, the most cycles a frame may take in any layer.
+        cycles: target, the most cycles a frame may take in any layer; None is the fastest that
+            leaves room on the board's part.
         resources: what the part has; the folding is refused if it needs more.
         given: PE and SIMD by layer name that are to be used as they are.
         depths: gives the depths of the buffers that are known for a folding, if they are.
@@ -91,7 +92,11 @@ def run(
 
     def fold(model: ModelWrapper, _: DataflowBuildConfig) -> ModelWrapper:
         shapes = network.layer_shapes(model)
-        choice = folding.choose(shapes, network.pixels(model), cycles, resources, given)
+        pixels = network.pixels(model)
+        if cycles is None:
+            choice = folding.fastest(shapes, pixels, resources or board.resources, given)
+        else:
+            choice = folding.choose(shapes, pixels, cycles, resources, given)
         choices.append(choice)
         found = depths(choice) if depths else None
         return network.fold(model, choice, found.words if found else {})

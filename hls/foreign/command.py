@@ -118,7 +118,7 @@ def _correct(chain: Any, images: Any, labels: Any, source: Path) -> int:
     return right
 
 
-def write(made: Import, name: str, dataset: str, cycles: int, folder: Path) -> None:
+def write(made: Import, name: str, dataset: str, cycles: int | None, folder: Path) -> None:
     """Write what was taken to a folder: model.onnx and model.json."""
     from spinflow.hls.foreign.writer import to_qonnx
 
@@ -212,8 +212,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--cycles",
         type=whole(1, 10**9),
-        default=1024,
-        help="most cycles a frame may take in any layer (default %(default)s)",
+        help="most cycles a frame may take in any layer (default: the fastest that leaves room on "
+        "the part)",
     )
     parser.add_argument(
         "--compare",

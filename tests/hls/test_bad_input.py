@@ -184,11 +184,6 @@ def test_names_a_missing_or_damaged_file(tmp_path, name, content, message):
         build(source, 64)
 
 
-def test_an_unknown_network_has_no_default_target(tmp_path):
-    with pytest.raises(BuildError, match="net has no default target"):
-        build(perceptron(16, 8, 4).save(tmp_path / "net"))
-
-
 def test_command_says_it_in_one_line():
     done = subprocess.run(
         [sys.executable, "-m", "spinflow.hls.build", "no-such-network"],
