@@ -77,7 +77,7 @@ def read_network(options: argparse.Namespace, images: Any, labels: Any) -> Impor
 
 
 def _of_qonnx(options: argparse.Namespace, source: Path, images: Any, labels: Any) -> Import:
-    from spinflow.hls.foreign import compare, qonnx_reader
+    from spinflow.hls.foreign import compare, qonnx_reader, scores
     from spinflow.hls.foreign.numbers import CANDIDATES, numbers_of
 
     found = []
@@ -89,8 +89,12 @@ def _of_qonnx(options: argparse.Namespace, source: Path, images: Any, labels: An
     if len(found) > 1:
         tried = ", ".join(f"{name} {right / len(labels):.2%}" for right, name, *_ in found)
         print(f"--input is not given; by accuracy it is {text} (tried: {tried})")
+    chain, line = scores.settled(reading.chain, lambda: _sums(reading.chain, images))
+    if line:
+        print(line)
+        correct = _correct(chain, images, labels, source)
     count = min(options.compare, len(images))
-    result = compare.with_qonnx(reading.model, reading.chain, images[:count], numbers.table)
+    result = compare.with_qonnx(reading.model, chain, images[:count], numbers.table, reading.places)
     if result.faults:
         raise BuildError(
             f"{source} was read wrongly: {result.faults[0]} ({len(result.faults)} of {count} "
@@ -99,7 +103,7 @@ def _of_qonnx(options: argparse.Namespace, source: Path, images: Any, labels: An
     for note in reading.notes:
         print(f"warning: {note}", file=sys.stderr)
     ties = len(result.differences)
-    return Import(reading.chain, text, correct, len(labels), count, ties)
+    return Import(chain, text, correct, len(labels), count, ties)
 
 
 def _correct(chain: Any, images: Any, labels: Any, source: Path) -> int:
@@ -111,27 +115,22 @@ def _correct(chain: Any, images: Any, labels: Any, source: Path) -> int:
             f"{source} takes images of {' x '.join(map(str, chain.shape))}, {pixels} numbers; "
             f"those of the test set have {images.shape[1]}"
         )
-    right = 0
-    for begin in range(0, len(images), 500):
-        found = chain.labels(chain.run(images[begin : begin + 500]))
-        right += int((found == labels[begin : begin + 500]).sum())
-    return right
+    return int((chain.labels(_sums(chain, images)) == labels).sum())
+
+
+def _sums(chain: Any, images: Any) -> Any:
+    """Return the last layer's sums of all images, shape (images, classes)."""
+    import numpy as np
+
+    return np.concatenate(
+        [chain.run(images[begin : begin + 500]) for begin in range(0, len(images), 500)]
+    )
 
 
 def write(made: Import, name: str, dataset: str, cycles: int | None, folder: Path) -> None:
     """Write what was taken to a folder: model.onnx and model.json."""
     from spinflow.hls.foreign.writer import to_qonnx
 
-    if made.chain.offsets is not None:
-        raise BuildError(
-            "the last layer adds another number for each class, which the hardware does not do "
-            "yet: train the last layer without bias, or with one batch norm for all classes"
-        )
-    if made.chain.codes is not None and list(made.chain.codes) != list(range(256)):
-        raise BuildError(
-            "its input rounds pixels to other codes, which the hardware does not do yet: train it "
-            "on pixels, scaled evenly"
-        )
     content = to_qonnx(made.chain).SerializeToString()
     shape = list(made.chain.shape)
     facts = {
