@@ -25,6 +25,12 @@ BAD_PARAMETERS: list[tuple[str, Mapping[str, Parameter], str]] = [
     ("buffer_mem", {"Depth": 1}, "buffer_mem: Depth 1 is below 2"),
     ("stream_widen", {"Ratio": 1}, "stream_widen: Ratio 1 is below 2"),
     ("stream_narrow", {"Ratio": 1}, "stream_narrow: Ratio 1 is below 2"),
+    (
+        "frame_trim",
+        {"OutBits": 24},
+        "frame_trim: 5 words of 24 bits: at least 1",
+    ),
+    ("frame_trim", {"Words": 0}, "frame_trim: 0 words of 8 bits"),
     ("binary_mvu", {"Mw": 10, "Simd": 4}, "binary_mvu: Simd 4 must divide Mw 10"),
     ("binary_mvu", {"Mh": 10, "Pe": 4}, "Pe 4 must divide Mh 10"),
     ("binary_mvu", {"OutBits": 2}, "binary_mvu: OutBits 2 must be 1 with thresholds"),
