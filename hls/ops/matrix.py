@@ -78,10 +78,10 @@ class MVAU_rtl(Module, rtl_ops.MVAU_rtl):
     def check(cls, model: ModelWrapper, node: Any, where: Where) -> None:
         """Refuse a matrix that is not binary, or whose thresholds are not as its place asks."""
         op, name = getCustomOp(node), where.layer
-        if not (op.get_nodeattr("binaryXnorMode") or (takes_pixels(op) and name == "conv0")):
+        if not (op.get_nodeattr("binaryXnorMode") or (takes_pixels(op) and where.is_first_layer)):
             raise BuildError(
                 f"layer {name} is not binary in its weights and inputs: weights of +1 and -1 on "
-                "inputs of +1 and -1 are needed (the first convolution takes the pixels themselves)"
+                "inputs of +1 and -1 are needed (the first layer may take the pixels themselves)"
             )
         if bool(op.get_nodeattr("noActivation")) != where.is_last_layer:
             raise BuildError(

@@ -9,12 +9,15 @@ from __future__ import annotations
 
 import numpy as np
 
-from spinflow.host.core.description import Description, Threshold
+from spinflow.host.core.description import ByteTable, Description, Threshold
 from spinflow.host.core.errors import BundleError
 from spinflow.host.core.npz import Arrays, Wanted, read
 
 ARRAYS = "arrays.npz"
 GOLDEN = "golden.npz"
+TABLE = "table.input"
+"""The array of the codes of bytes."""
+
 MOST_IMAGES = 10_000
 """Golden images that a bundle has at most."""
 
@@ -24,7 +27,8 @@ def read_arrays(description: Description) -> Arrays:
 
     Returns:
         ``weights.i``, uint32, shape (depth, segments); ``threshold.i``, int32, shape (outputs,);
-        of a perceptron ``threshold.input``, int32, shape (1,).
+        of a perceptron ``threshold.input``, int32, shape (1,); of a table of bytes
+        ``table.input``, uint8, shape (256,).
 
     Raises:
         BundleError: the file is damaged, or an array is missing, one too many, or wrong.
@@ -37,6 +41,8 @@ def read_arrays(description: Description) -> Arrays:
     for layer in description.layers:
         if isinstance(layer, Threshold):
             wanted[f"threshold.{layer.name}"] = Wanted(("int32",), (1,))
+        if isinstance(layer, ByteTable):
+            wanted[TABLE] = Wanted(("uint8",), (256,))
     for number, product in enumerate(description.products):
         if product.threshold:
             wanted[f"threshold.{number}"] = Wanted(("int32",), (product.mh,))

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spinflow.host.core import description
-from spinflow.host.core.arrays import Arrays
+from spinflow.host.core.arrays import TABLE, Arrays
 from spinflow.host.core.packing import unfold
 from spinflow.sim.emulator.memory import EmulatedMemory
 from spinflow.sim.kinds import Kinds
@@ -75,6 +75,20 @@ def stages(described: description.Description, arrays: Arrays, memories: Any) ->
         found.append(stage)
         shape = stage.shape
     return found
+
+
+@KINDS.computes(description.ByteTable)
+class ByteTableStage(Stage):
+    """Other codes of the bytes of an image."""
+
+    def __init__(self, layer: description.ByteTable, place: Place) -> None:
+        super().__init__(layer.name, place.source)
+        self._codes = place.arrays[TABLE]
+
+    def compute(self, values: NDArray[Any]) -> NDArray[Any]:
+        """Return the codes, uint8."""
+        found: NDArray[np.uint8] = self._codes[values]
+        return found
 
 
 @KINDS.computes(description.Threshold)

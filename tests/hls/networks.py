@@ -49,6 +49,13 @@ class Network:
         self.node("BipolarQuant", np.array(1.0), domain="qonnx.custom_op.general")
         return self
 
+    def table(self, codes: np.ndarray) -> Network:
+        """Append a table of the bytes, 256 whole numbers from 0 to 255."""
+        self.node("Cast", to=TensorProto.INT64)
+        indices, self.last = self.last, self.constant(codes)
+        self.node("Gather", indices, axis=0)
+        return self
+
     def threshold_pixels(self) -> Network:
         """Append the comparison that makes the input binary."""
         self.node("Sub", np.array(THRESHOLD - 0.5))

@@ -153,6 +153,14 @@ CASES = [
         Case("stream_widen", {"InBits": bits, "Ratio": ratio})
         for bits, ratio in [(1, 2), (3, 5), (8, 4), (2, 64)]
     ),
+    *(
+        Case("frame_trim", {"OutBits": bits, "Words": words})
+        for bits, words in [(8, 5), (8, 593), (16, 7), (8, 3), (16, 1)]
+    ),
+    *(
+        Case("byte_table", {"Pe": pe, "Codes": f"2048'h{random.Random(pe).getrandbits(2048):x}"})
+        for pe in [1, 4]
+    ),
     padding(4, 3, 1, [1, 1, 1, 1]),
     padding(3, 4, 2, [2, 0, 0, 3]),
     padding(1, 1, 1, [0, 1, 0, 0]),

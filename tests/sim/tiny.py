@@ -121,7 +121,7 @@ THRESHOLD_IN = 100
 
 def pixels(description: dict[str, Any]) -> int:
     """Pixels of an image."""
-    return int(description["input"]["bytes_per_frame"])
+    return int(np.prod(description["input"]["shape"]))
 
 
 def write_bundle(folder: Path, description: dict[str, Any]) -> Path:

@@ -8,6 +8,7 @@
 
 from spinflow.host.core.addresses import WINDOWS_START, segments_of, stride_of, window_after
 from spinflow.host.core.description.layers import (
+    ByteTable,
     LabelSelect,
     Layer,
     MaxPool,
@@ -97,6 +98,7 @@ __all__ = [
     "WINDOWS_START",
     "Bitstream",
     "Block",
+    "ByteTable",
     "DepthsInfo",
     "Description",
     "Field",

@@ -15,6 +15,21 @@ Shape = tuple[int, int, int]
 
 
 @dataclass(frozen=True)
+class ByteTable:
+    """The layer that makes codes of the bytes of an image, in front of everything."""
+
+    OP: ClassVar[str] = "byte_table"
+
+    name: str
+    elements: int
+    pe: int
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the entry of accel.json."""
+        return {"name": self.name, "op": self.OP, "elements": self.elements, "pe": self.pe}
+
+
+@dataclass(frozen=True)
 class Threshold:
     """The layer that makes bits of pixels, in front of a perceptron."""
 
@@ -137,7 +152,7 @@ class LabelSelect:
         return {"name": self.name, "op": self.OP, "classes": self.classes}
 
 
-Layer = Threshold | Product | MaxPool | LabelSelect
+Layer = ByteTable | Threshold | Product | MaxPool | LabelSelect
 
 
 def products_of(layers: Iterable[Layer]) -> tuple[Product, ...]:
