@@ -35,6 +35,7 @@ from spinflow.hls.convolutions import state_convolutions
 from spinflow.hls.finn_env import working_in
 from spinflow.hls.ops import byte_table, kinds
 from spinflow.hls.paths import BuildError, no_such_operator
+from spinflow.hls.zero_padding import note_thresholds
 from spinflow.hw.boards import Board
 
 Step = Callable[[ModelWrapper, DataflowBuildConfig], ModelWrapper]
@@ -243,6 +244,7 @@ _TO_LAYERS: list[Step | str] = [
     state_convolutions,
     _insert_argmax,
     "step_tidy_up",
+    note_thresholds,
     "step_streamline",
     _infer_ops,
     "step_convert_to_hw",

@@ -70,6 +70,7 @@ class LayerShape:
         window: the sliding window of a convolution.
         in_bits: bits of one input: 1, or 8 for pixels.
         pool: side of the max-pool before the buffer, 1 without one.
+        zero_padded: whether bits are padded with 0, which the unit leaves out of its sums.
     """
 
     name: str
@@ -79,6 +80,7 @@ class LayerShape:
     window: Window | None = None
     in_bits: int = 1
     pool: int = 1
+    zero_padded: bool = False
 
     @property
     def windows(self) -> int:

@@ -75,7 +75,7 @@ def _ranges(description: Description) -> dict[str, tuple[int, int]]:
     for number, product in enumerate(description.products):
         if product.threshold:
             most = (255 if product.pixels else 1) * product.mw
-            ranges[f"threshold.{number}"] = (-most if product.pixels else 0, most + 1)
+            ranges[f"threshold.{number}"] = (0 if product.counts_agreement else -most, most + 1)
     return ranges
 
 

@@ -108,7 +108,7 @@ def _product(
     keys = ("name", "op", "mw", "mh", "pe", "simd", "input", "threshold", "window", "shape")
     of = at.object((*keys, "weights", "buffer"))
     of["input"].exactly("bits" if bits else "pixels")
-    window = None if of["window"].value is None else _window(of["window"], shape)
+    window = None if of["window"].value is None else _window(of["window"], shape, bits=bits)
     number = sum((other.window is None) == (window is None) for other in earlier)
     elements = math.prod(shape)
     rows, columns = 1, 1
@@ -157,8 +157,8 @@ def _buffer(at: At, final: bool = False) -> int | None:
     return at.whole(0, MOST_MEMORIES - 1)
 
 
-def _window(at: At, shape: tuple[int, ...]) -> Window:
-    of = at.object(("input", "kernel", "stride", "padding"))
+def _window(at: At, shape: tuple[int, ...], *, bits: bool) -> Window:
+    of = at.object(("input", "kernel", "stride", "padding", "padding_value"))
     found = of["input"].wholes(3, 1, MOST_SIDE)
     if found != shape:
         of["input"].fail(f"{list(shape)}, the output of the layer before")
@@ -167,11 +167,17 @@ def _window(at: At, shape: tuple[int, ...]) -> Window:
     stride = of["stride"].wholes(2, 1, MOST_SIDE)
     # With padding as large as the kernel, some outputs would see nothing of the map.
     top, left, bottom, right = of["padding"].wholes(4, 0, max(kernel) - 1)
+    value = of["padding_value"]
+    if bits and max(top, left, bottom, right):
+        value.whole(-1, 0)
+    else:
+        value.exactly(-1 if bits else 0)
     return Window(
         (rows, columns, channels),
         (kernel[0], kernel[1]),
         (stride[0], stride[1]),
         (top, left, bottom, right),
+        int(value.value),
     )
 
 
