@@ -51,6 +51,12 @@ def steps(network: str, cycles: int | None, out: Path | None) -> list[list[str]]
     return found
 
 
+def can_build(network: str) -> bool:
+    """Return whether there is a network of this name to build: trained, or imported."""
+    files = ZOO / f"{network}.safetensors", BUILD / network / "model.onnx"
+    return any(path.is_file() for path in files)
+
+
 def run_step(arguments: Sequence[str]) -> int:
     """Run one command of `spinflow` and return its exit status.
 
