@@ -28,7 +28,7 @@ from qonnx.transformation.infer_datatypes import InferDataTypes
 from qonnx.transformation.insert_topk import InsertTopK
 
 from spinflow.hls import depths as depths_table
-from spinflow.hls import folding, graph, network
+from spinflow.hls import folding, graph, network, scores
 from spinflow.hls.convolutions import state_convolutions
 from spinflow.hls.finn_env import working_in
 from spinflow.hls.ops import kinds
@@ -151,6 +151,11 @@ def _check_sizes(model: ModelWrapper, _: DataflowBuildConfig) -> ModelWrapper:
     return model
 
 
+def _take_scores(model: ModelWrapper, _: DataflowBuildConfig) -> ModelWrapper:
+    """Keep scales and additions behind the last matrix, which streamlining would round or move."""
+    return scores.take(model)
+
+
 def _insert_argmax(model: ModelWrapper, _: DataflowBuildConfig) -> ModelWrapper:
     return model.transform(InsertTopK(k=1))
 
@@ -217,6 +222,7 @@ _TO_HARDWARE: list[Step | str] = [
     "step_tidy_up",
     _check_sizes,
     state_convolutions,
+    _take_scores,
     _insert_argmax,
     "step_tidy_up",
     "step_streamline",

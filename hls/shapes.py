@@ -69,6 +69,7 @@ class LayerShape:
         window: the sliding window of a convolution.
         in_bits: bits of one input: 1, or 8 for pixels.
         pool: side of the max-pool before the buffer, 1 without one.
+        gain_bits, offset_bits: of the scores of the last layer's classes; 0 where there are none.
     """
 
     name: str
@@ -78,6 +79,8 @@ class LayerShape:
     window: Window | None = None
     in_bits: int = 1
     pool: int = 1
+    gain_bits: int = 0
+    offset_bits: int = 0
 
     @property
     def windows(self) -> int:

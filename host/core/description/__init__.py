@@ -29,6 +29,7 @@ from spinflow.host.core.description.limits import (
     LIBRARIES,
     MAP_VERSION,
     MOST_BITS,
+    MOST_CLASSES,
     MOST_CYCLES,
     MOST_ELEMENTS,
     MOST_INPUTS,
@@ -41,6 +42,7 @@ from spinflow.host.core.description.limits import (
 )
 from spinflow.host.core.description.memories import (
     DRAWS,
+    LABEL_BITS,
     Block,
     MemoryInfo,
     Stored,
@@ -79,10 +81,12 @@ __all__ = [
     "FILES",
     "FORMAT",
     "GLOBAL_REGISTERS",
+    "LABEL_BITS",
     "LIBRARIES",
     "MAP_VERSION",
     "MEMORY_REGISTERS",
     "MOST_BITS",
+    "MOST_CLASSES",
     "MOST_CYCLES",
     "MOST_ELEMENTS",
     "MOST_INPUTS",
