@@ -30,7 +30,7 @@ from qonnx.transformation.infer_datatypes import InferDataTypes
 from qonnx.transformation.insert_topk import InsertTopK
 
 from spinflow.hls import depths as depths_table
-from spinflow.hls import folding, graph, network
+from spinflow.hls import folding, graph, network, scores
 from spinflow.hls.convolutions import state_convolutions
 from spinflow.hls.finn_env import working_in
 from spinflow.hls.ops import byte_table, kinds
@@ -176,6 +176,11 @@ def _check_sizes(model: ModelWrapper, _: DataflowBuildConfig) -> ModelWrapper:
     return model
 
 
+def _take_scores(model: ModelWrapper, _: DataflowBuildConfig) -> ModelWrapper:
+    """Keep scales and additions behind the last matrix, which streamlining would round or move."""
+    return scores.take(model)
+
+
 def _insert_argmax(model: ModelWrapper, _: DataflowBuildConfig) -> ModelWrapper:
     return model.transform(InsertTopK(k=1))
 
@@ -242,6 +247,7 @@ _TO_LAYERS: list[Step | str] = [
     "step_tidy_up",
     _check_sizes,
     state_convolutions,
+    _take_scores,
     _insert_argmax,
     "step_tidy_up",
     note_thresholds,

@@ -132,6 +132,12 @@ class Network:
         self.node("Mul", np.array(0.125))
         return self
 
+    def scores(self, gain: Any, offset: Any) -> Network:
+        """Append a factor and a summand for each class."""
+        self.node("Mul", np.reshape(gain, (1, -1)))
+        self.node("Add", np.reshape(offset, (1, -1)))
+        return self
+
     def save(self, folder: Path) -> Path:
         """Write model.onnx and model.json to a folder and return it."""
         folder.mkdir(parents=True, exist_ok=True)

@@ -102,6 +102,23 @@ def padding(rows: int, columns: int, folds: int, sides: list[int]) -> Case:
     })  # fmt: skip
 
 
+def scores(labels: int, pe: int, in_bits: int, gain_bits: int, offset_bits: int) -> Case:
+    """Scores with random gains and offsets; gains of 1, 2 or 4 if they have 0 bits."""
+    rng = random.Random(f"scores {labels} {pe} {gain_bits}")
+    shift = 0 if gain_bits else labels % 4
+    gains = [rng.randrange(1, 1 << gain_bits) if gain_bits else 1 << shift for _ in range(labels)]
+    offsets = [rng.getrandbits(offset_bits) for _ in range(labels)]
+    most = (1 << in_bits) - 1
+    packed = sum(gain << n * gain_bits for n, gain in enumerate(gains)) if gain_bits else 0
+    largest = max(g * most + o for g, o in zip(gains, offsets, strict=True))
+    return Case("class_scores", {
+        "Labels": labels, "Pe": pe, "InBits": in_bits, "ScoreBits": largest.bit_length(),
+        "GainBits": gain_bits, "Shift": shift, "Gains": f"{labels * max(gain_bits, 1)}'h{packed:x}",
+        "OffsetBits": offset_bits, "Offsets": f"{labels * offset_bits}'h"
+        f"{sum(offset << n * offset_bits for n, offset in enumerate(offsets)):x}",
+    })  # fmt: skip
+
+
 def words(values: list[int]) -> str:
     """A packed array of 32-bit numbers, the first one lowest."""
     return f"{32 * len(values)}'h{sum(v << 32 * i for i, v in enumerate(values)):x}"
@@ -147,8 +164,18 @@ CASES = [
     ),
     *(
         Case("label_select", {"Labels": labels, "Pe": pe, "InBits": bits})
-        for labels, pe, bits in [(10, 1, 7), (10, 5, 11), (256, 2, 4), (10, 10, 7)]
+        for labels, pe, bits in [
+            *[(10, 1, 7), (10, 5, 11), (256, 2, 4), (10, 10, 7)],
+            *[(2, 1, 3), (15, 3, 6), (1000, 125, 12), (1000, 1, 4)],
+        ]
     ),
+    scores(2, 1, 3, 4, 2),
+    scores(10, 1, 7, 6, 9),  # a long table
+    scores(15, 5, 11, 3, 12),
+    scores(21, 7, 4, 0, 6),
+    scores(9, 9, 5, 1, 1),  # a single word, gains of 1
+    scores(1000, 125, 12, 10, 14),
+    scores(300, 1, 6, 0, 9),
     *(
         Case("stream_widen", {"InBits": bits, "Ratio": ratio})
         for bits, ratio in [(1, 2), (3, 5), (8, 4), (2, 64)]

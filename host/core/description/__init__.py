@@ -30,6 +30,7 @@ from spinflow.host.core.description.limits import (
     LIBRARIES,
     MAP_VERSION,
     MOST_BITS,
+    MOST_CLASSES,
     MOST_CYCLES,
     MOST_ELEMENTS,
     MOST_INPUTS,
@@ -43,6 +44,7 @@ from spinflow.host.core.description.limits import (
 )
 from spinflow.host.core.description.memories import (
     DRAWS,
+    LABEL_BITS,
     Block,
     MemoryInfo,
     Stored,
@@ -81,10 +83,12 @@ __all__ = [
     "FILES",
     "FORMAT",
     "GLOBAL_REGISTERS",
+    "LABEL_BITS",
     "LIBRARIES",
     "MAP_VERSION",
     "MEMORY_REGISTERS",
     "MOST_BITS",
+    "MOST_CLASSES",
     "MOST_CYCLES",
     "MOST_ELEMENTS",
     "MOST_INPUTS",

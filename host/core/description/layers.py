@@ -158,16 +158,24 @@ class MaxPool:
 
 @dataclass(frozen=True)
 class LabelSelect:
-    """The last layer: the number of the largest sum."""
+    """The last layer: the number of the largest score, the lowest of equals.
+
+    Attributes:
+        name: label.
+        classes: how many there are.
+        scores: whether a score is a sum times a gain plus an offset, of which each class has its
+            own; else it is the sum.
+    """
 
     OP: ClassVar[str] = "label_select"
 
     name: str
     classes: int
+    scores: bool = False
 
     def as_json(self) -> dict[str, Any]:
         """Return the entry of accel.json."""
-        return {"name": self.name, "op": self.OP, "classes": self.classes}
+        return {"name": self.name, "op": self.OP, "classes": self.classes, "scores": self.scores}
 
 
 Layer = ByteTable | Threshold | Product | MaxPool | LabelSelect

@@ -195,9 +195,9 @@ def _max_pool(at: At, before: Layer) -> MaxPool:
 
 
 def _label(at: At, classes: int, shape: tuple[int, ...]) -> LabelSelect:
-    of = at.object(("name", "op", "classes"))
+    of = at.object(("name", "op", "classes", "scores"))
     of["name"].exactly("label")
     of["classes"].whole(classes, classes)
     if shape != (1, 1, classes):
         of["classes"].fail(f"{shape[-1]}, the outputs of the layer before")
-    return LabelSelect("label", classes)
+    return LabelSelect("label", classes, of["scores"].flag())
