@@ -29,6 +29,8 @@ BAD_PARAMETERS: list[tuple[str, Mapping[str, Parameter], str]] = [
     ("binary_mvu", {"Mh": 10, "Pe": 4}, "Pe 4 must divide Mh 10"),
     ("binary_mvu", {"OutBits": 2}, "binary_mvu: OutBits 2 must be 1 with thresholds"),
     ("binary_mvu", {"InBits": 2}, "binary_mvu: InBits 2 must be 1 or 8"),
+    ("binary_mvu", {"Window": "160'h1", "InBits": 8}, "with a Window the inputs are bits"),
+    ("window_padding", {"Mw": 10}, "window_padding: Mw 10 is not a whole number of pixels"),
     ("bin_maxpool", {"Rows": 1}, "bin_maxpool: Size 2 must be at least 2 and fit into the map"),
     ("bin_maxpool", {"Size": 1}, "bin_maxpool: Size 1 must be at least 2"),
     ("label_select", {"Labels": 10, "Pe": 3}, "label_select: Pe 3 must divide Labels 10"),
