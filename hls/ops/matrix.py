@@ -321,8 +321,12 @@ class MVAU_rtl(Module, rtl_ops.MVAU_rtl):
             "host_rdata_o": f"weight_rdata[{memory.index}]",
         }
         parameters = {"Width": memory.width, "Depth": memory.depth}
+        padding, window = zero_padding(self), ""
+        if padding is not None:
+            constant = f"spinflow_pkg::window_t {window_name(place)}"
+            window = f"  localparam {constant} = {_window(padding)};\n\n"
         return f"""\
-  logic {wires}_en;
+{window}  logic {wires}_en;
   logic [{address_bits - 1}:0] {wires}_addr;
   logic [{memory.width - 1}:0] {wires}_rdata;
 
@@ -364,9 +368,8 @@ class MVAU_rtl(Module, rtl_ops.MVAU_rtl):
             parameters |= {"HasThreshold": "1'b0", "OutBits": self.get_output_datatype().bitwidth()}
         else:
             parameters |= {"HasThreshold": "1'b1", "OutBits": 1, "Thresholds": constant_name(place)}
-        padding = zero_padding(self)
-        if padding is not None:
-            parameters |= _window_parameters(padding)
+        if zero_padding(self) is not None:
+            parameters["Window"] = window_name(place)
         ports = stream_ports(place) | {
             "mem_en_o": f"{place.name}_mem_en",
             "mem_addr_o": f"{place.name}_mem_addr",
@@ -381,21 +384,18 @@ def zero_padding(mvau: Any) -> ZeroPadding | None:
     return ZeroPadding.of(numbers) if len(numbers) else None
 
 
-def _window_parameters(padding: ZeroPadding) -> dict[str, Any]:
-    """Return the parameters of `binary_mvu` that say which places are padded."""
-    return {
-        "ZeroPad": "1'b1",
-        "MapRows": padding.size[0],
-        "MapColumns": padding.size[1],
-        "KernelRows": padding.kernel[0],
-        "KernelColumns": padding.kernel[1],
-        "StrideRows": padding.stride[0],
-        "StrideColumns": padding.stride[1],
-        "Top": padding.padding[0],
-        "Left": padding.padding[1],
-        "OutRows": padding.windows[0],
-        "OutColumns": padding.windows[1],
+def _window(padding: ZeroPadding) -> str:
+    """Return the windows as the `window_t` of `binary_mvu`."""
+    fields = {
+        "map": padding.size,
+        "kernel": padding.kernel,
+        "stride": padding.stride,
+        "out": padding.windows,
     }
+    texts = [f"top: {padding.padding[0]}", f"left: {padding.padding[1]}"]
+    for name, (rows, columns) in fields.items():
+        texts += [f"{name}_rows: {rows}", f"{name}_columns: {columns}"]
+    return f"'{{\n{wrap(texts)}\n  }}"
 
 
 def takes_pixels(mvau: Any) -> bool:
@@ -414,6 +414,11 @@ def layer_prefix(mvau: Any) -> str:
 def constant_name(place: Place) -> str:
     """Return the name of a layer's thresholds in their package."""
     return f"{place.name.capitalize()}Thresholds"
+
+
+def window_name(place: Place) -> str:
+    """Return the name of a layer's windows in the top module."""
+    return f"{place.name.capitalize()}Windows"
 
 
 def weight_memory(width: int, depth: int) -> Cost:

@@ -36,6 +36,9 @@ BAD: list[tuple[str, Mapping[str, Parameter], str]] = [
     ("binary_mvu", {"OutBits": 2}, "binary_mvu: OutBits 2 must be 1 with thresholds"),
     ("binary_mvu", {"Mw": 1536, "Simd": 1536, "InBits": 8},
      "binary_mvu: Simd 1536 makes the pipeline too long for its FIFO"),
+    ("binary_mvu", {"Window": "160'h1", "InBits": 8},
+     "binary_mvu: with a Window the inputs are bits, and outputs have thresholds"),
+    ("window_padding", {"Mw": 10}, "window_padding: Mw 10 is not a whole number of pixels"),
     ("buffer_mem", {"Depth": 1}, "buffer_mem: Depth 1 is below 2"),
     ("class_scores", {"Pe": 3}, "class_scores: Pe 3 must divide Labels 10"),
     ("class_scores", {"Shift": 3}, "class_scores: ScoreBits 9 is below the bits of gains 0, "
