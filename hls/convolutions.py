@@ -40,6 +40,12 @@ def state_convolutions(model: ModelWrapper, _: DataflowBuildConfig) -> ModelWrap
             attributes["pads"] = _padding(model, pad, layer, -1 if bits else 0)
             node.input[0] = pad.input[0]
             model.graph.node.remove(pad)
+        if max(attributes["pads"]) >= max(attributes["kernel_shape"]):
+            raise BuildError(
+                f"layer {layer} pads by {max(attributes['pads'])} with kernels of "
+                f"{' x '.join(map(str, attributes['kernel_shape']))}: less than the kernel is "
+                "needed, since else outputs see nothing of the map"
+            )
         del node.attribute[:]
         node.attribute.extend(helper.make_attribute(*item) for item in attributes.items())
     for node in model.get_nodes_by_op_type("MaxPool"):

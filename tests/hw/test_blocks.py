@@ -30,6 +30,8 @@ BAD_PARAMETERS: list[tuple[str, Mapping[str, Parameter], str]] = [
         {"OutBits": 24},
         "frame_trim: 5 words of 24 bits: at least 1",
     ),
+    ("stream_crop", {"OutRows": 5, "OutColumns": 5}, "5 x 5 of a map of 5 x 5 is not a part of it"),
+    ("stream_crop", {"OutRows": 6}, "stream_crop: 6 x 4 of a map of 5 x 5 is not a part of it"),
     ("frame_trim", {"Words": 0}, "frame_trim: 0 words of 8 bits"),
     ("binary_mvu", {"Mw": 10, "Simd": 4}, "binary_mvu: Simd 4 must divide Mw 10"),
     ("binary_mvu", {"Mh": 10, "Pe": 4}, "Pe 4 must divide Mh 10"),
