@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,11 +13,12 @@ from torch import Tensor
 from spinflow.model import store
 from spinflow.model.data import Dataset
 from spinflow.model.networks.base import TrainedNetwork, predict, to_input
+from spinflow.model.networks.graph import Spec
 from spinflow.model.training import processes
 from spinflow.model.training.distort import distort, image_shape
 from spinflow.model.training.feeds import Feed
 from spinflow.model.training.recipe import FIELDS, Recipe
-from spinflow.model.zoo import network
+from spinflow.model.zoo import asked_for, network
 
 
 class MemoryFeed(Feed):
@@ -30,8 +32,8 @@ class MemoryFeed(Feed):
             data: the data set.
 
         Raises:
-            ValueError: fewer images than a batch are left to train on, the device is not there, or
-                torchrun has started several processes.
+            ValueError: fewer images than a batch are left to train on, images or labels do not fit
+                the network, the device is not there, or torchrun has started several processes.
         """
         if processes.rank_and_count()[1] > 1:
             raise ValueError(
@@ -47,6 +49,7 @@ class MemoryFeed(Feed):
                 f"validation is {recipe.validation} images: of {len(data.train_images)} that "
                 f"leaves {max(split, 0)} to train on, less than a batch of {recipe.batch}"
             )
+        _check_data(self.spec, data)
         self._device = processes.device_of(recipe.device)
         # A copy: what was read from a file is read-only, which torch does not know.
         images = torch.from_numpy(data.train_images[:split].copy())
@@ -79,4 +82,21 @@ class MemoryFeed(Feed):
 
     def command(self) -> str:
         """Return the command that repeats the training."""
-        return self.recipe.command()
+        path = Path(asked_for(self.recipe.network)).name
+        return self.recipe.command(network=path)
+
+
+def _check_data(spec: Spec, data: Dataset) -> None:
+    """Raise ValueError if a network cannot take a data set's images, or has too few classes."""
+    pixels, classes = data.train_images.shape[1], spec.layers[-1].result[2]
+    if pixels != spec.pixels:
+        raise ValueError(
+            f"{spec.name} takes images of {' x '.join(map(str, spec.shape))}, {spec.pixels} "
+            f"numbers; those of {Path(spec.dataset).name} have {pixels}"
+        )
+    most = int(max(data.train_labels.max(), data.test_labels.max()))
+    if most >= classes:
+        raise ValueError(
+            f"{spec.name} has {classes} classes; labels of {Path(spec.dataset).name} go up to "
+            f"{most}, so it needs {most + 1}"
+        )
