@@ -27,8 +27,12 @@ from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.util.cleanup import cleanup_model
 
 from spinflow.host.core import start
+from spinflow.host.core.description import TEST_SET
 from spinflow.host.core.files import replace_bytes
 from spinflow.host.core.options import seed
+from spinflow.host.core.own_tests import pack
+from spinflow.model.data import is_own, own_tests
+from spinflow.model.data.own import name_of
 from spinflow.model.files import write_json
 from spinflow.model.networks.base import TrainedNetwork, to_input
 from spinflow.model.networks.build import untrained
@@ -58,7 +62,11 @@ def to_qonnx(model: TrainedNetwork) -> ModelWrapper:
 
 
 def export(
-    name: str, out: Path, folder: Path = ZOO, untrained_seed: int | None = None
+    name: str,
+    out: Path,
+    folder: Path = ZOO,
+    untrained_seed: int | None = None,
+    data_dir: Path | None = None,
 ) -> dict[str, Any]:
     """Write the QONNX graph of a network, and ``model.json`` beside it.
 
@@ -68,6 +76,7 @@ def export(
         folder: where the trained files lie.
         untrained_seed: export random weights of this seed instead, as
             ``spinflow.model.networks.build.untrained`` makes them; ``folder`` is not read then.
+        data_dir: where own data lie, whose test part goes beside the graph as ``test.npz``.
 
     Returns:
         What ``model.json`` holds.
@@ -88,7 +97,9 @@ def export(
     content = to_qonnx(model).model.SerializeToString()
     entry = ENTRIES.get(spec.name)
     hardware = entry.hardware if entry else None
-    facts: dict[str, Any] = {"network": name, "dataset": spec.dataset, "shape": list(spec.shape)}
+    tests = own_tests(spec.dataset, data_dir) if untrained_seed is None else None
+    dataset = name_of(tests.title) if tests and is_own(spec.dataset) else spec.dataset
+    facts: dict[str, Any] = {"network": name, "dataset": dataset, "shape": list(spec.shape)}
     if isinstance(spec, NetworkSpec):
         facts |= {"widths": list(spec.widths), "input_threshold": spec.input_threshold}
     facts |= {
@@ -100,6 +111,11 @@ def export(
         "onnx_sha256": hashlib.sha256(content).hexdigest(),
     }
     replace_bytes(out, content)
+    if tests is not None:
+        packed = pack(tests)
+        replace_bytes(out.with_name(TEST_SET), packed)
+        digest = hashlib.sha256(packed).hexdigest()
+        facts["test_set"] = {"file": TEST_SET, "sha256": digest, "title": tests.title}
     write_json(out.with_name("model.json"), facts)
     return facts
 

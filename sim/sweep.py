@@ -31,7 +31,7 @@ from spinflow.host.core import description
 from spinflow.host.core.errors import InputError
 from spinflow.host.core.sources import REPOSITORY
 from spinflow.host.core.start import Parser
-from spinflow.host.core.test_sets import images_for, images_of
+from spinflow.host.core.test_sets import DATASETS, TestSet, chosen, images_for, images_of
 from spinflow.host.sweep import grid as grids
 from spinflow.host.sweep.trials import identity
 from spinflow.sim.engines import SOFTWARE
@@ -161,8 +161,7 @@ def _jobs_of(plan: grids.Grid, data_dir: Path | None, on: str) -> list[tuple[Job
         if trained and not (folder / "accel.json").is_file():
             from spinflow.model.zoo import network
 
-            dataset = network(name).dataset
-            tests = images_of(dataset, plan.images, data_dir, plan.image_seed)
+            tests = _tests_of(network(name).dataset, plan, data_dir)
             found.append((job_of_network(name, tests, on), Path(name)))
         else:
             try:
@@ -176,6 +175,17 @@ def _jobs_of(plan: grids.Grid, data_dir: Path | None, on: str) -> list[tuple[Job
     if not found:
         plan.folders()  # says what is missing
     return found
+
+
+def _tests_of(dataset: str, plan: grids.Grid, data_dir: Path | None) -> TestSet:
+    """Return test images of a network without a bundle: of a published set or of own data."""
+    if dataset in DATASETS:
+        return images_of(dataset, plan.images, data_dir, plan.image_seed)
+    from spinflow.model.data import own_tests
+
+    tests = own_tests(dataset, data_dir)
+    assert tests is not None
+    return chosen(tests, plan.images, plan.image_seed)
 
 
 def _untrained(name: str, source: str) -> SweepError | None:
