@@ -48,22 +48,22 @@ def read_tests(options: argparse.Namespace) -> Tests:
     """
     from spinflow.model import data
     from spinflow.model.data.options import is_given, options_of
-    from spinflow.model.data.own import name_of, test_part, tests_of
+    from spinflow.model.data.own import carried, measured_part, name_of
 
     if not data.is_own(options.data) and (wrong := is_given(options)) is not None:
         raise BuildError(f"{wrong} is for data of one's own, not for {options.data}")
     if options.data in DATASETS:
-        found = images_of(options.data, MOST_IMAGES, options.data_dir)
+        known = images_of(options.data, MOST_IMAGES, options.data_dir)
         title = f"the {DATASETS[options.data]} test set"
-        return Tests(options.data, title, found.images, found.labels, SHAPES[options.data])
+        return Tests(options.data, title, known.images, known.labels, SHAPES[options.data])
     name, numbers = options.data, ""
     if data.is_own(name):
-        own = data.own(name, options.data_dir, options_of(options))
-        tests, shape, numbers = tests_of(own, test_part(own)), own.shape, own.numbers
+        own = data.read_own(name, options.data_dir, options_of(options))
+        tests, shape, numbers = carried(own, measured_part(own)), own.shape, own.numbers
         name = name_of(tests.title)
     else:  # its files do not travel to boards as they are
         shape = data.describe(name).shape
-        carried = data.own_tests(name, options.data_dir)
-        assert carried is not None
-        tests = carried
+        found = data.own_tests(name, options.data_dir)
+        assert found is not None
+        tests = found
     return Tests(name, tests.title, tests.images, tests.labels, shape, numbers, tests)

@@ -32,7 +32,7 @@ from spinflow.model.data.common import DataError, Dataset, Family, cache_dir
 from spinflow.model.data.idx import FASHION_MNIST, MNIST
 from spinflow.model.data.imagenet import CLASSES as CLASSES_OF_IMAGENET
 from spinflow.model.data.imagenet import IMAGENET, ImageNet, Pictures, open_imagenet, parse_classes
-from spinflow.model.data.own import Options, Own, dataset_of, read, split, tests_of
+from spinflow.model.data.own import Options, Own, carried, dataset_of, read, split
 from spinflow.model.data.svhn import SVHN, SVHN_EXTRA
 
 __all__ = [
@@ -52,9 +52,9 @@ __all__ = [
     "locate",
     "mnist",
     "open_imagenet",
-    "own",
     "own_tests",
     "parse_classes",
+    "read_own",
 ]
 
 DATASETS: dict[str, Family] = {
@@ -102,7 +102,7 @@ def is_own(name: str) -> bool:
     return name not in DATASETS
 
 
-def own(name: str | Path, data_dir: Path | None = None, options: Options | None = None) -> Own:
+def read_own(name: str | Path, data_dir: Path | None = None, options: Options | None = None) -> Own:
     """Read data of one's own.
 
     Args:
@@ -147,7 +147,7 @@ def describe(
         if str(name) not in FACTS:
             raise DataError(f"{name}: its pictures are of any size")
         return Description(*FACTS[str(name)], DATASETS[str(name)].title, own=False)
-    found = own(name, data_dir, options)
+    found = read_own(name, data_dir, options)
     return Description(found.shape, found.classes, found.title, own=True)
 
 
@@ -178,7 +178,7 @@ def dataset(
     """Load a data set by its name, or data of one's own by their path.
 
     Args:
-        name: a data set of ``DATASETS``, or a file or folder as of :func:`own`.
+        name: a data set of ``DATASETS``, or a file or folder as of :func:`read_own`.
         data_dir: as of :func:`locate`; own data may lie in it.
         options: of own data, what they do not say of themselves.
 
@@ -187,7 +187,7 @@ def dataset(
             which does not fit into memory: see :func:`open_imagenet`.
     """
     if is_own(str(name)):
-        return dataset_of(own(name, data_dir, options))
+        return dataset_of(read_own(name, data_dir, options))
     found = _family(str(name)).load(locate(str(name), data_dir))
     shape, classes = FACTS[str(name)]
     title = DATASETS[str(name)].title
@@ -218,9 +218,9 @@ def own_tests(
         known = dataset(name, data_dir)
         title = f"the {known.title} test set"
         return OwnTests(known.test_images, known.test_labels.astype(np.uint16), title)
-    found = own(name, data_dir, options)
+    found = read_own(name, data_dir, options)
     _, test, said = split(found)
-    return tests_of(found, test, said)
+    return carried(found, test, said)
 
 
 def mnist(data_dir: Path | None = None) -> Dataset:

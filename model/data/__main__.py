@@ -16,8 +16,8 @@ from spinflow.model.data import (
     is_own,
     locate,
     open_imagenet,
-    own,
     parse_classes,
+    read_own,
 )
 from spinflow.model.data.imagenet import CLASSES
 from spinflow.model.data.options import add_options, is_given, options_of
@@ -52,7 +52,7 @@ def main(arguments: list[str] | None = None) -> int:
 def run(options: argparse.Namespace) -> None:
     """Check the data that the options name, and print where they lie or what they hold."""
     if is_own(options.name):
-        found = own(options.name, options.data_dir, options_of(options))
+        found = read_own(options.name, options.data_dir, options_of(options))
         print("\n".join(facts(found)))
         return
     if (wrong := is_given(options)) is not None:

@@ -34,12 +34,12 @@ __all__ = [
     "Options",
     "Own",
     "Part",
+    "carried",
     "dataset_of",
+    "measured_part",
     "name_of",
     "read",
     "split",
-    "test_part",
-    "tests_of",
 ]
 
 FORMS = (
@@ -206,7 +206,7 @@ def dataset_of(own: Own) -> Dataset:
     )
 
 
-def test_part(own: Own) -> Part:
+def measured_part(own: Own) -> Part:
     """Return the part for tests, which is all if the source does not say.
 
     Raises:
@@ -218,7 +218,7 @@ def test_part(own: Own) -> Part:
     return part
 
 
-def tests_of(own: Own, part: Part, note: str = "") -> OwnTests:
+def carried(own: Own, part: Part, note: str = "") -> OwnTests:
     """Return a part of own data as the test set that a bundle carries: a choice if it is too large.
 
     Args:
