@@ -28,11 +28,15 @@ from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.util.cleanup import cleanup_model
 
 from spinflow.host.core import start
+from spinflow.host.core.description import TEST_SET
 from spinflow.host.core.files import replace_bytes
 from spinflow.host.core.options import seed
+from spinflow.host.core.own_tests import OwnTests, pack
 from spinflow.host.core.reading import read_json
 from spinflow.host.core.sources import WORK
 from spinflow.host.core.text import shown
+from spinflow.model.data import is_own, own_tests
+from spinflow.model.data.own import name_of
 from spinflow.model.files import write_json
 from spinflow.model.networks.base import TrainedNetwork, to_input
 from spinflow.model.networks.build import untrained
@@ -62,7 +66,11 @@ def to_qonnx(model: TrainedNetwork) -> ModelWrapper:
 
 
 def export(
-    name: str, out: Path, folder: Path | None = None, untrained_seed: int | None = None
+    name: str,
+    out: Path,
+    folder: Path | None = None,
+    untrained_seed: int | None = None,
+    data_dir: Path | None = None,
 ) -> dict[str, Any]:
     """Write the QONNX graph of a network, and ``model.json`` beside it.
 
@@ -72,6 +80,7 @@ def export(
         folder: where the trained files lie; that of its description if None.
         untrained_seed: export random weights of this seed instead, as
             ``spinflow.model.networks.build.untrained`` makes them; ``folder`` is not read then.
+        data_dir: where own data lie, whose test part goes beside the graph as ``test.npz``.
 
     Returns:
         What ``model.json`` holds.
@@ -93,9 +102,10 @@ def export(
     else:
         model = untrained(spec, untrained_seed)
     content = to_qonnx(model).model.SerializeToString()
+    tests = own_tests(spec.dataset, data_dir) if untrained_seed is None else None
     facts: dict[str, Any] = {
         "network": found.name,
-        "dataset": Path(spec.dataset).stem,
+        "dataset": _name_of_data(spec.dataset, tests),
         "shape": list(spec.shape),
     }
     if found.is_own:
@@ -111,8 +121,20 @@ def export(
         "onnx_sha256": hashlib.sha256(content).hexdigest(),
     }
     replace_bytes(out, content)
+    if tests is not None:
+        packed = pack(tests)
+        replace_bytes(out.with_name(TEST_SET), packed)
+        digest = hashlib.sha256(packed).hexdigest()
+        facts["test_set"] = {"file": TEST_SET, "sha256": digest, "title": tests.title}
     write_json(out.with_name("model.json"), facts)
     return facts
+
+
+def _name_of_data(dataset: str, tests: OwnTests | None) -> str:
+    """Return what files call a data set: its name, or of data of one's own their title as one."""
+    if not is_own(dataset):
+        return dataset
+    return name_of(tests.title if tests else Path(dataset.partition("?")[0]).stem)
 
 
 def _check_place(found: Found, path: Path) -> None:
@@ -148,6 +170,7 @@ def main(arguments: list[str] | None = None) -> int:
         "--out", type=Path, help="path of the .onnx file to write (build/NETWORK/model.onnx)"
     )
     parser.add_argument("--folder", type=Path, help="where the trained files lie (its own folder)")
+    parser.add_argument("--data-dir", type=Path, help="a folder with your own copy of the data")
     parser.add_argument(
         "--untrained", type=seed, metavar="SEED", help="export random weights of this seed"
     )
@@ -159,7 +182,7 @@ def run(options: argparse.Namespace) -> None:
     """Export the network that the options name, and print what it is."""
     found = find(options.network)
     out = options.out or WORK / "build" / found.name / "model.onnx"
-    facts = export(options.network, out, options.folder, options.untrained)
+    facts = export(options.network, out, options.folder, options.untrained, options.data_dir)
     weights = f"random weights of seed {options.untrained}"
     if options.untrained is None:
         weights = f"accuracy {facts['accuracy']:.4f} on {facts['images']} test images"

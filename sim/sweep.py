@@ -33,7 +33,7 @@ from spinflow.host.core.errors import InputError
 from spinflow.host.core.networks import SUFFIX
 from spinflow.host.core.reading import read_bytes, read_json
 from spinflow.host.core.start import Parser
-from spinflow.host.core.test_sets import images_for, images_of
+from spinflow.host.core.test_sets import DATASETS, TestSet, chosen, images_for, images_of
 from spinflow.host.sweep import grid as grids
 from spinflow.host.sweep.trials import identity
 from spinflow.model.zoo import NETWORKS, Found, asked_for, find
@@ -170,8 +170,7 @@ def _jobs_of(plan: grids.Grid, data_dir: Path | None, on: str) -> list[tuple[Job
         name = plan.networks[place] if place < len(plan.networks) else ""
         trained = _trained(plan, place)
         if trained is not None and not _is_built(trained, folder):
-            dataset = trained.entry.spec.dataset
-            tests = images_of(dataset, plan.images, data_dir, plan.image_seed)
+            tests = _tests_of(trained.entry.spec.dataset, plan, data_dir)
             found.append((job_of_network(plan.asked[place], tests, on), Path(name)))
         else:
             try:
@@ -185,6 +184,17 @@ def _jobs_of(plan: grids.Grid, data_dir: Path | None, on: str) -> list[tuple[Job
     if not found:
         plan.folders()  # says what is missing
     return found
+
+
+def _tests_of(dataset: str, plan: grids.Grid, data_dir: Path | None) -> TestSet:
+    """Return test images of a network without a bundle: of a published set or of own data."""
+    if dataset in DATASETS:
+        return images_of(dataset, plan.images, data_dir, plan.image_seed)
+    from spinflow.model.data import own_tests
+
+    tests = own_tests(dataset, data_dir)
+    assert tests is not None
+    return chosen(tests, plan.images, plan.image_seed)
 
 
 def _trained(plan: grids.Grid, place: int) -> Found | None:

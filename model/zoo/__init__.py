@@ -1,7 +1,8 @@
 """The networks by name: one file each, ``NAME.toml``, with all that the kit knows of it.
 
     kind = "convolutional"          # perceptron, convolutional, fixed-point or xnor
-    dataset = "cifar10"             # or the path of data of one's own, from this file's folder
+    dataset = "cifar10"             # or the path of data of one's own from this file's folder, and
+                                    # options behind a "?" (model.data.read_own)
     ...                             # and what else describes that kind (model.networks.graph)
     [hardware]                      # of a network that FINN and the hardware can take
     cycles = 16384                  # most cycles that a frame takes in any layer, by default
@@ -270,12 +271,12 @@ def find(text: str) -> Found:
 
 def _beside(path: Path, entry: Entry) -> Entry:
     """Return an entry whose data, if they are a file or a folder, are found from its folder."""
-    data = entry.spec.dataset
+    data, mark, options = entry.spec.dataset.partition("?")
     names = {known.spec.dataset for known in ENTRIES.values()}
     place = path.parent / data
     if data in names or not (place.exists() or "/" in data or "." in data):
         return entry
-    spec = dataclasses.replace(entry.spec, dataset=str(place.resolve()))
+    spec = dataclasses.replace(entry.spec, dataset=f"{place.resolve()}{mark}{options}")
     return dataclasses.replace(entry, spec=spec)
 
 

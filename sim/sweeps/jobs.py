@@ -13,7 +13,7 @@ import pickle
 import platform
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -98,8 +98,14 @@ class Job:
 
 
 def job_of_bundle(folder: Path, tests: TestSet, backend: str) -> Job:
-    """Return the job of a bundle's folder."""
+    """Return the job of a bundle's folder.
+
+    The bundle's own test set is left out: the choice of images that is measured travels with the
+    job.
+    """
     described = description.read(folder)
+    listed = {name: of for name, of in described.files.items() if name != description.TEST_SET}
+    described = replace(described, files=listed)
     files = {name: described.content(name) for name in described.files}
     files[description.NAME] = json.dumps(described.document).encode()
     return Job(files, None, described.network, tests, backend)

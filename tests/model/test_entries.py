@@ -315,8 +315,11 @@ def test_errors_are_one_line_and_leave_nothing(
 @pytest.mark.parametrize(
     ("widths", "line"),
     [
-        ("[100, 16, 10]", "mine takes images of 100, 100 numbers; those of mnist have 784"),
-        ("[784, 16, 7]", "mine has 7 classes; labels of mnist go up to 9, so it needs 10"),
+        (
+            "[100, 16, 10]",
+            "mine takes 10 x 10 pixels of 1 channels; an image of mnist has 784 bytes",
+        ),
+        ("[784, 16, 7]", "mnist has the label 9; mine has 7 classes, from 0"),
     ],
 )
 def test_data_that_do_not_fit_are_told_before_training(

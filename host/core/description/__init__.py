@@ -38,6 +38,7 @@ from spinflow.host.core.description.limits import (
     MOST_WIDTH,
     NAME,
     REQUIRED,
+    TEST_SET,
 )
 from spinflow.host.core.description.memories import (
     DRAWS,
@@ -92,6 +93,7 @@ __all__ = [
     "MOST_WIDTH",
     "NAME",
     "REQUIRED",
+    "TEST_SET",
     "WINDOWS_START",
     "Bitstream",
     "Block",

@@ -32,14 +32,15 @@ class MemoryFeed(Feed):
             data: the data set.
 
         Raises:
-            ValueError: fewer images than a batch are left to train on, images or labels do not fit
-                the network, the device is not there, or torchrun has started several processes.
+            ValueError: the data do not fit the network, fewer images than a batch are left to train
+                on, the device is not there, or torchrun has started several processes.
         """
         if processes.rank_and_count()[1] > 1:
             raise ValueError(
                 f"{recipe.network} is trained by one process: start it without torchrun"
             )
         self.recipe, self.spec = recipe, network(recipe.network)
+        check_fit(self.spec, data)
         self.fields = ("network", *FIELDS)
         self.origin: dict[str, Any] = {}
         self.validation = recipe.validation
@@ -49,7 +50,6 @@ class MemoryFeed(Feed):
                 f"validation is {recipe.validation} images: of {len(data.train_images)} that "
                 f"leaves {max(split, 0)} to train on, less than a batch of {recipe.batch}"
             )
-        _check_data(self.spec, data)
         self._device = processes.device_of(recipe.device)
         # A copy: what was read from a file is read-only, which torch does not know.
         images = torch.from_numpy(data.train_images[:split].copy())
@@ -86,17 +86,21 @@ class MemoryFeed(Feed):
         return self.recipe.command(network=path)
 
 
-def _check_data(spec: Spec, data: Dataset) -> None:
-    """Raise ValueError if a network cannot take a data set's images, or has too few classes."""
-    pixels, classes = data.train_images.shape[1], spec.layers[-1].result[2]
-    if pixels != spec.pixels:
+def check_fit(spec: Spec, data: Dataset) -> None:
+    """Check that a network takes the images of a data set and can give its labels.
+
+    Raises:
+        ValueError: it takes images of another size, or has too few classes.
+    """
+    title = data.title or spec.dataset
+    rows, columns, channels = image_shape(spec)
+    if data.train_images.shape[1] != rows * columns * channels:
+        shape = f" ({' x '.join(map(str, data.shape))})" if data.shape else ""
         raise ValueError(
-            f"{spec.name} takes images of {' x '.join(map(str, spec.shape))}, {spec.pixels} "
-            f"numbers; those of {Path(spec.dataset).name} have {pixels}"
+            f"{spec.name} takes {rows} x {columns} pixels of {channels} channels; an image of "
+            f"{title} has {data.train_images.shape[1]} bytes{shape}"
         )
-    most = int(max(data.train_labels.max(), data.test_labels.max()))
+    most = max(int(data.train_labels.max()), int(data.test_labels.max()))
+    classes = spec.layers[-1].result[2]
     if most >= classes:
-        raise ValueError(
-            f"{spec.name} has {classes} classes; labels of {Path(spec.dataset).name} go up to "
-            f"{most}, so it needs {most + 1}"
-        )
+        raise ValueError(f"{title} has the label {most}; {spec.name} has {classes} classes, from 0")
