@@ -21,6 +21,7 @@ from spinflow.hls.golden_images import images_at_threshold, natural_images
 from spinflow.hls.paths import sha256_file
 from spinflow.hls.trained import Trained
 from spinflow.host.core import own_tests
+from spinflow.host.core.arrays import TABLE
 from spinflow.host.core.description import (
     FILES,
     TEST_SET,
@@ -31,6 +32,9 @@ from spinflow.host.core.description import (
 )
 from spinflow.host.core.plain import check_digest, read_plain
 from spinflow.hw.boards import Board
+
+HALF = 128
+"""Where light begins in made images of a network that compares pixels with nothing."""
 
 TOOLS = ("finn-plus", "qonnx", "peakrdl-regblock")
 """What of the environment a build id depends on."""
@@ -120,11 +124,13 @@ def _copy_tests(order: Order, design: plan.Design, folder: Path) -> None:
 
 def _write_golden(finn: flow.Flow, design: plan.Design, folder: Path) -> None:
     """Write golden.npz: images, and what FINN computes of them at every tap."""
-    threshold = design.arrays.get("threshold.input")
-    if threshold is None:
-        images = natural_images(design.shape)
+    threshold, codes = design.arrays.get("threshold.input"), design.arrays.get(TABLE)
+    if threshold is not None:
+        images = images_at_threshold(design.pixels, int(threshold[0]), codes)
+    elif len(design.shape) == 1:
+        images = images_at_threshold(design.pixels, HALF)
     else:
-        images = images_at_threshold(design.pixels, int(threshold[0]))
+        images = natural_images(design.shape)
     edges = golden.execute(finn.hardware, {tap.name: tap.edge for tap in design.taps}, images)
     arrays: dict[str, npt.NDArray[Any]] = {
         "images": images,

@@ -17,7 +17,7 @@ from spinflow.hls.cost import FILL, NOTHING, RESOURCES, Cost
 from spinflow.hls.ops import kinds
 from spinflow.hls.ops.width_converter import converter
 from spinflow.hls.paths import BuildError
-from spinflow.hls.shapes import BEAT_BITS, INPUT_PE, Folding, LayerShape, divisors
+from spinflow.hls.shapes import BEAT_BITS, INPUT_PE, Folding, LayerShape, divisors, pixels_at_once
 from spinflow.host.core.description import FoldingInfo, LayerFolding
 
 SHELL = 1_350.0
@@ -131,10 +131,10 @@ def choose(
         for layer in layers
     }
     if resources is None:
-        return _search(layers, priced, cycles, limits, EXCHANGE_RATES[0])
+        return _search(layers, pixels, priced, cycles=cycles, limits=limits, rate=EXCHANGE_RATES[0])
     choices = []
     for rate in EXCHANGE_RATES:
-        choices.append(_search(layers, priced, cycles, limits, rate))
+        choices.append(_search(layers, pixels, priced, cycles=cycles, limits=limits, rate=rate))
         if _share(choices[-1], resources) <= 1:
             return choices[-1]
     raise _too_large(min(choices, key=lambda choice: _share(choice, resources)), resources)
@@ -218,16 +218,16 @@ def _bounds(layers: Sequence[LayerShape], least: int) -> tuple[int, int]:
 def _check_target(pixels: int, cycles: int) -> None:
     if cycles < 1:
         raise BuildError(f"cycles per frame must be at least 1, not {cycles}")
-    if pixels % INPUT_PE:
-        raise BuildError(
-            f"an input of {pixels} pixels does not fill 32-bit beats: their number must be a "
-            f"multiple of {INPUT_PE}"
+    at_once = pixels_at_once(pixels)
+    if cycles < pixels // at_once:
+        why = (
+            "in beats of 32 bits"
+            if at_once == INPUT_PE
+            else f"{at_once} a cycle, since they do not fill beats of 32 bits"
         )
-    beats = pixels // INPUT_PE
-    if cycles < beats:
         raise BuildError(
-            f"{cycles} cycles per frame cannot be met: {pixels} pixels arrive in {beats} beats of "
-            "32 bits"
+            f"{cycles} cycles per frame cannot be met: {pixels} pixels arrive {why}, in "
+            f"{pixels // at_once} cycles"
         )
 
 
@@ -256,7 +256,9 @@ Chain = tuple[float, tuple[Folding, ...]]
 
 def _search(
     layers: Sequence[LayerShape],
+    pixels: int,
     priced: Mapping[str, list[tuple[Folding, Cost]]],
+    *,
     cycles: int,
     limits: Mapping[str, float],
     rate: float,
@@ -264,23 +266,23 @@ def _search(
     """Return the cheapest chain of candidates, width converters between the layers included."""
     # By the PE of the last layer so far, the cheapest chain.
     chains: dict[int, Chain] = {0: (0.0, ())}
+    bits = _input_bits(layers[0], pixels)
     for layer in layers:
         options = [(cost.lut + rate * cost.ramb36, folding) for folding, cost in priced[layer.name]]
-        extended = _extend(chains, layer, options, limits[layer.name])
+        extended = _extend(chains, bits, layer, options, limits[layer.name])
         if not extended:
             least = min(
-                cycles_of(layer, folding, pe or BEAT_BITS)
-                for pe in chains
-                for _, folding in options
+                cycles_of(layer, folding, pe or bits) for pe in chains for _, folding in options
             )
             raise _cannot_meet(cycles, layer, least)
         chains = extended
     _, chain = min(chains.values(), key=lambda entry: entry[0])
-    return _chosen(layers, chain, cycles)
+    return _chosen(layers, pixels, chain, cycles)
 
 
 def _extend(
     chains: Mapping[int, Chain],
+    input_bits: int,
     layer: LayerShape,
     options: Sequence[tuple[float, Folding]],
     limit: float,
@@ -288,7 +290,7 @@ def _extend(
     """Return the chains with one more layer, those that take at most ``limit`` cycles in it."""
     extended: dict[int, Chain] = {}
     for pe, (cost, chain) in chains.items():
-        before = pe or _input_bits(layer)
+        before = pe or input_bits
         for own, folding in options:
             total = cost + own + converter(before, folding.in_width(layer))
             if folding.pe in extended and total >= extended[folding.pe][0]:
@@ -298,16 +300,19 @@ def _extend(
     return extended
 
 
-def _input_bits(first: LayerShape) -> int:
+def _input_bits(first: LayerShape, pixels: int) -> int:
     """Return the bits of a word that come to the first layer: pixels, or bits made of them."""
-    return BEAT_BITS if first.in_bits > 1 else INPUT_PE
+    at_once = pixels_at_once(pixels)
+    return at_once * (BEAT_BITS // INPUT_PE) if first.in_bits > 1 else at_once
 
 
-def _chosen(layers: Sequence[LayerShape], chain: Sequence[Folding], cycles: int) -> Choice:
+def _chosen(
+    layers: Sequence[LayerShape], pixels: int, chain: Sequence[Folding], cycles: int
+) -> Choice:
     """Return a chain as what was chosen."""
     pairs = list(zip(layers, chain, strict=True))
     between, slowest = 0.0, 0
-    bits = _input_bits(layers[0])
+    bits = _input_bits(layers[0], pixels)
     for layer, folding in pairs:
         between += converter(bits, folding.in_width(layer))
         slowest = max(slowest, cycles_of(layer, folding, bits))

@@ -8,7 +8,7 @@ every tensor in the file, finite and of sensible size, every input of a node mad
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +31,10 @@ MOST_VALUES = 1 << 26
 MOST_NODES = 10000
 """Nodes of the largest graph."""
 
-DOMAINS = ("", "ai.onnx", "ai.onnx.ml", "onnx.brevitas", "qonnx.custom_op.general")
+DOMAINS = (
+    *("", "ai.onnx", "ai.onnx.ml", "onnx.brevitas"),
+    *("qonnx.custom_op.general", "qonnx.custom_op.channels_last"),
+)
 """Sets of operators that a network may use."""
 
 _STANDARD = ("", "ai.onnx")
@@ -47,8 +50,12 @@ _TYPES = (
 )
 
 
-def read(path: Path) -> onnx.ModelProto:
+def read(path: Path, prepare: Callable[[onnx.ModelProto], None] | None = None) -> onnx.ModelProto:
     """Read a QONNX file.
+
+    Args:
+        path: the file.
+        prepare: changes the graph before it is checked; it may raise BuildError.
 
     Raises:
         BuildError: it cannot be read, is no ONNX, or its graph is not whole.
@@ -61,6 +68,8 @@ def read(path: Path) -> onnx.ModelProto:
             f"{path} cannot be read: it is not an ONNX file ({type(error).__name__})"
         ) from None
     try:
+        if prepare is not None:
+            prepare(model)
         _check(model)
     except BuildError as error:
         raise BuildError(f"{path}: {error}") from None

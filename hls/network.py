@@ -20,7 +20,7 @@ from qonnx.custom_op.registry import getCustomOp
 from spinflow.hls.folding import Choice
 from spinflow.hls.ops.matrix import layer_prefix
 from spinflow.hls.paths import BuildError, no_such_operator
-from spinflow.hls.shapes import INPUT_PE, Folding, LayerShape
+from spinflow.hls.shapes import Folding, LayerShape, pixels_at_once
 
 
 @dataclass
@@ -49,7 +49,7 @@ def layer_names(model: ModelWrapper) -> list[str]:
 def check(model: ModelWrapper) -> None:
     """Refuse all but: binary layers with thresholds, a last one without, an argmax.
 
-    A perceptron begins with a threshold of its pixels, a convolutional network with a convolution.
+    A perceptron may begin with a threshold of its pixels; else the first layer takes them.
 
     Raises:
         BuildError: of the first node that the hardware cannot have.
@@ -75,10 +75,12 @@ def check(model: ModelWrapper) -> None:
 def _places(model: ModelWrapper) -> list[Where]:
     """Return where each node of a graph stands."""
     names = layer_names(model)
-    reached, words, places = 0, "before the first layer", []
-    for number, node in enumerate(model.graph.node):
+    reached, words, places, is_first = 0, "before the first layer", [], True
+    for node in model.graph.node:
         own = names[reached] if _begins_layer(node) else ""
-        places.append(Where(words, own, tuple(names), is_first=number == 0))
+        places.append(Where(words, own, tuple(names), is_first=is_first))
+        kind = find_kind(node)
+        is_first = is_first and kind is not None and kind.gives_pixels
         if own:
             reached, words = reached + 1, f"after layer {own}"
     return places
@@ -123,7 +125,7 @@ def fold(model: ModelWrapper, choice: Choice, depths: Mapping[str, int]) -> Mode
     """
     front, found = layers(model)
     for op in front:
-        op.fold(Folding(INPUT_PE, 1), None)
+        op.fold(Folding(pixels_at_once(pixels(model)), 1), None)
     for layer in found:
         for op in layer.ops:
             op.fold(choice.layers[layer.name], depths.get(layer.name))

@@ -52,6 +52,13 @@ def _is_trained(words: Called) -> bool:
     return words.base in ENTRIES and find(words.name).weights.is_file()
 
 
+def can_build(network: str) -> bool:
+    """Return whether there is a network to build: trained, or imported or exported before."""
+    words = called(network)
+    is_there = (BUILD / words.name / "model.onnx").is_file()
+    return is_there or words.path is not None or _is_trained(words)
+
+
 def run_step(arguments: Sequence[str]) -> int:
     """Run one command of `spinflow` and return its exit status.
 

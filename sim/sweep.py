@@ -37,6 +37,7 @@ from spinflow.host.core.test_sets import DATASETS, TestSet, chosen, images_for, 
 from spinflow.host.sweep import grid as grids
 from spinflow.host.sweep.trials import identity
 from spinflow.model.zoo import NETWORKS, Found, asked_for, find
+from spinflow.sim import bundle_build
 from spinflow.sim.engines import SOFTWARE
 from spinflow.sim.sweeps.jobs import Job, SweepError, job_of_bundle, job_of_network
 from spinflow.sim.sweeps.workers import in_processes, in_this_process
@@ -54,15 +55,39 @@ ON = (*HARDWARE, *SOFTWARE)
 """Where a sweep can run."""
 
 
-def run(options: argparse.Namespace) -> None:
+def run(options: argparse.Namespace) -> int:
     """Run a sweep, or the rest of it, and write its report."""
     plan = grids.from_options(options)
+    if options.on == "rtl":
+        status = _build_missing(plan)
+        if status:
+            return status
     on = options.on or _default(plan, options)
     if on in HARDWARE:
         _check_hardware(plan, options, on)
         run_sweep(options)
     else:
         _run_in_software(plan, options, on)
+    return 0
+
+
+def _build_missing(plan: grids.Grid) -> int:
+    """Build the networks that were imported or trained and not built yet; return the exit status.
+
+    A network is meant by its name; a bundle that is given as a folder is taken as it is.
+    """
+    for place, (name, folder) in enumerate(zip(plan.networks, plan.bundles, strict=False)):
+        is_named = folder.resolve() == bundle_build.BUILD / name
+        trained = _trained(plan, place)
+        is_built = (folder / description.LIBRARIES["simulator"]).is_file() and (
+            trained is None or _is_built(trained, folder)
+        )
+        asked = plan.asked[place]
+        if is_named and not is_built and bundle_build.can_build(asked):
+            status = bundle_build.run_step(["build", asked])
+            if status:
+                return status  # the step said why
+    return 0
 
 
 _WORKERS = {
@@ -269,9 +294,10 @@ def _parser() -> Parser:
     parser.add_argument(
         "--on",
         choices=ON,
-        help="rtl (the virtual board), board, evaluator (the hardware's random stream), "
-        "evaluator-fast (its own, faster at low rates) or emulator (default: rtl where all bundles "
-        "have a simulator and no option asks for workers, else evaluator)",
+        help="rtl (the virtual board; a network that is not built is built first), board, "
+        "evaluator (the hardware's random stream), evaluator-fast (its own, faster at low rates) "
+        "or emulator (default: rtl where all bundles have a simulator and no option asks for "
+        "workers, else evaluator)",
     )
     where = parser.add_mutually_exclusive_group()
     where.add_argument(

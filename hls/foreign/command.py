@@ -19,13 +19,15 @@ from pathlib import Path
 from typing import Any
 
 from spinflow.hls.foreign.data import Tests, read_tests
-from spinflow.hls.paths import BUILD, BuildError
+from spinflow.hls.paths import BUILD, REPO, BuildError
 from spinflow.hls.trained import NAME
 from spinflow.host.core import start
 from spinflow.host.core.description import TEST_SET
 from spinflow.host.core.files import put_in_place, replace_bytes, replace_text, work_beside
+from spinflow.host.core.networks import RESERVED
 from spinflow.host.core.options import whole
 from spinflow.host.core.own_tests import MOST_IMAGES, pack
+from spinflow.host.core.reading import read_json
 from spinflow.host.core.test_sets import DATASETS
 from spinflow.host.core.text import shown
 from spinflow.model.data.options import add_options
@@ -81,7 +83,7 @@ def read_network(options: argparse.Namespace, tests: Tests) -> Import:
 
 
 def _of_qonnx(options: argparse.Namespace, source: Path, tests: Tests) -> Import:
-    from spinflow.hls.foreign import compare, qonnx_reader
+    from spinflow.hls.foreign import compare, qonnx_reader, scores
     from spinflow.hls.foreign.numbers import CANDIDATES, numbers_of
 
     found = []
@@ -94,8 +96,14 @@ def _of_qonnx(options: argparse.Namespace, source: Path, tests: Tests) -> Import
     if len(found) > 1:
         tried = ", ".join(f"{name} {right / len(tests.labels):.2%}" for right, name, *_ in found)
         print(f"--input is not given; by accuracy it is {text} (tried: {tried})")
+    chain, line = scores.settled(reading.chain, lambda: _sums(reading.chain, tests.images))
+    if line:
+        print(line)
+        correct = _correct(chain, tests, source)
     count = min(options.compare, len(tests.images))
-    result = compare.with_qonnx(reading.model, reading.chain, tests.images[:count], numbers.table)
+    result = compare.with_qonnx(
+        reading.model, chain, tests.images[:count], numbers.table, reading.places
+    )
     if result.faults:
         raise BuildError(
             f"{source} was read wrongly: {result.faults[0]} ({len(result.faults)} of {count} "
@@ -104,7 +112,7 @@ def _of_qonnx(options: argparse.Namespace, source: Path, tests: Tests) -> Import
     for note in reading.notes:
         print(f"warning: {note}", file=sys.stderr)
     ties = len(result.differences)
-    return Import(reading.chain, text, correct, len(tests.labels), count, ties)
+    return Import(chain, text, correct, len(tests.labels), count, ties)
 
 
 def _correct(chain: Any, tests: Tests, source: Path) -> int:
@@ -122,27 +130,22 @@ def _correct(chain: Any, tests: Tests, source: Path) -> int:
             f"{tests.title} has the label {labels.max()}; {source} has the classes 0 to "
             f"{chain.classes - 1}" + (": labels that begin with 1 need 1 less" if from_one else "")
         )
-    right = 0
-    for begin in range(0, len(images), 500):
-        found = chain.labels(chain.run(images[begin : begin + 500]))
-        right += int((found == labels[begin : begin + 500]).sum())
-    return right
+    return int((chain.labels(_sums(chain, images)) == labels).sum())
+
+
+def _sums(chain: Any, images: Any) -> Any:
+    """Return the last layer's sums of all images, shape (images, classes)."""
+    import numpy as np
+
+    return np.concatenate(
+        [chain.run(images[begin : begin + 500]) for begin in range(0, len(images), 500)]
+    )
 
 
 def write(made: Import, name: str, tests: Tests, cycles: int | None, folder: Path) -> None:
     """Write what was taken to a folder, all in one step: model.onnx, model.json, test.npz."""
     from spinflow.hls.foreign.writer import to_qonnx
 
-    if made.chain.offsets is not None:
-        raise BuildError(
-            "the last layer adds another number for each class, which the hardware does not do "
-            "yet: train the last layer without bias, or with one batch norm for all classes"
-        )
-    if made.chain.codes is not None and list(made.chain.codes) != list(range(256)):
-        raise BuildError(
-            "its input rounds pixels to other codes, which the hardware does not do yet: train it "
-            "on pixels, scaled evenly"
-        )
     content = to_qonnx(made.chain).SerializeToString()
     shape = list(made.chain.shape)
     facts = {
@@ -177,10 +180,27 @@ def _size(shape: list[int]) -> int:
     return size
 
 
+def _check_name(name: str) -> None:
+    """Raise BuildError if a name is that of another network, or of a folder that is none's."""
+    if name in RESERVED:
+        raise BuildError(f"--name {name}: build/{name} is no network's folder; give another name")
+    if (REPO / "model" / "zoo" / f"{name.partition('+')[0]}.toml").is_file():
+        raise BuildError(f"--name {name}: the zoo has a network of this name; give another one")
+    facts = BUILD / name / "model.json"
+    if not facts.is_file():
+        return
+    other = read_json(facts, 1 << 20, BuildError).get("described_in")
+    if isinstance(other, str) and Path(other).is_file():
+        raise BuildError(
+            f"--name {name}: build/{name} is of {shown(other)}; give another name, or remove it"
+        )
+
+
 def run(options: argparse.Namespace) -> None:
     """Take a network, and say what it is."""
     if not NAME.fullmatch(options.name):
         raise BuildError(f"--name {shown(options.name)}: letters, digits and .+-_ are expected")
+    _check_name(options.name)
     if not Path(options.source).exists() and ":" not in options.source:
         raise BuildError(
             f"{options.source} does not exist: a .onnx file, a folder of BNN-PYNQ's or Python code "

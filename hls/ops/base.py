@@ -93,13 +93,18 @@ class Where:
         words: for messages, as "after layer fc0".
         layer: name of the weight layer that the node is; empty if it is none.
         layers: names of all weight layers.
-        is_first: whether it is the first node.
+        is_first: whether it takes pixels as they come, or other codes of them.
     """
 
     words: str
     layer: str
     layers: tuple[str, ...]
     is_first: bool
+
+    @property
+    def is_first_layer(self) -> bool:
+        """Whether the node is the first weight layer."""
+        return self.layer == self.layers[0]
 
     @property
     def is_last_layer(self) -> bool:
@@ -133,6 +138,9 @@ class Op:
 
     changes_map: ClassVar[bool] = False
     """Whether it makes another map of a layer's output before that is kept in a buffer."""
+
+    gives_pixels: ClassVar[bool] = False
+    """Whether it gives pixels as the input does, so that what follows still comes first."""
 
     gives_label: ClassVar[bool] = False
     """Whether it is the end of a network: it gives the label."""

@@ -28,7 +28,7 @@ CONTROL = 40.0
 
 
 class BinaryMaxPool(HWCustomOp):
-    """The OR of each window."""
+    """The OR of each window; what is left over beside the last whole one is cut off."""
 
     def get_nodeattr_types(self) -> dict[str, Any]:
         """Return the attributes: ImgDim is rows and columns of the input."""
@@ -95,9 +95,10 @@ class BinaryMaxPool(HWCustomOp):
     def execute_node(self, context: dict[str, Any], graph: Any) -> None:
         """Take the largest value of each window, of any number of images."""
         feature_map = context[self.onnx_node.input[0]]
-        images, rows, columns, channels = feature_map.shape
+        _, rows, columns, channels = self.get_normal_output_shape()
         size = self.get_nodeattr("Size")
-        windows = feature_map.reshape(images, rows // size, size, columns // size, size, channels)
+        whole = feature_map[:, : rows * size, : columns * size]
+        windows = whole.reshape(-1, rows, size, columns, size, channels)
         context[self.onnx_node.output[0]] = windows.max(axis=(2, 4))
 
 
@@ -196,9 +197,13 @@ def _size(model: ModelWrapper, node: Any) -> int:
     _, rows, columns, _ = model.get_tensor_shape(source)
     stated = {a.name: helper.get_attribute_value(a) for a in node.attribute}
     size, *other = {*stated["kernel_shape"], *stated["strides"]}
-    if other or any(stated.get("pads", [])) or rows % size or columns % size:
+    if other or any(stated.get("pads", [])) or stated.get("ceil_mode", 0):
         raise BuildError(
-            f"{place}: windows must be square, side by side, and fill the {rows} x {columns} map "
-            "without padding"
+            f"{place}: windows must be square, side by side, without padding; what is left over is "
+            "cut off"
+        )
+    if size > min(rows, columns):
+        raise BuildError(
+            f"{place}: windows of {size} x {size} are larger than the {rows} x {columns} map"
         )
     return int(size)

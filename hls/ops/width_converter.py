@@ -101,8 +101,13 @@ def converter(in_width: int, out_width: int) -> float:
 
 
 def _insert_beat_converter(model: ModelWrapper) -> ModelWrapper:
-    """Put a converter before a first layer that does not take words of one beat."""
+    """Put a converter before a first layer that does not take words of one beat.
+
+    A first node that drops the padding of frames takes beats whatever it gives.
+    """
     first = model.graph.node[0]
+    if first.op_type == "FrameTrim":
+        return model
     width = getCustomOp(first).get_instream_width()
     if width == BEAT_BITS:
         return model

@@ -9,22 +9,31 @@ from __future__ import annotations
 
 import numpy as np
 
-from spinflow.host.core.description import Description, Threshold
+from spinflow.host.core.description import ByteTable, Description, LabelSelect, Threshold
 from spinflow.host.core.errors import BundleError
 from spinflow.host.core.npz import Arrays, Wanted, read
 
 ARRAYS = "arrays.npz"
 GOLDEN = "golden.npz"
+TABLE = "table.input"
+"""The array of the codes of bytes."""
+
+SCORES = ("gain.label", "offset.label")
+"""The arrays of the classes' scores."""
+
+MOST_SCORE = 2**31 - 1
 MOST_IMAGES = 10_000
 """Golden images that a bundle has at most."""
 
 
 def read_arrays(description: Description) -> Arrays:
-    """Read a bundle's weights and thresholds, and check their values.
+    """Read a bundle's weights, thresholds and scores, and check their values.
 
     Returns:
         ``weights.i``, uint32, shape (depth, segments); ``threshold.i``, int32, shape (outputs,);
-        of a perceptron ``threshold.input``, int32, shape (1,).
+        of a perceptron ``threshold.input``, int32, shape (1,); of a table of bytes
+        ``table.input``, uint8, shape (256,); where classes have scores, ``gain.label`` and
+        ``offset.label``, int32, shape (classes,).
 
     Raises:
         BundleError: the file is damaged, or an array is missing, one too many, or wrong.
@@ -37,6 +46,11 @@ def read_arrays(description: Description) -> Arrays:
     for layer in description.layers:
         if isinstance(layer, Threshold):
             wanted[f"threshold.{layer.name}"] = Wanted(("int32",), (1,))
+        if isinstance(layer, ByteTable):
+            wanted[TABLE] = Wanted(("uint8",), (256,))
+        if isinstance(layer, LabelSelect) and layer.scores:
+            for name in SCORES:
+                wanted[name] = Wanted(("int32",), (layer.classes,))
     for number, product in enumerate(description.products):
         if product.threshold:
             wanted[f"threshold.{number}"] = Wanted(("int32",), (product.mh,))
@@ -57,19 +71,32 @@ def read_arrays(description: Description) -> Arrays:
                 f"{path}: {name} holds {values.min()} to {values.max()}: it must be {least} to "
                 f"{most}"
             )
+    if SCORES[0] in arrays:
+        gain, offset = (arrays[name].astype(np.int64) for name in SCORES)
+        largest = int((gain * description.products[-1].mw + offset).max())
+        if largest > MOST_SCORE:
+            raise BundleError(
+                f"{path}: gain.label and offset.label give scores up to {largest}: at most "
+                f"{MOST_SCORE} are handled"
+            )
     return arrays
 
 
 def _ranges(description: Description) -> dict[str, tuple[int, int]]:
-    """Return what thresholds can be: from always to never reached (docs/contracts.md, Numbers)."""
+    """Return what thresholds and scores can be (docs/contracts.md, Numbers).
+
+    A threshold is from always to never reached.
+    """
     ranges = {}
     for layer in description.layers:
         if isinstance(layer, Threshold):
             ranges[f"threshold.{layer.name}"] = (0, 256)
+        if isinstance(layer, LabelSelect) and layer.scores:
+            ranges.update(zip(SCORES, ((1, MOST_SCORE), (0, MOST_SCORE)), strict=True))
     for number, product in enumerate(description.products):
         if product.threshold:
             most = (255 if product.pixels else 1) * product.mw
-            ranges[f"threshold.{number}"] = (-most if product.pixels else 0, most + 1)
+            ranges[f"threshold.{number}"] = (0 if product.counts_agreement else -most, most + 1)
     return ranges
 
 
@@ -83,7 +110,7 @@ def read_golden(description: Description) -> Arrays:
     Raises:
         BundleError: as of :func:`read_arrays`.
     """
-    unsigned = ("uint8", "uint32")
+    unsigned = ("uint8", "uint16", "uint32")
     wanted = {
         "images": Wanted(("uint8",), (None, description.pixels)),
         "labels": Wanted(unsigned, (None,)),

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from spinflow.host.core import arrays, description, handover
+from spinflow.host.core.addresses import segments_of
 from spinflow.host.core.description import (
     MAP_VERSION,
     Description,
@@ -108,6 +109,11 @@ class Bundle:
         """Bytes of one image."""
         return int(np.prod(self.input_shape))
 
+    @property
+    def bytes_per_frame(self) -> int:
+        """Bytes of one image in the stream: padded to whole words of 32 bits."""
+        return 4 * segments_of(8 * self.pixels)
+
     def memory(self, name: str) -> MemoryInfo:
         """Return the memory of that name.
 
@@ -192,11 +198,6 @@ def load(folder: Path, runnable: bool = True) -> Bundle:
     """
     described = description.read(folder)
     described.check_files()
-    if described.pixels % 4:
-        raise BundleError(
-            f"{folder}: an image has {described.pixels} bytes: they must be a multiple of 4, which "
-            "fill words of 32 bits"
-        )
     if runnable:
         path = folder / "accel.hwh"
         handover.check(handover.read(path, described.content("accel.hwh")), described, path)

@@ -59,7 +59,7 @@ class Device(Protocol):
     def read_weights(self, memory: str) -> Words:
         """Read a weight memory back."""
 
-    def run(self, images: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
+    def run(self, images: npt.NDArray[Any]) -> npt.NDArray[np.uint16]:
         """Classify images."""
 
     def snapshot(self) -> Snapshot:

@@ -38,9 +38,10 @@ def convolution(**attributes):
     return network.flatten().matrix(2).scale()
 
 
-def padded(value, mode="constant"):
+def padded(value, mode="constant", **attributes):
     network = Network(1, 8, 8).convolution(4, 3).normalize(100).binarize()
-    network.pad(value, 1, 1, 1, 1, mode=mode).convolution(4, 3).normalize().binarize()
+    network.pad(value, 1, 1, 1, 1, mode=mode)
+    network.convolution(4, 3, **attributes).normalize().binarize()
     return network.flatten().matrix(2).scale()
 
 
@@ -61,13 +62,13 @@ NETWORKS = {
         r"layer fc0 ends in a threshold",
     ),
     "no input threshold": (lambda: Network(16).matrix(4).scale(), r"layer fc0 is not binary"),
-    "a convolution that pads bits with 0": (
-        lambda: convolution(pads=[1, 1, 1, 1]),
-        r"layer conv1 pads bits with 0, .* pad with -1",
+    "a convolution that pads bits with -1 and with 0": (
+        lambda: padded(-1, pads=[1, 1, 1, 1]),
+        r"layer conv1 pads bits with -1 and then with 0: one of them is needed",
     ),
     "bits padded with 1": (
         lambda: padded(1),
-        r"layer conv1 pads with 1: bits must be padded with -1",
+        r"layer conv1 pads with 1: bits must be padded with -1 or 0",
     ),
     "reflected padding": (
         lambda: padded(-1, "reflect"),

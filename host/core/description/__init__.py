@@ -8,6 +8,7 @@
 
 from spinflow.host.core.addresses import WINDOWS_START, segments_of, stride_of, window_after
 from spinflow.host.core.description.layers import (
+    ByteTable,
     LabelSelect,
     Layer,
     MaxPool,
@@ -29,6 +30,7 @@ from spinflow.host.core.description.limits import (
     LIBRARIES,
     MAP_VERSION,
     MOST_BITS,
+    MOST_CLASSES,
     MOST_CYCLES,
     MOST_ELEMENTS,
     MOST_INPUTS,
@@ -42,6 +44,7 @@ from spinflow.host.core.description.limits import (
 )
 from spinflow.host.core.description.memories import (
     DRAWS,
+    LABEL_BITS,
     Block,
     MemoryInfo,
     Stored,
@@ -80,10 +83,12 @@ __all__ = [
     "FILES",
     "FORMAT",
     "GLOBAL_REGISTERS",
+    "LABEL_BITS",
     "LIBRARIES",
     "MAP_VERSION",
     "MEMORY_REGISTERS",
     "MOST_BITS",
+    "MOST_CLASSES",
     "MOST_CYCLES",
     "MOST_ELEMENTS",
     "MOST_INPUTS",
@@ -97,6 +102,7 @@ __all__ = [
     "WINDOWS_START",
     "Bitstream",
     "Block",
+    "ByteTable",
     "DepthsInfo",
     "Description",
     "Field",

@@ -8,7 +8,7 @@ from __future__ import annotations
 from spinflow.host.core.plain import MIB
 
 NAME = "accel.json"
-FORMAT = 2
+FORMAT = 3
 MAP_VERSION = 1
 
 DESCRIPTION_LIMIT = MIB
@@ -32,6 +32,7 @@ LIBRARIES = {"simulator": "libaccel.so", "simulator_checked": "libaccel_checked.
 BITSTREAM = "accel.bit"
 BINARY_LIMIT = 256 * MIB
 
+MOST_CLASSES = 1 << 16  # a label has 16 bits
 MOST_LAYERS = 128
 MOST_MEMORIES = 64  # seeds are numbered by it (docs/contracts.md, The random stream)
 MOST_WIDTH = 1 << 16
