@@ -17,14 +17,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from spinflow.hls.paths import BUILD, REPO, BuildError
-from spinflow.hls.trained import NAME, read_trained
+from spinflow.hls.trained import read_trained
 from spinflow.host.core import start
 from spinflow.host.core.description import Description, RegisterMap, read, registers_of
 from spinflow.host.core.errors import BundleError
 from spinflow.host.core.files import held, put_in_place, remove_leftovers, replace_text, work_beside
+from spinflow.host.core.networks import called
 from spinflow.host.core.options import whole
 from spinflow.host.core.reading import read_json
-from spinflow.host.core.text import shown
 from spinflow.hw import boards
 
 if TYPE_CHECKING:
@@ -190,7 +190,9 @@ def main(arguments: list[str] | None = None) -> int:
         description="Take a network in QONNX, build/NETWORK/model.onnx, through FINN to a bundle.",
         epilog="example: spinflow bundle tfc-mnist --cycles 512",
     )
-    parser.add_argument("network", help="name of a network exported to build/NETWORK")
+    parser.add_argument(
+        "network", help="a network exported to build/NETWORK, by name or by its .toml"
+    )
     parser.add_argument(
         "--cycles",
         type=whole(1, 10**9),
@@ -203,11 +205,10 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
 
     def make() -> None:
-        if not NAME.fullmatch(options.network):
-            raise BuildError(f"network {shown(options.network)}: a name is expected, not a path")
+        network = called(options.network).name
         given = read_folding(options.folding) if options.folding else None
         board = boards.board(options.board)
-        source = BUILD / options.network
+        source = BUILD / network
         described = build(source, options.cycles, options.out, given, board)
         has_target = options.cycles is not None or read_trained(source).cycles is not None
         print(summary(described, None if has_target else board.resources))

@@ -111,14 +111,9 @@ def _checked(path: Path, found: Arrays, classes: int) -> OwnTests:
             f"{path}: labels holds {labels.max()}: all must be below {classes}, the classes of the "
             "network"
         )
-    texts = [("title", MOST_LETTERS, str(found["title"]))]
-    if "note" in found:
-        texts.append(("note", MOST_NOTE, str(found["note"])))
-    names = tuple(map(str, found.get("names", ())))
-    texts += [("names", MOST_LETTERS, name) for name in names]
-    for what, most, text in texts:
-        if not 0 < len(text) <= most or not text.isprintable():
-            raise BundleError(f"{path}: {what} must be a line of 1 to {most} characters")
+    title, *_ = _lines(path, found, "title", MOST_LETTERS)
+    note = _lines(path, found, "note", MOST_NOTE) if "note" in found else ("",)
+    names = _lines(path, found, "names", MOST_LETTERS) if "names" in found else ()
     scale = None
     if "low" in found or "high" in found:
         if not {"low", "high"} <= found.keys():
@@ -129,8 +124,19 @@ def _checked(path: Path, found: Arrays, classes: int) -> OwnTests:
     return OwnTests(
         images=found["images"],
         labels=labels,
-        title=str(found["title"]),
+        title=title,
         names=names,
-        note=str(found.get("note", "")),
+        note=note[0],
         scale=scale,
     )
+
+
+def _lines(path: Path, found: Arrays, name: str, most: int) -> tuple[str, ...]:
+    """Return the texts of an array, each a line that can be shown."""
+    try:
+        texts = tuple(str(text) for text in found[name].reshape(-1))
+    except ValueError:  # a number that is no character
+        texts = ("",)
+    if not all(0 < len(text) <= most and text.isprintable() for text in texts):
+        raise BundleError(f"{path}: {name} must be a line of 1 to {most} characters")
+    return texts

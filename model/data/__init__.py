@@ -22,14 +22,17 @@ import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from spinflow.host.core.own_tests import OwnTests
+from spinflow.host.core.published import TEST_FILES
 from spinflow.host.core.text import shown
 from spinflow.model.data.cifar import CIFAR10, CIFAR100
 from spinflow.model.data.common import DataError, Dataset, Family, cache_dir
 from spinflow.model.data.idx import FASHION_MNIST, MNIST
 from spinflow.model.data.imagenet import CLASSES as CLASSES_OF_IMAGENET
 from spinflow.model.data.imagenet import IMAGENET, ImageNet, Pictures, open_imagenet, parse_classes
-from spinflow.model.data.own import Options, Own, dataset_of, read, split, tests_of
+from spinflow.model.data.own import Options, Own, carried, dataset_of, read, split
 from spinflow.model.data.svhn import SVHN, SVHN_EXTRA
 
 __all__ = [
@@ -49,9 +52,9 @@ __all__ = [
     "locate",
     "mnist",
     "open_imagenet",
-    "own_path",
     "own_tests",
     "parse_classes",
+    "read_own",
 ]
 
 DATASETS: dict[str, Family] = {
@@ -99,12 +102,26 @@ def is_own(name: str) -> bool:
     return name not in DATASETS
 
 
-def own_path(name: str | Path, data_dir: Path | None = None) -> Path:
-    """Return where data of one's own lie; a relative path is also looked for in ``data_dir``.
+def read_own(name: str | Path, data_dir: Path | None = None, options: Options | None = None) -> Own:
+    """Read data of one's own.
+
+    Args:
+        name: their path; behind a question mark may follow options, as in
+            ``features.csv?scale=minmax&label=kind``, for where there is but one word for the data.
+        data_dir: where a relative path is looked for first.
+        options: what the data do not say of themselves; those of the name go before.
 
     Raises:
-        DataError: there is no such file or folder.
+        DataError: there is no such file or folder, or it is of no known form or damaged.
     """
+    path, _, words = str(name).rpartition("?")
+    if not path or Path(name).exists():
+        path, words = str(name), ""
+    chosen = (options or Options()).with_words(words)
+    return read(_own_path(path, data_dir), chosen)
+
+
+def _own_path(name: str, data_dir: Path | None) -> Path:
     if data_dir is not None and (data_dir / name).exists():
         return data_dir / name
     if not Path(name).exists():
@@ -130,7 +147,7 @@ def describe(
         if str(name) not in FACTS:
             raise DataError(f"{name}: its pictures are of any size")
         return Description(*FACTS[str(name)], DATASETS[str(name)].title, own=False)
-    found = read(own_path(name, data_dir), options)
+    found = read_own(name, data_dir, options)
     return Description(found.shape, found.classes, found.title, own=True)
 
 
@@ -161,7 +178,7 @@ def dataset(
     """Load a data set by its name, or data of one's own by their path.
 
     Args:
-        name: a data set of ``DATASETS``, or a file or folder.
+        name: a data set of ``DATASETS``, or a file or folder as of :func:`read_own`.
         data_dir: as of :func:`locate`; own data may lie in it.
         options: of own data, what they do not say of themselves.
 
@@ -170,7 +187,7 @@ def dataset(
             which does not fit into memory: see :func:`open_imagenet`.
     """
     if is_own(str(name)):
-        return dataset_of(read(own_path(name, data_dir), options))
+        return dataset_of(read_own(name, data_dir, options))
     found = _family(str(name)).load(locate(str(name), data_dir))
     shape, classes = FACTS[str(name)]
     title = DATASETS[str(name)].title
@@ -180,18 +197,30 @@ def dataset(
 def own_tests(
     name: str | Path, data_dir: Path | None = None, options: Options | None = None
 ) -> OwnTests | None:
-    """Return the test part of own data as a bundle carries it; None for a known data set.
+    """Return the test set that a bundle carries: of all data but those that the host reads by name.
 
-    Of data that do not say which are for tests it is the part that :func:`dataset` sets aside.
+    Of own data that do not say which are for tests it is the part that :func:`dataset` sets aside.
+
+    Args:
+        name: as of :func:`dataset`.
+        data_dir: as of :func:`dataset`.
+        options: as of :func:`dataset`.
+
+    Returns:
+        The test set; None for a set that the host reads by name.
 
     Raises:
-        DataError: as :func:`dataset`, or there are more images than a bundle carries.
+        DataError: as :func:`dataset`.
     """
-    if not is_own(str(name)):
+    if str(name) in TEST_FILES:
         return None
-    found: Own = read(own_path(name, data_dir), options)
+    if not is_own(str(name)):
+        known = dataset(name, data_dir)
+        title = f"the {known.title} test set"
+        return OwnTests(known.test_images, known.test_labels.astype(np.uint16), title)
+    found = read_own(name, data_dir, options)
     _, test, said = split(found)
-    return tests_of(found, test, said)
+    return carried(found, test, said)
 
 
 def mnist(data_dir: Path | None = None) -> Dataset:

@@ -113,9 +113,9 @@ def dense(path: Path, seed: int = 1) -> Path:
     bias = g.constant(g.rng.normal(0, 2, 11))
     second = g.node("Gemm", g.sign(clipped, 0.5), g.weights(11, 23, scale=0.1), bias, transB=1)
     scales = g.constant(g.rng.uniform(0.5, 2.0, (1, 11)))
-    last = g.node("Gemm", g.sign(g.node("Div", second, scales)), g.weights(7, 11), transB=1)
+    last = g.node("Gemm", g.sign(g.node("Div", second, scales)), g.weights(10, 11), transB=1)
     scaled = g.node("Add", g.node("Mul", last, g.constant(0.25)), g.constant([-1.5]))
-    return g.save(path, (1, 1, 28, 28), g.node("LogSoftmax", scaled, axis=1), 7)
+    return g.save(path, (1, 1, 28, 28), g.node("LogSoftmax", scaled, axis=1), 10)
 
 
 def convolutional(path: Path, seed: int = 1) -> Path:

@@ -55,8 +55,10 @@ def foreign(bundle_folder: Path, tmp_path: Path) -> Path:
     subprocess.run(command, check=True)
     described = json.loads((bundle_folder / "accel.json").read_text())
     described["simulator"]["sha256"] = hashlib.sha256(library.read_bytes()).hexdigest()
+    tests = bundles.golden_tests((folder / "golden.npz").read_bytes())
+    (folder / "test.npz").write_bytes(tests)
+    described["files"]["test.npz"] = hashlib.sha256(tests).hexdigest()
     (folder / "accel.json").write_text(json.dumps(described))
-    bundles.write_images(tmp_path / "data", (folder / "golden.npz").read_bytes())
     return folder
 
 
@@ -65,8 +67,8 @@ def swept(folder: Path, *options: str) -> int:
     shutil.rmtree(out, ignore_errors=True)
     return sweep.main(
         [
-            *("--bundle", str(folder), "--data-dir", str(folder.parent / "data")),
-            *("--images", "4", "--memory", "all", "--rates", "0.1", "--repeats", "2"),
+            *("--bundle", str(folder), "--images", "4"),
+            *("--memory", "all", "--rates", "0.1", "--repeats", "2"),
             *("--out", str(out), *options),
         ]
     )

@@ -14,6 +14,7 @@ What a file says is never run, and nothing outside of what is named is read.
 from __future__ import annotations
 
 import dataclasses
+import re
 from pathlib import Path
 
 import numpy as np
@@ -26,12 +27,26 @@ from spinflow.model.data.own import base, batches, idx, npz, parquet, pictures, 
 from spinflow.model.data.own.base import ALL, TEST, TRAIN, Options, Own, Part
 from spinflow.model.data.svhn import read_svhn
 
-__all__ = ["ALL", "TEST", "TRAIN", "Options", "Own", "Part", "read", "split", "tests_of"]
+__all__ = [
+    "ALL",
+    "TEST",
+    "TRAIN",
+    "Options",
+    "Own",
+    "Part",
+    "carried",
+    "dataset_of",
+    "measured_part",
+    "name_of",
+    "read",
+    "split",
+]
 
 FORMS = (
     "an .npz of arrays, a .csv, a .parquet, a file of IDX, a .mat of SVHN, or a folder of pictures "
     "by class"
 )
+_MOST_NAME = 60
 _ORDER_SEED = 1
 """Of the order of images that lie class by class."""
 
@@ -191,18 +206,46 @@ def dataset_of(own: Own) -> Dataset:
     )
 
 
-def tests_of(own: Own, part: Part, note: str = "") -> OwnTests:
-    """Return a part of own data as the test set that a bundle carries.
+def measured_part(own: Own) -> Part:
+    """Return the part for tests, which is all if the source does not say.
 
     Raises:
-        DataError: it has more images than a bundle carries.
+        DataError: there is a part for training alone.
+    """
+    part = own.parts.get(TEST) or own.parts.get(ALL)
+    if part is None:
+        raise DataError(f"{own.title}: it has a training part and none for tests")
+    return part
+
+
+def carried(own: Own, part: Part, note: str = "") -> OwnTests:
+    """Return a part of own data as the test set that a bundle carries: a choice if it is too large.
+
+    Args:
+        own: the data.
+        part: of them.
+        note: how the part was made; may be empty.
+
+    Raises:
+        DataError: an image is too large for a bundle.
     """
     count, pixels = part.images.shape
     most = min(MOST_IMAGES, own_tests.MOST_BYTES // pixels)
-    if count > most:
+    if not most:
         raise DataError(
-            f"{own.title}: {count} test images of {pixels} bytes: a bundle carries {most} at most; "
-            f"make a smaller test part"
+            f"{own.title}: an image has {pixels} bytes, which is too large for a bundle"
         )
-    notes = "; ".join((*own.notes, note) if note else own.notes)
-    return OwnTests(part.images, part.labels, own.title, own.names, notes[:MOST_NOTE], own.scale)
+    notes = [*own.notes, note] if note else list(own.notes)
+    images, labels = part.images, part.labels
+    if count > most:
+        order = np.random.default_rng(_ORDER_SEED).permutation(count)
+        images, labels = images[np.sort(order[:most])], labels[np.sort(order[:most])]
+        notes.append(f"{most} of {count} test images, drawn with seed {_ORDER_SEED}")
+    note = "; ".join(notes)[:MOST_NOTE]
+    return OwnTests(images, labels.astype(np.uint16), own.title, own.names, note, own.scale)
+
+
+def name_of(title: str) -> str:
+    """Return the name by which files call data of this title."""
+    name = re.sub(r"[^A-Za-z0-9]+", "-", title).strip("-").lower()[:_MOST_NAME]
+    return f"own-{name}" if not name or name in TEST_FILES else name

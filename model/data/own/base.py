@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ Labels = NDArray[np.uint16]
 
 MOST_LABEL = 65535
 MOST_SIDE = 1 << 14
+_SIZE = re.compile(r"([0-9]{1,5})x([0-9]{1,5})\Z")
 MOST_BYTES = 4 << 30
 """Bytes of the images of one part of a data set, which is held in memory."""
 
@@ -48,6 +50,31 @@ class Options:
             raise DataError(
                 f"title {shown(self.title)}: at most {MOST_LETTERS} characters, one line"
             )
+
+    def with_words(self, words: str) -> Options:
+        """Return these options, changed by words as ``scale=minmax&label=kind``.
+
+        Raises:
+            DataError: a word is none of title, label, scale and size, or its value is wrong.
+        """
+        found: dict[str, Any] = {}
+        for word in filter(None, words.split("&")):
+            name, _, value = word.partition("=")
+            if name not in ("title", "label", "scale", "size"):
+                raise DataError(
+                    f"data option {shown(word)}: title=, label=, scale= or size= is expected"
+                )
+            found[name] = size_of(value) if name == "size" else value
+        return replace(self, **found)
+
+
+def size_of(text: str) -> tuple[int, int]:
+    """Return the rows and columns of ROWSxCOLUMNS; DataError if it is something else."""
+    found = _SIZE.match(text)
+    rows, columns = (int(side) for side in found.groups()) if found else (0, 0)
+    if not (1 <= rows <= MOST_SIDE and 1 <= columns <= MOST_SIDE):
+        raise DataError(f"size {shown(text)}: ROWSxCOLUMNS is expected, as 32x32")
+    return rows, columns
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """CIFAR-10 and CIFAR-100 in their Python versions, which torchvision keeps: pickled batches.
 
 A pickle can run code. These are read by an unpickler that makes nothing but numbers, text, lists,
-tables and arrays of bytes, by stand-ins for the three names of numpy that such files hold.
+tables and arrays of bytes, by stand-ins for the few names of numpy that such files hold.
 """
 
 from __future__ import annotations
@@ -47,7 +47,13 @@ class _Type(_Array):
         self.name = name
 
 
+def _encode(text: str, encoding: str = "latin1") -> bytes:
+    """Return bytes that were pickled as text, which Python 3 does for Python 2."""
+    return text.encode("latin1")
+
+
 _KNOWN: dict[tuple[str, str], Any] = {
+    ("_codecs", "encode"): _encode,
     ("numpy", "dtype"): _Type,
     ("numpy", "ndarray"): _Array,
     ("numpy.core.multiarray", "_reconstruct"): lambda *_: _Array(),
