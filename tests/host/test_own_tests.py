@@ -111,7 +111,10 @@ BAD: list[tuple[dict[str, Any], str]] = [
     ({"title": np.array("")}, "title must be a line of 1 to 80 characters"),
     ({"title": np.array("x" * 81)}, "title must be a line of 1 to 80 characters"),
     ({"title": np.array("a\nb")}, "title must be a line of 1 to 80 characters"),
-    ({"title": np.array([0x7FFFFFFF], np.uint32).view("U1")[0:1].reshape(())}, "title holds a number"),
+    (
+        {"title": np.array([0x7FFFFFFF], np.uint32).view("U1")[0:1].reshape(())},
+        "title holds a number",
+    ),
     ({"title": np.array([{}], object)}, "a member holds objects, which are never loaded"),
     ({"names": np.array(["a", ""])}, "names must be a line of 1 to 80 characters"),
     ({"note": np.array(3)}, "note is <i8 of shape (): it must be text of shape ()"),
