@@ -116,9 +116,7 @@ def is_plain(error: BuildError) -> bool:
 def hold_source(network: Taken, count: int = IMAGES) -> int:
     """Compare a reading with QONNX's execution, layer by layer; return the ties."""
     reading, images = network.reading, network.images[:count]
-    found = compare.with_qonnx(
-        reading.model, network.chain, images, network.table, reading.places
-    )
+    found = compare.with_qonnx(reading.model, network.chain, images, network.table, reading.places)
     assert not found.faults, found.faults[0]
     labels = network.chain.labels(network.chain.run(images))
     tied = [difference.image for difference in found.differences]
