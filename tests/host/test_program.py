@@ -16,6 +16,7 @@ import pytest
 
 from spinflow.host.__main__ import main
 from spinflow.host.core import errors, start
+from spinflow.sim.sweep import main as sweep
 
 REPOSITORY = Path(__file__).parents[2]
 ROOMS = ("host", "model", "hls", "hw", "sim", "papers")
@@ -111,3 +112,45 @@ def test_a_shell_that_asks_gets_what_may_follow(tmp_path: Path) -> None:
         check=True,
     )  # fmt: skip
     assert answer.read_text().strip() == "--full"
+
+
+@pytest.mark.parametrize(
+    ("change", "line"),
+    [
+        (lambda described: described.pop("accuracy"), "it has no accuracy"),
+        (lambda described: described.update(accuracy=None), "accuracy is None: it must be an "),
+        (
+            lambda described: described.update(accuracy={"software": None, "images": None}),
+            "accuracy.images is None: it must be a whole number from 1",
+        ),
+    ],
+)
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["info", "--bundle"],
+        ["selftest"],
+        ["throughput", "--bundle"],
+        ["run", "--bundle"],
+        ["sweep", "--rates", "0", "--bundle"],
+        ["sweep", "--on", "evaluator", "--rates", "0", "--bundle"],
+    ],
+    ids=lambda arguments: " ".join(arguments[:3:2]),
+)
+def test_a_bundle_of_unknown_accuracy_is_refused_in_one_line(
+    changed_bundle: Callable[..., Path],
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    arguments: list[str],
+    change: Callable[[dict[str, object]], object],
+    line: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    folder = changed_bundle(change)
+    program = sweep if "--on" in arguments else main
+    assert program([*arguments[1 if program is sweep else 0 :], str(folder)]) == 1
+    shown = capsys.readouterr().err
+    assert shown.startswith(f"spinflow: {folder}/accel.json: {line}")
+    assert shown.count("\n") == 1 and len(shown) < 300
+    assert not list(tmp_path.glob("*.csv")) and not (tmp_path / "out").exists()
