@@ -259,6 +259,8 @@ def _convolved(walk: Walk, layer: Given, value: Value, window: Window) -> Value:
         )
     if not value.in_order or len(value.shape) != 3:
         raise ForeignError(f"{name} takes a map whose places were moved")
+    if value.kind == "bits" and not walk.layers:
+        value = _codes_of_bits(walk, value)
     channels, rows, columns = value.shape
     if weights.shape[1] != channels:
         raise ForeignError(f"{name} takes {weights.shape[1]} channels of {channels}")
@@ -280,6 +282,16 @@ def _convolved(walk: Walk, layer: Given, value: Value, window: Window) -> Value:
     offset: npt.NDArray[Any] = np.broadcast_to(inputs.offset, (channels,))
     shape = (len(weights), height, width)
     return layer.sums(shape, counted(shape), inputs.gain, each @ offset)
+
+
+def _codes_of_bits(walk: Walk, value: Value) -> Value:
+    """Return bits of pixels as a table of pixels, since a first convolution takes pixels."""
+    gain, offset = (np.broadcast_to(part, (value.channels,)) for part in value.affine)
+    codes = np.arange(PIXEL_CODES) if walk.codes is None else walk.codes
+    sides = np.where(codes >= walk.threshold, 1, -1)
+    walk.codes = walk.threshold = None
+    table = gain[:, None] * sides + offset[:, None]
+    return replace(value, kind="pixels", table=table, gain=None, offset=None)
 
 
 def _filled(name: str, value: Value, inputs: Inputs, number: float) -> int:
