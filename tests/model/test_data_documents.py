@@ -53,7 +53,7 @@ FOUND = {
     "digits.npz": "digits: images of 6 x 5 pixels, 3 channels, 3 classes",
     "animals": "animals: images of 32 x 32 pixels, 3 channels, 2 classes",
     "letters-images-idx3-ubyte.gz": "letters: images of 6 x 5 pixels, 1 channels, 3 classes",
-    "sensors.csv": "sensors: vectors of 1 features, 2 classes",
+    "sensors.csv": "sensors: vectors of 2 features, 2 classes",
     "flowers.parquet": "flowers: images of 6 x 5 pixels, 3 channels, 3 classes",
     "cifar-100-python": "CIFAR-100 of cifar-100-python: images of 32 x 32 pixels, 3 channels, 100",
     "svhn-files": "SVHN of svhn-files: images of 32 x 32 pixels, 3 channels, 10 classes",
@@ -81,5 +81,5 @@ def test_an_example_of_the_page(
 def test_the_word_with_options_of_the_page(sources: Path) -> None:
     (word,) = WORDS
     found = data.dataset(word)
-    assert (found.title, found.shape, found.classes) == ("Sensors", (1,), 2)
+    assert (found.title, found.shape, found.classes) == ("Sensors", (2,), 2)
     assert len(found.test_labels) == 1
