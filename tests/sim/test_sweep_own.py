@@ -74,7 +74,7 @@ def test_a_grid_names_a_description(described: Path, tmp_path: Path) -> None:
 
 
 def test_a_bundle_of_other_weights_is_not_taken(described: Path, tmp_path: Path) -> None:
-    """It may be of earlier ones, or of another network of its name; this one cannot even be read."""
+    """It may be of earlier ones, or of another network; this one cannot even be read."""
     bundle_of(described, b"others")
     assert main(["--network", str(described), *SMALL, "--out", str(tmp_path / "out")]) == 0
 
