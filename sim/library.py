@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from spinflow.host.core import description
 from spinflow.host.core.description import Tap
 from spinflow.host.core.errors import BundleError
+from spinflow.host.core.packing import frames_of
 from spinflow.sim.memories import check_images
 from spinflow.sim.protocol import Taps
 
@@ -169,7 +170,7 @@ class Library:
         images = check_images(images, self.description.pixels)
         if limit is None:
             limit = self.generous_limit(len(images))
-        words_in = np.ascontiguousarray(images).view("<u4").reshape(-1)
+        words_in = np.ascontiguousarray(frames_of(images)).view("<u4").reshape(-1)
         words_out = np.zeros(len(images), dtype=np.uint32)
         progress = self.transfer(words_in, words_out, limit)
         if not progress.done:

@@ -123,7 +123,11 @@ def _layer(entry: dict[str, Any]) -> Layer:
         return LabelSelect(name, entry["classes"])
     if entry["op"] == MaxPool.OP:
         return MaxPool(name, entry["size"], tuple(entry["shape"]), None)
-    window = entry["window"] and Window(**{key: tuple(v) for key, v in entry["window"].items()})
+    window = None
+    if entry["window"]:
+        given = dict(entry["window"])
+        value = given.pop("padding_value", -1 if entry["input"] == "bits" else 0)
+        window = Window(**{key: tuple(v) for key, v in given.items()}, padding_value=value)
     return Product(
         name,
         **{key: entry[key] for key in ("mw", "mh", "pe", "simd", "threshold")},

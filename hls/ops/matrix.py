@@ -8,10 +8,10 @@ from typing import Any
 import spinflow.hls.finn_env  # noqa: F401  # sets FINN up
 
 # isort: split
+import finn.custom_op.fpgadataflow.matrixvectoractivation as finn_ops
 import finn.custom_op.fpgadataflow.rtl as rtl_ops
 import numpy as np
 import numpy.typing as npt
-from finn.custom_op.fpgadataflow.matrixvectoractivation import MVAU
 from qonnx.core.datatype import DataType
 from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.custom_op.registry import getCustomOp
@@ -21,6 +21,7 @@ from spinflow.hls.ops.base import PIXEL_TYPE, Module, Place, Walk, Where
 from spinflow.hls.ops.text import stream_ports, sv_instance, wrap
 from spinflow.hls.paths import BuildError
 from spinflow.hls.shapes import Folding, LayerShape, Window
+from spinflow.hls.zero_padding import ZeroPadding, noted
 from spinflow.host.core import description
 from spinflow.host.core.description import Block, MemoryInfo
 from spinflow.host.core.packing import pack_weights
@@ -43,6 +44,42 @@ SHALLOW_WORDS = 64
 ROM_BLOCK_WORDS = 512
 """Thresholds of at least so many words are in block RAM."""
 
+ZERO_PADDING: dict[str, Any] = {"zeroPadding": ("ints", False, [])}
+"""The attribute of a matrix of bits whose window is padded with 0: the numbers of a
+:class:`ZeroPadding`; without them nothing is left out of its sums."""
+
+
+class MVAU(finn_ops.MVAU):
+    """FINN's matrix, and one of bits that leaves padded places out of its sums.
+
+    Of such a one the thresholds are on the sum of +1 and -1, not on the number of agreeing bits.
+    """
+
+    def get_nodeattr_types(self) -> dict[str, Any]:
+        """Return the attributes of FINN's, and which places are padded."""
+        return {**super().get_nodeattr_types(), **ZERO_PADDING}
+
+    def execute_node(self, context: dict[str, Any], graph: Any) -> None:
+        """Compute as FINN does, or without the padded places."""
+        padding = zero_padding(self)
+        if padding is None:
+            super().execute_node(context, graph)
+            return
+        source, matrix, limits = (context[name] for name in self.onnx_node.input)
+        counted = np.repeat(padding.counted().reshape(*padding.windows, -1), self._channels(), -1)
+        signed = (2 * source.reshape(len(source), *counted.shape) - 1) * counted
+        bits = np.matmul(signed, 2 * matrix - 1) >= limits[:, 0]
+        bipolar = self.get_output_datatype() == DataType["BIPOLAR"]
+        values = 2 * bits - 1 if bipolar else bits
+        name = self.onnx_node.output[0]
+        context[name] = values.astype(np.float32).reshape(context[name].shape)
+
+    def _channels(self) -> int:
+        """Return the channels of a place of a padded window."""
+        padding = zero_padding(self)
+        assert padding is not None
+        return int(self.get_nodeattr("MW") // np.prod(padding.kernel))
+
 
 class MVAU_rtl(Module, rtl_ops.MVAU_rtl):
     """Binary matrix-vector unit with its thresholds.
@@ -58,6 +95,10 @@ class MVAU_rtl(Module, rtl_ops.MVAU_rtl):
     begins_layer = True
     memory = "weights"
     rtl_module = "binary_mvu"
+
+    def get_nodeattr_types(self) -> dict[str, Any]:
+        """Return the attributes of FINN's, and which places are padded with 0."""
+        return {**super().get_nodeattr_types(), **ZERO_PADDING}
 
     @property
     def is_xnor(self) -> bool:
@@ -78,10 +119,10 @@ class MVAU_rtl(Module, rtl_ops.MVAU_rtl):
     def check(cls, model: ModelWrapper, node: Any, where: Where) -> None:
         """Refuse a matrix that is not binary, or whose thresholds are not as its place asks."""
         op, name = getCustomOp(node), where.layer
-        if not (op.get_nodeattr("binaryXnorMode") or (takes_pixels(op) and name == "conv0")):
+        if not (op.get_nodeattr("binaryXnorMode") or (takes_pixels(op) and where.is_first_layer)):
             raise BuildError(
                 f"layer {name} is not binary in its weights and inputs: weights of +1 and -1 on "
-                "inputs of +1 and -1 are needed (the first convolution takes the pixels themselves)"
+                "inputs of +1 and -1 are needed (the first layer may take the pixels themselves)"
             )
         if bool(op.get_nodeattr("noActivation")) != where.is_last_layer:
             raise BuildError(
@@ -100,8 +141,28 @@ class MVAU_rtl(Module, rtl_ops.MVAU_rtl):
                 f"layer {name} has {steps} thresholds for each output: one is needed, as of a sign"
             )
 
+    @classmethod
+    def insert(cls, model: ModelWrapper) -> ModelWrapper:
+        """Take up what was noted of convolutions that pad bits with 0."""
+        matrices = [node for node in model.graph.node if node.op_type == MVAU.__name__]
+        for number, (padding, thresholds) in noted(model).items():
+            if thresholds is None:
+                raise BuildError(
+                    f"the convolution that is weight layer {number} pads bits with 0, but no "
+                    "threshold comes right after it: a batch norm and a sign are needed there"
+                )
+            node = matrices[number]
+            op, name = getCustomOp(node), node.input[2]
+            counts = model.get_initializer(name)[:, 0]
+            if np.any(np.ceil((thresholds + op.get_nodeattr("MW")) / 2) != counts):
+                raise BuildError(f"FINN's thresholds of weight layer {number} are not as noted")
+            op.set_nodeattr("zeroPadding", padding.numbers)
+            model.set_initializer(name, thresholds.reshape(-1, 1))
+            model.set_tensor_datatype(name, DataType["INT32"])
+        return model
+
     def minimize_accumulator_width(self, model: ModelWrapper, datatype_only: bool = False) -> Any:
-        """Set the accumulator to a popcount of 0 to MW, or to the sum of MW pixels and signs.
+        """Set the accumulator to a popcount of 0 to MW, or to the sum of MW pixels or signs.
 
         FINN takes the range of +1/-1 weights on 0/1 inputs, which a popcount can leave; and errors
         in the weights can bring about any sum.
@@ -109,7 +170,9 @@ class MVAU_rtl(Module, rtl_ops.MVAU_rtl):
         if not self.is_ours:
             return super().minimize_accumulator_width(model, datatype_only)
         mw = self.get_nodeattr("MW")
-        if self.is_xnor:
+        if zero_padding(self) is not None:
+            accumulator = DataType[f"INT{mw.bit_length() + 1}"]
+        elif self.is_xnor:
             accumulator = DataType[f"UINT{mw.bit_length()}"]
         else:
             accumulator = DataType[f"INT{(MAX_PIXEL * mw).bit_length() + 1}"]
@@ -130,6 +193,7 @@ class MVAU_rtl(Module, rtl_ops.MVAU_rtl):
             mh=self.get_nodeattr("MH"),
             in_bits=self.get_input_datatype().bitwidth(),
             window=window,
+            zero_padded=zero_padding(self) is not None,
         )
 
     @staticmethod
@@ -177,6 +241,8 @@ class MVAU_rtl(Module, rtl_ops.MVAU_rtl):
         window, walk.window = walk.window, None
         if window is None and layer_prefix(self) == "conv":
             window = description.Window((rows, columns, mw), (1, 1), (1, 1), (0, 0, 0, 0))
+        if window is not None and (not self.is_xnor or zero_padding(self) is not None):
+            window = replace(window, padding_value=0)
         return description.Product(
             name=name,
             mw=mw,
@@ -229,12 +295,14 @@ class MVAU_rtl(Module, rtl_ops.MVAU_rtl):
     def thresholds(self, model: ModelWrapper) -> npt.NDArray[np.int32] | None:
         """Return each output's threshold, shape (MH,); None without activation.
 
-        On bits it is in [0, MW+1], on pixels in [-255*MW, 255*MW+1].
+        On bits it is in [0, MW+1], with zero padding in [-MW, MW+1]; on pixels it is in
+        [-255*MW, 255*MW+1].
         """
         if self.get_nodeattr("noActivation"):
             return None
         mw, mh = self.get_nodeattr("MW"), self.get_nodeattr("MH")
-        low, high = (0, mw) if self.is_xnor else (-MAX_PIXEL * mw, MAX_PIXEL * mw)
+        high = mw if self.is_xnor else MAX_PIXEL * mw
+        low = 0 if self.is_xnor and zero_padding(self) is None else -high
         thresholds = np.ceil(model.get_initializer(self.onnx_node.input[2]))
         return np.broadcast_to(np.clip(thresholds[:, 0], low, high + 1), mh).astype(np.int32)
 
@@ -253,8 +321,12 @@ class MVAU_rtl(Module, rtl_ops.MVAU_rtl):
             "host_rdata_o": f"weight_rdata[{memory.index}]",
         }
         parameters = {"Width": memory.width, "Depth": memory.depth}
+        padding, window = zero_padding(self), ""
+        if padding is not None:
+            constant = f"spinflow_pkg::window_t {window_name(place)}"
+            window = f"  localparam {constant} = {_window(padding)};\n\n"
         return f"""\
-  logic {wires}_en;
+{window}  logic {wires}_en;
   logic [{address_bits - 1}:0] {wires}_addr;
   logic [{memory.width - 1}:0] {wires}_rdata;
 
@@ -267,7 +339,10 @@ class MVAU_rtl(Module, rtl_ops.MVAU_rtl):
         if thresholds is None:
             return ""
         mw, mh = self.get_nodeattr("MW"), self.get_nodeattr("MH")
-        if self.is_xnor:
+        if zero_padding(self) is not None:
+            bits, what = (2 * mw + 1).bit_length(), f"sum + {mw}"
+            texts = [f"{bits}'d{value + mw}" for value in thresholds]
+        elif self.is_xnor:
             bits, what = (mw + 1).bit_length(), "popcount"
             texts = [f"{bits}'d{value}" for value in thresholds]
         else:
@@ -293,12 +368,34 @@ class MVAU_rtl(Module, rtl_ops.MVAU_rtl):
             parameters |= {"HasThreshold": "1'b0", "OutBits": self.get_output_datatype().bitwidth()}
         else:
             parameters |= {"HasThreshold": "1'b1", "OutBits": 1, "Thresholds": constant_name(place)}
+        if zero_padding(self) is not None:
+            parameters["Window"] = window_name(place)
         ports = stream_ports(place) | {
             "mem_en_o": f"{place.name}_mem_en",
             "mem_addr_o": f"{place.name}_mem_addr",
             "mem_rdata_i": f"{place.name}_mem_rdata",
         }
         return sv_instance(self.rtl_module, place.name, parameters, ports)
+
+
+def zero_padding(mvau: Any) -> ZeroPadding | None:
+    """Return the window of a matrix that leaves padded places out of its sums; None of others."""
+    numbers = mvau.get_nodeattr("zeroPadding")
+    return ZeroPadding.of(numbers) if len(numbers) else None
+
+
+def _window(padding: ZeroPadding) -> str:
+    """Return the windows as the `window_t` of `binary_mvu`."""
+    fields = {
+        "map": padding.size,
+        "kernel": padding.kernel,
+        "stride": padding.stride,
+        "out": padding.windows,
+    }
+    texts = [f"top: {padding.padding[0]}", f"left: {padding.padding[1]}"]
+    for name, (rows, columns) in fields.items():
+        texts += [f"{name}_rows: {rows}", f"{name}_columns: {columns}"]
+    return f"'{{\n{wrap(texts)}\n  }}"
 
 
 def takes_pixels(mvau: Any) -> bool:
@@ -317,6 +414,11 @@ def layer_prefix(mvau: Any) -> str:
 def constant_name(place: Place) -> str:
     """Return the name of a layer's thresholds in their package."""
     return f"{place.name.capitalize()}Thresholds"
+
+
+def window_name(place: Place) -> str:
+    """Return the name of a layer's windows in the top module."""
+    return f"{place.name.capitalize()}Windows"
 
 
 def weight_memory(width: int, depth: int) -> Cost:

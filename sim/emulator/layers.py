@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spinflow.host.core import description
-from spinflow.host.core.arrays import SCORES, Arrays
+from spinflow.host.core.arrays import SCORES, TABLE, Arrays
 from spinflow.host.core.packing import unfold
 from spinflow.sim.emulator.memory import EmulatedMemory
 from spinflow.sim.kinds import Kinds
@@ -77,6 +77,20 @@ def stages(described: description.Description, arrays: Arrays, memories: Any) ->
     return found
 
 
+@KINDS.computes(description.ByteTable)
+class ByteTableStage(Stage):
+    """Other codes of the bytes of an image."""
+
+    def __init__(self, layer: description.ByteTable, place: Place) -> None:
+        super().__init__(layer.name, place.source)
+        self._codes = place.arrays[TABLE]
+
+    def compute(self, values: NDArray[Any]) -> NDArray[Any]:
+        """Return the codes, uint8."""
+        found: NDArray[np.uint8] = self._codes[values]
+        return found
+
+
 @KINDS.computes(description.Threshold)
 class ThresholdStage(Stage):
     """Bits of pixels: 1 from the threshold on."""
@@ -123,11 +137,13 @@ class ProductStage(Stage):
     def _sums(self, values: NDArray[Any]) -> NDArray[Any]:
         """The accumulators, int32, one row an output pixel: (n * pixels, MH).
 
-        Of bits they are the numbers of agreeing bits, of pixels the signed sums.
+        Of bits they are the numbers of agreeing bits; of pixels, and of bits padded with 0, the
+        signed sums.
         """
         # Sums of integers are exact in float32 up to 2^24: 65,793 pixels, or that many bits.
-        if self._layer.pixels:
-            found = self._windows(values.astype(np.float32), 0) @ self._weights.T
+        if not self._layer.counts_agreement:
+            numbers = values.astype(np.float32) if self._layer.pixels else signs(values)
+            found = self._windows(numbers, 0) @ self._weights.T
             return found.astype(np.int32)
         agreement = self._windows(signs(values), -1) @ self._weights.T
         return (agreement.astype(np.int32) + self._layer.mw) // 2

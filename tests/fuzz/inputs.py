@@ -67,8 +67,8 @@ def idx(array: np.ndarray) -> bytes:
 
 def small_mnist(test: int = 10) -> Files:
     """Return the four files of a small MNIST, its test images real ones."""
+    from spinflow.host.core.published import MNIST_SHA256
     from spinflow.model.data import cache_dir
-    from spinflow.model.data.idx import MNIST_SHA256
 
     found = {}
     for name in MNIST_SHA256:
@@ -81,7 +81,7 @@ def small_mnist(test: int = 10) -> Files:
 
 def small_cifar10() -> Files:
     """Return the files of a small CIFAR-10."""
-    from spinflow.model.data.cifar import CIFAR10_SHA256
+    from spinflow.host.core.published import CIFAR10_SHA256
 
     return {
         name: bytes([number]) + bytes(range(256)) * 12 for number, name in enumerate(CIFAR10_SHA256)

@@ -49,6 +49,13 @@ class Network:
         self.node("BipolarQuant", np.array(1.0), domain="qonnx.custom_op.general")
         return self
 
+    def table(self, codes: np.ndarray) -> Network:
+        """Append a table of the bytes, 256 whole numbers from 0 to 255."""
+        self.node("Cast", to=TensorProto.INT64)
+        indices, self.last = self.last, self.constant(codes)
+        self.node("Gather", indices, axis=0)
+        return self
+
     def threshold_pixels(self) -> Network:
         """Append the comparison that makes the input binary."""
         self.node("Sub", np.array(THRESHOLD - 0.5))
@@ -61,14 +68,15 @@ class Network:
         self.shape[1] = outputs
         return self
 
-    def convolution(self, channels: int, size: int, **attributes: Any) -> Network:
-        """Append a convolution of +1 and -1 with square kernels."""
-        self.node("Conv", self._weights((channels, self.shape[1], size, size)), **attributes)
+    def convolution(self, channels: int, size: int | tuple[int, int], **attributes: Any) -> Network:
+        """Append a convolution of +1 and -1; a size is the side of a square kernel."""
+        sides = (size, size) if isinstance(size, int) else size
+        self.node("Conv", self._weights((channels, self.shape[1], *sides)), **attributes)
         pads = attributes.get("pads", [0, 0, 0, 0])
         strides = attributes.get("strides", [1, 1])
         self.shape[1] = channels
         for axis in (0, 1):
-            room = self.shape[2 + axis] + pads[axis] + pads[axis + 2] - size
+            room = self.shape[2 + axis] + pads[axis] + pads[axis + 2] - sides[axis]
             self.shape[2 + axis] = room // strides[axis] + 1
         return self
 
@@ -194,4 +202,18 @@ def padded_convolutions() -> Network:
     network.pad(-1, 2, 0, 0, 2).convolution(8, 3).normalize().binarize().max_pool()
     network.convolution(16, 1).normalize().binarize()
     network.convolution(12, 3).normalize().binarize()
+    return network.flatten().matrix(4).scale()
+
+
+def zero_padded_convolutions() -> Network:
+    """Return a network of every kind of convolution that pads bits with 0, small.
+
+    Pixels 7 x 8 x 1 -> 7 x 8 x 5 -> 7 x 8 x 6 (padded all round; an odd number of channels, so that
+    sums are even and odd), pooled to ... see the code -> 4 classes.
+    """
+    network = Network(1, 7, 8, seed=5)
+    network.convolution(5, 3, pads=[1, 1, 1, 1]).normalize(150).binarize()
+    network.convolution(6, 3, pads=[1, 1, 1, 1]).normalize(3).binarize()
+    network.pad(-1, 0, 1, 1, 1).convolution(8, 3).normalize(3).binarize().max_pool()
+    network.convolution(6, 3, pads=[2, 0, 1, 2], strides=[1, 2]).normalize(3).binarize()
     return network.flatten().matrix(4).scale()

@@ -38,14 +38,22 @@ def convolution(**attributes):
     return network.flatten().matrix(2).scale()
 
 
-def padded(value, mode="constant"):
+def padded(value, mode="constant", **attributes):
     network = Network(1, 8, 8).convolution(4, 3).normalize(100).binarize()
-    network.pad(value, 1, 1, 1, 1, mode=mode).convolution(4, 3).normalize().binarize()
+    network.pad(value, 1, 1, 1, 1, mode=mode)
+    network.convolution(4, 3, **attributes).normalize().binarize()
     return network.flatten().matrix(2).scale()
 
 
 def pooled(size, stride):
     network = Network(1, 8, 8).convolution(4, 3).normalize(100).binarize().max_pool(size, stride)
+    return network.flatten().matrix(2).scale()
+
+
+def pooled_beyond():
+    network = Network(1, 8, 8).convolution(4, 3).normalize(100).binarize()
+    network.node("MaxPool", kernel_shape=[4, 4], strides=[4, 4], ceil_mode=1)
+    network.shape[2:] = [2, 2]
     return network.flatten().matrix(2).scale()
 
 
@@ -60,14 +68,21 @@ NETWORKS = {
         lambda: Network(16).threshold_pixels().matrix(4).normalize().binarize(),
         r"layer fc0 ends in a threshold",
     ),
-    "no input threshold": (lambda: Network(16).matrix(4).scale(), r"layer fc0 is not binary"),
-    "a convolution that pads bits with 0": (
-        lambda: convolution(pads=[1, 1, 1, 1]),
-        r"layer conv1 pads bits with 0, .* pad with -1",
+    "pixels into the second layer": (
+        lambda: Network(16).matrix(8).scale().matrix(4).scale(),
+        r"layer fc0 has no threshold: every layer but the last must give bits",
+    ),
+    "one matrix": (
+        lambda: Network(16).matrix(4).scale(),
+        r"one layer of weights, fc0: at least",
+    ),
+    "a convolution that pads bits with -1 and with 0": (
+        lambda: padded(-1, pads=[1, 1, 1, 1]),
+        r"layer conv1 pads bits with -1 and then with 0: one of them is needed",
     ),
     "bits padded with 1": (
         lambda: padded(1),
-        r"layer conv1 pads with 1: bits must be padded with -1",
+        r"layer conv1 pads with 1: bits must be padded with -1 or 0",
     ),
     "reflected padding": (
         lambda: padded(-1, "reflect"),
@@ -82,9 +97,9 @@ NETWORKS = {
         lambda: pooled(3, 1),
         r"max-pool after layer conv0: windows must be square, side by side",
     ),
-    "a max-pool that does not fill the map": (
-        lambda: pooled(4, 4),
-        r"max-pool after layer conv0: .* fill the 6 x 6 map",
+    "a max-pool that goes beyond the map": (
+        pooled_beyond,
+        r"max-pool after layer conv0: .* what is left over is cut off",
     ),
     "a max-pool of sums": (
         pooled_sums,
@@ -102,6 +117,18 @@ NETWORKS = {
             .scale()
         ),
         r"the pixels of a convolutional network have a threshold",
+    ),
+    "a convolution at the end": (
+        lambda: (
+            Network(1, 4, 4)
+            .convolution(4, 3)
+            .normalize(100)
+            .binarize()
+            .convolution(3, 2)
+            .flatten()
+            .scale()
+        ),
+        r"layer conv1 is the last one, which must be fully connected",
     ),
     "no matrix": (lambda: Network(16).threshold_pixels(), r"FINN's step_convert_to_hw failed"),
 }
@@ -141,8 +168,8 @@ def test_a_design_larger_than_the_part(bundle, tmp_path):
         ('{"fc0": {"PE": 5, "SIMD": 8}}', "PE 5 of layer fc0 does not divide its 24 outputs"),
         ('{"fc0": {"PE": 4, "SIMD": 7}}', "SIMD 7 of layer fc0 does not divide its 48 inputs"),
         (
-            '{"fc0": {"PE": 3, "SIMD": 8}}',
-            "PE 3 of layer fc0 cannot be: its buffer needs a PE of 1",
+            '{"fc0": {"PE": 3, "SIMD": 24}}',
+            "PE 3 of layer fc0 cannot be with SIMD 24: its buffer draws",
         ),
         ('{"fc0": {"PE": 4}}', "layer fc0 must give PE and SIMD"),
         ('{"conv9": {"PE": 4, "SIMD": 8}}', "names layer conv9, the network has fc0, fc1, fc2"),
@@ -182,11 +209,6 @@ def test_names_a_missing_or_damaged_file(tmp_path, name, content, message):
         (source / name).write_text(content)
     with pytest.raises(BuildError, match=message):
         build(source, 64)
-
-
-def test_an_unknown_network_has_no_default_target(tmp_path):
-    with pytest.raises(BuildError, match="net has no default target"):
-        build(perceptron(16, 8, 4).save(tmp_path / "net"))
 
 
 def test_command_says_it_in_one_line():

@@ -10,7 +10,7 @@ import subprocess
 import numpy as np
 import pytest
 
-from spinflow.hls.build import build
+from spinflow.hls.build import build, summary
 from spinflow.hls.paths import REPO, sha256_file
 from spinflow.sim.verilate import GUARDED, verilator
 from tests.hls.networks import perceptron
@@ -176,3 +176,11 @@ def test_a_refused_build_leaves_the_old_bundle(bundle, tmp_path, cycles):
         build(bundle.source, cycles, tmp_path / "old")
     assert contents(tmp_path / "old") == contents(bundle.folder)
     assert not [path.name for path in (tmp_path / "old").iterdir() if path.name.startswith(".")]
+
+
+def test_a_network_without_a_target_gets_the_fastest_that_leaves_room(tmp_path):
+    described = build(perceptron(48, 24, 4).save(tmp_path / "net"), out=tmp_path / "out")
+    assert described.folding.target_cycles == 48 // 4  # no faster than the pixels come
+    said = summary(described, {"LUT": 53_200, "RAMB36": 140, "DSP48": 220})
+    assert "target 12 cycles per frame, the fastest that was found; it takes" in said
+    assert "target 12 cycles per frame\n" in summary(described)

@@ -160,7 +160,7 @@ GOLDEN: list[tuple[dict[str, Any], str]] = [
     ({"images": np.zeros((0, 784), np.uint8)}, "it must be uint8 of shape (n, 784)"),
     ({"edge.fc0": np.full((32, 64), 2, np.uint8)}, "edge.fc0 holds 2 to 2: it must be of 1 bits"),
     ({"edge.fc1": np.zeros((32, 64))}, "edge.fc1 is <f8 of shape (32, 64)"),
-    ({"edge.fc9": np.zeros(1)}, "'edge.fc9.npy', which belongs to no layer"),
+    ({"edge.fc9": np.zeros(1)}, "'edge.fc9.npy', which does not belong there"),
     ({"labels": np.array([print], object)}, "holds objects, which are never loaded"),
 ]
 

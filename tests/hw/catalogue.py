@@ -71,6 +71,40 @@ def mvu(mw: int, mh: int, pe: int, simd: int, *, threshold: bool, in_bits: int =
     })  # fmt: skip
 
 
+def padded_mvu(
+    channels: int,
+    mh: int,
+    pe: int,
+    simd: int,
+    *,
+    size: tuple[int, int],
+    kernel: tuple[int, int] = (3, 3),
+    padding: tuple[int, int, int, int] = (1, 1, 1, 1),
+    stride: tuple[int, int] = (1, 1),
+) -> Case:
+    """A matrix-vector unit that leaves out zero padding, of a map of `size` (rows, columns)."""
+    mw = kernel[0] * kernel[1] * channels
+    width = (2 * mw + 1).bit_length()
+    rng = random.Random(f"{mw} {mh}")
+    # On the sum and Mw; most of them where random sums are.
+    limits = [
+        rng.choice([0, 2 * mw + 1, mw, mw + rng.randint(-4, 5), mw + rng.randint(-4, 5)])
+        for _ in range(mh)
+    ]
+    rows, columns = (
+        (size[axis] + padding[axis] + padding[axis + 2] - kernel[axis]) // stride[axis] + 1
+        for axis in (0, 1)
+    )
+    window = 0
+    for number in (*size, *padding[:2], *kernel, *stride, rows, columns):
+        window = window << 16 | number
+    return Case("binary_mvu", {
+        "Mw": mw, "Mh": mh, "Pe": pe, "Simd": simd, "InBits": 1, "HasThreshold": 1, "OutBits": 1,
+        "Thresholds": f"{mh * width}'h{sum(n << i * width for i, n in enumerate(limits)):x}",
+        "Window": f"160'h{window:040x}",
+    })  # fmt: skip
+
+
 def maker(width: int, lanes: int, interval: int) -> Case:
     """An error maker."""
     return Case("error_maker", {
@@ -90,6 +124,14 @@ def pool(rows: int, columns: int, *, folds: int, pe: int, size: int = 2) -> Case
     """A max-pool of bits."""
     return Case("bin_maxpool", {
         "Rows": rows, "Columns": columns, "Folds": folds, "Pe": pe, "Size": size,
+    })  # fmt: skip
+
+
+def crop(rows: int, columns: int, kept: tuple[int, int], *, folds: int) -> Case:
+    """The part of a map that is kept: rows and columns."""
+    return Case("stream_crop", {
+        "Rows": rows, "Columns": columns, "OutRows": kept[0], "OutColumns": kept[1],
+        "Folds": folds, "Bits": 8,
     })  # fmt: skip
 
 
@@ -150,8 +192,8 @@ CASES = [
     *(
         buffer(width, depth, lanes, interval)
         for interval, shapes in {
-            1: [(1, 3, 1), (2, 32, 2), (8, 7, 4), (6, 5, 2)],
-            2: [(4, 40, 4)],
+            1: [(1, 3, 1), (2, 32, 2), (8, 7, 4), (6, 5, 2), (13, 6, 1)],
+            2: [(4, 40, 4), (3, 5, 1)],
             4: [(8, 9, 2)],
             8: [(1, 2, 1), (12, 6, 4)],
         }.items()
@@ -180,6 +222,17 @@ CASES = [
         Case("stream_widen", {"InBits": bits, "Ratio": ratio})
         for bits, ratio in [(1, 2), (3, 5), (8, 4), (2, 64)]
     ),
+    *(
+        Case("frame_trim", {"OutBits": bits, "Words": words})
+        for bits, words in [(8, 5), (8, 593), (16, 7), (8, 3), (16, 1)]
+    ),
+    *(
+        Case("byte_table", {"Pe": pe, "Codes": f"2048'h{random.Random(pe).getrandbits(2048):x}"})
+        for pe in [1, 4]
+    ),
+    crop(5, 7, (4, 6), folds=2),
+    crop(4, 5, (4, 3), folds=1),
+    crop(3, 2, (1, 2), folds=1),
     padding(4, 3, 1, [1, 1, 1, 1]),
     padding(3, 4, 2, [2, 0, 0, 3]),
     padding(1, 1, 1, [0, 1, 0, 0]),
@@ -203,6 +256,18 @@ CASES = [
     mvu(8, 18, 2, 1, threshold=True, in_bits=8),  # single pixels, a long ROM
     mvu(4, 1, 1, 4, threshold=True, in_bits=8),  # one output
     mvu(14, 4, 2, 7, threshold=False, in_bits=8),
+    padded_mvu(4, 6, 2, 4, size=(3, 4)),  # a fold is a pixel
+    # A fold is a part of a pixel.
+    padded_mvu(6, 4, 1, 2, size=(2, 3), kernel=(2, 3), padding=(1, 2, 1, 0)),
+    padded_mvu(5, 4, 2, 15, size=(4, 3)),  # a fold is a row of the window
+    # Parts of two pixels, Nf = 1.
+    padded_mvu(4, 2, 2, 6, size=(3, 3), padding=(2, 0, 1, 2), stride=(1, 2)),
+    # Sf = 1, a long ROM.
+    padded_mvu(3, 20, 2, 27, size=(5, 4), padding=(1, 1, 0, 0), stride=(2, 2)),
+    # Single inputs.
+    padded_mvu(7, 3, 3, 1, size=(2, 2), kernel=(1, 2), padding=(0, 1, 0, 1)),
+    # Sf = Nf = 1.
+    padded_mvu(2, 4, 4, 50, size=(3, 6), kernel=(5, 5), padding=(2, 2, 2, 2)),
     pool(4, 6, folds=2, pe=8),
     pool(5, 7, folds=3, pe=3),
     pool(2, 2, folds=1, pe=1),

@@ -8,6 +8,7 @@
 
 from spinflow.host.core.addresses import WINDOWS_START, segments_of, stride_of, window_after
 from spinflow.host.core.description.layers import (
+    ByteTable,
     LabelSelect,
     Layer,
     MaxPool,
@@ -39,6 +40,7 @@ from spinflow.host.core.description.limits import (
     MOST_WIDTH,
     NAME,
     REQUIRED,
+    TEST_SET,
 )
 from spinflow.host.core.description.memories import (
     DRAWS,
@@ -96,9 +98,11 @@ __all__ = [
     "MOST_WIDTH",
     "NAME",
     "REQUIRED",
+    "TEST_SET",
     "WINDOWS_START",
     "Bitstream",
     "Block",
+    "ByteTable",
     "DepthsInfo",
     "Description",
     "Field",

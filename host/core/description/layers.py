@@ -15,6 +15,21 @@ Shape = tuple[int, int, int]
 
 
 @dataclass(frozen=True)
+class ByteTable:
+    """The layer that makes codes of the bytes of an image, in front of everything."""
+
+    OP: ClassVar[str] = "byte_table"
+
+    name: str
+    elements: int
+    pe: int
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the entry of accel.json."""
+        return {"name": self.name, "op": self.OP, "elements": self.elements, "pe": self.pe}
+
+
+@dataclass(frozen=True)
 class Threshold:
     """The layer that makes bits of pixels, in front of a perceptron."""
 
@@ -31,12 +46,21 @@ class Threshold:
 
 @dataclass(frozen=True)
 class Window:
-    """How a convolution moves over its input: sizes in (row, column), padding on four sides."""
+    """How a convolution moves over its input: sizes in (row, column), padding on four sides.
+
+    Attributes:
+        input: shape of the map without its padding.
+        kernel, stride: of the window.
+        padding: top, left, bottom, right.
+        padding_value: what the padding holds: 0, which counts for nothing in a sum, or the bit -1.
+            Pixels are padded with 0; bits without padding have -1.
+    """
 
     input: Shape
     kernel: tuple[int, int]
     stride: tuple[int, int]
     padding: tuple[int, int, int, int]
+    padding_value: int = -1
 
     def as_json(self) -> dict[str, Any]:
         """Return the entry ``window`` of a layer."""
@@ -45,6 +69,7 @@ class Window:
             "kernel": list(self.kernel),
             "stride": list(self.stride),
             "padding": list(self.padding),
+            "padding_value": self.padding_value,
         }
 
 
@@ -77,6 +102,14 @@ class Product:
     shape: Shape
     weights: int
     buffer: int | None
+
+    @property
+    def counts_agreement(self) -> bool:
+        """Whether its sum is the number of bits that agree with their weights; else it is signed.
+
+        Signed are sums of pixels, and of bits where padded places count for nothing.
+        """
+        return not self.pixels and (self.window is None or self.window.padding_value != 0)
 
     @property
     def cycles(self) -> int:
@@ -145,7 +178,7 @@ class LabelSelect:
         return {"name": self.name, "op": self.OP, "classes": self.classes, "scores": self.scores}
 
 
-Layer = Threshold | Product | MaxPool | LabelSelect
+Layer = ByteTable | Threshold | Product | MaxPool | LabelSelect
 
 
 def products_of(layers: Iterable[Layer]) -> tuple[Product, ...]:

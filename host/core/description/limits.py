@@ -14,7 +14,15 @@ MAP_VERSION = 1
 DESCRIPTION_LIMIT = MIB
 """Most bytes of accel.json; that of a network of 17 memories has 25 KB."""
 
-FILES = {"arrays.npz": 64 * MIB, "golden.npz": 256 * MIB, "accel.hwh": 16 * MIB}
+TEST_SET = "test.npz"
+"""The network's own test set, where it has one (host.core.own_tests)."""
+
+FILES = {
+    "arrays.npz": 64 * MIB,
+    "golden.npz": 256 * MIB,
+    "accel.hwh": 16 * MIB,
+    TEST_SET: 320 * MIB,
+}
 """The files that may be listed, and how many bytes each has at most."""
 
 REQUIRED = ("arrays.npz", "accel.hwh")

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from spinflow.host.core.checked import At, WrongError
 from spinflow.host.core.description.layers import (
+    ByteTable,
     LabelSelect,
     Layer,
     MaxPool,
@@ -47,7 +48,9 @@ def read_layers(at: At, shape: tuple[int, ...], classes: int) -> tuple[Layer, ..
             if not layers or not isinstance(layers[-1], Product):
                 entry.fail("after a weight layer")
             layers.append(_label(entry, classes, shape))
-        elif operation == "threshold" and not place:
+        elif operation == "byte_table" and not place:
+            layers.append(_byte_table(entry, shape))
+        elif operation == "threshold" and place == sum(isinstance(x, ByteTable) for x in layers):
             layers.append(_threshold(entry, shape))
             bits = True
         elif operation == "mvu" and not last:
@@ -61,7 +64,11 @@ def read_layers(at: At, shape: tuple[int, ...], classes: int) -> tuple[Layer, ..
             layers.append(pool)
             shape = pool.shape
         else:
-            right = "label_select" if last else "mvu, max_pool after a convolution, first threshold"
+            right = (
+                "label_select"
+                if last
+                else "mvu, max_pool after a convolution, first byte_table or threshold"
+            )
             raise WrongError(f"{entry.place}.op is {shown(operation)}: it must be {right}")
     return tuple(layers)
 
@@ -70,6 +77,13 @@ def _takes_pool(layers: Sequence[Layer]) -> bool:
     """Whether a max-pool may come next: behind a convolution that gives bits."""
     before = layers[-1] if layers else None
     return isinstance(before, Product) and before.window is not None and before.threshold
+
+
+def _byte_table(at: At, shape: tuple[int, ...]) -> ByteTable:
+    of = at.object(("name", "op", "elements", "pe"))
+    of["name"].exactly("table")
+    elements = of["elements"].whole(math.prod(shape), math.prod(shape))
+    return ByteTable("table", elements, _divisor(of["pe"], elements))
 
 
 def _threshold(at: At, shape: tuple[int, ...]) -> Threshold:
@@ -94,7 +108,7 @@ def _product(
     keys = ("name", "op", "mw", "mh", "pe", "simd", "input", "threshold", "window", "shape")
     of = at.object((*keys, "weights", "buffer"))
     of["input"].exactly("bits" if bits else "pixels")
-    window = None if of["window"].value is None else _window(of["window"], shape)
+    window = None if of["window"].value is None else _window(of["window"], shape, bits=bits)
     number = sum((other.window is None) == (window is None) for other in earlier)
     elements = math.prod(shape)
     rows, columns = 1, 1
@@ -143,8 +157,8 @@ def _buffer(at: At, final: bool = False) -> int | None:
     return at.whole(0, MOST_MEMORIES - 1)
 
 
-def _window(at: At, shape: tuple[int, ...]) -> Window:
-    of = at.object(("input", "kernel", "stride", "padding"))
+def _window(at: At, shape: tuple[int, ...], *, bits: bool) -> Window:
+    of = at.object(("input", "kernel", "stride", "padding", "padding_value"))
     found = of["input"].wholes(3, 1, MOST_SIDE)
     if found != shape:
         of["input"].fail(f"{list(shape)}, the output of the layer before")
@@ -153,11 +167,17 @@ def _window(at: At, shape: tuple[int, ...]) -> Window:
     stride = of["stride"].wholes(2, 1, MOST_SIDE)
     # With padding as large as the kernel, some outputs would see nothing of the map.
     top, left, bottom, right = of["padding"].wholes(4, 0, max(kernel) - 1)
+    value = of["padding_value"]
+    if bits and max(top, left, bottom, right):
+        value.whole(-1, 0)
+    else:
+        value.exactly(-1 if bits else 0)
     return Window(
         (rows, columns, channels),
         (kernel[0], kernel[1]),
         (stride[0], stride[1]),
         (top, left, bottom, right),
+        int(value.value),
     )
 
 

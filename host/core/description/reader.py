@@ -16,7 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from spinflow.host.core.addresses import window_after
+from spinflow.host.core.addresses import segments_of, window_after
 from spinflow.host.core.checked import At, WrongError, parse
 from spinflow.host.core.description.layers import Layer, Product, least_cycles, products_of
 from spinflow.host.core.description.limits import (
@@ -182,12 +182,11 @@ def _input(at: At, length_bits: int) -> tuple[int, ...]:
         of["shape"].fail("[pixels] or [rows, columns, channels]")
     most = MOST_ELEMENTS if len(sides) == 1 else MOST_SIDE
     shape = tuple(side.whole(1, most) for side in sides)
-    pixels = math.prod(shape)
-    of["bytes_per_frame"].whole(pixels, pixels)
-    if pixels >= 2**length_bits:
+    size = 4 * segments_of(8 * math.prod(shape))
+    of["bytes_per_frame"].whole(size, size)
+    if size >= 2**length_bits:
         raise WrongError(
-            f"a frame of {pixels} bytes does not fit the DMA's length register of "
-            f"{length_bits} bits"
+            f"a frame of {size} bytes does not fit the DMA's length register of {length_bits} bits"
         )
     return shape
 
