@@ -71,6 +71,7 @@ ALL_REGS = "memory_regs-NumWeights33-NumBuffers31"
 FRAMES = "frame_io-InBeats5"
 SLAVE = "axil_slave-AddrWidth10"
 DEEP_PORT = "weight_port-AddrWidth20-NumWeights2"
+CROP = "stream_crop-Rows5-Columns7-OutRows4-OutColumns6-Folds2-Bits8"
 SHELL = "accel_shell-AddrWidth16-NumWeights2-NumBuffers2-InBeats3"
 
 MUTANTS = [
@@ -249,6 +250,12 @@ MUTANTS = [
            "frame_trim-OutBits8-Words5"),
     Mutant("a frame begins after a reset where the last one stood", "frame_trim.sv",
            "      number_q <= '0;\n", "", "frame_trim-OutBits8-Words593"),
+    Mutant("a map is through before it has come in", "stream_crop.sv",
+           "waits_q ? whole_q : in_valid_i", "waits_q ? 1'b1 : in_valid_i", CROP),
+    Mutant("columns left over are kept", "stream_crop.sv",
+           " && 32'(column_q) < OutColumns;", ";", CROP),
+    Mutant("a crop forgets its place in a reset", "stream_crop.sv",
+           "      row_q    <= '0;\n", "", CROP),
     Mutant("the copies of a table take the first byte", "byte_table.sv",
            "Codes[in_data_i[8*p+:8]]", "Codes[in_data_i[7:0]]", "byte_table-Pe4"),
     Mutant("padding before its map is there", "stream_pad.sv",
