@@ -14,7 +14,7 @@ import json
 import sys
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +34,9 @@ from spinflow.model.data.options import add_options
 
 COMPARED = 50
 """Images that the source computes, too; QONNX takes a tenth of a second for each."""
+
+CHOOSING = 1000
+"""Images by whose accuracy a form of pixels is chosen."""
 
 
 @dataclass(frozen=True)
@@ -83,27 +86,16 @@ def read_network(options: argparse.Namespace, tests: Tests) -> Import:
 
 
 def _of_qonnx(options: argparse.Namespace, source: Path, tests: Tests) -> Import:
-    from spinflow.hls.foreign import compare, qonnx_reader, scores
-    from spinflow.hls.foreign.numbers import CANDIDATES, numbers_of
+    from spinflow.hls.foreign import compare, scores
 
-    found = []
-    given = options.input or tests.numbers
-    for text in [given] if given else CANDIDATES:
-        numbers = numbers_of(text)
-        reading = qonnx_reader.read(source, numbers.table)
-        found.append((_correct(reading.chain, tests, source), text, reading, numbers))
-    correct, text, reading, numbers = max(found, key=lambda each: each[0])
-    if len(found) > 1:
-        tried = ", ".join(f"{name} {right / len(tests.labels):.2%}" for right, name, *_ in found)
-        print(f"--input is not given; by accuracy it is {text} (tried: {tried})")
-    chain, line = scores.settled(reading.chain, lambda: _sums(reading.chain, tests.images))
+    text, reading, numbers = _chosen(options, source, tests)
+    images = tests.images
+    chain, line = scores.settled(reading.chain, lambda: _sums(reading.chain, images))
     if line:
         print(line)
-        correct = _correct(chain, tests, source)
-    count = min(options.compare, len(tests.images))
-    result = compare.with_qonnx(
-        reading.model, chain, tests.images[:count], numbers.table, reading.places
-    )
+    correct = _correct(chain, tests, source)
+    count = min(options.compare, len(images))
+    result = compare.with_qonnx(reading.model, chain, images[:count], numbers.table, reading.places)
     if result.faults:
         raise BuildError(
             f"{source} was read wrongly: {result.faults[0]} ({len(result.faults)} of {count} "
@@ -113,6 +105,39 @@ def _of_qonnx(options: argparse.Namespace, source: Path, tests: Tests) -> Import
         print(f"warning: {note}", file=sys.stderr)
     ties = len(result.differences)
     return Import(chain, text, correct, len(tests.labels), count, ties)
+
+
+def _chosen(options: argparse.Namespace, source: Path, tests: Tests) -> Any:
+    """Return what pixels are to the network, its reading, and their numbers.
+
+    Without ``--input`` it is the one with the best accuracy, among those that can be read.
+    """
+    from spinflow.hls.foreign import qonnx_reader
+    from spinflow.hls.foreign.numbers import CANDIDATES, numbers_of
+
+    given = options.input or tests.numbers
+    if given:
+        numbers = numbers_of(given)
+        return given, qonnx_reader.read(source, numbers.table), numbers
+    found, errors = [], []
+    labels = tests.labels[:CHOOSING]
+    few = replace(tests, images=tests.images[:CHOOSING], labels=labels)
+    for text in CANDIDATES:
+        numbers = numbers_of(text)
+        try:
+            reading = qonnx_reader.read(source, numbers.table)
+        except BuildError as error:
+            errors.append(error)
+            continue
+        found.append((_correct(reading.chain, few, source), text, reading, numbers))
+    if not found:
+        raise errors[0]
+    _, text, reading, numbers = max(found, key=lambda each: each[0])
+    tried = ", ".join(f"{name} {right / len(labels):.2%}" for right, name, *_ in found)
+    print(
+        f"--input is not given; by accuracy on {len(labels)} images it is {text} (tried: {tried})"
+    )
+    return text, reading, numbers
 
 
 def _correct(chain: Any, tests: Tests, source: Path) -> int:

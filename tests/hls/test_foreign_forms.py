@@ -379,8 +379,11 @@ def test_padding_and_strides(name: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("opset", [9, 13])
 def test_padding_of_pixels(opset: int, tmp_path: Path) -> None:
     g = Graph()
-    black = {"pads": [0, 0, 1, 1, 0, 0, 1, 1], "value": -1.0}
-    tensor = g.node("Pad", "in", **black) if opset == 9 else pad(g, "in", -1.0, black["pads"])
+    sizes = [0, 0, 1, 1, 0, 0, 1, 1]
+    if opset == 9:
+        tensor = g.node("Pad", "in", pads=sizes, value=-1.0)
+    else:
+        tensor = pad(g, "in", -1.0, sizes)
     conv = g.norm(g.node("Conv", tensor, g.weights(5, 1, 3, 3)), 5, 3.0)
     path = g.save(tmp_path / "a.onnx", (1, 1, 12, 12), classes(g, g.sign(conv), 720), 4, opset)
     assert matrices(held(path, CENTRED, GREY))[0].padding == (1, 1, 1, 1)
