@@ -151,9 +151,14 @@ def _correct(chain: Any, tests: Tests, source: Path) -> int:
         )
     if labels.max() >= chain.classes:
         from_one = labels.min() == 1 and labels.max() == chain.classes
+        remedy = (
+            "labels that begin with 1 need 1 less"
+            if from_one
+            else ("a test set of the network's own classes works (--data)")
+        )
         raise BuildError(
-            f"{tests.title} has the label {labels.max()}; {source} has the classes 0 to "
-            f"{chain.classes - 1}" + (": labels that begin with 1 need 1 less" if from_one else "")
+            f"{source} has {chain.classes} classes, from 0, and {tests.title} has the label "
+            f"{labels.max()}: {remedy}"
         )
     return int((chain.labels(_sums(chain, images)) == labels).sum())
 
