@@ -43,18 +43,29 @@ def same(part: Any, images: Any, labels: Any) -> None:
         (MAPS, (3, 6, 5)),
         (MAPS.transpose(0, 3, 1, 2), (3, 6, 5)),
         (MAPS[..., 0], (1, 6, 5)),
+        (FLAT.reshape(12, 3, 30), (1, 3, 30)),
         (MAPS[..., :1], (1, 6, 5)),
         (MAPS[..., :1].transpose(0, 3, 1, 2), (1, 6, 5)),
         (FLAT, (90,)),
         (MAPS.astype(np.int64), (3, 6, 5)),
         (np.asfortranarray(MAPS), (3, 6, 5)),
     ],
-    ids=["last", "first", "grey", "one last", "one first", "flat", "int64", "fortran"],
+    ids=[
+        "last",
+        "first",
+        "grey",
+        "three rows",
+        "one last",
+        "one first",
+        "flat",
+        "int64",
+        "fortran",
+    ],
 )
 def test_shapes_of_arrays(images: Any, shape: tuple[int, ...], tmp_path: Path) -> None:
     np.savez_compressed(tmp_path / "mine.npz", images=images, labels=KINDS)
     found = read_own(tmp_path / "mine.npz")
-    expected = MAPS[..., :1] if shape[0] == 1 else MAPS
+    expected = MAPS[..., :1] if shape == (1, 6, 5) else MAPS
     assert (found.shape, found.classes, found.title) == (shape, 3, "mine")
     same(found.parts[ALL], expected.reshape(12, -1), KINDS)
 
