@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from spinflow.host.core.own_tests import MOST_NOTE
+from spinflow.host.core.own_tests import MOST_NOTE, pack, unpack
 from spinflow.model import data
 from spinflow.model.data import DataError, Options, read_own
 from spinflow.model.data.__main__ import main
@@ -250,6 +250,17 @@ def test_tables(text: str, options: Options, names: tuple[str, ...], tmp_path: P
     same(found.parts[ALL], expected, [0, 1, 0] if names else [4, 7, 4])
     assert found.scale is not None and found.scale.tolist() == [[1, 0.25, -2], [3, 1.5, 2]]
     assert any("each feature from its least" in note for note in found.notes)
+
+
+def test_what_is_noted_of_a_source_can_be_read_back(tmp_path: Path) -> None:
+    """Names of columns, classes and files may hold whatever signs."""
+    path = tmp_path / "a\tb\x07.csv"
+    path.write_text("u,v,\x1b[31mlabel\n1,2,one\x00\n3,4,\u200b\n")
+    found = read_own(path)
+    carried_tests = carried(found, measured_part(found))
+    again = unpack(path, pack(carried_tests), 2, 2)
+    assert again.title == "a b?" and again.names == carried_tests.names
+    assert again.note == carried_tests.note and "\\x1b[31mlabel" in again.note
 
 
 def test_tables_in_two_files(tmp_path: Path) -> None:
