@@ -14,6 +14,8 @@ from pathlib import Path
 import spinflow.hls.ops  # sets FINN up
 
 # isort: split
+import numpy as np
+import numpy.typing as npt
 from finn.builder.build_dataflow import resolve_build_steps
 from finn.builder.build_dataflow_config import DataflowBuildConfig, ShellFlowType
 from finn.transformation.fpgadataflow.minimize_accumulator_width import MinimizeAccumulatorWidth
@@ -28,10 +30,10 @@ from qonnx.transformation.infer_datatypes import InferDataTypes
 from qonnx.transformation.insert_topk import InsertTopK
 
 from spinflow.hls import depths as depths_table
-from spinflow.hls import folding, graph, network
+from spinflow.hls import folding, graph, network, scores
 from spinflow.hls.convolutions import state_convolutions
 from spinflow.hls.finn_env import working_in
-from spinflow.hls.ops import kinds
+from spinflow.hls.ops import byte_table, kinds
 from spinflow.hls.paths import BuildError, no_such_operator
 from spinflow.hls.zero_padding import note_thresholds
 from spinflow.hw.boards import Board
@@ -61,7 +63,7 @@ def run(
     source: Path,
     work: Path,
     board: Board,
-    cycles: int,
+    cycles: int | None,
     *,
     resources: Mapping[str, int] | None = None,
     given: folding.Given | None = None,
@@ -74,7 +76,8 @@ def run(
             UINT8 values.
         work: folder for what FINN generates and for its log, `finn.log`.
         board: that the accelerator is built for.
-        cycles: target, the most cycles a frame may take in any layer.
+        cycles: target, the most cycles a frame may take in any layer; None is the fastest that
+            leaves room on the board's part.
         resources: what the part has; the folding is refused if it needs more.
         given: PE and SIMD by layer name that are to be used as they are.
         depths: gives the depths of the buffers that are known for a folding, if they are.
@@ -83,8 +86,14 @@ def run(
         BuildError: the network has a layer that the hardware does not have, the target cannot be
             met, or FINN failed.
     """
+    tables: list[npt.NDArray[np.uint8]] = []
     hardware_models: list[ModelWrapper] = []
     choices: list[folding.Choice] = []
+
+    def put_table_in_front(model: ModelWrapper, _: DataflowBuildConfig) -> ModelWrapper:
+        for codes in tables:
+            byte_table.put_in_front(model, codes)
+        return model
 
     def keep_hardware_model(model: ModelWrapper, _: DataflowBuildConfig) -> ModelWrapper:
         hardware_models.append(ModelWrapper(model.model, make_deepcopy=True))
@@ -92,7 +101,11 @@ def run(
 
     def fold(model: ModelWrapper, _: DataflowBuildConfig) -> ModelWrapper:
         shapes = network.layer_shapes(model)
-        choice = folding.choose(shapes, network.pixels(model), cycles, resources, given)
+        pixels = network.pixels(model)
+        if cycles is None:
+            choice = folding.fastest(shapes, pixels, resources or board.resources, given)
+        else:
+            choice = folding.choose(shapes, pixels, cycles, resources, given)
         choices.append(choice)
         found = depths(choice) if depths else None
         return network.fold(model, choice, found.words if found else {})
@@ -106,10 +119,21 @@ def run(
         shell_flow_type=ShellFlowType.VIVADO_ZYNQ,
         # Thresholds go into the matrix-vector units: a stream of bits instead of accumulators.
         standalone_thresholds=False,
-        steps=[*_TO_HARDWARE, keep_hardware_model, "step_specialize_layers", fold, *_TO_RTL],
+        steps=[
+            *_TO_LAYERS,
+            put_table_in_front,
+            *_TO_HARDWARE,
+            keep_hardware_model,
+            "step_specialize_layers",
+            fold,
+            *_TO_RTL,
+        ],
     )
     with working_in(work):
         model = _load(source)
+        codes = byte_table.take_off(model)
+        if codes is not None:
+            tables.append(codes)
         for step in resolve_build_steps(config):
             model = _run_step(step, model, config)
     return Flow(hardware_models[0], model, choices[0])
@@ -150,6 +174,11 @@ def _state_input_type(model: ModelWrapper, _: DataflowBuildConfig) -> ModelWrapp
 def _check_sizes(model: ModelWrapper, _: DataflowBuildConfig) -> ModelWrapper:
     graph.check_sizes(model)
     return model
+
+
+def _take_scores(model: ModelWrapper, _: DataflowBuildConfig) -> ModelWrapper:
+    """Keep scales and additions behind the last matrix, which streamlining would round or move."""
+    return scores.take(model)
 
 
 def _insert_argmax(model: ModelWrapper, _: DataflowBuildConfig) -> ModelWrapper:
@@ -212,12 +241,13 @@ def _make_paths_absolute(model: ModelWrapper, _: DataflowBuildConfig) -> ModelWr
     return model.transform(ReplaceVerilogRelPaths())
 
 
-_TO_HARDWARE: list[Step | str] = [
+_TO_LAYERS: list[Step | str] = [
     "step_qonnx_to_finn",
     _state_input_type,
     "step_tidy_up",
     _check_sizes,
     state_convolutions,
+    _take_scores,
     _insert_argmax,
     "step_tidy_up",
     note_thresholds,
@@ -226,11 +256,15 @@ _TO_HARDWARE: list[Step | str] = [
     "step_convert_to_hw",
     _take_pixels_as_they_come,
     _round_thresholds,
+]
+"""From QONNX to FINN's layers."""
+
+_TO_HARDWARE: list[Step | str] = [
     _check_layers,
     _insert_ops,
     "step_create_dataflow_partition",
 ]
-"""From QONNX to a graph of hardware layers."""
+"""From there to a graph of hardware layers."""
 
 _TO_RTL: list[Step | str] = [
     _minimize_accumulators,

@@ -11,13 +11,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from spinflow.hls.cost import NOTHING, RESOURCES, Cost
+from spinflow.hls.cost import FILL, NOTHING, RESOURCES, Cost
 from spinflow.hls.ops import kinds
 from spinflow.hls.ops.width_converter import converter
 from spinflow.hls.paths import BuildError
-from spinflow.hls.shapes import BEAT_BITS, INPUT_PE, Folding, LayerShape, divisors
+from spinflow.hls.shapes import BEAT_BITS, INPUT_PE, Folding, LayerShape, divisors, pixels_at_once
 from spinflow.host.core.description import FoldingInfo, LayerFolding
 
 SHELL = 1_350.0
@@ -27,6 +27,9 @@ EXCHANGE_RATES = (150.0, 30.0, 380.0, 1_000.0, 3_000.0)
 """LUTs that a RAMB36 is held worth in the search, in the order in which they are tried. The first
 is less than the part's ratio: logic also has to be routed. The others are for designs that run out
 of something."""
+
+STEP = 1.5
+"""From one target to the next in the search of the fastest design."""
 
 Given = Mapping[str, Mapping[str, int]]
 """PE and SIMD by layer name."""
@@ -128,28 +131,103 @@ def choose(
         for layer in layers
     }
     if resources is None:
-        return _search(layers, priced, cycles, limits, EXCHANGE_RATES[0])
+        return _search(layers, pixels, priced, cycles=cycles, limits=limits, rate=EXCHANGE_RATES[0])
     choices = []
     for rate in EXCHANGE_RATES:
-        choices.append(_search(layers, priced, cycles, limits, rate))
+        choices.append(_search(layers, pixels, priced, cycles=cycles, limits=limits, rate=rate))
         if _share(choices[-1], resources) <= 1:
             return choices[-1]
     raise _too_large(min(choices, key=lambda choice: _share(choice, resources)), resources)
 
 
+def fastest(
+    layers: Sequence[LayerShape],
+    pixels: int,
+    resources: Mapping[str, int],
+    given: Given | None = None,
+) -> Choice:
+    """Return the folding of the least cycles a frame that takes at most FILL of each resource.
+
+    Targets are tried from the least possible on, each a half more than the one before, and
+    between the last that does not fit and the first that does. Where none fits, the whole part may
+    be filled. The target of what is found is its own cycles a frame: the same folding as a build
+    with that target has.
+
+    Args:
+        layers: the weight layers in order.
+        pixels: bytes of an input frame.
+        resources: LUT, RAMB36 and DSP48 of the part.
+        given: PE and SIMD by layer name that are to be used as they are.
+
+    Raises:
+        BuildError: the network does not fit the part however slow it is, or as of :func:`choose`.
+    """
+    free = [layer for layer in layers if layer.name not in (given or {})]
+    arrival = pixels // pixels_at_once(pixels)
+    least, most = _bounds(free, arrival)
+    for fill in (FILL, 1.0):
+        part = {name: math.floor(count * fill) for name, count in resources.items()}
+        tried = _Tried(layers, pixels, part, given)
+        target, before = least, least - 1
+        while tried.at(target) is None and target < most:
+            before, target = target, min(most, math.ceil(target * STEP))
+        while tried.at(target) is not None and target - before > target // 50 + 1:
+            middle = (before + target) // 2
+            before, target = (middle, target) if tried.at(middle) is None else (before, middle)
+        found = tried.at(target)
+        if found is not None:
+            return replace(found, target=max(found.cycles_per_frame, arrival))
+    slowest = choose(layers, pixels, most, None, given)
+    raise _too_large(slowest, resources, "narrower layers make it smaller, slower ones do not")
+
+
+class _Tried:
+    """What was found for each target that was tried."""
+
+    def __init__(
+        self,
+        layers: Sequence[LayerShape],
+        pixels: int,
+        part: Mapping[str, int],
+        given: Given | None,
+    ) -> None:
+        self._order = (layers, pixels, part, given)
+        self._found: dict[int, Choice | None] = {}
+
+    def at(self, target: int) -> Choice | None:
+        """Return the folding of a target, None if it does not fit or cannot be met."""
+        if target not in self._found:
+            layers, pixels, part, given = self._order
+            try:
+                self._found[target] = choose(layers, pixels, target, part, given)
+            except BuildError:
+                self._found[target] = None
+        return self._found[target]
+
+
+def _bounds(layers: Sequence[LayerShape], least: int) -> tuple[int, int]:
+    """Return the cycles a frame of the fastest and of the slowest foldings, at least ``least``."""
+    most = least
+    for layer in layers:
+        cycles = [cycles_of(layer, folding) for folding in _foldings(layer)]
+        least = max(least, min(cycles, default=0))
+        most = max(most, *cycles, least)
+    return least, most
+
+
 def _check_target(pixels: int, cycles: int) -> None:
     if cycles < 1:
         raise BuildError(f"cycles per frame must be at least 1, not {cycles}")
-    if pixels % INPUT_PE:
-        raise BuildError(
-            f"an input of {pixels} pixels does not fill 32-bit beats: their number must be a "
-            f"multiple of {INPUT_PE}"
+    at_once = pixels_at_once(pixels)
+    if cycles < pixels // at_once:
+        why = (
+            "in beats of 32 bits"
+            if at_once == INPUT_PE
+            else f"{at_once} a cycle, since they do not fill beats of 32 bits"
         )
-    beats = pixels // INPUT_PE
-    if cycles < beats:
         raise BuildError(
-            f"{cycles} cycles per frame cannot be met: {pixels} pixels arrive in {beats} beats of "
-            "32 bits"
+            f"{cycles} cycles per frame cannot be met: {pixels} pixels arrive {why}, in "
+            f"{pixels // at_once} cycles"
         )
 
 
@@ -158,7 +236,9 @@ def _share(choice: Choice, resources: Mapping[str, int]) -> float:
     return max(choice.total[name] / max(1, resources[name]) for name in RESOURCES)
 
 
-def _too_large(choice: Choice, resources: Mapping[str, int]) -> BuildError:
+def _too_large(
+    choice: Choice, resources: Mapping[str, int], remedy: str = "more cycles make it smaller"
+) -> BuildError:
     over = [
         f"{choice.total[resource]} {resource} of {resources[resource]} "
         f"({choice.total[resource] - resources[resource]} too many)"
@@ -166,8 +246,7 @@ def _too_large(choice: Choice, resources: Mapping[str, int]) -> BuildError:
         if choice.total[resource] > resources[resource]
     ]
     return BuildError(
-        f"a design of {choice.target} cycles per frame needs about {' and '.join(over)}; more "
-        "cycles make it smaller"
+        f"a design of {choice.target} cycles per frame needs about {' and '.join(over)}; {remedy}"
     )
 
 
@@ -177,7 +256,9 @@ Chain = tuple[float, tuple[Folding, ...]]
 
 def _search(
     layers: Sequence[LayerShape],
+    pixels: int,
     priced: Mapping[str, list[tuple[Folding, Cost]]],
+    *,
     cycles: int,
     limits: Mapping[str, float],
     rate: float,
@@ -185,23 +266,23 @@ def _search(
     """Return the cheapest chain of candidates, width converters between the layers included."""
     # By the PE of the last layer so far, the cheapest chain.
     chains: dict[int, Chain] = {0: (0.0, ())}
+    bits = _input_bits(layers[0], pixels)
     for layer in layers:
         options = [(cost.lut + rate * cost.ramb36, folding) for folding, cost in priced[layer.name]]
-        extended = _extend(chains, layer, options, limits[layer.name])
+        extended = _extend(chains, bits, layer, options, limits[layer.name])
         if not extended:
             least = min(
-                cycles_of(layer, folding, pe or BEAT_BITS)
-                for pe in chains
-                for _, folding in options
+                cycles_of(layer, folding, pe or bits) for pe in chains for _, folding in options
             )
             raise _cannot_meet(cycles, layer, least)
         chains = extended
     _, chain = min(chains.values(), key=lambda entry: entry[0])
-    return _chosen(layers, chain, cycles)
+    return _chosen(layers, pixels, chain, cycles)
 
 
 def _extend(
     chains: Mapping[int, Chain],
+    input_bits: int,
     layer: LayerShape,
     options: Sequence[tuple[float, Folding]],
     limit: float,
@@ -209,7 +290,7 @@ def _extend(
     """Return the chains with one more layer, those that take at most ``limit`` cycles in it."""
     extended: dict[int, Chain] = {}
     for pe, (cost, chain) in chains.items():
-        before = pe or _input_bits(layer)
+        before = pe or input_bits
         for own, folding in options:
             total = cost + own + converter(before, folding.in_width(layer))
             if folding.pe in extended and total >= extended[folding.pe][0]:
@@ -219,16 +300,19 @@ def _extend(
     return extended
 
 
-def _input_bits(first: LayerShape) -> int:
+def _input_bits(first: LayerShape, pixels: int) -> int:
     """Return the bits of a word that come to the first layer: pixels, or bits made of them."""
-    return BEAT_BITS if first.in_bits > 1 else INPUT_PE
+    at_once = pixels_at_once(pixels)
+    return at_once * (BEAT_BITS // INPUT_PE) if first.in_bits > 1 else at_once
 
 
-def _chosen(layers: Sequence[LayerShape], chain: Sequence[Folding], cycles: int) -> Choice:
+def _chosen(
+    layers: Sequence[LayerShape], pixels: int, chain: Sequence[Folding], cycles: int
+) -> Choice:
     """Return a chain as what was chosen."""
     pairs = list(zip(layers, chain, strict=True))
     between, slowest = 0.0, 0
-    bits = _input_bits(layers[0])
+    bits = _input_bits(layers[0], pixels)
     for layer, folding in pairs:
         between += converter(bits, folding.in_width(layer))
         slowest = max(slowest, cycles_of(layer, folding, bits))
@@ -246,18 +330,23 @@ def _cannot_meet(cycles: int, layer: LayerShape, least: int) -> BuildError:
 
 def _candidates(layer: LayerShape, cycles: int) -> list[Folding]:
     """Return the foldings of a layer that meet the target."""
-    foldings = [
+    foldings = _foldings(layer)
+    meeting = [folding for folding in foldings if cycles_of(layer, folding) <= cycles]
+    if not meeting:
+        least = min((cycles_of(layer, folding) for folding in foldings), default=0)
+        raise _cannot_meet(cycles, layer, least)
+    return meeting
+
+
+def _foldings(layer: LayerShape) -> list[Folding]:
+    """Return all foldings of a layer."""
+    return [
         folding
         for pe in divisors(layer.mh)
         if _objection(layer, pe) is None
         for simd in divisors(layer.mw)
         for folding in _options(layer, Folding(pe, simd))
     ]
-    meeting = [folding for folding in foldings if cycles_of(layer, folding) <= cycles]
-    if not meeting:
-        least = min((cycles_of(layer, folding) for folding in foldings), default=0)
-        raise _cannot_meet(cycles, layer, least)
-    return meeting
 
 
 def _given(layer: LayerShape, wanted: Mapping[str, int], cycles: int) -> list[Folding]:
@@ -274,6 +363,12 @@ def _given(layer: LayerShape, wanted: Mapping[str, int], cycles: int) -> list[Fo
     if objection is not None:
         raise BuildError(f"PE {wanted['PE']} of layer {layer.name} cannot be: {objection}")
     options = _options(layer, Folding(wanted["PE"], wanted["SIMD"]))
+    if not options:
+        raise BuildError(
+            f"PE {wanted['PE']} of layer {layer.name} cannot be with SIMD {wanted['SIMD']}: its "
+            "buffer draws for the bits of an odd PE one by one; an even PE or a smaller SIMD is "
+            "needed"
+        )
     limit = max(cycles, min(cycles_of(layer, option) for option in options))
     return [option for option in options if cycles_of(layer, option) <= limit]
 

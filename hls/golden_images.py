@@ -16,12 +16,15 @@ Images = npt.NDArray[np.uint8]
 """Images, uint8, shape (n, pixels)."""
 
 
-def images_at_threshold(pixels: int, threshold: int) -> Images:
+def images_at_threshold(
+    pixels: int, threshold: int, codes: npt.NDArray[np.uint8] | None = None
+) -> Images:
     """Return images of random shapes of light, with pixels at and around the threshold among them.
 
     Args:
         pixels: of an image.
         threshold: least value that is light.
+        codes: what the network makes of each byte first, shape (256,); the byte itself if None.
     """
     random = np.random.default_rng(SEED)
     share = np.linspace(0, 1, PERCEPTRON_IMAGES)[:, None]
@@ -31,6 +34,9 @@ def images_at_threshold(pixels: int, threshold: int) -> Images:
     dark_values = random.integers(0, least, light.shape)
     light_values = random.integers(most, 256, light.shape) if threshold < 256 else dark_values
     images = np.where(light, light_values, dark_values)
+    if codes is not None:  # bytes whose codes come closest
+        distances = np.abs(np.arange(256)[:, None] - codes.astype(int))
+        images = distances.argmin(axis=1)[images]
     return images.astype(np.uint8)
 
 

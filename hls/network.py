@@ -20,7 +20,7 @@ from qonnx.custom_op.registry import getCustomOp
 from spinflow.hls.folding import Choice
 from spinflow.hls.ops.matrix import layer_prefix
 from spinflow.hls.paths import BuildError, no_such_operator
-from spinflow.hls.shapes import INPUT_PE, Folding, LayerShape
+from spinflow.hls.shapes import Folding, LayerShape, pixels_at_once
 
 
 @dataclass
@@ -49,7 +49,7 @@ def layer_names(model: ModelWrapper) -> list[str]:
 def check(model: ModelWrapper) -> None:
     """Refuse all but: binary layers with thresholds, a last one without, an argmax.
 
-    A perceptron begins with a threshold of its pixels, a convolutional network with a convolution.
+    A perceptron may begin with a threshold of its pixels; else the first layer takes them.
 
     Raises:
         BuildError: of the first node that the hardware cannot have.
@@ -59,6 +59,7 @@ def check(model: ModelWrapper) -> None:
     # What FINN itself could not map says more than what it made of its neighbours.
     for node, where in zip(nodes, places, strict=True):
         if node.domain != ABSTRACT_DOMAIN:
+            _check_end(node, where)
             raise no_such_operator(node.op_type, where.words)
     for node, where in zip(nodes, places, strict=True):
         if not kind_of(node, where.words).is_mapped:
@@ -70,15 +71,32 @@ def check(model: ModelWrapper) -> None:
             "the network is not a binary classifier: binary layers and then the scores of the "
             f"classes are needed, FINN found {', '.join(node.op_type for node in nodes)}"
         )
+    if len(places[-1].layers) < 2:
+        raise BuildError(
+            f"the network has one layer of weights, {places[-1].layers[0]}: at least two are "
+            "needed, between which the accelerator has a buffer"
+        )
+
+
+def _check_end(node: Any, where: Where) -> None:
+    """Say what is wrong where the map of a last convolution is made the scores of the classes."""
+    last = where.layers[-1] if where.layers else ""
+    if last.startswith("conv") and where.words == f"after layer {last}":
+        raise BuildError(
+            f"layer {last} is the last one, which must be fully connected: a matrix of its whole "
+            f"map is needed in its place ({node.op_type} follows it)"
+        )
 
 
 def _places(model: ModelWrapper) -> list[Where]:
     """Return where each node of a graph stands."""
     names = layer_names(model)
-    reached, words, places = 0, "before the first layer", []
-    for number, node in enumerate(model.graph.node):
+    reached, words, places, is_first = 0, "before the first layer", [], True
+    for node in model.graph.node:
         own = names[reached] if _begins_layer(node) else ""
-        places.append(Where(words, own, tuple(names), is_first=number == 0))
+        places.append(Where(words, own, tuple(names), is_first=is_first))
+        kind = find_kind(node)
+        is_first = is_first and kind is not None and kind.gives_pixels
         if own:
             reached, words = reached + 1, f"after layer {own}"
     return places
@@ -123,7 +141,7 @@ def fold(model: ModelWrapper, choice: Choice, depths: Mapping[str, int]) -> Mode
     """
     front, found = layers(model)
     for op in front:
-        op.fold(Folding(INPUT_PE, 1), None)
+        op.fold(Folding(pixels_at_once(pixels(model)), 1), None)
     for layer in found:
         for op in layer.ops:
             op.fold(choice.layers[layer.name], depths.get(layer.name))

@@ -8,10 +8,11 @@ the max-pool and the buffer behind it. Each op of `spinflow.hls.ops` reads from 
 from __future__ import annotations
 
 import functools
+import math
 from dataclasses import dataclass
 
 INPUT_PE = 4
-"""Pixels that are compared at once: those of one 32-bit beat."""
+"""Pixels of one 32-bit beat."""
 
 BEAT_BITS = 32
 """Bits of a word of the input stream."""
@@ -48,6 +49,12 @@ class Window:
         return (self.columns - self.kernel_columns) // self.stride_columns + 1
 
     @property
+    def left_over(self) -> bool:
+        """Whether rows or columns at its end are in no window."""
+        rows, columns = self.rows - self.kernel_rows, self.columns - self.kernel_columns
+        return bool(rows % self.stride_rows or columns % self.stride_columns)
+
+    @property
     def pixels(self) -> int:
         """Pixels of a window."""
         return self.kernel_rows * self.kernel_columns
@@ -70,6 +77,7 @@ class LayerShape:
         in_bits: bits of one input: 1, or 8 for pixels.
         pool: side of the max-pool before the buffer, 1 without one.
         zero_padded: whether bits are padded with 0, which the unit leaves out of its sums.
+        gain_bits, offset_bits: of the scores of the last layer's classes; 0 where there are none.
     """
 
     name: str
@@ -80,6 +88,8 @@ class LayerShape:
     in_bits: int = 1
     pool: int = 1
     zero_padded: bool = False
+    gain_bits: int = 0
+    offset_bits: int = 0
 
     @property
     def windows(self) -> int:
@@ -89,7 +99,8 @@ class LayerShape:
     @property
     def kept(self) -> int:
         """Pixels of the map that the buffer keeps."""
-        return self.windows // self.pool**2
+        window, pool = self.window, self.pool
+        return (window.out_rows // pool) * (window.out_columns // pool) if window else 1
 
 
 @dataclass(frozen=True)
@@ -114,6 +125,14 @@ class Folding:
     def in_width(self, layer: LayerShape) -> int:
         """Return the bits of a word that the layer takes."""
         return (self.window_simd or self.simd) * layer.in_bits
+
+
+def pixels_at_once(pixels: int) -> int:
+    """Return how many pixels of a frame of so many come in a cycle: a beat's, if they fill beats.
+
+    Else as many as both a beat and a frame consist of.
+    """
+    return math.gcd(INPUT_PE, pixels)
 
 
 @functools.cache

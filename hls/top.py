@@ -18,7 +18,7 @@ from spinflow.hls.ops import PIXELS
 from spinflow.hls.ops.text import wrap
 from spinflow.hls.paths import RTL
 from spinflow.hls.plan import Design, Stage
-from spinflow.host.core.description import stride_of
+from spinflow.host.core.description import segments_of, stride_of
 
 COLUMNS = 100
 THRESHOLDS = "accel_thresholds_pkg.sv"
@@ -139,7 +139,8 @@ def _top(design: Design, build_id: int, network: str) -> str:
         layers=what,
         cycles=design.cycles_per_frame,
         address_width=design.address_width,
-        beats=design.pixels // 4,
+        beats=segments_of(8 * design.pixels),
+        filled=design.pixels % 4 == 0,
         build_id=build_id,
         memories=design.memories,
         weights=design.weights,

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from spinflow.host.core import description
 from spinflow.host.core.description import Tap
 from spinflow.host.core.errors import BundleError
+from spinflow.host.core.packing import frames_of
 from spinflow.sim.memories import check_images
 from spinflow.sim.protocol import Taps
 
@@ -169,7 +170,7 @@ class Library:
         images = check_images(images, self.description.pixels)
         if limit is None:
             limit = self.generous_limit(len(images))
-        words_in = np.ascontiguousarray(images).view("<u4").reshape(-1)
+        words_in = np.ascontiguousarray(frames_of(images)).view("<u4").reshape(-1)
         words_out = np.zeros(len(images), dtype=np.uint32)
         progress = self.transfer(words_in, words_out, limit)
         if not progress.done:
@@ -178,7 +179,7 @@ class Library:
                 f"the output stream gave {progress.words_out} of {len(images)} labels and the input"
                 f" took {progress.words_in} of {words_in.size} words in {limit} cycles",
             )
-        return words_out & 0xFF
+        return words_out
 
     def generous_limit(self, frames: int) -> int:
         """Return the cycles in which `frames` frames have long gone through, pauses included."""

@@ -28,7 +28,7 @@ CONTROL = 40.0
 
 
 class BinaryMaxPool(HWCustomOp):
-    """The OR of each window."""
+    """The OR of each window; what is left over beside the last whole one is cut off."""
 
     def get_nodeattr_types(self) -> dict[str, Any]:
         """Return the attributes: ImgDim is rows and columns of the input."""
@@ -95,9 +95,10 @@ class BinaryMaxPool(HWCustomOp):
     def execute_node(self, context: dict[str, Any], graph: Any) -> None:
         """Take the largest value of each window, of any number of images."""
         feature_map = context[self.onnx_node.input[0]]
-        images, rows, columns, channels = feature_map.shape
+        _, rows, columns, channels = self.get_normal_output_shape()
         size = self.get_nodeattr("Size")
-        windows = feature_map.reshape(images, rows // size, size, columns // size, size, channels)
+        whole = feature_map[:, : rows * size, : columns * size]
+        windows = whole.reshape(-1, rows, size, columns, size, channels)
         context[self.onnx_node.output[0]] = windows.max(axis=(2, 4))
 
 
@@ -155,6 +156,21 @@ class BinaryMaxPool_rtl(Module, BinaryMaxPool, RTLBackend):
         depth = columns // layer.pool * (layer.mh // folding.pe)
         return Cost(CONTROL + lut_ram(folding.pe, depth))
 
+    def map_sides(self) -> tuple[int, int]:
+        """Return the rows and columns of the map."""
+        rows, columns = self.get_nodeattr("ImgDim")
+        return int(rows), int(columns)
+
+    def covered(self) -> tuple[int, int]:
+        """Return the rows and columns that fill windows."""
+        size = self.get_nodeattr("Size")
+        rows, columns = (side - side % size for side in self.map_sides())
+        return rows, columns
+
+    def narrow(self, part: tuple[int, int]) -> None:
+        """Take a map that windows fill."""
+        self.set_nodeattr("ImgDim", list(part))
+
     def name(self, walk: Walk) -> str:
         """Return the name of the convolution before it, with pool for conv."""
         return walk.layer.replace("conv", "pool")
@@ -196,9 +212,10 @@ def _size(model: ModelWrapper, node: Any) -> int:
     _, rows, columns, _ = model.get_tensor_shape(source)
     stated = {a.name: helper.get_attribute_value(a) for a in node.attribute}
     size, *other = {*stated["kernel_shape"], *stated["strides"]}
-    if other or any(stated.get("pads", [])) or rows % size or columns % size:
+    rounded_up = stated.get("ceil_mode", 0) and (rows % size or columns % size)
+    if other or any(stated.get("pads", [])) or rounded_up:
         raise BuildError(
-            f"{place}: windows must be square, side by side, and fill the {rows} x {columns} map "
-            "without padding"
+            f"{place}: windows must be square, side by side, without padding; what is left over is "
+            "cut off"
         )
     return int(size)

@@ -12,9 +12,10 @@ from spinflow.host.board.guards import dma_named, named
 from spinflow.host.board.registers import RegisterAccess
 from spinflow.host.core.bundle import Bundle
 from spinflow.host.core.errors import DeviceError, InputError
+from spinflow.host.core.packing import frames_of
 
 Images = npt.NDArray[np.uint8]
-Labels = npt.NDArray[np.uint8]
+Labels = npt.NDArray[np.uint16]
 
 # The AXI DMA (PG021): a control and a status register for each channel.
 _CHANNELS = (0x00, 0x30)
@@ -51,7 +52,7 @@ class Transfers:
         self._bundle = bundle
         self._registers = registers
         self._buffers: tuple[Any, Any] | None = None  # of images and labels
-        self.frames_limit = (2**bundle.length_bits - 1) // max(bundle.pixels, 4)
+        self.frames_limit = (2**bundle.length_bits - 1) // bundle.bytes_per_frame
         self.dma: Any = None  # pynq's driver of it
 
     def start(self, limit_s: float | None = None) -> None:
@@ -106,13 +107,13 @@ class Transfers:
         if self._buffers is not None and len(self._buffers[0]) >= frames:
             return self._buffers
         self._buffers = None  # let go first, as there may not be room for both
-        pixels = self._bundle.pixels
+        size = self._bundle.bytes_per_frame
         try:
-            images = self._pynq.allocate((frames, pixels), dtype=np.uint8, target=self._device)
+            images = self._pynq.allocate((frames, size), dtype=np.uint8, target=self._device)
             labels = self._pynq.allocate((frames,), dtype=np.uint32, target=self._device)
         except (MemoryError, RuntimeError, OSError) as error:
             raise DeviceError(
-                f"no DMA memory for {frames} images of {pixels} bytes: {error}: choose a smaller "
+                f"no DMA memory for {frames} images of {size} bytes: {error}: choose a smaller "
                 "transfer"
             ) from None
         self._buffers = images, labels
@@ -137,13 +138,14 @@ class Transfers:
         count = len(batch)
         self._registers.wait_idle()
         self._registers.write("FRAMES_PER_TRANSFER", count)
-        images[:count] = batch
+        framed = frames_of(batch)
+        images[:count] = framed
         # pynq's channels flush before sending and invalidate after receiving. The receiver is
         # started first, so that no label waits in the accelerator for it.
         receiving = f"the DMA receiving {count} labels"
         with dma_named(receiving):
             self.dma.recvchannel.transfer(labels, nbytes=4 * count)
-        self.send(images, batch.size, f"the DMA sending {count} images")
+        self.send(images, framed.size, f"the DMA sending {count} images")
         with dma_named(receiving):
             self._finish(self.dma.recvchannel, receiving)
         received = int(self.dma.recvchannel.transferred)
@@ -152,7 +154,7 @@ class Transfers:
         found = np.array(labels[:count])
         if found.max() >= self._bundle.classes:
             raise DeviceError(f"label {found.max()} received, all are below {self._bundle.classes}")
-        return found.astype(np.uint8)
+        return found.astype(np.uint16)
 
     def _finish(self, channel: Any, what: str) -> None:
         # The channel's own wait() has no limit: it is called when there is nothing to wait for.

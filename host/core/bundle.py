@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from spinflow.host.core import arrays, description, handover
+from spinflow.host.core.addresses import segments_of
 from spinflow.host.core.description import (
     MAP_VERSION,
     Description,
@@ -81,6 +82,7 @@ class Bundle:
         dataset: name of the data set whose images it takes.
         board: the board that it is made for, by its image's name; empty where none is needed.
         part: that board's device.
+        test_sha256: SHA-256 of its own test set; empty where it has none.
     """
 
     folder: Path
@@ -100,11 +102,17 @@ class Bundle:
     dataset: str
     board: str = ""
     part: str = ""
+    test_sha256: str = ""
 
     @property
     def pixels(self) -> int:
         """Bytes of one image."""
         return int(np.prod(self.input_shape))
+
+    @property
+    def bytes_per_frame(self) -> int:
+        """Bytes of one image in the stream: padded to whole words of 32 bits."""
+        return 4 * segments_of(8 * self.pixels)
 
     def memory(self, name: str) -> MemoryInfo:
         """Return the memory of that name.
@@ -190,11 +198,6 @@ def load(folder: Path, runnable: bool = True) -> Bundle:
     """
     described = description.read(folder)
     described.check_files()
-    if described.pixels % 4:
-        raise BundleError(
-            f"{folder}: an image has {described.pixels} bytes: they must be a multiple of 4, which "
-            "fill words of 32 bits"
-        )
     if runnable:
         path = folder / "accel.hwh"
         handover.check(handover.read(path, described.content("accel.hwh")), described, path)
@@ -218,6 +221,7 @@ def load(folder: Path, runnable: bool = True) -> Bundle:
         board=described.board,
         part=described.part,
         dataset=described.dataset,
+        test_sha256=described.files.get(description.TEST_SET, ""),
     )
 
 

@@ -15,11 +15,26 @@ import numpy.typing as npt
 
 from spinflow.host.core.addresses import segments_of
 
+Images = npt.NDArray[np.uint8]
+"""Images, uint8, shape (n, pixels)."""
+
 Words = npt.NDArray[np.uint32]
 """Words of a memory, uint32, shape (words, segments)."""
 
 Bits = npt.NDArray[np.uint8]
 """Bits of words, 0 or 1, uint8, shape (words, width), bit 0 first."""
+
+
+def frames_of(images: Images) -> npt.NDArray[np.uint8]:
+    """Return images as the input stream takes them: bytes of 0 fill the last 32-bit word of each.
+
+    Args:
+        images: uint8, shape (n, pixels).
+
+    Returns:
+        uint8, shape (n, bytes per frame); the images themselves where they fill their words.
+    """
+    return np.pad(images, ((0, 0), (0, -images.shape[1] % 4))) if images.shape[1] % 4 else images
 
 
 def bits_of(words: Words, width: int) -> Bits:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spinflow.host.core import description
-from spinflow.host.core.arrays import Arrays
+from spinflow.host.core.arrays import SCORES, TABLE, Arrays
 from spinflow.host.core.packing import unfold
 from spinflow.sim.emulator.memory import EmulatedMemory
 from spinflow.sim.kinds import Kinds
@@ -75,6 +75,20 @@ def stages(described: description.Description, arrays: Arrays, memories: Any) ->
         found.append(stage)
         shape = stage.shape
     return found
+
+
+@KINDS.computes(description.ByteTable)
+class ByteTableStage(Stage):
+    """Other codes of the bytes of an image."""
+
+    def __init__(self, layer: description.ByteTable, place: Place) -> None:
+        super().__init__(layer.name, place.source)
+        self._codes = place.arrays[TABLE]
+
+    def compute(self, values: NDArray[Any]) -> NDArray[Any]:
+        """Return the codes, uint8."""
+        found: NDArray[np.uint8] = self._codes[values]
+        return found
 
 
 @KINDS.computes(description.Threshold)
@@ -177,13 +191,19 @@ class MaxPoolStage(Stage):
 
 @KINDS.computes(description.LabelSelect)
 class LabelStage(Stage):
-    """The number of the largest sum, the lowest of equals."""
+    """The number of the largest score, the lowest of equals."""
 
     def __init__(self, layer: description.LabelSelect, place: Place) -> None:
         super().__init__(layer.name, (1,))
+        self._scores: list[NDArray[Any]] = []
+        if layer.scores:
+            self._scores = [place.arrays[name].astype(np.int64) for name in SCORES]
 
     def compute(self, values: NDArray[Any]) -> NDArray[Any]:
         """Return one number for each frame."""
+        if self._scores:
+            gain, offset = self._scores
+            values = values * gain + offset
         labels: NDArray[np.int64] = np.argmax(values, axis=1)  # the first of equals
         return labels[:, None]
 

@@ -49,6 +49,13 @@ class Network:
         self.node("BipolarQuant", np.array(1.0), domain="qonnx.custom_op.general")
         return self
 
+    def table(self, codes: np.ndarray) -> Network:
+        """Append a table of the bytes, 256 whole numbers from 0 to 255."""
+        self.node("Cast", to=TensorProto.INT64)
+        indices, self.last = self.last, self.constant(codes)
+        self.node("Gather", indices, axis=0)
+        return self
+
     def threshold_pixels(self) -> Network:
         """Append the comparison that makes the input binary."""
         self.node("Sub", np.array(THRESHOLD - 0.5))
@@ -61,14 +68,15 @@ class Network:
         self.shape[1] = outputs
         return self
 
-    def convolution(self, channels: int, size: int, **attributes: Any) -> Network:
-        """Append a convolution of +1 and -1 with square kernels."""
-        self.node("Conv", self._weights((channels, self.shape[1], size, size)), **attributes)
+    def convolution(self, channels: int, size: int | tuple[int, int], **attributes: Any) -> Network:
+        """Append a convolution of +1 and -1; a size is the side of a square kernel."""
+        sides = (size, size) if isinstance(size, int) else size
+        self.node("Conv", self._weights((channels, self.shape[1], *sides)), **attributes)
         pads = attributes.get("pads", [0, 0, 0, 0])
         strides = attributes.get("strides", [1, 1])
         self.shape[1] = channels
         for axis in (0, 1):
-            room = self.shape[2 + axis] + pads[axis] + pads[axis + 2] - size
+            room = self.shape[2 + axis] + pads[axis] + pads[axis + 2] - sides[axis]
             self.shape[2 + axis] = room // strides[axis] + 1
         return self
 
@@ -123,6 +131,12 @@ class Network:
     def scale(self) -> Network:
         """Append the last layer's scale."""
         self.node("Mul", np.array(0.125))
+        return self
+
+    def scores(self, gain: Any, offset: Any) -> Network:
+        """Append a factor and a summand for each class."""
+        self.node("Mul", np.reshape(gain, (1, -1)))
+        self.node("Add", np.reshape(offset, (1, -1)))
         return self
 
     def save(self, folder: Path) -> Path:

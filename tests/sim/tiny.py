@@ -131,7 +131,7 @@ THRESHOLD_IN = 100
 
 def pixels(description: dict[str, Any]) -> int:
     """Pixels of an image."""
-    return int(description["input"]["bytes_per_frame"])
+    return int(np.prod(description["input"]["shape"]))
 
 
 def leaves_out_padding(layer: Layer) -> bool:

@@ -8,6 +8,7 @@
 
 from spinflow.host.core.addresses import WINDOWS_START, segments_of, stride_of, window_after
 from spinflow.host.core.description.layers import (
+    ByteTable,
     LabelSelect,
     Layer,
     MaxPool,
@@ -29,6 +30,7 @@ from spinflow.host.core.description.limits import (
     LIBRARIES,
     MAP_VERSION,
     MOST_BITS,
+    MOST_CLASSES,
     MOST_CYCLES,
     MOST_ELEMENTS,
     MOST_INPUTS,
@@ -38,9 +40,11 @@ from spinflow.host.core.description.limits import (
     MOST_WIDTH,
     NAME,
     REQUIRED,
+    TEST_SET,
 )
 from spinflow.host.core.description.memories import (
     DRAWS,
+    LABEL_BITS,
     Block,
     MemoryInfo,
     Stored,
@@ -79,10 +83,12 @@ __all__ = [
     "FILES",
     "FORMAT",
     "GLOBAL_REGISTERS",
+    "LABEL_BITS",
     "LIBRARIES",
     "MAP_VERSION",
     "MEMORY_REGISTERS",
     "MOST_BITS",
+    "MOST_CLASSES",
     "MOST_CYCLES",
     "MOST_ELEMENTS",
     "MOST_INPUTS",
@@ -92,9 +98,11 @@ __all__ = [
     "MOST_WIDTH",
     "NAME",
     "REQUIRED",
+    "TEST_SET",
     "WINDOWS_START",
     "Bitstream",
     "Block",
+    "ByteTable",
     "DepthsInfo",
     "Description",
     "Field",

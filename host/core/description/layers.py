@@ -15,6 +15,21 @@ Shape = tuple[int, int, int]
 
 
 @dataclass(frozen=True)
+class ByteTable:
+    """The layer that makes codes of the bytes of an image, in front of everything."""
+
+    OP: ClassVar[str] = "byte_table"
+
+    name: str
+    elements: int
+    pe: int
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the entry of accel.json."""
+        return {"name": self.name, "op": self.OP, "elements": self.elements, "pe": self.pe}
+
+
+@dataclass(frozen=True)
 class Threshold:
     """The layer that makes bits of pixels, in front of a perceptron."""
 
@@ -143,19 +158,27 @@ class MaxPool:
 
 @dataclass(frozen=True)
 class LabelSelect:
-    """The last layer: the number of the largest sum."""
+    """The last layer: the number of the largest score, the lowest of equals.
+
+    Attributes:
+        name: label.
+        classes: how many there are.
+        scores: whether a score is a sum times a gain plus an offset, of which each class has its
+            own; else it is the sum.
+    """
 
     OP: ClassVar[str] = "label_select"
 
     name: str
     classes: int
+    scores: bool = False
 
     def as_json(self) -> dict[str, Any]:
         """Return the entry of accel.json."""
-        return {"name": self.name, "op": self.OP, "classes": self.classes}
+        return {"name": self.name, "op": self.OP, "classes": self.classes, "scores": self.scores}
 
 
-Layer = Threshold | Product | MaxPool | LabelSelect
+Layer = ByteTable | Threshold | Product | MaxPool | LabelSelect
 
 
 def products_of(layers: Iterable[Layer]) -> tuple[Product, ...]:

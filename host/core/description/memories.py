@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from spinflow.host.core.addresses import WINDOWS_START, segments_of, stride_of, window_after
 from spinflow.host.core.description.layers import (
+    ByteTable,
     LabelSelect,
     Layer,
     MaxPool,
@@ -25,7 +26,8 @@ if TYPE_CHECKING:
 
 WEIGHTS = "weights"
 BUFFER = "buffer"
-LABEL_BITS = 8
+LABEL_BITS = 16
+BYTE_BITS = 8
 
 
 @dataclass(frozen=True)
@@ -248,6 +250,8 @@ def taps_of(layers: Iterable[Layer], memories: Iterable[MemoryInfo]) -> tuple[Ta
     for layer in layers:
         if isinstance(layer, LabelSelect):
             add(layer.name, 1, LABEL_BITS, 1)
+        elif isinstance(layer, ByteTable):
+            add(layer.name, layer.elements, BYTE_BITS, layer.pe)
         elif isinstance(layer, Threshold):
             add(layer.name, layer.channels, 1, layer.pe)
         else:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from spinflow.host.core.checked import At, WrongError
 from spinflow.host.core.description.layers import (
+    ByteTable,
     LabelSelect,
     Layer,
     MaxPool,
@@ -47,7 +48,9 @@ def read_layers(at: At, shape: tuple[int, ...], classes: int) -> tuple[Layer, ..
             if not layers or not isinstance(layers[-1], Product):
                 entry.fail("after a weight layer")
             layers.append(_label(entry, classes, shape))
-        elif operation == "threshold" and not place:
+        elif operation == "byte_table" and not place:
+            layers.append(_byte_table(entry, shape))
+        elif operation == "threshold" and place == sum(isinstance(x, ByteTable) for x in layers):
             layers.append(_threshold(entry, shape))
             bits = True
         elif operation == "mvu" and not last:
@@ -61,7 +64,11 @@ def read_layers(at: At, shape: tuple[int, ...], classes: int) -> tuple[Layer, ..
             layers.append(pool)
             shape = pool.shape
         else:
-            right = "label_select" if last else "mvu, max_pool after a convolution, first threshold"
+            right = (
+                "label_select"
+                if last
+                else "mvu, max_pool after a convolution, first byte_table or threshold"
+            )
             raise WrongError(f"{entry.place}.op is {shown(operation)}: it must be {right}")
     return tuple(layers)
 
@@ -70,6 +77,13 @@ def _takes_pool(layers: Sequence[Layer]) -> bool:
     """Whether a max-pool may come next: behind a convolution that gives bits."""
     before = layers[-1] if layers else None
     return isinstance(before, Product) and before.window is not None and before.threshold
+
+
+def _byte_table(at: At, shape: tuple[int, ...]) -> ByteTable:
+    of = at.object(("name", "op", "elements", "pe"))
+    of["name"].exactly("table")
+    elements = of["elements"].whole(math.prod(shape), math.prod(shape))
+    return ByteTable("table", elements, _divisor(of["pe"], elements))
 
 
 def _threshold(at: At, shape: tuple[int, ...]) -> Threshold:
@@ -152,7 +166,10 @@ def _window(at: At, shape: tuple[int, ...], *, bits: bool) -> Window:
     kernel = of["kernel"].wholes(2, 1, MOST_SIDE)
     stride = of["stride"].wholes(2, 1, MOST_SIDE)
     # With padding as large as the kernel, some outputs would see nothing of the map.
-    top, left, bottom, right = of["padding"].wholes(4, 0, max(kernel) - 1)
+    top, left, bottom, right = (
+        side.whole(0, of_kernel - 1)
+        for side, of_kernel in zip(of["padding"].entries(4, 4), kernel * 2, strict=True)
+    )
     value = of["padding_value"]
     if bits and max(top, left, bottom, right):
         value.whole(-1, 0)
@@ -181,9 +198,9 @@ def _max_pool(at: At, before: Layer) -> MaxPool:
 
 
 def _label(at: At, classes: int, shape: tuple[int, ...]) -> LabelSelect:
-    of = at.object(("name", "op", "classes"))
+    of = at.object(("name", "op", "classes", "scores"))
     of["name"].exactly("label")
     of["classes"].whole(classes, classes)
     if shape != (1, 1, classes):
         of["classes"].fail(f"{shape[-1]}, the outputs of the layer before")
-    return LabelSelect("label", classes)
+    return LabelSelect("label", classes, of["scores"].flag())

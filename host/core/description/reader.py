@@ -16,7 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from spinflow.host.core.addresses import window_after
+from spinflow.host.core.addresses import segments_of, window_after
 from spinflow.host.core.checked import At, WrongError, parse
 from spinflow.host.core.description.layers import Layer, Product, least_cycles, products_of
 from spinflow.host.core.description.limits import (
@@ -27,6 +27,7 @@ from spinflow.host.core.description.limits import (
     LIBRARIES,
     MAP_VERSION,
     MOST_BITS,
+    MOST_CLASSES,
     MOST_CYCLES,
     MOST_ELEMENTS,
     MOST_SIDE,
@@ -123,8 +124,10 @@ def _description(folder: Path, document: Any) -> Description:
     # If the format differs, everything else may differ as well; so this is checked first.
     for key, known in (("format", FORMAT), ("map_version", MAP_VERSION)):
         if key in document and (type(document[key]) is not int or document[key] != known):
+            older = type(document[key]) is int and 0 < document[key] < known
             raise WrongError(
                 f"{key} is {shown(document[key])}, but this program reads {key} {known}"
+                f"{'; build the bundle anew, with spinflow build NETWORK' if older else ''}"
             )
     at = root.object(_KEYS, (*LIBRARIES, "bitstream"))
     registers = read_registers(at["registers"])
@@ -136,7 +139,7 @@ def _description(folder: Path, document: Any) -> Description:
     output = at["output"].object(("type", "classes", "word_bits"))
     output["type"].exactly("label")
     output["word_bits"].whole(WORD_BITS, WORD_BITS)
-    classes = output["classes"].whole(1, 256)
+    classes = output["classes"].whole(1, MOST_CLASSES)
     accuracy = at["accuracy"].object(("software", "images"))
     images = accuracy["images"].whole(1, 1 << 32)
     layers = read_layers(at["layers"], shape, classes)
@@ -179,12 +182,11 @@ def _input(at: At, length_bits: int) -> tuple[int, ...]:
         of["shape"].fail("[pixels] or [rows, columns, channels]")
     most = MOST_ELEMENTS if len(sides) == 1 else MOST_SIDE
     shape = tuple(side.whole(1, most) for side in sides)
-    pixels = math.prod(shape)
-    of["bytes_per_frame"].whole(pixels, pixels)
-    if pixels >= 2**length_bits:
+    size = 4 * segments_of(8 * math.prod(shape))
+    of["bytes_per_frame"].whole(size, size)
+    if size >= 2**length_bits:
         raise WrongError(
-            f"a frame of {pixels} bytes does not fit the DMA's length register of "
-            f"{length_bits} bits"
+            f"a frame of {size} bytes does not fit the DMA's length register of {length_bits} bits"
         )
     return shape
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from spinflow.host.core.addresses import segments_of
 from spinflow.host.core.description.layers import Layer, Product, products_of
 from spinflow.host.core.description.limits import (
     BINARY_LIMIT,
@@ -180,6 +181,11 @@ class Description:
         return math.prod(self.shape)
 
     @property
+    def bytes_per_frame(self) -> int:
+        """Bytes of an image in the stream: padded to whole words of 32 bits."""
+        return 4 * segments_of(8 * self.pixels)
+
+    @property
     def products(self) -> tuple[Product, ...]:
         """The weight layers, by their numbers."""
         return products_of(self.layers)
@@ -206,7 +212,7 @@ class Description:
             "input": {
                 "shape": list(self.shape),
                 "type": "UINT8",
-                "bytes_per_frame": self.pixels,
+                "bytes_per_frame": self.bytes_per_frame,
                 "word_bits": WORD_BITS,
             },
             "output": {"type": "label", "classes": self.classes, "word_bits": WORD_BITS},

@@ -16,6 +16,7 @@ from cocotb.clock import Clock
 from cocotb.triggers import ClockCycles, FallingEdge, RisingEdge
 from cocotbext.axi import AxiStreamBus, AxiStreamSink, AxiStreamSource
 
+from spinflow.host.core.packing import frames_of
 from spinflow.sim.emulator import Emulator
 from tests.hw.benches.axi import BUSY, CLEAR, IDLE, REFUSED, SNAPSHOT, SOFT_RESET, Registers
 from tests.hw.models import FLIP, SWITCH, memory_seed
@@ -103,7 +104,7 @@ class TB:
     async def run(self, images: Any) -> list[int]:
         """Sends frames back to back as one transfer and returns their labels."""
         await self.registers.write("FRAMES_PER_TRANSFER", len(images))
-        self.source.send_nowait(images.tobytes())
+        self.source.send_nowait(frames_of(images).tobytes())
         frame = await self.sink.recv()
         data = bytes(frame.tdata)
         assert self.sink.empty() and len(data) == 4 * len(images), "TLAST"
@@ -186,7 +187,7 @@ async def test_errors_equal_the_emulator(dut: Any) -> None:
     await tb.compare_counters(emulator, 5)
 
     # Soft reset in the middle of a frame: configuration and weights stay.
-    tb.source.send_nowait(tb.images[5:8].tobytes())
+    tb.source.send_nowait(frames_of(tb.images[5:8]).tobytes())
     await ClockCycles(dut.aclk, 700)
     assert not await tb.registers.read("STATUS") & IDLE
     await tb.registers.write("MODE", 0, 0)
@@ -199,7 +200,7 @@ async def test_errors_equal_the_emulator(dut: Any) -> None:
     await tb.compare_counters(emulator, 6)
 
     # A hard reset also turns the errors off; the weights stay as they are.
-    tb.source.send_nowait(tb.images[5:8].tobytes())
+    tb.source.send_nowait(frames_of(tb.images[5:8]).tobytes())
     await ClockCycles(dut.aclk, 500)
     await tb.reset()
     emulator.soft_reset()
