@@ -55,8 +55,13 @@ def state_convolutions(model: ModelWrapper, _: DataflowBuildConfig) -> ModelWrap
                 f"{' x '.join(map(str, kernel))}: less than the kernel is needed, since else "
                 "outputs see nothing of the map"
             )
+        size = model.get_tensor_shape(node.input[0])[2:]
+        room = (size[0] + top + bottom - kernel[0], size[1] + left + right - kernel[1])
+        # FINN refuses a stride beyond the map, although there is nothing to stride over.
+        attributes["strides"] = [
+            min(stride, over + 1) for stride, over in zip(attributes["strides"], room, strict=True)
+        ]
         if bits and value == 0 and any(attributes["pads"]):
-            size = model.get_tensor_shape(node.input[0])[2:]
             shape = (*size, *attributes["kernel_shape"], *attributes["strides"])
             padded[layers.index(node)] = ZeroPadding.of([*shape, *attributes["pads"]])
         del node.attribute[:]
