@@ -258,9 +258,11 @@ def _candidates(layer: LayerShape, cycles: int) -> list[Folding]:
         for simd in divisors(layer.mw)
         for folding in _options(layer, Folding(pe, simd))
     ]
+    if not foldings:
+        raise BuildError(f"layer {layer.name} cannot be: {_objection(layer, 1)}")
     meeting = [folding for folding in foldings if cycles_of(layer, folding) <= cycles]
     if not meeting:
-        least = min((cycles_of(layer, folding) for folding in foldings), default=0)
+        least = min(cycles_of(layer, folding) for folding in foldings)
         raise _cannot_meet(cycles, layer, least)
     return meeting
 
