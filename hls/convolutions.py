@@ -88,6 +88,11 @@ def _attributes(model: ModelWrapper, node: Any, layer: str) -> dict[str, Any]:
             f"layer {layer} leaves its padding to auto_pad: give it in numbers, as pads"
         )
     found = {name: stated.get(name, default) for name, default in defaults.items()}
+    if found["group"] == 1 and list(model.get_tensor_shape(node.input[1]))[:2] == [1, 1]:
+        raise BuildError(
+            f"layer {layer} makes one channel of one, which FINN takes for a convolution of each "
+            "channel by itself: two or more outputs are needed"
+        )
     if found["group"] != 1:
         raise BuildError(
             f"layer {layer} has {found['group']} groups: the hardware has only convolutions over "
