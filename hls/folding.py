@@ -363,6 +363,12 @@ def _given(layer: LayerShape, wanted: Mapping[str, int], cycles: int) -> list[Fo
     if objection is not None:
         raise BuildError(f"PE {wanted['PE']} of layer {layer.name} cannot be: {objection}")
     options = _options(layer, Folding(wanted["PE"], wanted["SIMD"]))
+    if not options:
+        raise BuildError(
+            f"PE {wanted['PE']} of layer {layer.name} cannot be with SIMD {wanted['SIMD']}: its "
+            "buffer draws for the bits of an odd PE one by one; an even PE or a smaller SIMD is "
+            "needed"
+        )
     limit = max(cycles, min(cycles_of(layer, option) for option in options))
     return [option for option in options if cycles_of(layer, option) <= limit]
 

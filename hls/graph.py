@@ -31,10 +31,7 @@ MOST_VALUES = 1 << 26
 MOST_NODES = 10000
 """Nodes of the largest graph."""
 
-DOMAINS = (
-    *("", "ai.onnx", "ai.onnx.ml", "onnx.brevitas"),
-    *("qonnx.custom_op.general", "qonnx.custom_op.channels_last"),
-)
+DOMAINS = ("", "ai.onnx", "ai.onnx.ml", "onnx.brevitas", "qonnx.custom_op.general")
 """Sets of operators that a network may use."""
 
 _STANDARD = ("", "ai.onnx")
@@ -68,6 +65,8 @@ def read(path: Path, prepare: Callable[[onnx.ModelProto], None] | None = None) -
             f"{path} cannot be read: it is not an ONNX file ({type(error).__name__})"
         ) from None
     try:
+        if not model.graph.node or not model.graph.output:
+            raise BuildError("it holds no network: a graph with nodes and an output is expected")
         if prepare is not None:
             prepare(model)
         _check(model)
@@ -86,8 +85,6 @@ def check_sizes(model: ModelWrapper) -> None:
 
 def _check(model: onnx.ModelProto) -> None:
     graph = model.graph
-    if not graph.node or not graph.output:
-        raise BuildError("it holds no network: a graph with nodes and an output is expected")
     if len(graph.node) > MOST_NODES:
         raise BuildError(f"its graph has {len(graph.node)} nodes, at most {MOST_NODES} can be read")
     if model.functions or graph.sparse_initializer or graph.quantization_annotation is None:

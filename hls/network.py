@@ -59,6 +59,7 @@ def check(model: ModelWrapper) -> None:
     # What FINN itself could not map says more than what it made of its neighbours.
     for node, where in zip(nodes, places, strict=True):
         if node.domain != ABSTRACT_DOMAIN:
+            _check_end(node, where)
             raise no_such_operator(node.op_type, where.words)
     for node, where in zip(nodes, places, strict=True):
         if not kind_of(node, where.words).is_mapped:
@@ -69,6 +70,21 @@ def check(model: ModelWrapper) -> None:
         raise BuildError(
             "the network is not a binary classifier: binary layers and then the scores of the "
             f"classes are needed, FINN found {', '.join(node.op_type for node in nodes)}"
+        )
+    if len(places[-1].layers) < 2:
+        raise BuildError(
+            f"the network has one layer of weights, {places[-1].layers[0]}: at least two are "
+            "needed, between which the accelerator has a buffer"
+        )
+
+
+def _check_end(node: Any, where: Where) -> None:
+    """Say what is wrong where the map of a last convolution is made the scores of the classes."""
+    last = where.layers[-1] if where.layers else ""
+    if last.startswith("conv") and where.words == f"after layer {last}":
+        raise BuildError(
+            f"layer {last} is the last one, which must be fully connected: a matrix of its whole "
+            f"map is needed in its place ({node.op_type} follows it)"
         )
 
 

@@ -49,6 +49,12 @@ class Window:
         return (self.columns - self.kernel_columns) // self.stride_columns + 1
 
     @property
+    def left_over(self) -> bool:
+        """Whether rows or columns at its end are in no window."""
+        rows, columns = self.rows - self.kernel_rows, self.columns - self.kernel_columns
+        return bool(rows % self.stride_rows or columns % self.stride_columns)
+
+    @property
     def pixels(self) -> int:
         """Pixels of a window."""
         return self.kernel_rows * self.kernel_columns

@@ -14,7 +14,7 @@ from spinflow.host.board import selftest, throughput
 from spinflow.host.board.driver import FRAMES_A_TRANSFER, Accelerator, backend
 from spinflow.host.core import bundle as bundles
 from spinflow.host.core import start
-from spinflow.host.core.description import LabelSelect, Layer, Product, Threshold, Window
+from spinflow.host.core.description import LabelSelect, Layer, MaxPool, Product, Window
 from spinflow.host.core.errors import InputError
 from spinflow.host.core.files import check_replaceable
 from spinflow.host.core.options import number, rate, seed, whole
@@ -60,8 +60,8 @@ def info(options: argparse.Namespace) -> None:
 def _layer_facts(layer: Layer) -> str:
     if isinstance(layer, LabelSelect):
         return f"classes {layer.classes}"
-    if isinstance(layer, Threshold):
-        return f"channels {layer.channels}, pe {layer.pe}"
+    if not isinstance(layer, Product | MaxPool):
+        return ", ".join(f"{key} {value}" for key, value in list(layer.as_json().items())[2:])
     facts = []
     if isinstance(layer, Product):
         facts += [f"mw {layer.mw}, mh {layer.mh}, pe {layer.pe}, simd {layer.simd}"]

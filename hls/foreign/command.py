@@ -14,7 +14,7 @@ import json
 import sys
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +34,9 @@ from spinflow.model.data.options import add_options
 
 COMPARED = 50
 """Images that the source computes, too; QONNX takes a tenth of a second for each."""
+
+CHOOSING = 1000
+"""Images by whose accuracy a form of pixels is chosen."""
 
 
 @dataclass(frozen=True)
@@ -83,23 +86,13 @@ def read_network(options: argparse.Namespace, tests: Tests) -> Import:
 
 
 def _of_qonnx(options: argparse.Namespace, source: Path, tests: Tests) -> Import:
-    from spinflow.hls.foreign import compare, qonnx_reader, scores
-    from spinflow.hls.foreign.numbers import CANDIDATES, numbers_of
+    from spinflow.hls.foreign import compare, scores
 
-    found = []
-    given = options.input or tests.numbers
-    for text in [given] if given else CANDIDATES:
-        numbers = numbers_of(text)
-        reading = qonnx_reader.read(source, numbers.table)
-        found.append((_correct(reading.chain, tests, source), text, reading, numbers))
-    correct, text, reading, numbers = max(found, key=lambda each: each[0])
-    if len(found) > 1:
-        tried = ", ".join(f"{name} {right / len(tests.labels):.2%}" for right, name, *_ in found)
-        print(f"--input is not given; by accuracy it is {text} (tried: {tried})")
+    text, reading, numbers = _chosen(options, source, tests)
     chain, line = scores.settled(reading.chain, lambda: _sums(reading.chain, tests.images))
     if line:
         print(line)
-        correct = _correct(chain, tests, source)
+    correct = _correct(chain, tests, source)
     count = min(options.compare, len(tests.images))
     result = compare.with_qonnx(
         reading.model, chain, tests.images[:count], numbers.table, reading.places
@@ -115,6 +108,38 @@ def _of_qonnx(options: argparse.Namespace, source: Path, tests: Tests) -> Import
     return Import(chain, text, correct, len(tests.labels), count, ties)
 
 
+def _chosen(options: argparse.Namespace, source: Path, tests: Tests) -> Any:
+    """Return what pixels are to the network, its reading, and their numbers.
+
+    Where neither ``--input`` nor the data say it, it is the one with the best accuracy, among those
+    that can be read.
+    """
+    from spinflow.hls.foreign import qonnx_reader
+    from spinflow.hls.foreign.numbers import CANDIDATES, numbers_of
+
+    given = options.input or tests.numbers
+    if given:
+        numbers = numbers_of(given)
+        return given, qonnx_reader.read(source, numbers.table), numbers
+    found, errors = [], []
+    some = replace(tests, images=tests.images[:CHOOSING], labels=tests.labels[:CHOOSING])
+    for text in CANDIDATES:
+        numbers = numbers_of(text)
+        try:
+            reading = qonnx_reader.read(source, numbers.table)
+        except BuildError as error:
+            errors.append(error)
+            continue
+        found.append((_correct(reading.chain, some, source), text, reading, numbers))
+    if not found:
+        raise errors[0]
+    _, text, reading, numbers = max(found, key=lambda each: each[0])
+    count = len(some.labels)
+    tried = ", ".join(f"{name} {right / count:.2%}" for right, name, *_ in found)
+    print(f"--input is not given; by accuracy on {count} images it is {text} (tried: {tried})")
+    return text, reading, numbers
+
+
 def _correct(chain: Any, tests: Tests, source: Path) -> int:
     images, labels, pixels = tests.images, tests.labels, 1
     for size in chain.shape:
@@ -126,9 +151,14 @@ def _correct(chain: Any, tests: Tests, source: Path) -> int:
         )
     if labels.max() >= chain.classes:
         from_one = labels.min() == 1 and labels.max() == chain.classes
+        remedy = (
+            "labels that begin with 1 need 1 less"
+            if from_one
+            else ("a test set of the network's own classes works (--data)")
+        )
         raise BuildError(
-            f"{tests.title} has the label {labels.max()}; {source} has the classes 0 to "
-            f"{chain.classes - 1}" + (": labels that begin with 1 need 1 less" if from_one else "")
+            f"{source} has {chain.classes} classes, from 0, and {tests.title} has the label "
+            f"{labels.max()}: {remedy}"
         )
     return int((chain.labels(_sums(chain, images)) == labels).sum())
 

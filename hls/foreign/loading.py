@@ -25,7 +25,11 @@ OLD_DOMAINS = ("finn.custom_op.general", "onnx.brevitas", "finn", "brevitas")
 HARDWARE = "finn.custom_op.fpgadataflow"
 """The domain of FINN's hardware layers, and the beginning of its parts' names."""
 
+_TOPK = 11
+"""Version of ONNX's operators from which on TopK is as FINN writes it."""
+
 _ROUNDS = 8
+"""How often shapes that are computed from shapes are looked for."""
 
 
 def load(path: Path) -> ModelWrapper:
@@ -65,6 +69,22 @@ def one_image(model: onnx.ModelProto) -> None:
     if any(_is_open(size) for v in model.graph.output for size in v.type.tensor_type.shape.dim):
         _infer_outputs(model)
     _one_domain(model)
+    _without_label(model)
+
+
+def _without_label(model: onnx.ModelProto) -> None:
+    """Take a TopK off that the file's version of ONNX does not have, as FINN's steps leave it."""
+    graph = model.graph
+    versions = [each.version for each in model.opset_import if each.domain in ("", "ai.onnx")]
+    last = graph.node[-1]
+    if last.op_type != "TopK" or max(versions, default=_TOPK) >= _TOPK or not last.input:
+        return
+    settings = {each.name: onnx.helper.get_attribute_value(each) for each in last.attribute}
+    known = [value for value in graph.value_info if value.name == last.input[0]]
+    if settings.get("largest", 1) and settings.get("axis", -1) in (-1, 1) and known:
+        del graph.output[:], graph.node[-1]
+        graph.output.append(known[0])
+        graph.value_info.remove(known[0])
 
 
 def _is_open(size: Any) -> bool:
@@ -85,7 +105,7 @@ def _infer_outputs(model: onnx.ModelProto) -> None:
 
 def _one_domain(model: onnx.ModelProto) -> None:
     for node in model.graph.node:
-        if node.domain.startswith(HARDWARE) or node.op_type.endswith(("_hls", "_rtl")):
+        if node.domain.startswith(HARDWARE):
             raise ForeignError(
                 f"operator {one_line(node.op_type, 40)} is a hardware layer of FINN's: the file "
                 "from before step_convert_to_hw works"

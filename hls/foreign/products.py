@@ -46,8 +46,10 @@ class Inputs:
 def multiplied(walk: Walk, node: NodeProto, value: Value) -> Value:
     """Follow MatMul, Gemm, XnorPopcountMatMul or Conv."""
     if value.kind == "sums":
-        words = f"no sign before the next layer{_clipped(value)}; its inputs must be bits"
-        raise walk.refuse(words)
+        raise walk.refuse(
+            f"no sign before the next layer{_clipped(value)}; its inputs must be bits: "
+            "QuantIdentity(bit_width=1, quant_type=BINARY) before it works"
+        )
     settings = settings_of(node)
     is_conv = node.op_type == "Conv" or value.window is not None or value.index.ndim == 3
     name = walk.name("conv" if is_conv else "fc")
@@ -57,14 +59,18 @@ def multiplied(walk: Walk, node: NodeProto, value: Value) -> Value:
         bias = walk.constant(node, 2, "the bias").astype(np.float64).reshape(-1)
         bias = bias * settings.get("beta", 1.0)
     layer = _binary(name, weights, bias, node.output[0])
+    counts = node.op_type == "XnorPopcountMatMul"
+    if counts:
+        # It multiplies bits as ±1, whatever they stand for, and counts the products that are +1.
+        value = replace(value, gain=np.ones(value.channels), offset=np.zeros(value.channels))
     if node.op_type == "Conv":
         return _convolved(walk, layer, value, _window(name, value, settings, weights))
     if is_conv:
-        return _windows(walk, layer, value)
-    made = _dense(walk, layer, value)
-    made = replace(made, index=made.index.reshape(walk.shape(node.output[0])[1:]))
-    if node.op_type == "XnorPopcountMatMul":
-        # It counts the products that are +1.
+        made = _windows(walk, layer, value)
+    else:
+        made = _dense(walk, layer, value)
+        made = replace(made, index=made.index.reshape(walk.shape(node.output[0])[1:]))
+    if counts:
         gain, offset = made.affine
         return replace(made, gain=gain / 2, offset=(offset + weights.shape[1]) / 2)
     return made
@@ -113,7 +119,7 @@ def _binary(name: str, given: Floats, bias: Floats, output: str) -> Given:
     if not np.allclose(rows, scale[:, None], rtol=_CLOSE, atol=0):
         raise ForeignError(
             f"{name} has {_type_of(rows / scale[:, None])}; the hardware takes ±1: retrain with "
-            "weight_bit_width=1 (binary)"
+            "weight_bit_width=1 (binary, one scale for each output)"
         )
     return Given(name, np.where(given > 0, 1, -1).astype(np.int8), scale, bias, output)
 
@@ -204,10 +210,15 @@ def _dense(walk: Walk, layer: Given, value: Value) -> Value:
 
 def _window(name: str, value: Value, settings: dict[str, Any], weights: Floats) -> Window:
     """Return the windows of a Conv."""
-    if settings.get("group", 1) != 1 or any(d != 1 for d in settings.get("dilations", [1])):
-        raise ForeignError(
-            f"{name} has groups or dilation: the hardware has plain convolutions only"
-        )
+    for what, wrong in (
+        (f"{settings.get('group', 1)} groups", settings.get("group", 1) != 1),
+        ("dilation", any(step != 1 for step in settings.get("dilations", [1]))),
+    ):
+        if wrong:
+            raise ForeignError(
+                f"{name} has {what}; the hardware has plain convolutions: retrain with groups=1 "
+                "and dilation=1"
+            )
     if settings.get("auto_pad", b"NOTSET") not in (b"NOTSET", b"VALID"):
         raise ForeignError(f"{name} leaves its padding open: export it in numbers")
     pads = [int(size) for size in settings.get("pads", [0, 0, 0, 0])]
@@ -248,12 +259,19 @@ def _convolved(walk: Walk, layer: Given, value: Value, window: Window) -> Value:
         )
     if not value.in_order or len(value.shape) != 3:
         raise ForeignError(f"{name} takes a map whose places were moved")
+    if value.kind == "bits" and not walk.layers:
+        value = _codes_of_bits(walk, value)
     channels, rows, columns = value.shape
     if weights.shape[1] != channels:
         raise ForeignError(f"{name} takes {weights.shape[1]} channels of {channels}")
     inputs = _inputs(walk, name, value)
     edges = window.margin.edges
     fill = -1
+    if max(edges[0], edges[2]) >= weights.shape[2] or max(edges[1], edges[3]) >= weights.shape[3]:
+        raise ForeignError(
+            f"{name} pads by {list(edges)} with kernels of {weights.shape[2]}x{weights.shape[3]}: "
+            "less than the kernel works"
+        )
     if any(edges):
         fill = _filled(name, value, inputs, window.margin.value)
     height = (rows + edges[0] + edges[2] - weights.shape[2]) // window.stride[0] + 1
@@ -264,6 +282,16 @@ def _convolved(walk: Walk, layer: Given, value: Value, window: Window) -> Value:
     offset: npt.NDArray[Any] = np.broadcast_to(inputs.offset, (channels,))
     shape = (len(weights), height, width)
     return layer.sums(shape, counted(shape), inputs.gain, each @ offset)
+
+
+def _codes_of_bits(walk: Walk, value: Value) -> Value:
+    """Return bits of pixels as a table of pixels, since a first convolution takes pixels."""
+    gain, offset = (np.broadcast_to(part, (value.channels,)) for part in value.affine)
+    codes = np.arange(PIXEL_CODES) if walk.codes is None else walk.codes
+    sides = np.where(codes >= walk.threshold, 1, -1)
+    walk.codes = walk.threshold = None
+    table = gain[:, None] * sides + offset[:, None]
+    return replace(value, kind="pixels", table=table, gain=None, offset=None)
 
 
 def _filled(name: str, value: Value, inputs: Inputs, number: float) -> int:

@@ -226,7 +226,7 @@ class Reading:
         if final.kind != "sums" or not isinstance(last, Matrix) or last.is_convolution:
             raise walk.refuse(
                 f"it ends with {final.kind}; a fully connected last layer that gives a number for "
-                "each class is expected"
+                "each class is expected, or an average of the whole map behind a convolution"
             )
         gain, offset = final.affine
         if np.any(gain == 0):

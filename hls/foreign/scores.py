@@ -12,24 +12,31 @@ and f are. Only the order of the fractions counts, so each is replaced by its ra
 different ones, and the score K * n_c + r_c, with 0 <= r_c < K, is in the same order by the same two
 lines. So the gain is K * G_c and the offset K * I_c + r_c.
 
-**Where gains differ otherwise, they are rounded** to numbers of at most GAIN_BITS bits: both gain
-and offset are multiplied so that the largest gain is 2^bits - 1, and rounded. Of the widths allowed
-the least is taken with which every test image keeps its label; if there is none, the network is
-refused.
+Offsets may lie so far apart that one class is always above another. If sums are at most n of either
+sign, a gap of 2 n G + 1 between neighbouring I_c, G the largest G_c, already says so; larger ones
+are shortened to it.
+
+**Where gains differ otherwise, they are rounded** to numbers of 12 bits: gains and offsets are
+multiplied so that the largest gain is 2^12 - 1, or slightly less, and rounded. If a test image gets
+another label by that, more bits are tried, as far as scores stay below MOST; if none keeps every
+label, the network is refused.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import numpy as np
 
-from spinflow.hls.foreign.chain import Chain, Integers
+from spinflow.hls.foreign.chain import PIXEL_CODES, Chain, Integers, Matrix
 from spinflow.hls.foreign.values import Floats, ForeignError
 
-GAIN_BITS = (12, 16, 20)
+GAIN_BITS = (12, 14, 16, 18, 20)
 """Widths of rounded gains that are tried, the least first."""
+
+MOST = 1 << 24
+"""No score is larger: up to it the file that is written, of floats of 32 bits, is exact."""
 
 SAME = 1e-7
 """Two gains that differ by no more than this part are one: floats of 32 bits say no more."""
@@ -40,16 +47,17 @@ _NEAR = 1e-6
 _MULTIPLES = 64
 """Largest whole ratio of two gains that is taken as exact."""
 
-MOST = 1 << 31
-"""Scores are less than this, of either sign, or the network is refused."""
+_SHRUNK = np.linspace(1.0, 0.8, 9)
+"""By what the largest gain is multiplied in turn: another rounding may keep every label."""
 
 
-def exact(gain: Floats, offset: Floats) -> tuple[Integers, Integers] | None:
+def exact(gain: Floats, offset: Floats, most: int) -> tuple[Integers, Integers] | None:
     """Return gains and offsets that keep every order of the classes; None if gains differ.
 
     Args:
         gain: of each class, above 0, shape (classes,).
         offset: of each class, in the source's own numbers, shape (classes,).
+        most: size of the largest sum.
     """
     unit = gain.min()
     multiples = np.rint(gain / unit)
@@ -59,41 +67,69 @@ def exact(gain: Floats, offset: Floats) -> tuple[Integers, Integers] | None:
     whole = np.floor(units + _NEAR)
     fractions = np.maximum(units - whole, 0.0)
     order = np.argsort(fractions)
-    steps = np.diff(fractions[order]) > _NEAR
     rank = np.empty(len(gain), np.int64)
-    rank[order] = np.concatenate([[0], np.cumsum(steps)])
+    rank[order] = np.concatenate([[0], np.cumsum(np.diff(fractions[order]) > _NEAR)])
     count = int(rank.max()) + 1
-    offsets = whole.astype(np.int64) * count + rank
-    return multiples.astype(np.int64) * count, offsets - offsets.min()
+    near = shortened(whole, 2 * most * multiples.max() + 1).astype(np.int64)
+    return multiples.astype(np.int64) * count, near * count + rank
 
 
-def rounded(gain: Floats, offset: Floats, bits: int) -> tuple[Integers, Integers]:
-    """Return gains and offsets as multiples of the largest gain / (2^bits - 1)."""
-    unit = gain.max() / ((1 << bits) - 1)
-    gains = np.maximum(np.rint(gain / unit), 1)
-    offsets = np.rint((offset - offset.min()) / unit)
-    return gains.astype(np.int64), offsets.astype(np.int64)
+def shortened(offsets: Floats, gap: float) -> Floats:
+    """Return offsets from 0 on, with no larger gap between neighbours than the given one."""
+    order = np.argsort(offsets, kind="stable")
+    made = np.empty_like(offsets)
+    made[order] = np.concatenate([[0], np.cumsum(np.minimum(np.diff(offsets[order]), gap))])
+    return made
+
+
+def rounded(gain: Floats, offset: Floats, most: int) -> Iterator[tuple[int, Integers, Integers]]:
+    """Give bits, gains and offsets, the fewest bits first, as far as scores stay below MOST."""
+    offset = shortened(offset, 2.1 * most * float(gain.max()))
+    fits = MOST / _largest(gain, offset, most)
+    for bits in GAIN_BITS:
+        scale = ((1 << bits) - 1) / gain.max()
+        for part in _SHRUNK:
+            tried = min(scale, fits) * part * (1 - 1e-6)
+            gains = np.maximum(np.rint(gain * tried), 1).astype(np.int64)
+            offsets = np.rint(offset * tried).astype(np.int64)
+            if _largest(gains, offsets, most) <= MOST:
+                yield int(gains.max()).bit_length(), gains, offsets
+        if scale >= fits:
+            return
+
+
+def _largest(gains: Floats | Integers, offsets: Floats | Integers, most: int) -> float:
+    """Return what scores, moved so that none is negative, stay below."""
+    return float((gains * most + offsets).max() + offsets.max())
 
 
 def with_scores(chain: Chain, gain: Floats, offset: Floats) -> Chain:
-    """Give a chain its classes' gains and offsets: exact ones, or those of the most bits."""
-    found = exact(gain, offset)
-    if found is not None:
-        gains, offsets = found
-        return _given(chain, gains, offsets)
-    gains, offsets = rounded(gain, offset, GAIN_BITS[-1])
-    return replace(_given(chain, gains, offsets), real=(gain, offset))
+    """Give a chain its classes' gains and offsets: exact ones, or the first rounded ones."""
+    most = _most(chain)
+    found = exact(gain, offset, most)
+    if found is not None and _largest(*found, most) <= MOST:
+        return _given(chain, *found)
+    for _, gains, offsets in rounded(gain, offset, most):
+        return replace(_given(chain, gains, offsets), real=(gain, offset))
+    raise ForeignError(
+        f"{_name(chain)}, the last layer, scales classes by {gain.min():.3g} to {gain.max():.3g}, "
+        f"which no whole scores below {MOST} show: one scale for all classes works"
+    )
+
+
+def _most(chain: Chain) -> int:
+    """Return the size of the largest sum that the last layer can have."""
+    last = chain.layers[-1]
+    assert isinstance(last, Matrix)
+    pixels = len(chain.layers) == 1 and chain.threshold is None
+    return int(last.weights.shape[1]) * (PIXEL_CODES - 1 if pixels else 1)
+
+
+def _name(chain: Chain) -> str:
+    return getattr(chain.layers[-1], "name", "it")
 
 
 def _given(chain: Chain, gains: Integers, offsets: Integers) -> Chain:
-    last = chain.layers[-1]
-    inputs = int(np.prod(last.weights.shape[1:])) if hasattr(last, "weights") else 1
-    largest = int(np.abs(gains).max()) * inputs + int(np.abs(offsets).max())
-    if largest >= MOST:
-        raise ForeignError(
-            f"{getattr(last, 'name', 'the last layer')}, the last layer, has scores up to "
-            f"{largest:.3g}, at most {MOST} fit: biases or scales nearer to each other work"
-        )
     return replace(
         chain,
         gains=None if np.all(gains == 1) else gains,
@@ -116,10 +152,11 @@ def settled(chain: Chain, sums: Callable[[], Integers]) -> tuple[Chain, str]:
     gain, offset = chain.real
     found = sums()
     labels = (gain * found + offset).argmax(axis=1)
-    changed = 0
-    for bits in GAIN_BITS:
-        tried = _given(chain, *rounded(gain, offset, bits))
+    least = len(found)
+    for bits, gains, offsets in rounded(gain, offset, _most(chain)):
+        tried = _given(chain, gains, offsets)
         changed = int((tried.labels(found) != labels).sum())
+        least = min(least, changed)
         if not changed:
             line = (
                 f"the last layer scales each class by another number: rounded to {bits} bits, with "
@@ -127,7 +164,7 @@ def settled(chain: Chain, sums: Callable[[], Integers]) -> tuple[Chain, str]:
             )
             return tried, line
     raise ForeignError(
-        f"{getattr(chain.layers[-1], 'name', 'the last layer')}, the last layer, scales each class "
-        f"by another number, and rounded to {bits} bits {changed} of {len(found)} test images get "
-        "another label: one scale for all classes works"
+        f"{_name(chain)}, the last layer, scales each class by another number, and however it is "
+        f"rounded {least} of {len(found)} test images get another label: one scale for all classes "
+        "works"
     )

@@ -64,6 +64,8 @@ class Walk:
         number: of the weight layer that was reached last, -1 before the first.
         stream: prefix of the stream that the next op reads.
         padding: of the map that the next sliding window reads: top, left, bottom, right.
+        whole: rows and columns of the map, and the stride, of which the next sliding window has
+            only what it needs; None if it has all.
         window: the sliding window whose vectors the next matrix reads.
     """
 
@@ -72,6 +74,7 @@ class Walk:
     number: int = -1
     stream: str = PIXELS
     padding: tuple[int, int, int, int] = (0, 0, 0, 0)
+    whole: tuple[int, int, int, int] | None = None
     window: Window | None = None
 
     @property
@@ -141,6 +144,9 @@ class Op:
 
     gives_pixels: ClassVar[bool] = False
     """Whether it gives pixels as the input does, so that what follows still comes first."""
+
+    takes_beats: ClassVar[bool] = False
+    """Whether it takes the beats of the input stream as they come, whatever it gives."""
 
     gives_label: ClassVar[bool] = False
     """Whether it is the end of a network: it gives the label."""
@@ -230,6 +236,20 @@ class Op:
             depth: words of the layer's buffer, None if nobody has looked for them.
         """
         self.set_nodeattr("PE", folding.pe)
+
+    # --- its windows
+
+    def map_sides(self) -> tuple[int, int]:
+        """Return the rows and columns of the map over which its windows go."""
+        raise NotImplementedError
+
+    def covered(self) -> tuple[int, int] | None:
+        """Return how many of them its windows cover; None if it has no windows."""
+        return None
+
+    def narrow(self, part: tuple[int, int]) -> None:
+        """Take a map of so many rows and columns only: those that its windows cover."""
+        raise NotImplementedError
 
     # --- the plan
 

@@ -116,7 +116,7 @@ def take_off(model: ModelWrapper) -> npt.NDArray[np.uint8] | None:
         consumer.input[list(consumer.input).index(last.output[0])] = source
     for node in removed:
         model.graph.node.remove(node)
-    return values.astype(np.uint8)
+    return np.asarray(values).astype(np.uint8)
 
 
 def put_in_front(model: ModelWrapper, codes: npt.NDArray[np.uint8]) -> None:

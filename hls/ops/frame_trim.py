@@ -91,6 +91,7 @@ class FrameTrim_rtl(Module, FrameTrim, RTLBackend):
     title = "frames without their padding"
     order = -1
     is_mapped = False
+    takes_beats = True
     rtl_module = "frame_trim"
 
     def get_nodeattr_types(self) -> dict[str, Any]:

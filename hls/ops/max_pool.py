@@ -156,6 +156,21 @@ class BinaryMaxPool_rtl(Module, BinaryMaxPool, RTLBackend):
         depth = columns // layer.pool * (layer.mh // folding.pe)
         return Cost(CONTROL + lut_ram(folding.pe, depth))
 
+    def map_sides(self) -> tuple[int, int]:
+        """Return the rows and columns of the map."""
+        rows, columns = self.get_nodeattr("ImgDim")
+        return int(rows), int(columns)
+
+    def covered(self) -> tuple[int, int]:
+        """Return the rows and columns that fill windows."""
+        size = self.get_nodeattr("Size")
+        rows, columns = (side - side % size for side in self.map_sides())
+        return rows, columns
+
+    def narrow(self, part: tuple[int, int]) -> None:
+        """Take a map that windows fill."""
+        self.set_nodeattr("ImgDim", list(part))
+
     def name(self, walk: Walk) -> str:
         """Return the name of the convolution before it, with pool for conv."""
         return walk.layer.replace("conv", "pool")
@@ -197,13 +212,10 @@ def _size(model: ModelWrapper, node: Any) -> int:
     _, rows, columns, _ = model.get_tensor_shape(source)
     stated = {a.name: helper.get_attribute_value(a) for a in node.attribute}
     size, *other = {*stated["kernel_shape"], *stated["strides"]}
-    if other or any(stated.get("pads", [])) or stated.get("ceil_mode", 0):
+    rounded_up = stated.get("ceil_mode", 0) and (rows % size or columns % size)
+    if other or any(stated.get("pads", [])) or rounded_up:
         raise BuildError(
             f"{place}: windows must be square, side by side, without padding; what is left over is "
             "cut off"
-        )
-    if size > min(rows, columns):
-        raise BuildError(
-            f"{place}: windows of {size} x {size} are larger than the {rows} x {columns} map"
         )
     return int(size)

@@ -153,22 +153,28 @@ class MRAMBuffer_rtl(Module, MRAMBuffer, RTLBackend):
 
     @staticmethod
     def options(layer: LayerShape, folding: Folding) -> list[Folding]:
-        """Return the folding with the least error maker that no word waits for."""
+        """Return the folding with the least error maker that no word waits for.
+
+        There is none where an odd PE comes in fewer cycles than it has bits: draws come in pairs,
+        so that words of an odd number of bits take them one by one.
+        """
         if not layer.buffered:
             return [folding]
         draws = _error_maker(layer, folding.pe, layer.mw // folding.simd)
+        if draws is None:
+            return []
         return [
             replace(folding, lanes=draws.lanes, interval=draws.interval, run_ahead=draws.run_ahead)
         ]
 
     @staticmethod
     def objection(layer: LayerShape, pe: int) -> str | None:
-        """Return what PE must be where a buffer follows: draws come in pairs."""
+        """Return what PE may be where a buffer follows."""
         # A buffer has at least two words.
         most = min(MOST_WIDTH, layer.mh * layer.kept // 2)
-        if not layer.buffered or ((pe == 1 or pe % 2 == 0) and pe <= most):
+        if not layer.buffered or pe <= most:
             return None
-        return f"its buffer needs a PE of 1 or an even one, and at most {most}"
+        return f"its buffer takes a PE of at most {most}"
 
     @staticmethod
     def cost(layer: LayerShape, folding: Folding) -> Cost:
@@ -251,12 +257,15 @@ def _insert_after(model: ModelWrapper, last: Any, matrix: Any, name: str) -> Non
 
 
 @functools.cache
-def _error_maker(layer: LayerShape, pe: int, pace: int) -> Folding:
-    """Return the least error maker that no word waits for where one comes every ``pace`` cycles."""
+def _error_maker(layer: LayerShape, pe: int, pace: int) -> Folding | None:
+    """Return the least error maker that no word waits for where one comes every ``pace`` cycles.
+
+    There is one of as many lanes as bits for each even PE, and for 1.
+    """
     for draws in _error_makers(pe):
         if _keeps_up(layer, draws, pace):
             return draws
-    raise AssertionError("as many lanes as bits draw a word a cycle")
+    return None
 
 
 @functools.cache

@@ -132,10 +132,30 @@ class ConvolutionInputGenerator_rtl(Op, rtl_ops.ConvolutionInputGenerator_rtl):
         self.set_nodeattr("SIMD", folding.window_simd)
         self.set_nodeattr("parallel_window", int(folding.parallel))
 
+    def map_sides(self) -> tuple[int, int]:
+        """Return the rows and columns of the map."""
+        rows, columns = self.get_nodeattr("IFMDim")
+        return int(rows), int(columns)
+
+    def covered(self) -> tuple[int, int]:
+        """Return the rows and columns that windows reach."""
+        out, kernel = self.get_nodeattr("OFMDim"), self.get_nodeattr("ConvKernelDim")
+        stride = self.get_nodeattr("Stride")
+        rows, columns = (int((out[axis] - 1) * stride[axis] + kernel[axis]) for axis in (0, 1))
+        return rows, columns
+
+    def narrow(self, part: tuple[int, int]) -> None:
+        """Take a map that windows cover; FINN wants no stride that is larger than it."""
+        stride = zip(self.get_nodeattr("Stride"), part, strict=True)
+        self.set_nodeattr("Stride", [int(min(pair)) for pair in stride])
+        self.set_nodeattr("IFMDim", list(part))
+
     def name(self, walk: Walk) -> str:
         """Return the next layer's name with `_window`; note the window for its matrix."""
-        rows, columns = self.get_nodeattr("IFMDim")
-        kernel, stride = self.get_nodeattr("ConvKernelDim"), self.get_nodeattr("Stride")
+        whole = (*self.get_nodeattr("IFMDim"), *self.get_nodeattr("Stride"))
+        rows, columns, *stride = walk.whole or whole
+        walk.whole = None
+        kernel = self.get_nodeattr("ConvKernelDim")
         top, left, bottom, right = walk.padding
         walk.window = description.Window(
             # The map without its padding.

@@ -22,6 +22,7 @@ from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.custom_op.registry import getCustomOp
 
 from spinflow.hls.ops.base import ABSTRACT_DOMAIN, PIXEL_TYPE, Module, Place, Walk
+from spinflow.hls.ops.kinds import kind_of
 from spinflow.hls.ops.text import finn_instance, stream_ports, sv_instance
 from spinflow.hls.shapes import BEAT_BITS
 
@@ -101,15 +102,10 @@ def converter(in_width: int, out_width: int) -> float:
 
 
 def _insert_beat_converter(model: ModelWrapper) -> ModelWrapper:
-    """Put a converter before a first layer that does not take words of one beat.
-
-    A first node that drops the padding of frames takes beats whatever it gives.
-    """
+    """Put a converter before a first layer that does not take words of one beat."""
     first = model.graph.node[0]
-    if first.op_type == "FrameTrim":
-        return model
     width = getCustomOp(first).get_instream_width()
-    if width == BEAT_BITS:
+    if width == BEAT_BITS or kind_of(first).takes_beats:
         return model
     source, taken = first.input[0], f"{first.input[0]}_words"
     shape = model.get_tensor_shape(source)

@@ -31,6 +31,7 @@ _END = b"PK\5\6"
 _END64 = b"PK\6\7"
 _END_BYTES = 22
 _COMMENT = 1 << 16  # bytes that may follow the end of the directory
+_CHARACTERS = 0x110000  # of Unicode
 _KINDS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 
 Arrays = dict[str, npt.NDArray[Any]]
@@ -109,12 +110,19 @@ class Archive:
         return Member(name, shape, dtype, is_fortran)
 
     def array(self, member: Member) -> npt.NDArray[Any]:
-        """Unpack a member; ValueError if its content does not fit its header."""
+        """Unpack a member; ValueError if its content does not fit its header.
+
+        Text that is no text makes numpy raise a SystemError where it is read; it is refused here.
+        """
         with self._zip.open(self._entries[f"{member.name}.npy"]) as file:
             raw = file.read(member.size + _HEADER + 1)
         start = len(raw) - member.size
         if start != _header_bytes(raw):
             raise ValueError(f"{member.name} has {len(raw)} bytes, which does not fit its shape")
+        if member.dtype.kind == "U":
+            codes = np.frombuffer(raw, f"{member.dtype.str[0]}u4", offset=start)
+            if codes.size and codes.max() >= _CHARACTERS:
+                raise ValueError(f"{member.name} holds a number that is no character")
         values = np.frombuffer(raw, member.dtype, offset=start)
         return values.reshape(member.shape, order="F" if member.is_fortran else "C").copy()
 

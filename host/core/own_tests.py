@@ -133,10 +133,7 @@ def _checked(path: Path, found: Arrays, classes: int) -> OwnTests:
 
 def _lines(path: Path, found: Arrays, name: str, most: int) -> tuple[str, ...]:
     """Return the texts of an array, each a line that can be shown."""
-    try:
-        texts = tuple(str(text) for text in found[name].reshape(-1))
-    except ValueError:  # a number that is no character
-        texts = ("",)
+    texts = tuple(str(text) for text in found[name].reshape(-1))
     if not all(0 < len(text) <= most and text.isprintable() for text in texts):
         raise BundleError(f"{path}: {name} must be a line of 1 to {most} characters")
     return texts

@@ -47,11 +47,13 @@ class TestSet:
         images: uint8, shape (n, pixels), each in the order (row, column, channel).
         labels: whole numbers from 0, shape (n,); uint16 as they are read.
         choice: in words, which of the set's images these are.
+        data: name of the data set, as files call it.
     """
 
     images: Bytes
     labels: npt.NDArray[np.integer]
     choice: str
+    data: str = "images"
 
     # pytest takes a class of this name for a group of tests unless told otherwise.
     __test__ = False
@@ -100,7 +102,7 @@ def images_for(
         InputError: as :func:`images_of`.
     """
     if bundle.test_sha256:
-        return chosen(_own(bundle), count, choice_seed)
+        return chosen(_own(bundle), bundle.dataset, count, choice_seed)
     beside = bundle.folder / "data"
     if folder is None and beside.is_dir():
         folder = beside
@@ -146,14 +148,17 @@ def images_of(
     contents = [_content(where, name, dataset) for name in known.sums]
     images, labels = _taken_apart(known, contents)
     whole = own_tests.OwnTests(images, labels.astype(np.uint16), f"the {known.title} test set")
-    return chosen(whole, count, choice_seed)
+    return chosen(whole, dataset, count, choice_seed)
 
 
-def chosen(whole: own_tests.OwnTests, count: int, choice_seed: int | None = None) -> TestSet:
+def chosen(
+    whole: own_tests.OwnTests, data: str, count: int, choice_seed: int | None = None
+) -> TestSet:
     """Return a choice of a test set's images.
 
     Args:
         whole: the test set.
+        data: name of the data set.
         count: how many.
         choice_seed: choose at random with this seed, in the set's order; the first ones if None.
 
@@ -171,7 +176,7 @@ def chosen(whole: own_tests.OwnTests, count: int, choice_seed: int | None = None
             raise InputError(f"image seed {choice_seed}: must be 0 or more")
         which = np.sort(np.random.default_rng(choice_seed).permutation(len(whole.images))[:count])
         words = f"{count} images of {whole.title}, chosen with seed {choice_seed}"
-    return TestSet(whole.images[which], whole.labels[which], words)
+    return TestSet(whole.images[which], whole.labels[which], words, data)
 
 
 def _content(folder: Path, name: str, dataset: str) -> bytes:

@@ -154,6 +154,7 @@ class Bench:
             conventional_j=writes.energy(point.conventional)[0],
             **asdict(trial.aging),
             upsets=upsets,
+            data=self.tests.data,
         )
 
     def _prepare(self, trial: Trial, chosen: Sequence[MemoryInfo]) -> None:

@@ -20,7 +20,7 @@ from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.core.onnx_exec import execute_onnx
 
 from spinflow.hls.build import build
-from spinflow.hls.foreign import compare, qonnx_reader, writer
+from spinflow.hls.foreign import compare, qonnx_reader, scores, writer
 from spinflow.hls.foreign.chain import Chain, Integers, Matrix
 from spinflow.hls.foreign.numbers import numbers_of
 from spinflow.hls.golden import golden_edges
@@ -32,6 +32,9 @@ from tests.drawn.recipe import Recipe, draw
 ROOT = Path(__file__).resolve().parents[2]
 KEPT = ROOT / "out" / "drawn"
 """Where networks lie that failed."""
+
+IMAGES = 16
+"""Images that each network computes."""
 
 Images = npt.NDArray[np.uint8]
 
@@ -58,28 +61,27 @@ class Taken:
         recipe: what was drawn.
         path: the source.
         reading: what was read.
+        chain: the layers, with scores of few bits, as the import takes them.
         table: what it takes for a pixel.
+        images: of its shape.
     """
 
     recipe: Recipe
     path: Path
     reading: qonnx_reader.Reading
+    chain: Chain
     table: npt.NDArray[np.float64]
+    images: Images
 
-    @property
-    def chain(self) -> Chain:
-        """The layers that were read."""
-        return self.reading.chain
 
-    def images(self, count: int) -> Images:
-        """Return images of its shape: all dark, all light, then noise of several brightnesses."""
-        rng = np.random.default_rng([self.recipe.number, 1])
-        pixels = self.recipe.pixels
-        bright = rng.uniform(0.2, 1.0, (count, 1))
-        noise = (rng.integers(0, 256, (count, pixels)) * bright).astype(np.uint8)
-        noise[: count // 4] = rng.choice([0, 255], (count // 4, pixels))
-        noise[0], noise[1] = 0, 255
-        return noise
+def _images(recipe: Recipe) -> Images:
+    """Return images: all dark, all light, two values only, then noise of several brightnesses."""
+    rng = np.random.default_rng([recipe.number, 1])
+    shape = (IMAGES, recipe.pixels)
+    noise = (rng.integers(0, 256, shape) * rng.uniform(0.2, 1.0, (IMAGES, 1))).astype(np.uint8)
+    noise[:4] = rng.choice([0, 255], noise[:4].shape)
+    noise[0], noise[1] = 0, 255
+    return noise
 
 
 def taken(number: int, folder: Path) -> Taken:
@@ -91,7 +93,9 @@ def taken(number: int, folder: Path) -> Taken:
     recipe = draw(number)
     path = source.write(recipe, folder)
     table = numbers_of(source.numbers(recipe, folder)).table
-    return Taken(recipe, path, qonnx_reader.read(path, table), table)
+    reading, images = qonnx_reader.read(path, table), _images(recipe)
+    chain, _ = scores.settled(reading.chain, lambda: reading.chain.run(images))
+    return Taken(recipe, path, reading, chain, table, images)
 
 
 def reason(error: BuildError) -> str:
@@ -109,9 +113,10 @@ def is_plain(error: BuildError) -> bool:
     return bool(named) and "\n" not in text and len(text) < 300 and "fault" not in text
 
 
-def hold_source(network: Taken, images: Images) -> int:
+def hold_source(network: Taken, count: int = IMAGES) -> int:
     """Compare a reading with QONNX's execution, layer by layer; return the ties."""
-    found = compare.with_qonnx(network.reading.model, network.chain, images, network.table)
+    reading, images = network.reading, network.images[:count]
+    found = compare.with_qonnx(reading.model, network.chain, images, network.table, reading.places)
     assert not found.faults, found.faults[0]
     labels = network.chain.labels(network.chain.run(images))
     tied = [difference.image for difference in found.differences]
@@ -120,8 +125,9 @@ def hold_source(network: Taken, images: Images) -> int:
     return len(tied)
 
 
-def hold_written(network: Taken, images: Images, folder: Path) -> None:
+def hold_written(network: Taken, folder: Path, count: int = 2) -> None:
     """Write a chain as the flow takes it; QONNX must compute its labels from that."""
+    images = network.images[-count:]
     path = write(network.chain, folder) / "model.onnx"
     model = ModelWrapper(str(path))
     name, output = model.graph.input[0].name, model.graph.output[0].name
@@ -136,8 +142,6 @@ def hold_written(network: Taken, images: Images, folder: Path) -> None:
 
 def write(chain: Chain, folder: Path) -> Path:
     """Write model.onnx and model.json, as the import does; return the folder."""
-    if chain.offsets is not None or chain.codes is not None:
-        raise BuildError("the last layer adds numbers, or the input has codes")
     folder.mkdir(parents=True, exist_ok=True)
     content = writer.to_qonnx(chain).SerializeToString()
     (folder / "model.onnx").write_bytes(content)
@@ -151,8 +155,10 @@ def cycles_of(network: Taken) -> int:
     """Return the cycles a frame that a network is built for, between the least and the most."""
     chain = network.chain
     bits: dict[str, Integers] = {}
-    chain.run(network.images(2), bits)
-    least, most = math.ceil(network.recipe.pixels / 4), 1
+    chain.run(network.images[:2], bits)
+    # Frames that do not fill words of 32 bits come byte by byte.
+    pixels = network.recipe.pixels
+    least, most = (pixels if pixels % 4 else pixels // 4), 1
     for layer in chain.layers:
         if isinstance(layer, Matrix):
             per = bits[layer.source].shape[2:] if layer.source in bits else (8, 8)
@@ -160,7 +166,7 @@ def cycles_of(network: Taken) -> int:
             most = max(most, windows * layer.weights.size)
             least = max(least, 4 * windows)
     if any(isinstance(layer, Matrix) and layer.is_convolution for layer in chain.layers):
-        least = max(least, 2 * network.recipe.pixels)
+        least = max(least, 2 * pixels)
     most = max(most, least)
     return round(least * (most / least) ** network.recipe.pace)
 
@@ -176,12 +182,13 @@ def built(network: Taken, folder: Path) -> Path:
     return folder
 
 
-def hold_built(network: Taken, bundle: Path, images: Images) -> dict[str, npt.NDArray[Any]]:
+def hold_built(network: Taken, bundle: Path) -> dict[str, npt.NDArray[Any]]:
     """Compare chain, FINN, emulator and evaluator at every layer boundary; return the edges."""
+    images = network.images
     golden = golden_edges(bundle, images)
     labels = network.chain.labels(network.chain.run(images))
     np.testing.assert_array_equal(golden["label"][:, 0], labels, "FINN's labels")
-    for name, bits in bits_of(network, images).items():
+    for name, bits in bits_of(network).items():
         np.testing.assert_array_equal(golden[name], bits, f"FINN's {name}")
     for kind in ("emulator", "evaluator"):
         hold_engine(engine(kind, bundle=bundle), golden, images, kind)
@@ -201,10 +208,10 @@ def hold_engine(device: Any, golden: dict[str, Any], images: Images, kind: str) 
         np.testing.assert_array_equal(edges[name], golden[name], f"{kind}: {name}")
 
 
-def bits_of(network: Taken, images: Images) -> dict[str, npt.NDArray[np.uint8]]:
+def bits_of(network: Taken) -> dict[str, npt.NDArray[np.uint8]]:
     """Return the bits behind each hidden layer, as taps have them, by the tap's name."""
     found: dict[str, Integers] = {}
-    network.chain.run(images, found)
+    network.chain.run(network.images, found)
     named = {}
     name = ""
     for layer in network.chain.layers[:-1]:
@@ -214,7 +221,7 @@ def bits_of(network: Taken, images: Images) -> dict[str, npt.NDArray[np.uint8]]:
         values = found[layer.source]
         if values.ndim == 4:
             values = values.transpose(0, 2, 3, 1)
-        named[name] = (values.reshape(len(images), -1) > 0).astype(np.uint8)
+        named[name] = (values.reshape(IMAGES, -1) > 0).astype(np.uint8)
     return named
 
 

@@ -68,14 +68,15 @@ class Network:
         self.shape[1] = outputs
         return self
 
-    def convolution(self, channels: int, size: int, **attributes: Any) -> Network:
-        """Append a convolution of +1 and -1 with square kernels."""
-        self.node("Conv", self._weights((channels, self.shape[1], size, size)), **attributes)
+    def convolution(self, channels: int, size: int | tuple[int, int], **attributes: Any) -> Network:
+        """Append a convolution of +1 and -1; a size is the side of a square kernel."""
+        sides = (size, size) if isinstance(size, int) else size
+        self.node("Conv", self._weights((channels, self.shape[1], *sides)), **attributes)
         pads = attributes.get("pads", [0, 0, 0, 0])
         strides = attributes.get("strides", [1, 1])
         self.shape[1] = channels
         for axis in (0, 1):
-            room = self.shape[2 + axis] + pads[axis] + pads[axis + 2] - size
+            room = self.shape[2 + axis] + pads[axis] + pads[axis + 2] - sides[axis]
             self.shape[2 + axis] = room // strides[axis] + 1
         return self
 

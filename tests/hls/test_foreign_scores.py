@@ -27,7 +27,7 @@ def test_equal_gains_keep_every_order_of_every_sum(gain: float) -> None:
     for seed in range(8):
         offset = np.random.default_rng(seed).normal(0, 3 * gain, 3)
         offset[seed % 3] = offset[0] + gain * (seed - 4)  # a tie that can happen
-        found = scores.exact(np.full(3, gain), offset)
+        found = scores.exact(np.full(3, gain), offset, 5)
         assert found is not None
         sums = np.array([*product(range(-5, 6), repeat=3)])
         ours, real = sums * found[0] + found[1], sums * gain + offset
@@ -36,14 +36,23 @@ def test_equal_gains_keep_every_order_of_every_sum(gain: float) -> None:
 
 def test_multiples_of_one_gain_are_exact() -> None:
     gain, offset = np.array([0.25, 0.75, 0.5]), np.array([0.1, 0.0, -0.3])
-    found = scores.exact(gain, offset)
+    found = scores.exact(gain, offset, 7)
     assert found is not None
     sums = np.array([*product(range(-7, 8), repeat=3)])
     assert np.array_equal(signs_of(sums * found[0] + found[1]), signs_of(sums * gain + offset))
 
 
+@pytest.mark.parametrize("far", [8, 11, 12, 1e6])
+def test_offsets_far_apart_come_nearer(far: float) -> None:
+    offset = np.array([0.3, far, far + 0.4])
+    found = scores.exact(np.ones(3), offset, 5)
+    assert found is not None and found[1].max() <= 3 * 13
+    sums = np.array([*product(range(-5, 6), repeat=3)])
+    assert np.array_equal(signs_of(sums * found[0] + found[1]), signs_of(sums + offset))
+
+
 def test_gains_that_differ_otherwise_are_not_called_exact() -> None:
-    assert scores.exact(np.array([1.0, 1.001]), np.zeros(2)) is None
+    assert scores.exact(np.array([1.0, 1.001]), np.zeros(2), 9) is None
 
 
 def last(path: Path, end: str, classes: int = 5, scale: float = 1.0) -> Path:
@@ -89,12 +98,23 @@ def test_a_batch_norm_behind_the_last_layer(tmp_path: Path) -> None:
     assert line.endswith("rounded to 12 bits, with the source's label on all 40 test images")
 
 
+def test_scores_stay_below_what_the_hardware_takes() -> None:
+    rng = np.random.default_rng(2)
+    for most in (20, 1000, 20000):
+        gain, offset = rng.uniform(0.5, 1.5, 6), rng.normal(0, 50 * most, 6)
+        tries = list(scores.rounded(gain, offset, most))
+        assert tries
+        for _, gains, offsets in tries:
+            assert gains.min() >= 1 and offsets.min() >= 0
+            assert (gains * most + offsets).max() + offsets.max() <= 1 << 24
+
+
 def test_a_rounding_that_changes_a_label_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(scores, "GAIN_BITS", (1,))
+    monkeypatch.setattr(scores, "GAIN_BITS", (1, 2))
     chain = qonnx_reader.read(last(tmp_path / "a.onnx", "norm"), numbers_of("x").table).chain
-    with pytest.raises(ForeignError, match=r"fc1, the last.* to 1 bits \d+ of 40 test images get"):
+    with pytest.raises(ForeignError, match=r"fc1, the last.* rounded \d+ of 40 test images get"):
         scores.settled(chain, lambda: chain.run(IMAGES))
 
 

@@ -1,4 +1,4 @@
-"""What the input may be: frames that fill no beats, tables of bytes, pixels into any first layer."""
+"""What the input may be: frames that fill no beats, tables of bytes, pixels into a matrix."""
 
 from __future__ import annotations
 

@@ -127,6 +127,14 @@ def pool(rows: int, columns: int, *, folds: int, pe: int, size: int = 2) -> Case
     })  # fmt: skip
 
 
+def crop(rows: int, columns: int, kept: tuple[int, int], *, folds: int) -> Case:
+    """The part of a map that is kept: rows and columns."""
+    return Case("stream_crop", {
+        "Rows": rows, "Columns": columns, "OutRows": kept[0], "OutColumns": kept[1],
+        "Folds": folds, "Bits": 8,
+    })  # fmt: skip
+
+
 def padding(rows: int, columns: int, folds: int, sides: list[int]) -> Case:
     """The padding of a map: top, left, bottom, right."""
     top, left, bottom, right = sides
@@ -184,8 +192,8 @@ CASES = [
     *(
         buffer(width, depth, lanes, interval)
         for interval, shapes in {
-            1: [(1, 3, 1), (2, 32, 2), (8, 7, 4), (6, 5, 2)],
-            2: [(4, 40, 4)],
+            1: [(1, 3, 1), (2, 32, 2), (8, 7, 4), (6, 5, 2), (13, 6, 1)],
+            2: [(4, 40, 4), (3, 5, 1)],
             4: [(8, 9, 2)],
             8: [(1, 2, 1), (12, 6, 4)],
         }.items()
@@ -222,6 +230,9 @@ CASES = [
         Case("byte_table", {"Pe": pe, "Codes": f"2048'h{random.Random(pe).getrandbits(2048):x}"})
         for pe in [1, 4]
     ),
+    crop(5, 7, (4, 6), folds=2),
+    crop(4, 5, (4, 3), folds=1),
+    crop(3, 2, (1, 2), folds=1),
     padding(4, 3, 1, [1, 1, 1, 1]),
     padding(3, 4, 2, [2, 0, 0, 3]),
     padding(1, 1, 1, [0, 1, 0, 0]),

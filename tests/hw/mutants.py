@@ -71,6 +71,7 @@ ALL_REGS = "memory_regs-NumWeights33-NumBuffers31"
 FRAMES = "frame_io-InBeats5"
 SLAVE = "axil_slave-AddrWidth10"
 DEEP_PORT = "weight_port-AddrWidth20-NumWeights2"
+CROP = "stream_crop-Rows5-Columns7-OutRows4-OutColumns6-Folds2-Bits8"
 SHELL = "accel_shell-AddrWidth16-NumWeights2-NumBuffers2-InBeats3"
 
 MUTANTS = [
@@ -231,13 +232,12 @@ MUTANTS = [
            "(first && p == 0) || ", "", LABEL),
     Mutant("the upper half of a label cut off", "label_select.sv",
            "out_data_o <= 16'(best_d)", "out_data_o <= 16'(best_d & 'hFF)", MANY_LABELS),
-    Mutant("scores of the next row", "class_scores.sv",
-           "assign row = rom[row_q];", "assign row = rom[row_d];", SCORES),
-    Mutant("a long table of scores a row behind", "class_scores.sv",
-           "row <= rom[row_d];", "row <= rom[row_q];", LONG_SCORES),
+    Mutant("the tables of scores stay a row behind", "class_scores.sv",
+           "RowIndexWidth'(1 % Rows)", "'0", SCORES),
+    Mutant("the last row of a table of scores left out", "class_scores.sv",
+           "RowIndexWidth'(Rows - 1)", "RowIndexWidth'(Rows - 2)", LONG_SCORES),
     Mutant("a frame's scores go on after a reset", "class_scores.sv",
-           "!rst_ni || row_q == RowIndexWidth'(Rows - 1)", "row_q == RowIndexWidth'(Rows - 1)",
-           SCORES),
+           "rst_ni ? next_q : '0", "next_q", SCORES),
     Mutant("a score taken over one that waits", "class_scores.sv",
            "(!out_valid_o || out_ready_i)", "1'b1", SCORES),
     Mutant("equal gains forgotten", "class_scores.sv", "sum << Shift", "sum", EQUAL_SCORES),
@@ -249,6 +249,12 @@ MUTANTS = [
            "frame_trim-OutBits8-Words5"),
     Mutant("a frame begins after a reset where the last one stood", "frame_trim.sv",
            "      number_q <= '0;\n", "", "frame_trim-OutBits8-Words593"),
+    Mutant("a map is through before it has come in", "stream_crop.sv",
+           "waits_q ? whole_q : in_valid_i", "waits_q ? 1'b1 : in_valid_i", CROP),
+    Mutant("columns left over are kept", "stream_crop.sv",
+           " && 32'(column_q) < OutColumns;", ";", CROP),
+    Mutant("a crop forgets its place in a reset", "stream_crop.sv",
+           "      row_q    <= '0;\n", "", CROP),
     Mutant("the copies of a table take the first byte", "byte_table.sv",
            "Codes[in_data_i[8*p+:8]]", "Codes[in_data_i[7:0]]", "byte_table-Pe4"),
     Mutant("padding before its map is there", "stream_pad.sv",

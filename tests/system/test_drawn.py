@@ -21,7 +21,6 @@ from tests.system.test_errors_off import PAUSE
 
 BUILT = held.asked("SPINFLOW_DRAWN_BUILT", 40 if FULL else 6)
 RTL = len(held.asked("SPINFLOW_DRAWN_RTL", 40 if FULL else 3))
-IMAGES = 16
 MOST_REFUSED = 30
 """Networks of one number that may be refused, one after the other."""
 
@@ -44,16 +43,15 @@ def test_every_engine_computes_the_same(
             assert held.is_plain(error), f"network {number}: {error}"
             refused[held.reason(error)] += 1
     print(f"network {number}: {network.recipe}; before it {refused.total()} refused: {refused}")
-    images = network.images(IMAGES)
     on_rtl = place - BUILT[0] < RTL
     try:
-        held.hold_source(network, images)
-        golden = held.hold_built(network, bundle, images)
+        held.hold_source(network)
+        golden = held.hold_built(network, bundle)
         if on_rtl:
             verilate.build(bundle, verilate.CHECKED)
             device = Accelerator(bundle, checked=True)
             device.library.pause(PAUSE, PAUSE, seed=place)
-            held.hold_engine(device, golden, images, "RTL")
+            held.hold_engine(device, golden, network.images, "RTL")
     except AssertionError as error:
         kept = held.keep(folder, number)
         raise AssertionError(f"network {number}, kept in {kept}: {error}") from error

@@ -44,8 +44,8 @@ def read(path: Path, options: Options) -> Own:
             part: (_array(archive, images, path), _array(archive, labels, path))
             for part, (images, labels) in pairs.items()
         }
-        # In here, since text may hold numbers that are no characters, which damages it.
-        return _joined(path, arrays, _names(archive, members, path), options)
+        names = _names(archive, members, path)
+    return _joined(path, arrays, names, options)
 
 
 def _pair(path: Path, part: str, members: set[str]) -> Pair | None:
