@@ -151,7 +151,7 @@ def walked(name: str, copy: Path, record: Callable[[str, object], None]) -> None
         record(f"{name}: {' '.join(words[:2])}", f"{seconds} s")
     with open(copy / "out" / "run" / "results.csv", newline="") as file:
         rows = list(csv.DictReader(file))
-    right = [float(row["accuracy"]) for row in rows if float(row["rate1"]) == 0]
+    right = [float(row["accuracy"]) for row in rows if float(row["rate"]) == 0]
     worst = min(float(row["accuracy"]) for row in rows)
     assert right and len(set(right)) == 1, "without errors all repeats are one"
     assert right[0] >= least
