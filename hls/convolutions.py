@@ -47,18 +47,18 @@ def state_convolutions(model: ModelWrapper, _: DataflowBuildConfig) -> ModelWrap
             attributes["pads"] = [a + b for a, b in zip(attributes["pads"], amounts, strict=True)]
             node.input[0] = pad.input[0]
             model.graph.node.remove(pad)
+        top, left, bottom, right = attributes["pads"]
+        kernel = attributes["kernel_shape"]
+        if max(top, bottom) >= kernel[0] or max(left, right) >= kernel[1]:
+            raise BuildError(
+                f"layer {layer} pads by {[top, left, bottom, right]} with kernels of "
+                f"{' x '.join(map(str, kernel))}: less than the kernel is needed, since else "
+                "outputs see nothing of the map"
+            )
         if bits and value == 0 and any(attributes["pads"]):
             size = model.get_tensor_shape(node.input[0])[2:]
             shape = (*size, *attributes["kernel_shape"], *attributes["strides"])
             padded[layers.index(node)] = ZeroPadding.of([*shape, *attributes["pads"]])
-        if any(
-            max(attributes["pads"][axis::2]) >= attributes["kernel_shape"][axis] for axis in (0, 1)
-        ):
-            raise BuildError(
-                f"layer {layer} pads by {max(attributes['pads'])} with kernels of "
-                f"{' x '.join(map(str, attributes['kernel_shape']))}: less than the kernel is "
-                "needed, since else outputs see nothing of the map"
-            )
         del node.attribute[:]
         node.attribute.extend(helper.make_attribute(*item) for item in attributes.items())
     zero_padding.note(model, padded)

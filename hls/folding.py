@@ -163,8 +163,8 @@ def fastest(
         BuildError: the network does not fit the part however slow it is, or as of :func:`choose`.
     """
     free = [layer for layer in layers if layer.name not in (given or {})]
-    beats = math.ceil(pixels / INPUT_PE)
-    least, most = _bounds(free, beats)
+    arrival = pixels // pixels_at_once(pixels)
+    least, most = _bounds(free, arrival)
     for fill in (FILL, 1.0):
         part = {name: math.floor(count * fill) for name, count in resources.items()}
         tried = _Tried(layers, pixels, part, given)
@@ -176,7 +176,7 @@ def fastest(
             before, target = (middle, target) if tried.at(middle) is None else (before, middle)
         found = tried.at(target)
         if found is not None:
-            return replace(found, target=max(found.cycles_per_frame, beats))
+            return replace(found, target=max(found.cycles_per_frame, arrival))
     slowest = choose(layers, pixels, most, None, given)
     raise _too_large(slowest, resources, "narrower layers make it smaller, slower ones do not")
 

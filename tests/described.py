@@ -120,7 +120,7 @@ def _layer(entry: dict[str, Any]) -> Layer:
     if entry["op"] == Threshold.OP:
         return Threshold(name, entry["channels"], entry["pe"])
     if entry["op"] == LabelSelect.OP:
-        return LabelSelect(name, entry["classes"])
+        return LabelSelect(name, entry["classes"], entry.get("scores", False))
     if entry["op"] == MaxPool.OP:
         return MaxPool(name, entry["size"], tuple(entry["shape"]), None)
     window = None

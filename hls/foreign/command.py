@@ -89,13 +89,14 @@ def _of_qonnx(options: argparse.Namespace, source: Path, tests: Tests) -> Import
     from spinflow.hls.foreign import compare, scores
 
     text, reading, numbers = _chosen(options, source, tests)
-    images = tests.images
-    chain, line = scores.settled(reading.chain, lambda: _sums(reading.chain, images))
+    chain, line = scores.settled(reading.chain, lambda: _sums(reading.chain, tests.images))
     if line:
         print(line)
     correct = _correct(chain, tests, source)
-    count = min(options.compare, len(images))
-    result = compare.with_qonnx(reading.model, chain, images[:count], numbers.table, reading.places)
+    count = min(options.compare, len(tests.images))
+    result = compare.with_qonnx(
+        reading.model, chain, tests.images[:count], numbers.table, reading.places
+    )
     if result.faults:
         raise BuildError(
             f"{source} was read wrongly: {result.faults[0]} ({len(result.faults)} of {count} "
@@ -110,7 +111,8 @@ def _of_qonnx(options: argparse.Namespace, source: Path, tests: Tests) -> Import
 def _chosen(options: argparse.Namespace, source: Path, tests: Tests) -> Any:
     """Return what pixels are to the network, its reading, and their numbers.
 
-    Without ``--input`` it is the one with the best accuracy, among those that can be read.
+    Where neither ``--input`` nor the data say it, it is the one with the best accuracy, among those
+    that can be read.
     """
     from spinflow.hls.foreign import qonnx_reader
     from spinflow.hls.foreign.numbers import CANDIDATES, numbers_of
@@ -120,8 +122,7 @@ def _chosen(options: argparse.Namespace, source: Path, tests: Tests) -> Any:
         numbers = numbers_of(given)
         return given, qonnx_reader.read(source, numbers.table), numbers
     found, errors = [], []
-    labels = tests.labels[:CHOOSING]
-    few = replace(tests, images=tests.images[:CHOOSING], labels=labels)
+    some = replace(tests, images=tests.images[:CHOOSING], labels=tests.labels[:CHOOSING])
     for text in CANDIDATES:
         numbers = numbers_of(text)
         try:
@@ -129,14 +130,13 @@ def _chosen(options: argparse.Namespace, source: Path, tests: Tests) -> Any:
         except BuildError as error:
             errors.append(error)
             continue
-        found.append((_correct(reading.chain, few, source), text, reading, numbers))
+        found.append((_correct(reading.chain, some, source), text, reading, numbers))
     if not found:
         raise errors[0]
     _, text, reading, numbers = max(found, key=lambda each: each[0])
-    tried = ", ".join(f"{name} {right / len(labels):.2%}" for right, name, *_ in found)
-    print(
-        f"--input is not given; by accuracy on {len(labels)} images it is {text} (tried: {tried})"
-    )
+    count = len(some.labels)
+    tried = ", ".join(f"{name} {right / count:.2%}" for right, name, *_ in found)
+    print(f"--input is not given; by accuracy on {count} images it is {text} (tried: {tried})")
     return text, reading, numbers
 
 
@@ -151,9 +151,14 @@ def _correct(chain: Any, tests: Tests, source: Path) -> int:
         )
     if labels.max() >= chain.classes:
         from_one = labels.min() == 1 and labels.max() == chain.classes
+        remedy = (
+            "labels that begin with 1 need 1 less"
+            if from_one
+            else ("a test set of the network's own classes works (--data)")
+        )
         raise BuildError(
-            f"{tests.title} has the label {labels.max()}; {source} has the classes 0 to "
-            f"{chain.classes - 1}" + (": labels that begin with 1 need 1 less" if from_one else "")
+            f"{source} has {chain.classes} classes, from 0, and {tests.title} has the label "
+            f"{labels.max()}: {remedy}"
         )
     return int((chain.labels(_sums(chain, images)) == labels).sum())
 

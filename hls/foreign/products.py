@@ -259,12 +259,19 @@ def _convolved(walk: Walk, layer: Given, value: Value, window: Window) -> Value:
         )
     if not value.in_order or len(value.shape) != 3:
         raise ForeignError(f"{name} takes a map whose places were moved")
+    if value.kind == "bits" and not walk.layers:
+        value = _codes_of_bits(walk, value)
     channels, rows, columns = value.shape
     if weights.shape[1] != channels:
         raise ForeignError(f"{name} takes {weights.shape[1]} channels of {channels}")
     inputs = _inputs(walk, name, value)
     edges = window.margin.edges
     fill = -1
+    if max(edges[0], edges[2]) >= weights.shape[2] or max(edges[1], edges[3]) >= weights.shape[3]:
+        raise ForeignError(
+            f"{name} pads by {list(edges)} with kernels of {weights.shape[2]}x{weights.shape[3]}: "
+            "less than the kernel works"
+        )
     if any(edges):
         fill = _filled(name, value, inputs, window.margin.value)
     height = (rows + edges[0] + edges[2] - weights.shape[2]) // window.stride[0] + 1
@@ -275,6 +282,16 @@ def _convolved(walk: Walk, layer: Given, value: Value, window: Window) -> Value:
     offset: npt.NDArray[Any] = np.broadcast_to(inputs.offset, (channels,))
     shape = (len(weights), height, width)
     return layer.sums(shape, counted(shape), inputs.gain, each @ offset)
+
+
+def _codes_of_bits(walk: Walk, value: Value) -> Value:
+    """Return bits of pixels as a table of pixels, since a first convolution takes pixels."""
+    gain, offset = (np.broadcast_to(part, (value.channels,)) for part in value.affine)
+    codes = np.arange(PIXEL_CODES) if walk.codes is None else walk.codes
+    sides = np.where(codes >= walk.threshold, 1, -1)
+    walk.codes = walk.threshold = None
+    table = gain[:, None] * sides + offset[:, None]
+    return replace(value, kind="pixels", table=table, gain=None, offset=None)
 
 
 def _filled(name: str, value: Value, inputs: Inputs, number: float) -> int:

@@ -21,7 +21,7 @@ from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.custom_op.registry import getCustomOp
 
 from spinflow.hls import scores
-from spinflow.hls.cost import NOTHING, Cost
+from spinflow.hls.cost import NOTHING, Cost, block_ram
 from spinflow.hls.ops.base import Module, Place, Walk, Where
 from spinflow.hls.ops.text import stream_ports, sv_instance, wrap
 from spinflow.hls.paths import BuildError
@@ -30,10 +30,13 @@ from spinflow.hls.shapes import Folding, LayerShape
 from spinflow.host.core import description
 from spinflow.host.core.description import LABEL_BITS, MOST_CLASSES, MemoryInfo, Tap
 
-# LUTs.
-PRODUCT_BIT = 1.1  # one bit of a sum times one bit of a gain
-SUM_BIT = 1.0  # one bit of a score: the addition of its offset
-ROM_BIT = 1.0  # one bit of gains and offsets, 64 deep
+# LUTs of scores. A product of a sum and its gain takes a DSP48, which adds the offset as well.
+CONTROL = 20.0
+SUM_BIT = 1.0  # one bit of a score where gains are equal: the addition of its offset
+ROM_BIT = 2.0  # one bit of gains and offsets, 64 deep
+
+ROM_BLOCK_WORDS = 512
+"""Gains and offsets of at least so many words are in block RAM."""
 
 
 class LabelSelect(finn_label_select.LabelSelect):
@@ -121,13 +124,18 @@ class LabelSelect_rtl(Module, LabelSelect, RTLBackend):
         """Return the cost of making scores; that of the argmax is small."""
         if not layer.offset_bits:
             return NOTHING
-        in_bits = layer.mw.bit_length()
-        score_bits = max(in_bits + layer.gain_bits, layer.offset_bits) + 1
         rows = layer.mh // folding.pe
-        row_bits = layer.gain_bits + layer.offset_bits
-        each = PRODUCT_BIT * in_bits * layer.gain_bits + SUM_BIT * score_bits
-        rom = ROM_BIT * row_bits * max(rows / 64, 1 if rows > 1 else 0)
-        return Cost(folding.pe * (each + rom))
+        width = folding.pe * (layer.gain_bits + layer.offset_bits)
+        lut, ram, dsp = CONTROL, 0.0, 0.0
+        if layer.gain_bits:
+            dsp = folding.pe
+        else:
+            lut += SUM_BIT * folding.pe * max(layer.mw.bit_length(), layer.offset_bits)
+        if rows >= ROM_BLOCK_WORDS:
+            ram = block_ram(width, rows)
+        elif rows > 1:
+            lut += ROM_BIT * width * rows / 64
+        return Cost(lut, ram, dsp)
 
     def name(self, walk: Walk) -> str:
         """Return "label"."""

@@ -120,9 +120,11 @@ class MVAU_rtl(Module, rtl_ops.MVAU_rtl):
         """Refuse a matrix that is not binary, or whose thresholds are not as its place asks."""
         op, name = getCustomOp(node), where.layer
         if not (op.get_nodeattr("binaryXnorMode") or (takes_pixels(op) and where.is_first_layer)):
+            weights, inputs = (op.get_nodeattr(f"{of}DataType") for of in ("weight", "input"))
             raise BuildError(
-                f"layer {name} is not binary in its weights and inputs: weights of +1 and -1 on "
-                "inputs of +1 and -1 are needed (the first layer may take the pixels themselves)"
+                f"layer {name} has {weights} weights on {inputs} inputs; the hardware takes ones "
+                "of ±1 on bits, and in the first layer on pixels: retrain with weight_bit_width=1 "
+                "and a sign before each layer"
             )
         if bool(op.get_nodeattr("noActivation")) != where.is_last_layer:
             raise BuildError(

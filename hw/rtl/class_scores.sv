@@ -1,8 +1,8 @@
 // Scores of classes: the sum of each class times its gain plus its offset, all of them unsigned.
 //
 // Sums arrive Pe to a word, that of class 0 first, and leave as scores in words of as many. With GainBits
-// of 0 every gain is 2^Shift, which takes no multiplier. A short table is combinational; one of more than
-// eight rows has an output register.
+// of 0 every gain is 2^Shift, which takes no multiplier. The row of the tables that the next word needs
+// waits in a register.
 //
 // Latency: one cycle. Throughput: one word a cycle, no bubble between frames.
 
@@ -58,23 +58,17 @@ module class_scores #(
     rom[n] = {Gains[n*Pe*GainWidth+:Pe*GainWidth], Offsets[n*Pe*OffsetBits+:Pe*OffsetBits]};
   end
 
-  logic [RowIndexWidth-1:0] row_d, row_q;
-  logic [RowWidth-1:0] row;
+  logic [RowIndexWidth-1:0] next_q;   // the row after the one at hand
+  logic [RowWidth-1:0] row_q;
   logic take;
 
   assign in_ready_o = rst_ni && (!out_valid_o || out_ready_i);
-  assign take  = in_valid_i && in_ready_o;
-  assign row_d = !rst_ni || row_q == RowIndexWidth'(Rows - 1) ? '0 : row_q + 1'b1;
+  assign take = in_valid_i && in_ready_o;
 
   always_ff @(posedge clk_i) begin
-    if (!rst_ni || take) row_q <= row_d;
-  end
-  if (Rows <= 8) begin : gen_short
-    assign row = rom[row_q];
-  end else begin : gen_long
-    always_ff @(posedge clk_i) begin
-      if (!rst_ni || take) row <= rom[row_d];
-    end
+    if (!rst_ni) next_q <= RowIndexWidth'(1 % Rows);
+    else if (take) next_q <= next_q == RowIndexWidth'(Rows - 1) ? '0 : next_q + 1'b1;
+    if (!rst_ni || take) row_q <= rom[rst_ni ? next_q : '0];
   end
 
   logic [OutWidth-1:0] scores;
@@ -84,8 +78,8 @@ module class_scores #(
       logic [ScoreBits-1:0] sum, scaled;
       sum    = ScoreBits'(in_data_i[p*InBits+:InBits]);
       scaled = GainBits == 0 ? sum << Shift :
-          sum * ScoreBits'(row[Pe*OffsetBits+p*GainWidth+:GainWidth]);
-      scores[p*ScoreBits+:ScoreBits] = scaled + ScoreBits'(row[p*OffsetBits+:OffsetBits]);
+          sum * ScoreBits'(row_q[Pe*OffsetBits+p*GainWidth+:GainWidth]);
+      scores[p*ScoreBits+:ScoreBits] = scaled + ScoreBits'(row_q[p*OffsetBits+:OffsetBits]);
     end
   end
 

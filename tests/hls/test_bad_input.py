@@ -61,7 +61,14 @@ NETWORKS = {
         lambda: Network(16).threshold_pixels().matrix(4).normalize().binarize(),
         r"layer fc0 ends in a threshold",
     ),
-    "no input threshold": (lambda: Network(16).matrix(4).scale(), r"layer fc0 is not binary"),
+    "pixels into the second layer": (
+        lambda: Network(16).matrix(8).scale().matrix(4).scale(),
+        r"layer fc0 has no threshold: every layer but the last must give bits",
+    ),
+    "one matrix": (
+        lambda: Network(16).matrix(4).scale(),
+        r"one layer of weights, fc0: at least",
+    ),
     "a convolution that pads bits with -1 and with 0": (
         lambda: padded(-1, pads=[1, 1, 1, 1]),
         r"layer conv1 pads bits with -1 and then with 0: one of them is needed",

@@ -166,8 +166,12 @@ def test_a_larger_part_is_never_slower():
     assert targets == sorted(targets, reverse=True) and len(set(targets)) == 4
 
 
-def test_no_target_is_faster_than_the_pixels_come():
-    assert fastest(layers_of(784, 32, 10), 784, PART).target == 784 // 4
+@pytest.mark.parametrize(("pixels", "at_once"), [(784, 4), (594, 2), (593, 1)])
+def test_no_target_is_faster_than_the_pixels_come(pixels, at_once):
+    layers = layers_of(pixels, 32, 10)
+    found = fastest(layers, pixels, PART)
+    assert found.target == pixels // at_once
+    assert choose(layers, pixels, found.target, PART).layers == found.layers
 
 
 def test_what_fits_the_part_but_not_the_room_is_taken():

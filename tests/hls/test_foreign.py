@@ -172,6 +172,9 @@ def test_the_command_writes_what_the_build_takes(
         (["gone.onnx", "--name", "x"], "gone.onnx does not exist"),
         ([".", "--name", "x"], "is a folder without 0-0-weights.bin"),
         (["a.onnx", "--name", "../x"], "--name '../x': letters"),
+        (["a.onnx", "--name", "tfc-mnist"], "the zoo has a network of this name"),
+        (["a.onnx", "--name", "mlp-mnist+mine"], "the zoo has a network of this name"),
+        (["a.onnx", "--name", "regs"], "build/regs is no network's folder"),
         (["gone.py:Net", "--name", "x"], "gone.py does not exist"),
         (["os:path", "--name", "x"], "no such class or function"),
         (["os:getcwd", "--name", "x"], "gives str, a torch.nn.Module is expected"),
@@ -184,6 +187,21 @@ def test_bad_sources_are_one_line(
     said = capsys.readouterr().err.splitlines()[-1]
     assert said.startswith("spinflow: ") and line in said
     assert not build.exists()
+
+
+def test_a_network_that_was_described_keeps_its_folder(
+    build: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """An import of its name is refused as long as its description is there."""
+    description, facts = tmp_path / "mine.toml", build / "mine" / "model.json"
+    description.touch()
+    facts.parent.mkdir(parents=True)
+    facts.write_text(json.dumps({"described_in": str(description)}))
+    assert imported(dense(tmp_path / "a.onnx"), "--name", "mine", "--input", "x/255") == 1
+    said = capsys.readouterr().err
+    assert "build/mine is of " in said and said.count("\n") == 1
+    description.unlink()
+    assert imported(dense(tmp_path / "a.onnx"), "--name", "mine", "--input", "x/255") == 0
 
 
 MODULE = """

@@ -95,7 +95,7 @@ def test_features_say_what_their_bytes_stand_for(
 @pytest.mark.parametrize(
     ("arrays", "words", "line"),
     [
-        ({"labels": KINDS + 1}, [], "has the label 5; "),
+        ({"labels": KINDS + 1}, [], "has the label 5: "),
         ({"labels": np.maximum(KINDS, 0) + 1}, [], "labels that begin with 1 need 1 less"),
         ({"images": IMAGES[:, 1:]}, [], "takes images of 16, 16 numbers; those of own have 15"),
         ({"labels": KINDS[1:]}, [], "40 images and 39 labels do not belong together"),

@@ -226,9 +226,9 @@ GRAPHS: dict[str, Bad] = {
         r"its input has the shape \(8, 1, 28, 28\); .* export it for one image"),
     "another shape than the data": (
         graph(lambda g: g.node("MatMul", bits(g), g.weights(100, 10)), (1, 1, 10, 10)),
-        "takes images of 1 x 10 x 10, 100 numbers; those of the test set have 784"),
+        "takes images of 1 x 10 x 10, 100 numbers; those of the MNIST test set have 784"),
     "fewer classes than the data": (lambda folder: [convolutional(folder / "a.onnx")],
-        "has 5 classes, and labels of the test set go up to 9"),
+        "has 5 classes, from 0, and the MNIST test set has the label 9: a test set"),
     "two inputs": (changed(second_input), "it has 2 inputs; one, of the pixels"),
     "two outputs": (changed(second_output), "it has 2 outputs; one, of the classes|branches"),
     "missing weights": (changed(without_weights), "which no operator before it writes"),

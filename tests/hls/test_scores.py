@@ -160,11 +160,11 @@ def test_the_top_has_no_multiplier_where_gains_are_equal(equal: Scored, differen
     assert ".Gains " in tops["different"] and ".Shift " not in tops["different"]
     accel = json.loads((equal.folder / "accel.json").read_text())
     assert accel["layers"][-1]["scores"] is True
-    estimate = {
-        name: json.loads((found.folder / "accel.json").read_text())["folding"]["layers"]["fc2"]
-        for name, found in (("equal", equal), ("different", different))
-    }
-    assert estimate["different"]["estimate"]["LUT"] > 0
+    for found, multiplies in (equal, False), (different, True):
+        folding = json.loads((found.folder / "accel.json").read_text())["folding"]
+        layer = folding["layers"]["fc2"]
+        assert layer["estimate"]["DSP48"] == folding["estimate"]["DSP48"]
+        assert layer["estimate"]["DSP48"] == (layer["pe"] if multiplies else 0)
 
 
 @pytest.mark.parametrize(
@@ -172,8 +172,9 @@ def test_the_top_has_no_multiplier_where_gains_are_equal(equal: Scored, differen
     [
         ([0.125] * 3, [0, 0, 0], ((1, 1, 1), (0, 0, 0))),
         ([0.5, 1.5, 1.0], [0, 0, 0.25], ((2, 6, 4), (0, 0, 1))),
-        ([3, 3, 3], [7, -2, 7], ((1, 1, 1), (3, 0, 3))),
-        ([4, 2, 2], [10, 4, 6], ((2, 1, 1), (3, 0, 1))),
+        ([0.3] * 3, [0.7] * 3, ((1, 1, 1), (0, 0, 0))),
+        ([3, 3, 3], [7, -2, 7], ((3, 3, 3), (7, -2, 7))),
+        ([4, 2, 2], [10, 4, 6], ((2, 1, 1), (5, 2, 3))),
     ],
 )
 def test_constants_become_the_least_whole_numbers(

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import chdir
 from pathlib import Path
 from typing import NoReturn
 
@@ -140,17 +141,18 @@ def test_a_shell_that_asks_gets_what_may_follow(tmp_path: Path) -> None:
 def test_a_bundle_of_unknown_accuracy_is_refused_in_one_line(
     changed_bundle: Callable[..., Path],
     capsys: pytest.CaptureFixture[str],
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
     arguments: list[str],
     change: Callable[[dict[str, object]], object],
     line: str,
 ) -> None:
-    monkeypatch.chdir(tmp_path)
     folder = changed_bundle(change)
-    program = sweep if "--on" in arguments else main
-    assert program([*arguments[1 if program is sweep else 0 :], str(folder)]) == 1
+    before = sorted(folder.parent.iterdir())
+    with chdir(folder.parent):
+        if "--on" in arguments:
+            assert sweep([*arguments[1:], str(folder)]) == 1
+        else:
+            assert main([*arguments, str(folder)]) == 1
     shown = capsys.readouterr().err
     assert shown.startswith(f"spinflow: {folder}/accel.json: {line}")
     assert shown.count("\n") == 1 and len(shown) < 300
-    assert not list(tmp_path.glob("*.csv")) and not (tmp_path / "out").exists()
+    assert sorted(folder.parent.iterdir()) == before

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
 import shutil
@@ -420,3 +421,22 @@ def test_make_takes_what_only_the_build_folder_holds(
     shutil.rmtree(folder)
     for_make.main(["taken"])
     assert "PROBLEM:=no~such~network" in capsys.readouterr().out
+
+
+# --- the page -------------------------------------------------------------------------------------
+
+
+def test_the_page_describes_what_there_is(tmp_path: Path) -> None:
+    """Its example is a network, and each key of its table is one that a description may have."""
+    page = (REPOSITORY / "docs" / "own-networks.md").read_text(encoding="utf-8")
+    page = page.partition("## A network described")[2]
+    (example,) = re.findall(r"```toml\n(.*?)```", page, re.S)
+    spec = find(str(written(tmp_path, example, "wear.toml"))).entry.spec
+    assert spec == NetworkSpec("wear", (784, 300, 100, 10), dataset="fashion-mnist")
+    keys = {
+        key
+        for line in re.findall(r"^\| (`.*?) \|", page, re.M)
+        for key in re.findall(r"`(\w+)`", line)
+    }
+    fields = {f.name for kind in (NetworkSpec, ConvSpec) for f in dataclasses.fields(kind)}
+    assert keys == (fields - {"name"}) | {"kind", "cycles", "images"}

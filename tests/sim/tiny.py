@@ -62,11 +62,16 @@ def pool(shape: Sequence[int], buffer: int = 0) -> Layer:
 
 
 def describe(
-    network: str, shape: Sequence[int], *layers: Layer, threshold: bool | None = None
+    network: str,
+    shape: Sequence[int],
+    *layers: Layer,
+    threshold: bool | None = None,
+    scores: bool = False,
 ) -> dict[str, Any]:
     """The accel.json of layers; the last weight layer gives sums.
 
-    `threshold` says whether pixels become bits first: by default where images are flat.
+    `threshold` says whether pixels become bits first: by default where images are flat. `scores`
+    says whether each class has a gain and an offset.
     """
     entries: list[Layer] = []
     if threshold if threshold is not None else len(shape) == 1:
@@ -85,7 +90,9 @@ def describe(
         depths[f"{entry['name']}.buffer"] = layer["buffer"]
         entries.append(entry)
     owner["threshold"] = False
-    entries.append({"name": "label", "op": "label_select", "classes": owner["mh"]})
+    entries.append(
+        {"name": "label", "op": "label_select", "classes": owner["mh"], "scores": scores}
+    )
     return described.complete(network, shape, entries, depths)
 
 
@@ -93,6 +100,7 @@ DESCRIPTIONS = {
     description["network"]: description
     for description in (
         describe("perceptron", [16], fc(6, 16, (3, 16), 3), fc(4, 6, (2, 3))),
+        describe("scored", [16], fc(6, 16, (3, 16), 3), fc(300, 6, (3, 3)), scores=True),
         describe(
             "pooled", [7, 6, 3],
             conv(6, (7, 6, 3), (3, 3), (2, 27), of="pixels"),
@@ -161,6 +169,10 @@ def write_bundle(folder: Path, description: dict[str, Any]) -> Path:
             thresholds[:2] = least, most
         if layer["threshold"]:
             arrays[f"threshold.{number}"] = thresholds
+    label = description["layers"][-1]
+    if label["scores"]:
+        arrays["gain.label"] = generator.integers(1, 4, label["classes"], np.int32)
+        arrays["offset.label"] = generator.integers(0, 9, label["classes"], np.int32)
     np.savez(folder / "arrays.npz", **arrays)
     return described.write(folder, description)
 
@@ -262,6 +274,9 @@ class BitByBit:
                 elif layer["op"] == "max_pool":
                     x = self.pooled(layer, x, shape)
                 else:
+                    if layer["scores"]:
+                        gain, offset = self.arrays["gain.label"], self.arrays["offset.label"]
+                        x = [g * s + o for g, s, o in zip(gain, x, offset, strict=True)]
                     x = [x.index(max(x))]
                 shape = layer.get("shape")
                 tap(name, x)

@@ -142,7 +142,8 @@ def _svhn(files: dict[str, Path], options: Options) -> Own:
         images, labels = read_svhn(path)
         parts[part] = Part(images, labels.astype(np.uint16))
     first = next(iter(files.values()))
-    return Own(options.title or f"SVHN, {first.name}", (3, 32, 32), parts)
+    of = first.name if len(files) == 1 else first.resolve().parent.name
+    return Own(options.title or f"SVHN of {of}", (3, 32, 32), parts, tuple("0123456789"))
 
 
 def _mixed(own: Own) -> Own:
