@@ -67,7 +67,7 @@ def cifar100(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Cifar100:
 
 
 def check(found: Dataset, expected: Dataset) -> None:
-    assert found.shape == (3, 32, 32) and found.own is None
+    assert found.shape == (3, 32, 32) and not found.notes
     for part in ("train_images", "train_labels", "test_images", "test_labels"):
         one, other = getattr(found, part), getattr(expected, part)
         np.testing.assert_array_equal(one, other)

@@ -346,7 +346,7 @@ def test_a_source_of_one_part_is_split_by_seed(tmp_path: Path) -> None:
     assert found.train_images.shape == (10, 90) and found.test_images.shape == (2, 90)
     rows = [row.tobytes() for row in (*found.train_images, *found.test_images)]
     assert sorted(rows) == sorted(row.tobytes() for row in FLAT)
-    assert found.own is not None and "2 of 12 images, drawn with seed 1" in found.own.notes[-1]
+    assert "2 of 12 images, drawn with seed 1" in found.notes[-1]
     tests = data.own_tests(tmp_path / "mine.npz")
     assert tests is not None
     np.testing.assert_array_equal(tests.images, found.test_images)

@@ -203,7 +203,8 @@ def dataset_of(own: Own) -> Dataset:
         shape=own.shape,
         classes=own.classes,
         title=own.title,
-        own=dataclasses.replace(own, notes=notes),
+        names=own.names,
+        notes=notes,
     )
 
 
