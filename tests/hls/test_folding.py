@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import itertools
 import re
+from dataclasses import replace
 
 import pytest
 
 from spinflow.hls.cost import FILL
-from spinflow.hls.folding import choose, cycles_of, fastest
+from spinflow.hls.folding import choose, cost_of, cycles_of, fastest
 from spinflow.hls.paths import BuildError
 from spinflow.hls.shapes import Folding, LayerShape, Window
 
@@ -92,6 +93,18 @@ def test_a_window_slides_at_once_where_its_elements_take_too_long():
     assert cycles_of(layer, slow) <= 15_000
     # As simulated: 117 pixels until the first window, 5 to begin a row, 2 cycles a window.
     assert cycles_of(layer, Folding(16, 25, window_simd=1, parallel=True)) == 1337
+
+
+def test_what_leaving_out_padding_costs():
+    """Next to nothing where folds are of one pixel, half a LUT a bit where they are of several."""
+    plain = LayerShape("conv1", 576, 64, True, Window(32, 32, 64, 3, 3))
+    padded = replace(plain, zero_padded=True)
+    more = [
+        cost_of(padded, folding).lut - cost_of(plain, folding).lut
+        for folding in (Folding(32, 64, window_simd=64), Folding(8, 192, window_simd=64))
+    ]
+    # yosys: 13 and 813.
+    assert 0 < more[0] < 100 and 700 < more[1] < 1000
 
 
 def test_what_is_given_is_taken():
