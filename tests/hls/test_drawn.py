@@ -19,8 +19,8 @@ from spinflow.hls.paths import BuildError
 from tests.drawn import held
 from tests.drawn.recipe import Pool, draw
 
-NUMBERS = held.asked("SPINFLOW_DRAWN", 200)
-LEAST_SHARE = 0.2
+NUMBERS = held.asked("SPINFLOW_DRAWN", 1000 if held.FULL else 150)
+LEAST_SHARE = 0.7
 """Of the networks that are taken. Those that are refused test nothing but the refusal."""
 
 
