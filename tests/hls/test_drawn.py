@@ -8,17 +8,19 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
-from spinflow.hls.foreign import qonnx_reader
+from spinflow.hls.foreign import quantisers
+from spinflow.hls.foreign.walk import Walk
 from spinflow.hls.paths import BuildError
 from tests.drawn import held
 from tests.drawn.recipe import Pool, draw
 
-NUMBERS = held.asked("SPINFLOW_DRAWN", 200)
-LEAST_SHARE = 0.2
+NUMBERS = held.asked("SPINFLOW_DRAWN", 1000 if held.FULL else 150)
+LEAST_SHARE = 0.7
 """Of the networks that are taken. Those that are refused test nothing but the refusal."""
 
 
@@ -74,14 +76,16 @@ def test_a_number_is_one_network_for_ever() -> None:
 
 def test_a_wrong_reading_does_not_pass(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The comparison itself: thresholds that are 1 too high are seen."""
-    right = qonnx_reader.Reading._give_thresholds
+    right = quantisers._give_thresholds
 
-    def wrong(self: qonnx_reader.Reading, value: object, source: str) -> None:
-        right(self, value, source)  # type: ignore[arg-type]
-        last = self._layers[-1]
-        last.thresholds[:] += 2  # type: ignore[union-attr,index]
+    def wrong(walk: Walk, *given: Any) -> Any:
+        sides = right(walk, *given)
+        _, last = walk.last_matrix()
+        assert last.thresholds is not None
+        last.thresholds[:] += 2
+        return sides
 
-    monkeypatch.setattr(qonnx_reader.Reading, "_give_thresholds", wrong)
+    monkeypatch.setattr(quantisers, "_give_thresholds", wrong)
     found = 0
     for number in range(40):
         folder = tmp_path / str(number)

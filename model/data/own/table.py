@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spinflow.host.core.reading import gunzipped, read_bytes
-from spinflow.host.core.text import shown
+from spinflow.host.core.text import one_line, shown
 from spinflow.model.data.common import DataError
 from spinflow.model.data.own import base, numbers
 from spinflow.model.data.own.base import Options, Own
@@ -159,10 +159,10 @@ def _column(path: Path, header: list[str] | None, width: int, wanted: str) -> tu
         if wanted not in header:
             some = ", ".join(map(shown, [*header[:3], header[-1]]))
             raise DataError(f"{path} has no column {shown(wanted)}; it has {some}")
-        return header.index(wanted), wanted
+        return header.index(wanted), one_line(wanted, 60)
     known = [name for name in LABELS if names.count(name) == 1]
     place = names.index(known[0]) if known else width - 1
-    return place, header[place]
+    return place, one_line(header[place], 60)
 
 
 def _rows(path: Path) -> list[list[str]]:
