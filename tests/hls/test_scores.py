@@ -17,9 +17,12 @@ from spinflow.hls.build import build
 from spinflow.hls.golden import golden_edges
 from spinflow.hls.paths import BuildError
 from spinflow.hls.scores import LIMIT, Scores, of_popcounts, whole
+from spinflow.host.board.driver import Accelerator
+from spinflow.host.core import bundle as bundles
 from spinflow.host.core.stream import memory_seed, threshold
 from spinflow.sim import verilate
 from spinflow.sim.engines import engine
+from spinflow.sim.sweeps.device import SoftwareAccelerator
 from tests.hls.networks import Network, perceptron
 
 CLASSES = 300
@@ -113,6 +116,15 @@ def test_labels_are_those_of_the_source(request: pytest.FixtureRequest, which: s
         np.testing.assert_array_equal(taps["fc2"], edges["fc2"], name)
 
 
+def test_a_sweep_sees_labels_beyond_a_byte(different: Scored) -> None:
+    """What measures sweeps hands labels on as they are."""
+    loaded_bundle = bundles.load(different.folder, runnable=False)
+    evaluator = engine("evaluator", bundle=different.folder)
+    device = SoftwareAccelerator(loaded_bundle, evaluator, "evaluator")
+    device.write_weights()
+    np.testing.assert_array_equal(device.run(different.images), source_labels(different))
+
+
 def test_ties_are_there_and_labels_beyond_a_byte(different: Scored) -> None:
     """What the comparison with so many classes is to see is there to be seen."""
     edges = golden_edges(different.folder, different.images)
@@ -132,6 +144,10 @@ def test_rtl_gives_the_labels_of_the_source(request: pytest.FixtureRequest, whic
     devices = {name: loaded(found, name) for name in ("rtl", "emulator", "evaluator")}
     expected = source_labels(found)
     np.testing.assert_array_equal(devices["rtl"].run(found.images)[0], expected)
+    with Accelerator(bundles.load(found.folder)) as accelerator:
+        accelerator.write_weights()
+        labels = accelerator.run(found.images)
+    np.testing.assert_array_equal(labels, expected, "through the driver")
     for mode in ("flip", "switch"):
         seen = {}
         for name, device in devices.items():
