@@ -55,6 +55,7 @@ def state_convolutions(model: ModelWrapper, _: DataflowBuildConfig) -> ModelWrap
                 f"{' x '.join(map(str, kernel))}: less than the kernel is needed, since else "
                 "outputs see nothing of the map"
             )
+        _limit_strides(model, node, attributes)
         if bits and value == 0 and any(attributes["pads"]):
             size = model.get_tensor_shape(node.input[0])[2:]
             shape = (*size, *attributes["kernel_shape"], *attributes["strides"])
@@ -83,6 +84,11 @@ def _attributes(model: ModelWrapper, node: Any, layer: str) -> dict[str, Any]:
             f"layer {layer} leaves its padding to auto_pad: give it in numbers, as pads"
         )
     found = {name: stated.get(name, default) for name, default in defaults.items()}
+    if found["group"] == 1 and list(model.get_tensor_shape(node.input[1]))[:2] == [1, 1]:
+        raise BuildError(
+            f"layer {layer} makes one channel of one, which FINN takes for a convolution of each "
+            "channel by itself: two or more outputs are needed"
+        )
     if found["group"] != 1:
         raise BuildError(
             f"layer {layer} has {found['group']} groups: the hardware has only convolutions over "
@@ -94,6 +100,16 @@ def _attributes(model: ModelWrapper, node: Any, layer: str) -> dict[str, Any]:
             "hardware has only kernels without gaps, dilation 1"
         )
     return found
+
+
+def _limit_strides(model: ModelWrapper, node: Any, attributes: dict[str, Any]) -> None:
+    """Make strides 1 where the kernel is as long as the map, so that there is one step only."""
+    _, _, *sides = model.get_tensor_shape(node.input[0])
+    pads, kernel = attributes["pads"], attributes["kernel_shape"]
+    attributes["strides"] = [
+        1 if sides[axis] + pads[axis] + pads[axis + 2] == kernel[axis] else stride
+        for axis, stride in enumerate(attributes["strides"])
+    ]
 
 
 def _padding(model: ModelWrapper, pad: Any, layer: str, bits: bool) -> tuple[list[int], int]:

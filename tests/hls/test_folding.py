@@ -141,8 +141,6 @@ def test_block_ram_gives_way_to_luts_where_it_runs_out():
         (784, 195, "784 pixels arrive in beats of 32 bits, in 196 cycles"),
         (783, 782, "783 pixels arrive 1 a cycle, since they do not fill beats of 32 bits, in 783"),
         (786, 392, "786 pixels arrive 2 a cycle, since they do not fill beats of 32 bits, in 393"),
-        # A buffer holds at least two words, so its layer takes at least two cycles.
-        (4, 1, "layer fc0 takes at least 2"),
     ],
 )
 def test_refuses(pixels, cycles, message):
