@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from spinflow.host.core.own_tests import MOST_NOTE
+from spinflow.host.core.own_tests import MOST_NOTE, pack, unpack
 from spinflow.model import data
 from spinflow.model.data import DataError, Options, read_own
 from spinflow.model.data.__main__ import main
@@ -43,18 +43,29 @@ def same(part: Any, images: Any, labels: Any) -> None:
         (MAPS, (3, 6, 5)),
         (MAPS.transpose(0, 3, 1, 2), (3, 6, 5)),
         (MAPS[..., 0], (1, 6, 5)),
+        (FLAT.reshape(12, 3, 30), (1, 3, 30)),
         (MAPS[..., :1], (1, 6, 5)),
         (MAPS[..., :1].transpose(0, 3, 1, 2), (1, 6, 5)),
         (FLAT, (90,)),
         (MAPS.astype(np.int64), (3, 6, 5)),
         (np.asfortranarray(MAPS), (3, 6, 5)),
     ],
-    ids=["last", "first", "grey", "one last", "one first", "flat", "int64", "fortran"],
+    ids=[
+        "last",
+        "first",
+        "grey",
+        "three rows",
+        "one last",
+        "one first",
+        "flat",
+        "int64",
+        "fortran",
+    ],
 )
 def test_shapes_of_arrays(images: Any, shape: tuple[int, ...], tmp_path: Path) -> None:
     np.savez_compressed(tmp_path / "mine.npz", images=images, labels=KINDS)
     found = read_own(tmp_path / "mine.npz")
-    expected = MAPS[..., :1] if shape[0] == 1 else MAPS
+    expected = MAPS[..., :1] if shape == (1, 6, 5) else MAPS
     assert (found.shape, found.classes, found.title) == (shape, 3, "mine")
     same(found.parts[ALL], expected.reshape(12, -1), KINDS)
 
@@ -239,6 +250,17 @@ def test_tables(text: str, options: Options, names: tuple[str, ...], tmp_path: P
     same(found.parts[ALL], expected, [0, 1, 0] if names else [4, 7, 4])
     assert found.scale is not None and found.scale.tolist() == [[1, 0.25, -2], [3, 1.5, 2]]
     assert any("each feature from its least" in note for note in found.notes)
+
+
+def test_what_is_noted_of_a_source_can_be_read_back(tmp_path: Path) -> None:
+    """Names of columns, classes and files may hold whatever signs."""
+    path = tmp_path / "a\tb\x07.csv"
+    path.write_text("u,v,\x1b[31mlabel\n1,2,one\x00\n3,4,\u200b\n")
+    found = read_own(path)
+    carried_tests = carried(found, measured_part(found))
+    again = unpack(path, pack(carried_tests), 2, 2)
+    assert again.title == "a b?" and again.names == carried_tests.names
+    assert again.note == carried_tests.note and "\\x1b[31mlabel" in again.note
 
 
 def test_tables_in_two_files(tmp_path: Path) -> None:

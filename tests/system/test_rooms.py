@@ -12,8 +12,8 @@ from pathlib import Path
 REPOSITORY = Path(__file__).resolve().parents[2]
 
 # Each room and the rooms that it may import from. `host` is the ground floor, `papers` the roof.
-# `hw.boards` is a room of its own in `hw`: what a board is, all that build for one read there; so is
-# `model.data` in `model`: what is trained on images and what is imported read them there.
+# `hw.boards` is a room of its own in `hw`: what a board is, all that build for one read there. In
+# `model` it is `model.data`: what is trained and what is imported gets its images there.
 BELOW = {
     "host": set(),
     "model.data": {"host"},
