@@ -60,7 +60,13 @@ def pooled(walk: Walk, node: NodeProto, value: Value) -> Value:
     if value.kind == "bits":
         per_channel = shape[1] * shape[2]
         walk.sources[node.output[0]] = Bits(index, *value.affine, np.zeros(channels), per_channel)
-    return replace(value, index=index, shape=shape)
+        return replace(value, index=index, shape=shape)
+    sides = np.where(gain < 0, -1.0, 1.0)
+    if value.sides is not None and np.any(value.sides != sides):
+        raise walk.refuse(
+            "two max-pools with a negative gain between them; one after the sign works"
+        )
+    return replace(value, index=index, shape=shape, sides=sides)
 
 
 def averaged(walk: Walk, node: NodeProto, value: Value) -> Value:

@@ -32,15 +32,17 @@ _NO_MARGIN = Margin((0, 0, 0, 0), 0.0)
 
 @dataclass(frozen=True)
 class Inputs:
-    """What a layer's inputs are: gain * element + offset, in each channel.
+    """What a layer's inputs are: gain * side * element + offset, in each channel.
 
     Attributes:
         gain: the same for all.
         offset: shape (channels,).
+        sides: +1 or -1, shape (channels,); a -1 turns over the weights of its channel.
     """
 
     gain: float
     offset: Floats
+    sides: npt.NDArray[np.int8]
 
 
 def multiplied(walk: Walk, node: NodeProto, value: Value) -> Value:
@@ -137,18 +139,18 @@ def _inputs(walk: Walk, name: str, value: Value) -> Inputs:
     """Return gain and offsets of a layer's inputs; state the codes of pixels."""
     if value.kind == "bits":
         gain, offset = value.affine
-        gains = gain[np.unique(value.index // value.per_channel)]
+        gains = np.abs(gain[np.unique(value.index // value.per_channel)])
         if not np.allclose(gains, gains[0], rtol=_CLOSE, atol=0) or gains[0] == 0:
             raise ForeignError(
                 f"{name}: its input bits have scales that differ by channel: one scale works"
             )
-        return Inputs(float(gains[0]), offset)
+        return Inputs(float(gains[0]), offset, np.where(gain < 0, -1, 1).astype(np.int8))
     assert value.table is not None
     table = value.table
     steps = np.diff(table, axis=1)
     step = float(steps[0, 0])
     if step and np.allclose(steps, step, rtol=_CLOSE, atol=0):
-        return Inputs(step, table[:, 0])
+        return Inputs(step, table[:, 0], np.ones(len(table), np.int8))
     return _replace_codes(walk, name, table)
 
 
@@ -173,18 +175,18 @@ def _replace_codes(walk: Walk, name: str, table: Floats) -> Inputs:
                     "for all channels works"
                 )
             walk.codes = codes[0].astype(np.uint8)
-            return Inputs(float(unit), low)
+            return Inputs(float(unit), low, np.ones(len(table), np.int8))
     raise ForeignError(
         f"{name}: its input is no scaled form of 256 codes: pixels scaled evenly, or rounded to 8 "
         "bits, work"
     )
 
 
-def _flat_offsets(inputs: Inputs, index: Integers, per_channel: int) -> Floats:
-    """Return the offset of each input of a dense layer."""
-    if len(inputs.offset) == 1:
-        return np.full(index.size, inputs.offset[0])
-    return np.asarray(inputs.offset[index.reshape(-1) // per_channel])
+def _spread(numbers: npt.NDArray[Any], index: Integers, per_channel: int) -> npt.NDArray[Any]:
+    """Return numbers by channel, or one for all, for each input of a dense layer."""
+    if len(numbers) == 1:
+        return np.full(index.size, numbers[0])
+    return np.asarray(numbers[index // per_channel])
 
 
 def _dense(walk: Walk, layer: Given, value: Value) -> Value:
@@ -193,11 +195,11 @@ def _dense(walk: Walk, layer: Given, value: Value) -> Value:
         raise ForeignError(f"{name}: padding before a fully connected layer; before a convolution")
     if weights.shape[1] != value.index.size:
         raise ForeignError(f"{name} takes {weights.shape[1]} inputs of {value.index.size}")
-    index, each = value.index.reshape(-1), weights
-    inputs = _inputs(walk, name, value)
-    shift = weights @ _flat_offsets(inputs, index, value.per_channel)
+    index, inputs = value.index.reshape(-1), _inputs(walk, name, value)
+    shift = weights @ _spread(inputs.offset, index, value.per_channel)
+    each = weights * _spread(inputs.sides, index, value.per_channel)
     if value.members is not None:
-        each = np.repeat(weights, value.members.shape[1], axis=1)
+        each = np.repeat(each, value.members.shape[1], axis=1)
         index = value.members[index].reshape(-1)
     if not np.array_equal(np.sort(index), np.arange(index.size)):
         raise ForeignError(f"{name} takes some of its inputs twice and others not at all")
@@ -276,7 +278,8 @@ def _convolved(walk: Walk, layer: Given, value: Value, window: Window) -> Value:
         fill = _filled(name, value, inputs, window.margin.value)
     height = (rows + edges[0] + edges[2] - weights.shape[2]) // window.stride[0] + 1
     width = (columns + edges[1] + edges[3] - weights.shape[3]) // window.stride[1] + 1
-    walk.layers.append(Matrix(name, weights, window.stride, edges, fill=fill, source=layer.output))
+    turned = weights * inputs.sides[None, :, None, None]
+    walk.layers.append(Matrix(name, turned, window.stride, edges, fill=fill, source=layer.output))
     walk.before[name] = value.shape
     each = weights.sum(axis=(2, 3), dtype=np.int64)
     offset: npt.NDArray[Any] = np.broadcast_to(inputs.offset, (channels,))
@@ -287,6 +290,7 @@ def _convolved(walk: Walk, layer: Given, value: Value, window: Window) -> Value:
 def _codes_of_bits(walk: Walk, value: Value) -> Value:
     """Return bits of pixels as a table of pixels, since a first convolution takes pixels."""
     gain, offset = (np.broadcast_to(part, (value.channels,)) for part in value.affine)
+    assert walk.threshold is not None
     codes = np.arange(PIXEL_CODES) if walk.codes is None else walk.codes
     sides = np.where(codes >= walk.threshold, 1, -1)
     walk.codes = walk.threshold = None
@@ -296,7 +300,7 @@ def _codes_of_bits(walk: Walk, value: Value) -> Value:
 
 def _filled(name: str, value: Value, inputs: Inputs, number: float) -> int:
     """Return what the hardware pads with, where the graph pads with a number."""
-    units = np.unique(np.round((number - inputs.offset) / inputs.gain, 5))
+    units = np.unique(np.round((number - inputs.offset) / (inputs.gain * inputs.sides), 5))
     if value.kind == "pixels":
         if len(units) == 1 and units[0] == 0:
             return -1

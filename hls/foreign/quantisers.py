@@ -189,15 +189,14 @@ def signs(walk: Walk, node: NodeProto, value: Value, made: Sign) -> Value:
         raise walk.refuse("a sign of bits; one of them is too many")
     if not np.all(made.gain):
         raise walk.refuse(f"{node.op_type} with a scale of 0")
+    gain = made.gain
     if value.kind == "pixels":
         _threshold_of_pixels(walk, value, made.strict)
     else:
-        _give_thresholds(walk, value, node.output[0], made.strict)
+        gain = gain * _give_thresholds(walk, value, node.output[0], made.strict)
     edge = np.zeros(value.channels) if made.edge is None else made.edge
-    walk.sources[node.output[0]] = Bits(
-        value.index, made.gain, made.offset, edge, value.per_channel
-    )
-    return Value("bits", value.index, value.shape, gain=made.gain, offset=made.offset)
+    walk.sources[node.output[0]] = Bits(value.index, gain, made.offset, edge, value.per_channel)
+    return Value("bits", value.index, value.shape, gain=gain, offset=made.offset)
 
 
 def _threshold_of_pixels(walk: Walk, value: Value, strict: bool) -> None:
@@ -224,10 +223,22 @@ def _threshold_of_pixels(walk: Walk, value: Value, strict: bool) -> None:
         )
 
 
-def _give_thresholds(walk: Walk, value: Value, source: str, strict: bool) -> None:
-    """Give the last matrix its thresholds: gain * sum + offset >= 0, or > 0."""
+def _give_thresholds(walk: Walk, value: Value, source: str, strict: bool) -> Floats:
+    """Give the last matrix its thresholds: gain * sum + offset >= 0, or > 0.
+
+    The hardware pools bits by their OR. Where sums were turned over after a max-pool, the bit is
+    the AND of those before it: then they are made the other way up.
+
+    Returns:
+        +1 for each channel, or -1 where its bits are the other way up.
+    """
     place, layer = walk.last_matrix()
     gain, offset = settled_bounds(value, strict)
+    sides = np.ones(len(gain))
+    if value.sides is not None:
+        sides = np.where(gain * value.sides < 0, -1.0, 1.0)
+    gain, offset = gain * sides, offset * sides
+    open_ = (sides > 0) == strict
     axes = (slice(None), *[None] * (layer.weights.ndim - 1))
     weights = np.where(gain[axes] < 0, -layer.weights, layer.weights).astype(np.int8)
     most = int(np.prod(layer.weights.shape[1:])) * (PIXEL_CODES if place == 0 else 1)
@@ -235,8 +246,8 @@ def _give_thresholds(walk: Walk, value: Value, source: str, strict: bool) -> Non
         exact = np.where(gain == 0, 0.0, -offset / np.abs(gain))
     whole = np.rint(exact)
     exact = np.where(np.abs(exact - whole) <= _NOISE * np.maximum(1, np.abs(whole)), whole, exact)
-    edges = np.floor(exact) + 1 if strict else np.ceil(exact)
-    always = offset > 0 if strict else offset >= 0
+    edges = np.where(open_, np.floor(exact) + 1, np.ceil(exact))
+    always = (offset > 0) | ((offset == 0) & ~open_)
     edges = np.where(gain == 0, np.where(always, -np.inf, np.inf), edges)
     thresholds = np.clip(edges, -most, most + 1).astype(np.int64)
     pooled = place < len(walk.layers) - 1
@@ -247,6 +258,7 @@ def _give_thresholds(walk: Walk, value: Value, source: str, strict: bool) -> Non
         last = walk.layers[-1]
         assert isinstance(last, Pool) and isinstance(layer, Matrix)
         walk.layers[-1] = replace(last, source=source)
+    return sides
 
 
 STEPS: dict[str, Step] = {

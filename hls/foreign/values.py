@@ -58,6 +58,7 @@ class Value:
         gain, offset: of bits and sums: value = gain * element + offset, shape (channels,).
         low, high: of sums: what the value was clipped to, shape (channels,); None if it was not.
         clipper: the operator that clipped.
+        sides: of sums after a max-pool: which way up they were at it, +1 or -1, shape (channels,).
         members: of averages: the bits whose sum each counted element is, shape (elements, members).
         margin: padding that waits for a convolution.
         window: windows that wait for a matrix; `index` is the map's before them.
@@ -73,6 +74,7 @@ class Value:
     low: Floats | None = None
     high: Floats | None = None
     clipper: str = ""
+    sides: Floats | None = None
     members: Integers | None = None
     margin: Margin | None = None
     window: Window | None = None

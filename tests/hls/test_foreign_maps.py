@@ -148,6 +148,23 @@ def test_a_pool_that_does_not_divide_its_map(tmp_path: Path) -> None:
     held(g.save(tmp_path / "a.onnx", (1, 1, 12, 12), classes(g, pooled, 45), 4), "x", GREY)
 
 
+@pytest.mark.parametrize("behind", ["a convolution", "a dense layer"])
+def test_sums_turned_over_after_a_pool(behind: str, tmp_path: Path) -> None:
+    """The bit of the largest sum is an AND where the gain behind the max-pool is negative."""
+    g = Graph(2)
+    first = g.node("Conv", "in", g.weights(5, 1, 3, 3))
+    pooled = g.node("MaxPool", first, kernel_shape=[2, 2], strides=[2, 2])
+    bits = g.sign(g.norm(pooled, 5, 200.0), 0.5)
+    if behind == "a convolution":
+        out = classes(g, padded_conv(g, bits, pads=[1, 1, 1, 1]), 150)
+    else:
+        out = classes(g, bits, 125)
+    chain = held(g.save(tmp_path / "a.onnx", (1, 1, 12, 12), out, 4), "x", GREY)
+    taps: dict[str, Any] = {}
+    chain.run(GREY, taps)
+    assert 0.1 < np.mean(taps[chain.layers[1].source] == 1) < 0.9
+
+
 BAD_MAPS: dict[str, tuple[Callable[[Graph], str], str]] = {
     "padding with +1": (
         lambda g: classes(
