@@ -55,9 +55,13 @@ def state_convolutions(model: ModelWrapper, _: DataflowBuildConfig) -> ModelWrap
                 f"{' x '.join(map(str, kernel))}: less than the kernel is needed, since else "
                 "outputs see nothing of the map"
             )
-        _limit_strides(model, node, attributes)
+        size = model.get_tensor_shape(node.input[0])[2:]
+        room = (size[0] + top + bottom - kernel[0], size[1] + left + right - kernel[1])
+        # FINN refuses a stride beyond the map, although there is nothing to stride over.
+        attributes["strides"] = [
+            min(stride, over + 1) for stride, over in zip(attributes["strides"], room, strict=True)
+        ]
         if bits and value == 0 and any(attributes["pads"]):
-            size = model.get_tensor_shape(node.input[0])[2:]
             shape = (*size, *attributes["kernel_shape"], *attributes["strides"])
             padded[layers.index(node)] = ZeroPadding.of([*shape, *attributes["pads"]])
         del node.attribute[:]
@@ -100,16 +104,6 @@ def _attributes(model: ModelWrapper, node: Any, layer: str) -> dict[str, Any]:
             "hardware has only kernels without gaps, dilation 1"
         )
     return found
-
-
-def _limit_strides(model: ModelWrapper, node: Any, attributes: dict[str, Any]) -> None:
-    """Make strides 1 where the kernel is as long as the map, so that there is one step only."""
-    _, _, *sides = model.get_tensor_shape(node.input[0])
-    pads, kernel = attributes["pads"], attributes["kernel_shape"]
-    attributes["strides"] = [
-        1 if sides[axis] + pads[axis] + pads[axis + 2] == kernel[axis] else stride
-        for axis, stride in enumerate(attributes["strides"])
-    ]
 
 
 def _padding(model: ModelWrapper, pad: Any, layer: str, bits: bool) -> tuple[list[int], int]:

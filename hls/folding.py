@@ -338,14 +338,14 @@ def _candidates(layer: LayerShape, cycles: int) -> list[Folding]:
         )
     meeting = [folding for folding in foldings if cycles_of(layer, folding) <= cycles]
     if not meeting:
-        least = min((cycles_of(layer, folding) for folding in foldings), default=0)
+        least = min(cycles_of(layer, folding) for folding in foldings)
         raise _cannot_meet(cycles, layer, least)
     return meeting
 
 
 def _foldings(layer: LayerShape) -> list[Folding]:
-    """Return all foldings of a layer."""
-    return [
+    """Return all foldings of a layer; BuildError if it has none."""
+    foldings = [
         folding
         for pe in divisors(layer.mh)
         if _objection(layer, pe) is None
