@@ -71,16 +71,16 @@ def describe(
 ) -> dict[str, Any]:
     """The accel.json of layers; the last weight layer gives sums.
 
-    `threshold` says whether pixels become bits first: by default where images are flat. `scores`
-    says whether each class has a gain and an offset, `table` whether other codes are made of the
-    pixels before all else.
-    """
+        `threshold` says whether pixels become bits first: by default where images are flat. `scores`
+        says whether each class has a gain and an offset, `table` whether other codes are made of the
+            pixels before all else.
+        """
     entries: list[Layer] = []
+    elements = int(np.prod(shape))
     if table:
-        elements = int(np.prod(shape))
         entries.append({"name": "table", "op": "byte_table", "elements": elements, "pe": 1})
     if threshold if threshold is not None else len(shape) == 1:
-        entries.append({"name": "input", "op": "threshold", "channels": shape[0], "pe": 1})
+        entries.append({"name": "input", "op": "threshold", "channels": elements, "pe": 1})
     depths: dict[str, int] = {}
     count = {"conv": 0, "fc": 0}
     name, owner = "", {}
