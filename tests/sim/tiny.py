@@ -71,10 +71,10 @@ def describe(
 ) -> dict[str, Any]:
     """The accel.json of layers; the last weight layer gives sums.
 
-        `threshold` says whether pixels become bits first: by default where images are flat. `scores`
-        says whether each class has a gain and an offset, `table` whether other codes are made of the
-            pixels before all else.
-        """
+    `threshold` says whether pixels become bits first: by default where images are flat. `scores`
+    says whether each class has a gain and an offset, `table` whether other codes are made of the
+        pixels before all else.
+    """
     entries: list[Layer] = []
     elements = int(np.prod(shape))
     if table:
