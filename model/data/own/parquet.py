@@ -23,7 +23,10 @@ from spinflow.model.data.own.pictures import Stack
 IMAGES = ("image", "img", "images", "pixels", "picture")
 LABELS = ("label", "labels", "fine_label", "class", "target", "y")
 
-_PACKAGE = "needs the package pyarrow, which this Python lacks: make setup in a checkout, or pip install 'spinflow[data]'"
+_PACKAGE = (
+    "needs the package pyarrow, which this Python lacks: make setup in a checkout, or pip install "
+    "'spinflow[data]'"
+)
 
 
 def read(paths: dict[str, list[Path]], title: str, options: Options) -> Own:
