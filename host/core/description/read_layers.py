@@ -89,9 +89,7 @@ def _byte_table(at: At, shape: tuple[int, ...]) -> ByteTable:
 def _threshold(at: At, shape: tuple[int, ...]) -> Threshold:
     of = at.object(("name", "op", "channels", "pe"))
     of["name"].exactly("input")
-    if len(shape) != 1:
-        at.fail("a weight layer: a threshold can only take images of the shape [pixels]")
-    channels = of["channels"].whole(shape[0], shape[0])
+    channels = of["channels"].whole(math.prod(shape), math.prod(shape))
     return Threshold("input", channels, _divisor(of["pe"], channels))
 
 
