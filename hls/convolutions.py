@@ -55,8 +55,13 @@ def state_convolutions(model: ModelWrapper, _: DataflowBuildConfig) -> ModelWrap
                 f"{' x '.join(map(str, kernel))}: less than the kernel is needed, since else "
                 "outputs see nothing of the map"
             )
+        size = model.get_tensor_shape(node.input[0])[2:]
+        room = (size[0] + top + bottom - kernel[0], size[1] + left + right - kernel[1])
+        # FINN refuses a stride beyond the map, although there is nothing to stride over.
+        attributes["strides"] = [
+            min(stride, over + 1) for stride, over in zip(attributes["strides"], room, strict=True)
+        ]
         if bits and value == 0 and any(attributes["pads"]):
-            size = model.get_tensor_shape(node.input[0])[2:]
             shape = (*size, *attributes["kernel_shape"], *attributes["strides"])
             padded[layers.index(node)] = ZeroPadding.of([*shape, *attributes["pads"]])
         del node.attribute[:]
@@ -83,6 +88,11 @@ def _attributes(model: ModelWrapper, node: Any, layer: str) -> dict[str, Any]:
             f"layer {layer} leaves its padding to auto_pad: give it in numbers, as pads"
         )
     found = {name: stated.get(name, default) for name, default in defaults.items()}
+    if found["group"] == 1 and list(model.get_tensor_shape(node.input[1]))[:2] == [1, 1]:
+        raise BuildError(
+            f"layer {layer} makes one channel of one, which FINN takes for a convolution of each "
+            "channel by itself: two or more outputs are needed"
+        )
     if found["group"] != 1:
         raise BuildError(
             f"layer {layer} has {found['group']} groups: the hardware has only convolutions over "

@@ -333,20 +333,28 @@ def _candidates(layer: LayerShape, cycles: int) -> list[Folding]:
     foldings = _foldings(layer)
     meeting = [folding for folding in foldings if cycles_of(layer, folding) <= cycles]
     if not meeting:
-        least = min((cycles_of(layer, folding) for folding in foldings), default=0)
+        least = min(cycles_of(layer, folding) for folding in foldings)
         raise _cannot_meet(cycles, layer, least)
     return meeting
 
 
 def _foldings(layer: LayerShape) -> list[Folding]:
-    """Return all foldings of a layer."""
-    return [
+    """Return all foldings of a layer; BuildError if it has none."""
+    foldings = [
         folding
         for pe in divisors(layer.mh)
         if _objection(layer, pe) is None
         for simd in divisors(layer.mw)
         for folding in _options(layer, Folding(pe, simd))
     ]
+    if not foldings and layer.buffered and layer.mh * layer.kept < 2:
+        raise BuildError(
+            f"layer {layer.name} gives one bit an image, and its buffer has at least two words: 2 "
+            "or more outputs are needed"
+        )
+    if not foldings:
+        raise BuildError(f"layer {layer.name} cannot be: {_objection(layer, 1)}")
+    return foldings
 
 
 def _given(layer: LayerShape, wanted: Mapping[str, int], cycles: int) -> list[Folding]:

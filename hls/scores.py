@@ -47,8 +47,8 @@ class Scores:
         return first.bit_length() - 1 if same else None
 
     def largest(self, sums: int) -> int:
-        """Return the largest score where sums are 0 to ``sums``."""
-        return max(g * sums + o for g, o in zip(self.gain, self.offset, strict=True))
+        """Return the largest magnitude of a score where those of sums are up to ``sums``."""
+        return max(g * sums + abs(o) for g, o in zip(self.gain, self.offset, strict=True))
 
 
 def take(model: ModelWrapper) -> ModelWrapper:
@@ -129,7 +129,7 @@ def _step(
 
 
 def whole(gain: Sequence[Fraction], offset: Sequence[Fraction]) -> Scores:
-    """Return the least whole gains and offsets that give the same order of the classes.
+    """Return gains and offsets as the least whole numbers that are in the same proportion.
 
     Raises:
         BuildError: a gain is not above 0, or the numbers are above the limit.
@@ -140,13 +140,14 @@ def whole(gain: Sequence[Fraction], offset: Sequence[Fraction]) -> Scores:
             f"the score of class {bad} is its sum times {float(gain[bad]):g}: the hardware takes "
             "factors above 0; turn the signs of that class's weights and its factor"
         )
-    least = min(offset)
-    numbers = [*gain, *(value - least for value in offset)]
+    if len(set(offset)) == 1:
+        offset = [Fraction(0)] * len(offset)
+    numbers = [*gain, *offset]
     unit = math.lcm(*(value.denominator for value in numbers))
     integers = [int(value * unit) for value in numbers]
     common = math.gcd(*integers)
     integers = [value // common for value in integers]
-    if max(integers) > LIMIT:
+    if max(map(abs, integers)) > LIMIT:
         raise BuildError(
             "the factors and summands behind the last layer are no whole multiples of one number: "
             f"whole numbers up to {LIMIT} are needed; spinflow import rounds them"
@@ -164,7 +165,7 @@ def of_popcounts(scores: Scores, inputs: int) -> Scores:
     Raises:
         BuildError: a score can be above the limit.
     """
-    if scores.largest(inputs) + max(scores.offset) > LIMIT:
+    if scores.largest(inputs) > LIMIT:
         raise BuildError(
             f"a score can reach {scores.largest(inputs)}: at most {LIMIT} are handled; spinflow "
             "import rounds factors and summands"

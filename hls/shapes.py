@@ -55,6 +55,37 @@ class Window:
         return bool(rows % self.stride_rows or columns % self.stride_columns)
 
     @property
+    def slides_at_once(self) -> bool:
+        """Whether FINN's sliding window can give all pixels of a window at once.
+
+        It counts windows by a row and in a row, the first one of the inner count beforehand, and
+        has no counters of no bits.
+        """
+        rows, columns = self.out_rows, self.out_columns
+        counts = (rows - 1, columns) if columns == 1 else (rows, columns - 1)
+        return self.pixels > 1 and max(counts) > 1
+
+    def slides_by_word(self, words: int) -> bool:
+        """Return whether FINN's sliding window can give a window word by word.
+
+        Its buffer holds a window and part of a stride, and it cannot step on by more than that.
+
+        Args:
+            words: that a pixel comes in.
+        """
+        if self.pixels == 1:
+            return True
+        if self.pixels == 2 and words == self.out_rows == self.out_columns == 1:
+            return False  # FINN has a counter of no bits there
+        columns = (self.out_columns - 1) * self.stride_columns + self.kernel_columns
+        held = (self.kernel_rows - 1) * columns + self.kernel_columns
+        across, down = self.stride_columns - 1, (self.stride_rows - 1) * columns
+        most = words * (held + max(0, across - self.pixels) + max(0, down - self.pixels))
+        to_next = words * (self.stride_columns - held) + 1
+        to_next_row = words * (self.kernel_columns + down - held) + 1
+        return max(abs(to_next), abs(to_next_row)) <= most
+
+    @property
     def pixels(self) -> int:
         """Pixels of a window."""
         return self.kernel_rows * self.kernel_columns

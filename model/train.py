@@ -137,8 +137,8 @@ def _found(text: str) -> Found:
         ValueError: as of ``spinflow.model.zoo.find``, or a variant is named.
     """
     found = find(text)
-    if found.name != found.entry.spec.name:
-        base, _, label = found.name.partition("+")
+    base, _, label = found.name.partition("+")
+    if label:
         raise ValueError(f"{text}: give {asked_for(base)} and --label {label} to train a variant")
     return found
 

@@ -216,11 +216,10 @@ def _tests_of(dataset: str, plan: grids.Grid, data_dir: Path | None) -> TestSet:
     if dataset in DATASETS:
         return images_of(dataset, plan.images, data_dir, plan.image_seed)
     from spinflow.model.data import own_tests
-    from spinflow.model.data.own import name_of
 
     tests = own_tests(dataset, data_dir)
     assert tests is not None
-    return chosen(tests, name_of(tests.title), plan.images, plan.image_seed)
+    return chosen(tests, plan.images, plan.image_seed)
 
 
 def _trained(plan: grids.Grid, place: int) -> Found | None:

@@ -3,6 +3,8 @@
 A pixel x is taken as 2x/255-1. Any torch code that gives a Brevitas module does.
 """
 
+from itertools import pairwise
+
 import brevitas.nn as qnn
 import torch
 from brevitas.quant import SignedBinaryActPerTensorConst, SignedBinaryWeightPerTensorConst
@@ -16,7 +18,7 @@ class Net(nn.Sequential):
 
     def __init__(self):
         layers = [nn.Flatten(), qnn.QuantIdentity(act_quant=SignedBinaryActPerTensorConst)]
-        for inputs, outputs in zip(WIDTHS[:-1], WIDTHS[1:], strict=True):
+        for inputs, outputs in pairwise(WIDTHS):
             binary = SignedBinaryWeightPerTensorConst
             layers.append(qnn.QuantLinear(inputs, outputs, bias=False, weight_quant=binary))
             layers.append(nn.BatchNorm1d(outputs))

@@ -152,6 +152,12 @@ def _correct(chain: Any, tests: Tests, source: Path) -> int:
             f"{source} takes images of {' x '.join(map(str, chain.shape))}, {pixels} numbers; "
             f"those of {tests.title} have {images.shape[1]}"
         )
+    sides = chain.shape[1:], tests.shape[1:]
+    if sides[0] != sides[1] and all(len(side) == 2 and min(side) > 1 for side in sides):
+        raise BuildError(
+            f"{source} takes {' x '.join(map(str, chain.shape))}; an image of {tests.title} is "
+            f"{' x '.join(map(str, tests.shape))}"
+        )
     if labels.max() >= chain.classes:
         from_one = labels.min() == 1 and labels.max() == chain.classes
         remedy = (

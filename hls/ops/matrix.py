@@ -36,6 +36,9 @@ ROW = 32.0  # accumulator, comparison and threshold of one output
 UNIT = 70.0  # control and output FIFO
 WEIGHT_BIT = 0.33  # one bit of a weight word: the host's way in and out, by columns
 SHALLOW_WEIGHT_BIT = 0.15  # the same in LUT RAM
+PADDING = 15.0  # which places of a window are padded, where bits are padded with 0
+PADDED_ROW = 0.5  # leaving out a fold that is padding as a whole, of one output
+PADDED_BIT = 0.53  # leaving out a part of a fold, one bit of a product
 ROM_BIT = 1.0  # one bit of thresholds, 64 deep
 
 SHALLOW_WORDS = 64
@@ -63,22 +66,18 @@ class MVAU(finn_ops.MVAU):
         """Compute as FINN does, or without the padded places."""
         padding = zero_padding(self)
         if padding is None:
-            super().execute_node(context, graph)
+            # Not by super: specialised nodes, which are FINN's own by another line, come here, too.
+            finn_ops.MVAU.execute_node(self, context, graph)
             return
         source, matrix, limits = (context[name] for name in self.onnx_node.input)
-        counted = np.repeat(padding.counted().reshape(*padding.windows, -1), self._channels(), -1)
+        channels = int(self.get_nodeattr("MW") // np.prod(padding.kernel))
+        counted = np.repeat(padding.counted().reshape(*padding.windows, -1), channels, axis=-1)
         signed = (2 * source.reshape(len(source), *counted.shape) - 1) * counted
         bits = np.matmul(signed, 2 * matrix - 1) >= limits[:, 0]
         bipolar = self.get_output_datatype() == DataType["BIPOLAR"]
         values = 2 * bits - 1 if bipolar else bits
         name = self.onnx_node.output[0]
         context[name] = values.astype(np.float32).reshape(context[name].shape)
-
-    def _channels(self) -> int:
-        """Return the channels of a place of a padded window."""
-        padding = zero_padding(self)
-        assert padding is not None
-        return int(self.get_nodeattr("MW") // np.prod(padding.kernel))
 
 
 class MVAU_rtl(Module, rtl_ops.MVAU_rtl):
@@ -209,13 +208,18 @@ class MVAU_rtl(Module, rtl_ops.MVAU_rtl):
         pe, simd = folding.pe, folding.simd
         sf = layer.mw // simd
         lut = UNIT + ROW * pe
+        most = layer.mw
+        if layer.zero_padded and layer.window is not None:
+            most *= 2  # sums are counted in halves
+            whole = layer.window.channels % simd == 0
+            lut += PADDING + (PADDED_ROW if whole else PADDED_BIT * simd) * pe
         if layer.in_bits == 1:
             lut += XNOR * pe * simd
         else:
             lut += PIXEL * pe * simd + PIXEL_SUMS * simd
         ram = 0.0
         if layer.buffered:
-            rom = threshold_rom(pe * layer.mw.bit_length(), layer.mh // pe)
+            rom = threshold_rom(pe * most.bit_length(), layer.mh // pe)
             lut, ram = lut + rom.lut, rom.ramb36
         if sf > 1:
             lut += lut_ram(simd * layer.in_bits, 2 * sf)

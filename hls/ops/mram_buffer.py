@@ -31,6 +31,9 @@ from spinflow.host.core.description import Block
 MOST_WIDTH = 255
 """A buffer counts at most this many bits a write (spinflow_pkg::MaxCountedWidth)."""
 
+LEAST_DEPTH = 2
+"""Fewest words of a buffer, even where a frame has only one."""
+
 SAFE_DEPTH = 1024
 """Most words of a buffer whose depth nobody has looked for."""
 
@@ -170,11 +173,9 @@ class MRAMBuffer_rtl(Module, MRAMBuffer, RTLBackend):
     @staticmethod
     def objection(layer: LayerShape, pe: int) -> str | None:
         """Return what PE may be where a buffer follows."""
-        # A buffer has at least two words.
-        most = min(MOST_WIDTH, layer.mh * layer.kept // 2)
-        if not layer.buffered or pe <= most:
+        if not layer.buffered or pe <= MOST_WIDTH:
             return None
-        return f"its buffer takes a PE of at most {most}"
+        return f"its buffer takes a PE of at most {MOST_WIDTH}"
 
     @staticmethod
     def cost(layer: LayerShape, folding: Folding) -> Cost:
@@ -190,7 +191,8 @@ class MRAMBuffer_rtl(Module, MRAMBuffer, RTLBackend):
         self.set_nodeattr("Interval", folding.interval)
         self.set_nodeattr("RunAhead", folding.run_ahead)
         self.set_nodeattr(
-            "Depth", min(self.get_exp_cycles(), SAFE_DEPTH) if depth is None else depth
+            "Depth",
+            max(LEAST_DEPTH, min(self.get_exp_cycles(), SAFE_DEPTH)) if depth is None else depth,
         )
 
     def name(self, walk: Walk) -> str:

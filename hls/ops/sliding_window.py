@@ -68,13 +68,26 @@ class ConvolutionInputGenerator_rtl(Op, rtl_ops.ConvolutionInputGenerator_rtl):
             return [folding]
         found = []
         channels, simd = window.channels, folding.simd
-        if channels % simd == 0:
+        if channels % simd == 0 and window.slides_by_word(channels // simd):
             found.append(replace(folding, window_simd=simd))
-        if simd % channels == 0 or channels % simd == 0:
+        if (simd % channels == 0 or channels % simd == 0) and window.slides_by_word(1):
             found.append(replace(folding, window_simd=channels))
-        if window.pixels > 1:
+        if window.slides_at_once:
             found.append(replace(folding, window_simd=channels, parallel=True))
         return list(dict.fromkeys(found))
+
+    @staticmethod
+    def objection(layer: LayerShape, pe: int) -> str | None:
+        """Return why FINN has no such sliding window; None if it has one."""
+        window = layer.window
+        if window is None or window.slides_at_once or window.slides_by_word(window.channels):
+            return None
+        return (
+            f"FINN has no sliding window of {window.kernel_rows} x {window.kernel_columns} pixels "
+            f"in steps of {window.stride_rows} x {window.stride_columns} over a map of "
+            f"{window.rows} x {window.columns}: steps no longer than the kernel are needed, or a "
+            "matrix of the whole map"
+        )
 
     @staticmethod
     def cycles(layer: LayerShape, folding: Folding, before: int | None) -> int:

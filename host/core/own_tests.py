@@ -13,6 +13,7 @@ Whatever form the data came in, this is what RTL, board, evaluator, emulator and
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -24,6 +25,7 @@ import numpy.typing as npt
 from spinflow.host.core.errors import BundleError
 from spinflow.host.core.npz import TEXT, Arrays, Wanted, read
 from spinflow.host.core.plain import MIB
+from spinflow.host.core.published import TEST_FILES
 
 MOST_IMAGES = 1 << 16
 """Images that a test set of one's own has at most."""
@@ -35,6 +37,7 @@ MOST_LETTERS = 80
 """Characters of a title or of a class's name."""
 
 MOST_NOTE = 300
+_MOST_NAME = 60
 
 
 @dataclass(frozen=True)
@@ -75,6 +78,12 @@ def pack(tests: OwnTests) -> bytes:
     out = BytesIO()
     np.savez_compressed(out, **arrays)
     return out.getvalue()
+
+
+def name_of(title: str) -> str:
+    """Return the name by which files call data of this title; never that of a published set."""
+    name = re.sub(r"[^A-Za-z0-9]+", "-", title).strip("-").lower()[:_MOST_NAME]
+    return f"own-{name}" if not name or name in TEST_FILES else name
 
 
 def unpack(path: Path, content: bytes, pixels: int, classes: int) -> OwnTests:

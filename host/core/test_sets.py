@@ -102,7 +102,7 @@ def images_for(
         InputError: as :func:`images_of`.
     """
     if bundle.test_sha256:
-        return chosen(_own(bundle), bundle.dataset, count, choice_seed)
+        return chosen(_own(bundle), count, choice_seed, bundle.dataset)
     beside = bundle.folder / "data"
     if folder is None and beside.is_dir():
         folder = beside
@@ -148,19 +148,19 @@ def images_of(
     contents = [_content(where, name, dataset) for name in known.sums]
     images, labels = _taken_apart(known, contents)
     whole = own_tests.OwnTests(images, labels.astype(np.uint16), f"the {known.title} test set")
-    return chosen(whole, dataset, count, choice_seed)
+    return chosen(whole, count, choice_seed, dataset)
 
 
 def chosen(
-    whole: own_tests.OwnTests, data: str, count: int, choice_seed: int | None = None
+    whole: own_tests.OwnTests, count: int, choice_seed: int | None = None, data: str = ""
 ) -> TestSet:
     """Return a choice of a test set's images.
 
     Args:
         whole: the test set.
-        data: name of the data set.
         count: how many.
         choice_seed: choose at random with this seed, in the set's order; the first ones if None.
+        data: name of the data set; that of its title if it is empty.
 
     Raises:
         InputError: the set has fewer images, or the seed is below 0.
@@ -176,7 +176,8 @@ def chosen(
             raise InputError(f"image seed {choice_seed}: must be 0 or more")
         which = np.sort(np.random.default_rng(choice_seed).permutation(len(whole.images))[:count])
         words = f"{count} images of {whole.title}, chosen with seed {choice_seed}"
-    return TestSet(whole.images[which], whole.labels[which], words, data)
+    name = data or own_tests.name_of(whole.title)
+    return TestSet(whole.images[which], whole.labels[which], words, name)
 
 
 def _content(folder: Path, name: str, dataset: str) -> bytes:

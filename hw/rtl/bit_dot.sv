@@ -80,16 +80,29 @@ module bit_dot #(
       .missing_o (missing)
     );
 
-    for (genvar p = 0; p < int'(Pe); p++) begin : gen_pe
-      logic [Width-1:0] sum_q;
-      assign weights[p] = w_i[p] & ~(Whole ? '0 : pad);
+    if (Whole) begin : gen_whole
+      logic unused_pad;
+      assign unused_pad = ^pad;
+      assign weights    = w_i;
+    end else begin : gen_masks
+      for (genvar p = 0; p < int'(Pe); p++) begin : gen_pe
+        bit_mask #(
+          .Width (Simd)
+        ) u_mask (
+          .in_i   (w_i[p]),
+          .mask_i (pad),
+          .out_o  (weights[p])
+        );
+      end
+    end
+
+    for (genvar p = 0; p < int'(Pe); p++) begin : gen_sum
       always_ff @(posedge clk_i) begin
         if (en_i[2]) begin
-          if (Whole) sum_q <= missing != '0 ? Width'(Simd) : {count[p], 1'b0};
-          else       sum_q <= {count[p], 1'b0} - Width'(missing);
+          if (Whole) sum_o[p] <= missing != '0 ? Width'(Simd) : {count[p], 1'b0};
+          else       sum_o[p] <= {count[p], 1'b0} - Width'(missing);
         end
       end
-      assign sum_o[p] = sum_q;
     end
   end else begin : gen_no_padding
     logic unused_place;

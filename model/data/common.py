@@ -24,8 +24,6 @@ from spinflow.host.core.text import one_line
 if TYPE_CHECKING:
     from PIL import Image
 
-    from spinflow.model.data.own.base import Own
-
 Bytes = NDArray[np.uint8]
 Labels = NDArray[Any]
 """Whole numbers from 0: uint8 of the published sets, uint16 of one's own."""
@@ -50,7 +48,8 @@ class Dataset:
         shape: (channels, rows, columns) of an image, (features,) of a vector; empty if not known.
         classes: how many there are; 0 if not known.
         title: for people.
-        own: of data of one's own, what else is known of them; else None.
+        names: of the classes, of data of one's own that have them.
+        notes: how data of one's own became this, for people.
     """
 
     train_images: Bytes
@@ -60,7 +59,8 @@ class Dataset:
     shape: tuple[int, ...] = field(default=(), kw_only=True)
     classes: int = field(default=0, kw_only=True)
     title: str = field(default="", kw_only=True)
-    own: Own | None = field(default=None, kw_only=True)
+    names: tuple[str, ...] = field(default=(), kw_only=True)
+    notes: tuple[str, ...] = field(default=(), kw_only=True)
 
 
 @dataclass(frozen=True)

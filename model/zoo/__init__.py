@@ -226,7 +226,7 @@ class Found:
     @property
     def is_own(self) -> bool:
         """Whether it is none of the zoo's."""
-        return self.entry.spec.name not in ENTRIES
+        return self.folder != ZOO
 
     @property
     def weights(self) -> Path:

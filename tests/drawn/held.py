@@ -30,6 +30,7 @@ from tests.drawn import source
 from tests.drawn.recipe import Recipe, draw
 
 ROOT = Path(__file__).resolve().parents[2]
+FULL = os.environ.get("SPINFLOW_FULL") == "1"
 KEPT = ROOT / "out" / "drawn"
 """Where networks lie that failed."""
 

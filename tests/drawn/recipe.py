@@ -149,9 +149,9 @@ def _convolutions(
         return found
     channels, rows, columns = shape
     for number in range(count):
-        padding, pad = _padding(chance, number == 0 and start != "bits")
+        kernel = _kernel(chance, (rows, columns))
+        padding, pad = _padding(chance, kernel, number == 0 and start != "bits")
         room = rows + padding[0] + padding[2], columns + padding[1] + padding[3]
-        kernel = _kernel(chance, room)
         stride = chance.choice(((1, 1), (1, 1), (1, 1), (2, 2), (1, 2)))
         rows, columns = (1 + (room[i] - kernel[i]) // stride[i] for i in (0, 1))
         outputs = chance.choice(CHANNELS)
@@ -172,15 +172,19 @@ def _kernel(chance: random.Random, room: tuple[int, int]) -> tuple[int, int]:
     return min(size, room[0]), min(other, room[1])
 
 
-def _padding(chance: random.Random, pixels: bool) -> tuple[tuple[int, int, int, int], str]:
-    """Draw padding; most have none, and bits are padded with -1 more often than with 0."""
+def _padding(
+    chance: random.Random, kernel: tuple[int, int], pixels: bool
+) -> tuple[tuple[int, int, int, int], str]:
+    """Draw padding, less than the kernel; bits are padded with -1 more often than with 0."""
     kind = chance.random()
     if kind < 0.5:
         return (0, 0, 0, 0), "zeros"
-    even = chance.choice((1, 1, 1, 2))
-    top, left, bottom, right = (even, even, even, even)
+    # Half of the kernel, as it is most usual, or anything.
+    rows, columns = ((side - 1) // 2 for side in kernel)
+    top, left, bottom, right = rows, columns, rows, columns
     if kind > 0.85:
-        top, left, bottom, right = (chance.randint(0, 2) for _ in range(4))
+        top, bottom = (chance.randint(0, kernel[0] - 1) for _ in range(2))
+        left, right = (chance.randint(0, kernel[1] - 1) for _ in range(2))
     pad = "zeros" if pixels or chance.random() < 0.4 else "minus"
     return (top, left, bottom, right), pad
 

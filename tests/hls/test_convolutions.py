@@ -85,6 +85,7 @@ def test_layers_are_named_by_kind_and_say_how_they_slide(convolutions):
     windows = {layer["name"]: layer["window"] for layer in layers if layer["op"] == "mvu"}
     assert windows["conv1"] == {
         "input": [8, 8, 8], "kernel": [3, 3], "stride": [1, 1], "padding": [2, 0, 0, 2],
+        "padding_value": -1,
     }  # fmt: skip
     assert windows["conv2"]["kernel"] == [1, 1] and windows["fc0"] is None
     names = [m["name"] for m in convolutions.accel["memories"] if m["kind"] == "buffer"]

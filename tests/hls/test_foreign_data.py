@@ -120,6 +120,24 @@ def test_data_that_do_not_fit_are_one_line(
     assert not out.exists()
 
 
+def test_an_image_of_other_sides_is_refused(
+    out: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As many pixels, in another shape: a network would take them for another image."""
+    g = Graph(4)
+    flat = g.sign(g.node("Flatten", "in", axis=1))
+    last = g.node("Gemm", flat, g.weights(CLASSES, FEATURES), transB=1)
+    source = g.save(tmp_path / "maps.onnx", (1, 1, 4, 4), last, CLASSES)
+    np.savez(tmp_path / "own.npz", images=IMAGES.reshape(-1, 2, 8), labels=KINDS)
+    words = [str(source), "--name", "mine", "--data", str(tmp_path / "own.npz"), "--input", "x"]
+    assert main(words) == 1
+    said = capsys.readouterr().err
+    assert "maps.onnx takes 1 x 4 x 4; an image of own is 1 x 2 x 8" in said
+    assert not out.exists()
+    np.savez(tmp_path / "own.npz", images=IMAGES, labels=KINDS)  # flat ones have no sides
+    assert main(words) == 0
+
+
 def test_a_class_without_images_is_fine(out: Path, tmp_path: Path) -> None:
     np.savez(tmp_path / "own.npz", images=IMAGES, labels=np.minimum(KINDS, 2))
     assert imported(tmp_path, "--data", tmp_path / "own.npz", "--input", "x") == 0

@@ -104,3 +104,17 @@ def test_a_table_that_is_none_of_bytes(tmp_path: Path, codes: np.ndarray, messag
     source = Network(16).table(codes).threshold_pixels().matrix(4).normalize().binarize()
     with pytest.raises(BuildError, match=message):
         build(source.matrix(3).scale().save(tmp_path / "net"), 100)
+
+
+ODD = {
+    "fc0": {"PE": 13, "SIMD": 1},  # one word a frame
+    "fc1": {"PE": 3, "SIMD": 1},
+    "fc2": {"PE": 1, "SIMD": 9},
+}
+
+
+@pytest.mark.slow
+def test_buffers_of_an_odd_pe(tmp_path: Path) -> None:
+    described = agree(perceptron(33, 13, 9, 3), 1000, tmp_path, given=ODD, rtl=True)
+    assert [m.width for m in described.memories if not m.is_weights] == [13, 3]
+    assert [m.depth for m in described.memories if not m.is_weights] == [2, 3]

@@ -17,9 +17,12 @@ from spinflow.hls.build import build
 from spinflow.hls.golden import golden_edges
 from spinflow.hls.paths import BuildError
 from spinflow.hls.scores import LIMIT, Scores, of_popcounts, whole
+from spinflow.host.board.driver import Accelerator
+from spinflow.host.core import bundle as bundles
 from spinflow.host.core.stream import memory_seed, threshold
 from spinflow.sim import verilate
 from spinflow.sim.engines import engine
+from spinflow.sim.sweeps.device import SoftwareAccelerator
 from tests.hls.networks import Network, perceptron
 
 CLASSES = 300
@@ -47,12 +50,12 @@ def scored(folder: Path, network: Network, cycles: int, gain: Any, offset: Any) 
 
 @pytest.fixture(scope="module")
 def different(tmp_path_factory: pytest.TempPathFactory) -> Scored:
-    """Many classes with gains that differ, more than a byte holds."""
+    """Many classes with gains that differ, more than a byte holds, several at once."""
     random = np.random.default_rng(3)
     gain = random.integers(1, 8, CLASSES)
     offset = random.integers(-5, 6, CLASSES)
     network = perceptron(48, 24, WIDTH, CLASSES)
-    return scored(tmp_path_factory.mktemp("different"), network, 1200, gain, offset)
+    return scored(tmp_path_factory.mktemp("different"), network, 100, gain, offset)
 
 
 @pytest.fixture(scope="module")
@@ -113,6 +116,15 @@ def test_labels_are_those_of_the_source(request: pytest.FixtureRequest, which: s
         np.testing.assert_array_equal(taps["fc2"], edges["fc2"], name)
 
 
+def test_a_sweep_sees_labels_beyond_a_byte(different: Scored) -> None:
+    """What measures sweeps hands labels on as they are."""
+    loaded_bundle = bundles.load(different.folder, runnable=False)
+    evaluator = engine("evaluator", bundle=different.folder)
+    device = SoftwareAccelerator(loaded_bundle, evaluator, "evaluator")
+    device.write_weights()
+    np.testing.assert_array_equal(device.run(different.images), source_labels(different))
+
+
 def test_ties_are_there_and_labels_beyond_a_byte(different: Scored) -> None:
     """What the comparison with so many classes is to see is there to be seen."""
     edges = golden_edges(different.folder, different.images)
@@ -132,6 +144,10 @@ def test_rtl_gives_the_labels_of_the_source(request: pytest.FixtureRequest, whic
     devices = {name: loaded(found, name) for name in ("rtl", "emulator", "evaluator")}
     expected = source_labels(found)
     np.testing.assert_array_equal(devices["rtl"].run(found.images)[0], expected)
+    with Accelerator(bundles.load(found.folder)) as accelerator:
+        accelerator.write_weights()
+        labels = accelerator.run(found.images)
+    np.testing.assert_array_equal(labels, expected, "through the driver")
     for mode in ("flip", "switch"):
         seen = {}
         for name, device in devices.items():
@@ -164,6 +180,7 @@ def test_the_top_has_no_multiplier_where_gains_are_equal(equal: Scored, differen
         folding = json.loads((found.folder / "accel.json").read_text())["folding"]
         layer = folding["layers"]["fc2"]
         assert layer["estimate"]["DSP48"] == folding["estimate"]["DSP48"]
+        assert layer["pe"] == (3 if multiplies else 1)  # an odd number of classes in a word
         assert layer["estimate"]["DSP48"] == (layer["pe"] if multiplies else 0)
 
 
@@ -172,8 +189,9 @@ def test_the_top_has_no_multiplier_where_gains_are_equal(equal: Scored, differen
     [
         ([0.125] * 3, [0, 0, 0], ((1, 1, 1), (0, 0, 0))),
         ([0.5, 1.5, 1.0], [0, 0, 0.25], ((2, 6, 4), (0, 0, 1))),
-        ([3, 3, 3], [7, -2, 7], ((1, 1, 1), (3, 0, 3))),
-        ([4, 2, 2], [10, 4, 6], ((2, 1, 1), (3, 0, 1))),
+        ([0.3] * 3, [0.7] * 3, ((1, 1, 1), (0, 0, 0))),
+        ([3, 3, 3], [7, -2, 7], ((3, 3, 3), (7, -2, 7))),
+        ([4, 2, 2], [10, 4, 6], ((2, 1, 1), (5, 2, 3))),
     ],
 )
 def test_constants_become_the_least_whole_numbers(

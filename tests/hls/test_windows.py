@@ -81,3 +81,15 @@ def test_padding_as_large_as_the_kernel(tmp_path: Path) -> None:
     network = of((1, 8, 8), Conv(4, 3), Conv(4, 1, 1, 1))
     with pytest.raises(BuildError, match=r"layer conv1 pads by 1 with kernels of 1 x 1: less than"):
         build(network.save(tmp_path / "net"), 4000)
+
+
+@pytest.mark.parametrize(
+    ("network", "message"),
+    [
+        (of((1, 4, 2), Conv(2, 1), Conv(3, (1, 2), (3, 1))), r"no sliding window of 1 x 2 pixels"),
+        (of((1, 8, 8), Conv(1, 3), Conv(4, 3)), r"layer conv0 makes one channel of one"),
+    ],
+)
+def test_what_finn_has_no_window_for(tmp_path: Path, network: Network, message: str) -> None:
+    with pytest.raises(BuildError, match=message):
+        build(network.save(tmp_path / "net"), 20000)

@@ -13,7 +13,7 @@ from spinflow.hls.zero_padding import ZeroPadding
 from spinflow.host.core.packing import unpack_weights
 from spinflow.sim.emulator import Emulator
 from tests.hls.conftest import Bundle, make
-from tests.hls.networks import zero_padded_convolutions
+from tests.hls.networks import Network, zero_padded_convolutions
 from tests.hls.qonnx_edges import edges_of
 
 CONVOLUTIONS = ("conv0", "conv1", "conv2", "conv3")
@@ -89,3 +89,41 @@ def test_places_in_the_map():
     columns = [[1, 1], [1, 0]]
     expected = [[np.outer(row, column) for column in columns] for row in rows]
     np.testing.assert_array_equal(window.counted(), expected)
+
+
+def random_network(rng: np.random.Generator) -> Network:
+    """Convolutions of random kernels, paddings and strides, some of them pooled."""
+    rows, columns, channels = (*(4 * rng.integers(2, 4, 2)), rng.integers(1, 4))
+    network = Network(int(channels), int(rows), int(columns), seed=int(rng.integers(1 << 20)))
+    network.convolution(int(rng.integers(2, 9)), 3, pads=[1, 1, 1, 1]).normalize(150).binarize()
+    for _ in range(2):
+        kernel = int(rng.integers(2, 6))
+        pads = [int(side) for side in rng.integers(0, min(2, kernel - 1) + 1, 4)]
+        room = [network.shape[2 + n] + pads[n] + pads[2 + n] - kernel for n in (0, 1)]
+        if min(room) < 0 or not any(pads):
+            kernel, pads = 3, [1, 1, 1, 1]
+        strides = [int(step) for step in rng.integers(1, 3, 2)]
+        network.convolution(int(rng.integers(1, 13)), kernel, pads=pads, strides=strides)
+        network.normalize(3).binarize()
+        if not network.shape[2] % 2 and not network.shape[3] % 2:
+            network.max_pool()
+    return network.flatten().matrix(4).scale()
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_random_networks_through_the_flow(tmp_path, seed):
+    rng = np.random.default_rng([7, seed])
+    network = random_network(rng)
+    made = make(
+        network.save(tmp_path / "network"), int(rng.integers(1500, 9000)), tmp_path / "made"
+    )
+    images = rng.integers(0, 256, (5, made.golden["images"].shape[1])).astype(np.uint8)
+    expected, golden = edges_of(made.source, images), golden_edges(made.folder, images)
+    emulator = Emulator(made.folder)
+    for memory in emulator.memories:
+        if memory.kind == "weights":
+            emulator.write_weights(memory.index, emulator.weights(memory.layer))
+    for found in (golden, emulator.run(images)[1]):
+        for number in range(3):
+            np.testing.assert_array_equal(found[f"conv{number}"], expected[f"sign{number}"])
+        np.testing.assert_array_equal(found["label"][:, 0], expected["label"])

@@ -251,6 +251,19 @@ CONV_FAULTS: list[tuple[Change, str]] = [
     ),
     (lambda d: d["layers"][1]["window"].update(padding=[3, 0, 0, 0]), "window.padding[0] is 3"),
     (lambda d: d["layers"][1]["window"].update(stride=[0, 1]), "window.stride[0] is 0"),
+    # Pixels, bits without padding, bits with it.
+    (lambda d: d["layers"][0]["window"].update(padding_value=-1), "padding_value is -1"),
+    (
+        lambda d: d["layers"][1]["window"].update(padding_value=0),
+        "padding_value is 0: it must be -1",
+    ),
+    (
+        lambda d: (
+            d["layers"][1].update(shape=[29, 28, 8]),
+            d["layers"][1]["window"].update(padding=[1, 0, 0, 0], padding_value=1),
+        ),
+        "padding_value is 1: it must be a whole number from -1 to 0",
+    ),
     (
         lambda d: d["layers"][1].update(input="pixels"),
         "layers[1].input is 'pixels': it must be 'bits'",

@@ -11,10 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow
 import pytest
 from PIL import Image
+from pyarrow import parquet
 
-from spinflow.host.core.own_tests import MOST_NOTE
+from spinflow.host.core.own_tests import MOST_NOTE, pack, unpack
 from spinflow.model import data
 from spinflow.model.data import DataError, Options, read_own
 from spinflow.model.data.__main__ import main
@@ -43,18 +45,29 @@ def same(part: Any, images: Any, labels: Any) -> None:
         (MAPS, (3, 6, 5)),
         (MAPS.transpose(0, 3, 1, 2), (3, 6, 5)),
         (MAPS[..., 0], (1, 6, 5)),
+        (FLAT.reshape(12, 3, 30), (1, 3, 30)),
         (MAPS[..., :1], (1, 6, 5)),
         (MAPS[..., :1].transpose(0, 3, 1, 2), (1, 6, 5)),
         (FLAT, (90,)),
         (MAPS.astype(np.int64), (3, 6, 5)),
         (np.asfortranarray(MAPS), (3, 6, 5)),
     ],
-    ids=["last", "first", "grey", "one last", "one first", "flat", "int64", "fortran"],
+    ids=[
+        "last",
+        "first",
+        "grey",
+        "three rows",
+        "one last",
+        "one first",
+        "flat",
+        "int64",
+        "fortran",
+    ],
 )
 def test_shapes_of_arrays(images: Any, shape: tuple[int, ...], tmp_path: Path) -> None:
     np.savez_compressed(tmp_path / "mine.npz", images=images, labels=KINDS)
     found = read_own(tmp_path / "mine.npz")
-    expected = MAPS[..., :1] if shape[0] == 1 else MAPS
+    expected = MAPS[..., :1] if shape == (1, 6, 5) else MAPS
     assert (found.shape, found.classes, found.title) == (shape, 3, "mine")
     same(found.parts[ALL], expected.reshape(12, -1), KINDS)
 
@@ -241,6 +254,17 @@ def test_tables(text: str, options: Options, names: tuple[str, ...], tmp_path: P
     assert any("each feature from its least" in note for note in found.notes)
 
 
+def test_what_is_noted_of_a_source_can_be_read_back(tmp_path: Path) -> None:
+    """Names of columns, classes and files may hold whatever signs."""
+    path = tmp_path / "a\tb\x07.csv"
+    path.write_text("u,v,\x1b[31mlabel\n1,2,one\x00\n3,4,\u200b\n")
+    found = read_own(path)
+    carried_tests = carried(found, measured_part(found))
+    again = unpack(path, pack(carried_tests), 2, 2)
+    assert again.title == "a b?" and again.names == carried_tests.names
+    assert again.note == carried_tests.note and "\\x1b[31mlabel" in again.note
+
+
 def test_tables_in_two_files(tmp_path: Path) -> None:
     (tmp_path / "train.csv").write_text("a,b,y\n0,0,no\n10,1,yes\n")
     (tmp_path / "test.csv").write_text("a,b,y\n5,0,yes\n20,1,yes\n")
@@ -259,18 +283,15 @@ def png(pixels: Any) -> bytes:
 
 
 def test_parquet_files(tmp_path: Path) -> None:
-    arrow = pytest.importorskip("pyarrow", reason="parquet files are read with pyarrow")
-    from pyarrow import parquet
-
     structs = [{"bytes": png(pixels), "path": None} for pixels in MAPS]
     for number, images in enumerate((structs, MAPS.tolist(), MAPS.transpose(0, 3, 1, 2).tolist())):
         path = tmp_path / f"{number}.parquet"
-        parquet.write_table(arrow.table({"image": images, "label": KINDS}), path)
+        parquet.write_table(pyarrow.table({"image": images, "label": KINDS}), path)
         found = read_own(path)
         assert found.shape == (3, 6, 5)
         same(found.parts[ALL], FLAT, KINDS)
     for part in ("train", "test"):
-        table = arrow.table({"img": structs, "label": KINDS})
+        table = pyarrow.table({"img": structs, "label": KINDS})
         info = b'{"info": {"features": {"label": {"names": ["x", "y", "z"]}}}}'
         table = table.replace_schema_metadata({b"huggingface": info})
         (tmp_path / "set" / "data").mkdir(parents=True, exist_ok=True)
@@ -346,7 +367,7 @@ def test_a_source_of_one_part_is_split_by_seed(tmp_path: Path) -> None:
     assert found.train_images.shape == (10, 90) and found.test_images.shape == (2, 90)
     rows = [row.tobytes() for row in (*found.train_images, *found.test_images)]
     assert sorted(rows) == sorted(row.tobytes() for row in FLAT)
-    assert found.own is not None and "2 of 12 images, drawn with seed 1" in found.own.notes[-1]
+    assert "2 of 12 images, drawn with seed 1" in found.notes[-1]
     tests = data.own_tests(tmp_path / "mine.npz")
     assert tests is not None
     np.testing.assert_array_equal(tests.images, found.test_images)

@@ -31,8 +31,7 @@ def random_convolution(rng: np.random.Generator, source: Sequence[int], **option
     """A convolution of random kernel, padding, stride and folding; at least one output pixel."""
     while True:
         kernel = [int(side) for side in rng.integers(1, 6, 2)]
-        most = min(2, max(kernel) - 1)
-        padding = [int(side) for side in rng.integers(0, most + 1, 4)]
+        padding = [int(rng.integers(0, min(2, side - 1) + 1)) for side in kernel * 2]
         room = [source[axis] + padding[axis] + padding[axis + 2] - kernel[axis] for axis in (0, 1)]
         if min(room) >= 0 and (any(padding) or options["of"] == "pixels"):
             break

@@ -62,15 +62,25 @@ def pool(shape: Sequence[int], buffer: int = 0) -> Layer:
 
 
 def describe(
-    network: str, shape: Sequence[int], *layers: Layer, threshold: bool | None = None
+    network: str,
+    shape: Sequence[int],
+    *layers: Layer,
+    threshold: bool | None = None,
+    scores: bool = False,
+    table: bool = False,
 ) -> dict[str, Any]:
     """The accel.json of layers; the last weight layer gives sums.
 
-    `threshold` says whether pixels become bits first: by default where images are flat.
+    `threshold` says whether pixels become bits first: by default where images are flat. `scores`
+    says whether each class has a gain and an offset, `table` whether other codes are made of the
+    pixels before all else.
     """
     entries: list[Layer] = []
+    elements = int(np.prod(shape))
+    if table:
+        entries.append({"name": "table", "op": "byte_table", "elements": elements, "pe": 1})
     if threshold if threshold is not None else len(shape) == 1:
-        entries.append({"name": "input", "op": "threshold", "channels": shape[0], "pe": 1})
+        entries.append({"name": "input", "op": "threshold", "channels": elements, "pe": 1})
     depths: dict[str, int] = {}
     count = {"conv": 0, "fc": 0}
     name, owner = "", {}
@@ -85,7 +95,9 @@ def describe(
         depths[f"{entry['name']}.buffer"] = layer["buffer"]
         entries.append(entry)
     owner["threshold"] = False
-    entries.append({"name": "label", "op": "label_select", "classes": owner["mh"]})
+    entries.append(
+        {"name": "label", "op": "label_select", "classes": owner["mh"], "scores": scores}
+    )
     return described.complete(network, shape, entries, depths)
 
 
@@ -93,6 +105,7 @@ DESCRIPTIONS = {
     description["network"]: description
     for description in (
         describe("perceptron", [16], fc(6, 16, (3, 16), 3), fc(4, 6, (2, 3))),
+        describe("scored", [16], fc(6, 16, (3, 16), 3), fc(300, 6, (3, 3)), scores=True),
         describe(
             "pooled", [7, 6, 3],
             conv(6, (7, 6, 3), (3, 3), (2, 27), of="pixels"),
@@ -122,6 +135,14 @@ DESCRIPTIONS = {
             fc(5, 24, (1, 12)),
         ),
         describe(
+            "coded", [13], fc(6, 13, (3, 13), 3), fc(4, 6, (2, 3)), table=True
+        ),
+        describe(
+            "coded-maps", [3, 5, 1],
+            conv(4, (3, 5, 1), (3, 2), (4, 1), 7, of="pixels", padding=(1, 0, 0, 1)),
+            fc(3, 40, (1, 8)), table=True,
+        ),
+        describe(
             "pixels", [8], fc(3, 8, (3, 2), 2, of="pixels"), fc(2, 3, (2, 1)), threshold=False
         ),
     )
@@ -143,7 +164,10 @@ def write_bundle(folder: Path, description: dict[str, Any]) -> Path:
     """Writes a bundle with random weights and thresholds, as software reads it."""
     generator = np.random.default_rng(4)
     arrays: dict[str, Any] = {}
-    if description["layers"][0]["op"] == "threshold":
+    operations = [layer["op"] for layer in description["layers"]]
+    if "byte_table" in operations:
+        arrays["table.input"] = generator.integers(0, 256, 256).astype(np.uint8)
+    if "threshold" in operations:
         arrays["threshold.input"] = np.array([THRESHOLD_IN], dtype=np.int32)
     for memory in description["memories"]:
         if memory["kind"] == "weights":
@@ -161,6 +185,10 @@ def write_bundle(folder: Path, description: dict[str, Any]) -> Path:
             thresholds[:2] = least, most
         if layer["threshold"]:
             arrays[f"threshold.{number}"] = thresholds
+    label = description["layers"][-1]
+    if label["scores"]:
+        arrays["gain.label"] = generator.integers(1, 4, label["classes"], np.int32)
+        arrays["offset.label"] = generator.integers(0, 9, label["classes"], np.int32)
     np.savez(folder / "arrays.npz", **arrays)
     return described.write(folder, description)
 
@@ -254,7 +282,9 @@ class BitByBit:
             number = 0
             for layer in self.description["layers"]:
                 name = layer["name"]
-                if layer["op"] == "threshold":
+                if layer["op"] == "byte_table":
+                    x = [self.arrays["table.input"][pixel] for pixel in x]
+                elif layer["op"] == "threshold":
                     x = [int(pixel >= THRESHOLD_IN) for pixel in x]
                 elif layer["op"] == "mvu":
                     x = self.product(layer, number, x)
@@ -262,6 +292,9 @@ class BitByBit:
                 elif layer["op"] == "max_pool":
                     x = self.pooled(layer, x, shape)
                 else:
+                    if layer["scores"]:
+                        gain, offset = self.arrays["gain.label"], self.arrays["offset.label"]
+                        x = [g * s + o for g, s, o in zip(gain, x, offset, strict=True)]
                     x = [x.index(max(x))]
                 shape = layer.get("shape")
                 tap(name, x)

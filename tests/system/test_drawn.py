@@ -16,11 +16,10 @@ from spinflow.hls.paths import BuildError
 from spinflow.sim import verilate
 from spinflow.sim.accelerator import Accelerator
 from tests.drawn import held
-from tests.system.conftest import FULL
 from tests.system.test_errors_off import PAUSE
 
-BUILT = held.asked("SPINFLOW_DRAWN_BUILT", 40 if FULL else 6)
-RTL = len(held.asked("SPINFLOW_DRAWN_RTL", 40 if FULL else 3))
+BUILT = held.asked("SPINFLOW_DRAWN_BUILT", 40 if held.FULL else 6)
+RTL = len(held.asked("SPINFLOW_DRAWN_RTL", 40 if held.FULL else 3))
 MOST_REFUSED = 30
 """Networks of one number that may be refused, one after the other."""
 

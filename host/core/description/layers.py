@@ -31,7 +31,13 @@ class ByteTable:
 
 @dataclass(frozen=True)
 class Threshold:
-    """The layer that makes bits of pixels, in front of a perceptron."""
+    """The layer that makes bits of pixels, in front of all weights.
+
+    Attributes:
+        name: "input".
+        channels: pixels of an image, those of all its channels.
+        pe: of them in a cycle.
+    """
 
     OP: ClassVar[str] = "threshold"
 

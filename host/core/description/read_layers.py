@@ -89,9 +89,7 @@ def _byte_table(at: At, shape: tuple[int, ...]) -> ByteTable:
 def _threshold(at: At, shape: tuple[int, ...]) -> Threshold:
     of = at.object(("name", "op", "channels", "pe"))
     of["name"].exactly("input")
-    if len(shape) != 1:
-        at.fail("a weight layer: a threshold can only take images of the shape [pixels]")
-    channels = of["channels"].whole(shape[0], shape[0])
+    channels = of["channels"].whole(math.prod(shape), math.prod(shape))
     return Threshold("input", channels, _divisor(of["pe"], channels))
 
 
@@ -166,7 +164,10 @@ def _window(at: At, shape: tuple[int, ...], *, bits: bool) -> Window:
     kernel = of["kernel"].wholes(2, 1, MOST_SIDE)
     stride = of["stride"].wholes(2, 1, MOST_SIDE)
     # With padding as large as the kernel, some outputs would see nothing of the map.
-    top, left, bottom, right = of["padding"].wholes(4, 0, max(kernel) - 1)
+    top, left, bottom, right = (
+        side.whole(0, of_kernel - 1)
+        for side, of_kernel in zip(of["padding"].entries(4, 4), kernel * 2, strict=True)
+    )
     value = of["padding_value"]
     if bits and max(top, left, bottom, right):
         value.whole(-1, 0)

@@ -14,13 +14,12 @@ What a file says is never run, and nothing outside of what is named is read.
 from __future__ import annotations
 
 import dataclasses
-import re
 from pathlib import Path
 
 import numpy as np
 
 from spinflow.host.core import own_tests
-from spinflow.host.core.own_tests import MOST_IMAGES, MOST_NOTE, OwnTests
+from spinflow.host.core.own_tests import MOST_IMAGES, MOST_NOTE, OwnTests, name_of
 from spinflow.host.core.published import TEST_FILES
 from spinflow.model.data.common import DataError, Dataset
 from spinflow.model.data.own import base, batches, idx, npz, parquet, pictures, table
@@ -46,7 +45,6 @@ FORMS = (
     "an .npz of arrays, a .csv, a .parquet, a file of IDX, a .mat of SVHN, or a folder of pictures "
     "by class"
 )
-_MOST_NAME = 60
 _ORDER_SEED = 1
 """Of the order of images that lie class by class."""
 
@@ -203,7 +201,8 @@ def dataset_of(own: Own) -> Dataset:
         shape=own.shape,
         classes=own.classes,
         title=own.title,
-        own=dataclasses.replace(own, notes=notes),
+        names=own.names,
+        notes=notes,
     )
 
 
@@ -244,9 +243,3 @@ def carried(own: Own, part: Part, note: str = "") -> OwnTests:
         notes.append(f"{most} of {count} test images, drawn with seed {_ORDER_SEED}")
     note = "; ".join(notes)[:MOST_NOTE]
     return OwnTests(images, labels.astype(np.uint16), own.title, own.names, note, own.scale)
-
-
-def name_of(title: str) -> str:
-    """Return the name by which files call data of this title."""
-    name = re.sub(r"[^A-Za-z0-9]+", "-", title).strip("-").lower()[:_MOST_NAME]
-    return f"own-{name}" if not name or name in TEST_FILES else name

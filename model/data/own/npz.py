@@ -202,7 +202,7 @@ def pictures(
         DataError: the shape does not say which are the channels.
     """
     if values.ndim == 3:
-        values = values[..., None]
+        return values[..., None], (1, values.shape[1], values.shape[2])
     _, first, middle, last = values.shape
     is_last, is_first = last in CHANNELS, first in CHANNELS
     if is_last == is_first:  # the channels are the odd one of three sides
