@@ -331,11 +331,6 @@ def _cannot_meet(cycles: int, layer: LayerShape, least: int) -> BuildError:
 def _candidates(layer: LayerShape, cycles: int) -> list[Folding]:
     """Return the foldings of a layer that meet the target."""
     foldings = _foldings(layer)
-    if not foldings and layer.buffered and layer.mh * layer.kept < 2:
-        raise BuildError(
-            f"layer {layer.name} gives one bit an image, and its buffer has at least two words: 2 "
-            "or more outputs are needed"
-        )
     meeting = [folding for folding in foldings if cycles_of(layer, folding) <= cycles]
     if not meeting:
         least = min(cycles_of(layer, folding) for folding in foldings)
@@ -352,6 +347,11 @@ def _foldings(layer: LayerShape) -> list[Folding]:
         for simd in divisors(layer.mw)
         for folding in _options(layer, Folding(pe, simd))
     ]
+    if not foldings and layer.buffered and layer.mh * layer.kept < 2:
+        raise BuildError(
+            f"layer {layer.name} gives one bit an image, and its buffer has at least two words: 2 "
+            "or more outputs are needed"
+        )
     if not foldings:
         raise BuildError(f"layer {layer.name} cannot be: {_objection(layer, 1)}")
     return foldings

@@ -16,6 +16,7 @@ from typing import Any
 from spinflow.hls import handover
 from spinflow.host.core.description import (
     Block,
+    ByteTable,
     DepthsInfo,
     Description,
     FoldingInfo,
@@ -117,6 +118,8 @@ def _folding(products: Sequence[Product]) -> FoldingInfo:
 def _layer(entry: dict[str, Any]) -> Layer:
     """A layer as it is typed, without the indices of its memories."""
     name = entry["name"]
+    if entry["op"] == ByteTable.OP:
+        return ByteTable(name, entry["elements"], entry["pe"])
     if entry["op"] == Threshold.OP:
         return Threshold(name, entry["channels"], entry["pe"])
     if entry["op"] == LabelSelect.OP:

@@ -70,8 +70,10 @@ def read_bytes(path: Path, most: int, error: type[Exception] = InputError) -> by
         error: as :func:`opened`, or it is larger.
     """
     with opened(path, error) as file:
-        content = file.read(most + 1)
-    if len(content) > most:
+        # Its size goes before its content, which may not fit into memory.
+        is_large = os.fstat(file.fileno()).st_size > most
+        content = b"" if is_large else file.read(most + 1)
+    if is_large or len(content) > most:
         raise error(f"{path}: more than {_size(most)}, the most that a file of its kind has")
     return content
 

@@ -43,8 +43,8 @@ def _convolutions(random: np.random.Generator, seed: int) -> Network:
     _codes(random, network)
     for number in range(int(random.integers(1, 5))):
         rows, columns = network.shape[2:]
-        kernel = (int(random.integers(1, min(rows, 5) + 1)),)
-        kernel = (kernel[0], int(random.integers(1, min(columns, 5) + 1)))
+        high, wide = (int(random.integers(1, min(side, 5) + 1)) for side in (rows, columns))
+        kernel = (high, wide)
         if max(kernel) > 1 and random.random() < 0.4:
             sides = random.integers(0, max(kernel), 4)
             network.pad(-1 if number else 0, *(int(side) for side in sides))

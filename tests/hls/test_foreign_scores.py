@@ -71,7 +71,7 @@ def last(path: Path, end: str, classes: int = 5, scale: float = 1.0) -> Path:
     elif end == "turned over":
         out = g.node("Neg", g.node("Add", out, g.constant(g.rng.normal(size=(1, classes)))))
     elif end in ("sign", "sigmoid"):
-        out = g.node("Add", out, g.constant([-2.0]))
+        out = g.node("Add", out, g.constant([-3.0]))  # a sum that occurs: 0 means 1
         out = g.sign(out) if end == "sign" else g.node("Sigmoid", out)
     elif end == "nothing of one":
         out = g.node("Mul", out, g.constant(-0.5))

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import os
 import pickle
+import struct
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -65,6 +67,34 @@ def bomb(folder: Path) -> Path:
     return folder / "mine.npz"
 
 
+def sparse(name: str) -> Callable[[Path], Path]:
+    """Return what makes a file of 1 TiB of which nothing is on the disk."""
+
+    def make(folder: Path) -> Path:
+        with (folder / name).open("wb") as file:
+            file.write(idx(MAPS)[:20])
+            file.truncate(1 << 40)
+        return folder / name
+
+    return make
+
+
+def gzip_bomb(folder: Path) -> Path:
+    """A few KiB that unpack to 16 MiB, of which the header claims 9 bytes."""
+    (folder / "a-labels-idx1-ubyte").write_bytes(idx(KINDS))
+    content = idx(np.zeros((3, 3), np.uint8)) + bytes(1 << 24)
+    (folder / "a-images-idx2-ubyte.gz").write_bytes(gzip.compress(content))
+    return folder / "a-images-idx2-ubyte.gz"
+
+
+def claims(folder: Path) -> Path:
+    """A file whose header claims far more than memory holds."""
+    (folder / "a-labels-idx1-ubyte").write_bytes(idx(KINDS))
+    head = struct.pack(">4B3I", 0, 0, 8, 3, 4_000_000_000, 9999, 9999)
+    (folder / "a-images-idx3-ubyte").write_bytes(head)
+    return folder / "a-images-idx3-ubyte"
+
+
 def unlike(folder: Path) -> Path:
     raw(idx(MAPS[..., 0]), "test-images-idx3-ubyte")(folder)
     raw(idx(KINDS), "test-labels-idx1-ubyte")(folder)
@@ -98,7 +128,7 @@ REFUSED: dict[str, tuple[Callable[[Path], Path], str]] = {
     "objects": (npz(images=np.array([{}], object), labels=[1]), "holds objects, which are never"),
     "bomb": (bomb, "9000000 images of 4096 bytes: at most 4096 MiB are read"),
     "no npz": (raw(b"PK\3\4" + bytes(99), "mine.npz"), "it is not an npz archive"),
-    "CSV empty": (text(""), "it is empty: rows of numbers and a label are expected"),
+    "CSV empty": (text(""), "it has no rows: numbers and a label each"),
     "CSV names": (text("a,b,label\n"), "it has names of columns and no rows"),
     "CSV short": (text("1,2,a\n1,b\n"), "row 2 has 2 columns, row 1 has 3"),
     "CSV word": (text("u,v,y\n1,2,a\n1,x,a\n"), "row 3, column 'v' holds 'x', a number is"),
@@ -121,6 +151,10 @@ REFUSED: dict[str, tuple[Callable[[Path], Path], str]] = {
     "untrained": (untrained, "class b has no pictures for training"),
     "IDX alone": (raw(idx(MAPS), "mine-images-idx4-ubyte"), "has no labels: mine-labels-idx1-u"),
     "IDX short": (raw(idx(MAPS)[:-1] + b"", "a.bin"), "a name with images-idx is expected"),
+    "IDX bomb": (gzip_bomb, "more bytes of data, its header says 9"),
+    "IDX claims": (claims, "at most 4096 MiB are read"),
+    "huge CSV": (sparse("a.csv"), "a.csv: more than 512 MiB, the most that a file of its kind has"),
+    "huge npz": (sparse("a.npz"), "it is not an npz archive"),
     "IDX unlike": (unlike, "images of (1, 4, 5) and of (1, 6, 5)"),
     "folder": (lambda folder: folder, "of no form that is known: sub-folders of pictures"),
     "text": (text("hello", "mine.txt"), "of no form that is known: an .npz of arrays"),

@@ -67,15 +67,20 @@ def describe(
     *layers: Layer,
     threshold: bool | None = None,
     scores: bool = False,
+    table: bool = False,
 ) -> dict[str, Any]:
     """The accel.json of layers; the last weight layer gives sums.
 
     `threshold` says whether pixels become bits first: by default where images are flat. `scores`
-    says whether each class has a gain and an offset.
+    says whether each class has a gain and an offset, `table` whether other codes are made of the
+    pixels before all else.
     """
     entries: list[Layer] = []
+    elements = int(np.prod(shape))
+    if table:
+        entries.append({"name": "table", "op": "byte_table", "elements": elements, "pe": 1})
     if threshold if threshold is not None else len(shape) == 1:
-        entries.append({"name": "input", "op": "threshold", "channels": shape[0], "pe": 1})
+        entries.append({"name": "input", "op": "threshold", "channels": elements, "pe": 1})
     depths: dict[str, int] = {}
     count = {"conv": 0, "fc": 0}
     name, owner = "", {}
@@ -130,6 +135,14 @@ DESCRIPTIONS = {
             fc(5, 24, (1, 12)),
         ),
         describe(
+            "coded", [13], fc(6, 13, (3, 13), 3), fc(4, 6, (2, 3)), table=True
+        ),
+        describe(
+            "coded-maps", [3, 5, 1],
+            conv(4, (3, 5, 1), (3, 2), (4, 1), 7, of="pixels", padding=(1, 0, 0, 1)),
+            fc(3, 40, (1, 8)), table=True,
+        ),
+        describe(
             "pixels", [8], fc(3, 8, (3, 2), 2, of="pixels"), fc(2, 3, (2, 1)), threshold=False
         ),
     )
@@ -151,7 +164,10 @@ def write_bundle(folder: Path, description: dict[str, Any]) -> Path:
     """Writes a bundle with random weights and thresholds, as software reads it."""
     generator = np.random.default_rng(4)
     arrays: dict[str, Any] = {}
-    if description["layers"][0]["op"] == "threshold":
+    operations = [layer["op"] for layer in description["layers"]]
+    if "byte_table" in operations:
+        arrays["table.input"] = generator.integers(0, 256, 256).astype(np.uint8)
+    if "threshold" in operations:
         arrays["threshold.input"] = np.array([THRESHOLD_IN], dtype=np.int32)
     for memory in description["memories"]:
         if memory["kind"] == "weights":
@@ -266,7 +282,9 @@ class BitByBit:
             number = 0
             for layer in self.description["layers"]:
                 name = layer["name"]
-                if layer["op"] == "threshold":
+                if layer["op"] == "byte_table":
+                    x = [self.arrays["table.input"][pixel] for pixel in x]
+                elif layer["op"] == "threshold":
                     x = [int(pixel >= THRESHOLD_IN) for pixel in x]
                 elif layer["op"] == "mvu":
                     x = self.product(layer, number, x)

@@ -86,21 +86,21 @@ def picture(number: int, rng: np.random.Generator) -> Image.Image:
     box = (left, top, left + size, top + size)
     middle = left + size // 2, top + size // 2
     hue = Image.new("HSV", (1, 1), (colour * 25, 230, 240)).convert("RGB").getpixel((0, 0))
-    ink = {"fill": hue}
+    assert isinstance(hue, tuple)
     cross = [(left, top, *box[2:]), (left, top + size, left + size, top)]
     plus = [(middle[0], top, middle[0], box[3]), (left, middle[1], box[2], middle[1])]
     lines = {6: cross, 7: plus, 8: cross[:1], 9: plus[:1]}
     if form in lines:
         for line in lines[form]:
-            pen.line(line, width=3, **ink)
+            pen.line(line, fill=hue, width=3)
     elif form < 2:
-        (pen.ellipse if form else pen.rectangle)(box, **ink)
+        (pen.ellipse if form else pen.rectangle)(box, fill=hue)
     elif form < 4:
         draw = pen.ellipse if form == 3 else pen.rectangle
         draw(box, outline=hue, width=2)
     else:
         corners = [(left, top), (box[2], top), middle if form == 4 else (left, box[3])]
-        pen.polygon(corners, **ink)
+        pen.polygon(corners, fill=hue)
     return image
 
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import math
 import re
 import struct
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from spinflow.host.core.reading import gunzipped, opened, read_bytes
+from spinflow.host.core.reading import gunzipped, opened
 from spinflow.model.data.common import DataError
 from spinflow.model.data.own import base
 from spinflow.model.data.own.base import ALL, TEST, TRAIN, Options, Own
@@ -19,6 +20,8 @@ TYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4"}
 """Types of IDX that are read, by their codes: whole numbers."""
 
 _NAME = re.compile(r"(?P<before>.*?)images(?P<middle>[-._]idx)\d(?P<after>[-._]u?byte)?(?:\.gz)?\Z")
+_HEAD = 64
+_MOST_SIDES = 4
 _TESTS = ("t10k", "test", "val")
 
 
@@ -109,26 +112,30 @@ def _read_pair(images: Path, labels: Path) -> tuple[base.Part, str, tuple[int, .
 
 
 def _read(path: Path) -> NDArray[Any]:
-    if path.suffix == ".gz":
-        with gunzipped(path, base.MOST_BYTES, DataError) as stream:
-            return _parsed(stream.read(), path)
-    return _parsed(read_bytes(path, base.MOST_BYTES, DataError), path)
+    opener = gunzipped(path, base.MOST_BYTES + _HEAD, DataError) if path.suffix == ".gz" else None
+    with opener or opened(path, DataError) as stream:
+        return _parsed(stream, path)
 
 
-def _parsed(raw: bytes, path: Path) -> NDArray[Any]:
-    """Take an IDX file apart (LeCun, Cortes, Burges, "The MNIST database", file formats)."""
-    count = raw[3] if len(raw) > 3 else 0
-    start = 4 + 4 * count
-    if len(raw) < start or raw[:2] != b"\0\0" or raw[2] not in TYPES or not 1 <= count <= 4:
+def _parsed(stream: IO[bytes], path: Path) -> NDArray[Any]:
+    """Take an IDX file apart (LeCun, Cortes, Burges, "The MNIST database", file formats).
+
+    No more is read than its header says, since a small file can unpack to a large one.
+    """
+    start = stream.read(4)
+    count = start[3] if len(start) == 4 else 0
+    sizes = stream.read(4 * count) if count <= _MOST_SIDES else b""
+    if start[:2] != b"\0\0" or start[2] not in TYPES or not count or len(sizes) < 4 * count:
         raise DataError(f"{path}: not an IDX file of whole numbers")
-    shape = struct.unpack(f">{count}I", raw[4:start])
-    dtype = np.dtype(TYPES[raw[2]])
-    expected = start + dtype.itemsize
-    for size in shape:
-        expected = start + (expected - start) * size
-    if len(raw) != expected:
-        raise DataError(f"{path}: {len(raw)} bytes, its header says {expected}")
-    return np.frombuffer(raw, dtype, offset=start).reshape(shape)
+    shape = struct.unpack(f">{count}I", sizes)
+    dtype = np.dtype(TYPES[start[2]])
+    expected = math.prod(shape) * dtype.itemsize
+    base.check_size(1, expected, str(path))
+    content = stream.read(expected + 1)
+    if len(content) != expected:
+        found = "more" if len(content) > expected else f"{len(content)}"
+        raise DataError(f"{path}: {found} bytes of data, its header says {expected}")
+    return np.frombuffer(content, dtype).reshape(shape)
 
 
 def is_file(path: Path) -> bool:

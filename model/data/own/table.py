@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import io
+from array import array
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,7 +22,7 @@ from spinflow.model.data.own.base import Options, Own
 LABELS = ("label", "class", "target", "y")
 """Names of a column of labels that is found without being told."""
 
-_MOST_FILE = 1 << 30
+_MOST_FILE = 1 << 29
 _MOST_COLUMNS = 1 << 16
 _DELIMITERS = ",;\t"
 
@@ -96,43 +98,60 @@ def numbered(
 
 
 def _read(path: Path, wanted: str) -> Table:
-    rows = _rows(path)
-    if not rows:
-        raise DataError(f"{path}: it is empty: rows of numbers and a label are expected")
-    width = len(rows[0])
-    if not 2 <= width <= _MOST_COLUMNS:
-        raise DataError(f"{path}: row 1 has {width} columns; features and a label are expected")
-    for number, row in enumerate(rows, 1):
+    """Read a file row by row: as text, a large one would not fit into memory."""
+    raw = _content(path)
+    first = raw.partition(b"\n")[0].decode("utf-8", errors="replace")
+    delimiter = max(_DELIMITERS, key=first.count)
+    stream = io.TextIOWrapper(io.BytesIO(raw), "utf-8-sig", newline="")
+    try:
+        return _parsed(path, csv.reader(stream, delimiter=delimiter), wanted)
+    except UnicodeDecodeError:
+        raise DataError(f"{path}: not a text in UTF-8") from None
+    except csv.Error as reason:
+        raise DataError(f"{path}: not a table of CSV ({reason})") from None
+
+
+def _content(path: Path) -> bytes:
+    if path.suffix == ".gz":
+        with gunzipped(path, _MOST_FILE, DataError) as stream:
+            return stream.read()
+    return read_bytes(path, _MOST_FILE, DataError)
+
+
+def _parsed(path: Path, rows: Iterable[list[str]], wanted: str) -> Table:
+    numbers_of_all, labels = array("d"), []
+    header, width, column, name = None, 0, 0, ""
+    for number, row in enumerate((row for row in rows if row), 1):
+        if number == 1:
+            width = len(row)
+            if not 2 <= width <= _MOST_COLUMNS:
+                raise DataError(
+                    f"{path}: row 1 has {width} columns; features and a label are expected"
+                )
+            header = None if any(map(_is_number, row)) else [cell.strip() for cell in row]
+            column, name = _column(path, header, width, wanted)
+            if header is not None:
+                continue
         if len(row) != width:
             raise DataError(f"{path}: row {number} has {len(row)} columns, row 1 has {width}")
-    header = None if any(_is_number(cell) for cell in rows[0]) else [c.strip() for c in rows[0]]
-    column, name = _column(path, header, width, wanted)
-    body = rows if header is None else rows[1:]
-    if not body:
-        raise DataError(f"{path}: it has names of columns and no rows")
-    labels = [row[column].strip() for row in body]
-    first = 1 if header is None else 2
-    if "" in labels:
-        raise DataError(f"{path}: row {labels.index('') + first} has no label in column {name}")
-    base.check_size(len(body), width, str(path))
-    try:
-        features = np.array([row[:column] + row[column + 1 :] for row in body]).astype(np.float64)
-    except ValueError:
-        raise _no_number(path, body, column, first, header) from None
+        label = row.pop(column).strip()
+        if not label:
+            raise DataError(f"{path}: row {number} has no label in column {name}")
+        labels.append(label)
+        try:
+            numbers_of_all.extend(map(float, row))
+        except ValueError:
+            place, cell = next((p, c) for p, c in enumerate(row) if not _is_number(c))
+            place += place >= column
+            called = shown(header[place]) if header else str(place + 1)
+            raise DataError(
+                f"{path}: row {number}, column {called} holds {shown(cell)}, a number is expected"
+            ) from None
+    if not labels:
+        what = "names of columns and no rows" if header else "no rows: numbers and a label each"
+        raise DataError(f"{path}: it has {what}")
+    features = np.frombuffer(numbers_of_all, np.float64).reshape(len(labels), width - 1)
     return Table(path, features, labels, name)
-
-
-def _no_number(
-    path: Path, body: list[list[str]], column: int, first: int, header: list[str] | None
-) -> DataError:
-    for number, row in enumerate(body, first):
-        for place, cell in enumerate(row):
-            if place != column and not _is_number(cell):
-                name = shown(header[place]) if header else str(place + 1)
-                return DataError(
-                    f"{path}: row {number}, column {name} holds {shown(cell)}, a number is expected"
-                )
-    return DataError(f"{path}: something in it is no number")
 
 
 def _is_number(cell: str) -> bool:
@@ -163,22 +182,3 @@ def _column(path: Path, header: list[str] | None, width: int, wanted: str) -> tu
     known = [name for name in LABELS if names.count(name) == 1]
     place = names.index(known[0]) if known else width - 1
     return place, one_line(header[place], 60)
-
-
-def _rows(path: Path) -> list[list[str]]:
-    """Return the rows of a file that are not empty."""
-    if path.suffix == ".gz":
-        with gunzipped(path, _MOST_FILE, DataError) as stream:
-            raw = stream.read()
-    else:
-        raw = read_bytes(path, _MOST_FILE, DataError)
-    try:
-        text = raw.decode("utf-8-sig")
-    except UnicodeDecodeError as reason:
-        raise DataError(f"{path}: not a text in UTF-8 (byte {reason.start})") from None
-    first = text.partition("\n")[0]
-    delimiter = max(_DELIMITERS, key=first.count)
-    try:
-        return [row for row in csv.reader(io.StringIO(text, ""), delimiter=delimiter) if row]
-    except csv.Error as reason:
-        raise DataError(f"{path}: not a table of CSV ({reason})") from None
