@@ -99,10 +99,7 @@ def run(
 
     def fold(model: ModelWrapper, _: DataflowBuildConfig) -> ModelWrapper:
         shapes = network.layer_shapes(model)
-        at_once = network.input_at_once(model)
-        choice = folding.choose(
-            shapes, network.pixels(model), cycles, resources, given, at_once=at_once
-        )
+        choice = folding.choose(shapes, network.pixels(model), cycles, resources, given)
         choices.append(choice)
         found = depths(choice) if depths else None
         return network.fold(model, choice, found.words if found else {})

@@ -93,8 +93,6 @@ def choose(
     cycles: int,
     resources: Mapping[str, int] | None = None,
     given: Given | None = None,
-    *,
-    at_once: int | None = None,
 ) -> Choice:
     """Return the cheapest folding whose every layer takes at most ``cycles`` cycles a frame.
 
@@ -104,15 +102,12 @@ def choose(
         cycles: most cycles of a frame.
         resources: LUT, RAMB36 and DSP48 of the part; no limit if None.
         given: PE and SIMD by layer name that are to be used as they are.
-        at_once: pixels, or bits made of them, that come to the first layer at once; those that
-            come in a cycle if None.
 
     Raises:
         BuildError: the target is not positive or cannot be met, the design does not fit the part,
             or a given folding does not divide.
     """
-    at_once = at_once or pixels_at_once(pixels)
-    _check_target(pixels, at_once, cycles)
+    _check_target(pixels, cycles)
     given = given or {}
     names = [layer.name for layer in layers]
     unknown = sorted(set(given) - set(names))
@@ -133,24 +128,25 @@ def choose(
         for layer in layers
     }
     if resources is None:
-        return _search(
-            layers, at_once, priced, cycles=cycles, limits=limits, rate=EXCHANGE_RATES[0]
-        )
+        return _search(layers, pixels, priced, cycles=cycles, limits=limits, rate=EXCHANGE_RATES[0])
     choices = []
     for rate in EXCHANGE_RATES:
-        choices.append(_search(layers, at_once, priced, cycles=cycles, limits=limits, rate=rate))
+        choices.append(_search(layers, pixels, priced, cycles=cycles, limits=limits, rate=rate))
         if _share(choices[-1], resources) <= 1:
             return choices[-1]
     raise _too_large(min(choices, key=lambda choice: _share(choice, resources)), resources)
 
 
-def _check_target(pixels: int, at_once: int, cycles: int) -> None:
+def _check_target(pixels: int, cycles: int) -> None:
     if cycles < 1:
         raise BuildError(f"cycles per frame must be at least 1, not {cycles}")
+    at_once = pixels_at_once(pixels)
     if cycles < pixels // at_once:
-        why = "in beats of 32 bits" if at_once == INPUT_PE else f"{at_once} a cycle"
-        if pixels % INPUT_PE:
-            why += ", since they do not fill beats of 32 bits"
+        why = (
+            "in beats of 32 bits"
+            if at_once == INPUT_PE
+            else f"{at_once} a cycle, since they do not fill beats of 32 bits"
+        )
         raise BuildError(
             f"{cycles} cycles per frame cannot be met: {pixels} pixels arrive {why}, in "
             f"{pixels // at_once} cycles"
@@ -181,7 +177,7 @@ Chain = tuple[float, tuple[Folding, ...]]
 
 def _search(
     layers: Sequence[LayerShape],
-    at_once: int,
+    pixels: int,
     priced: Mapping[str, list[tuple[Folding, Cost]]],
     *,
     cycles: int,
@@ -191,7 +187,7 @@ def _search(
     """Return the cheapest chain of candidates, width converters between the layers included."""
     # By the PE of the last layer so far, the cheapest chain.
     chains: dict[int, Chain] = {0: (0.0, ())}
-    bits = _input_bits(layers[0], at_once)
+    bits = _input_bits(layers[0], pixels)
     for layer in layers:
         options = [(cost.lut + rate * cost.ramb36, folding) for folding, cost in priced[layer.name]]
         extended = _extend(chains, bits, layer, options, limits[layer.name])
@@ -202,7 +198,7 @@ def _search(
             raise _cannot_meet(cycles, layer, least)
         chains = extended
     _, chain = min(chains.values(), key=lambda entry: entry[0])
-    return _chosen(layers, at_once, chain, cycles)
+    return _chosen(layers, pixels, chain, cycles)
 
 
 def _extend(
@@ -225,18 +221,19 @@ def _extend(
     return extended
 
 
-def _input_bits(first: LayerShape, at_once: int) -> int:
+def _input_bits(first: LayerShape, pixels: int) -> int:
     """Return the bits of a word that come to the first layer: pixels, or bits made of them."""
+    at_once = pixels_at_once(pixels)
     return at_once * (BEAT_BITS // INPUT_PE) if first.in_bits > 1 else at_once
 
 
 def _chosen(
-    layers: Sequence[LayerShape], at_once: int, chain: Sequence[Folding], cycles: int
+    layers: Sequence[LayerShape], pixels: int, chain: Sequence[Folding], cycles: int
 ) -> Choice:
     """Return a chain as what was chosen."""
     pairs = list(zip(layers, chain, strict=True))
     between, slowest = 0.0, 0
-    bits = _input_bits(layers[0], at_once)
+    bits = _input_bits(layers[0], pixels)
     for layer, folding in pairs:
         between += converter(bits, folding.in_width(layer))
         slowest = max(slowest, cycles_of(layer, folding, bits))

@@ -131,14 +131,6 @@ def layer_shapes(model: ModelWrapper) -> list[LayerShape]:
     return shapes
 
 
-def input_at_once(model: ModelWrapper) -> int:
-    """Return how many pixels, or bits made of them, come to the first layer of a graph at once."""
-    at_once = pixels_at_once(pixels(model))
-    for op in layers(model)[0]:
-        at_once = op.at_once(at_once)
-    return at_once
-
-
 def fold(model: ModelWrapper, choice: Choice, depths: Mapping[str, int]) -> ModelWrapper:
     """Fold every op of a specialised graph, for the layer that it belongs to.
 
@@ -148,10 +140,8 @@ def fold(model: ModelWrapper, choice: Choice, depths: Mapping[str, int]) -> Mode
         depths: words of the buffers by layer name, as far as they are known.
     """
     front, found = layers(model)
-    at_once = pixels_at_once(pixels(model))
     for op in front:
-        op.fold(Folding(at_once, 1), None)
-        at_once = op.at_once(at_once)
+        op.fold(Folding(pixels_at_once(pixels(model)), 1), None)
     for layer in found:
         for op in layer.ops:
             op.fold(choice.layers[layer.name], depths.get(layer.name))

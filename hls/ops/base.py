@@ -237,10 +237,6 @@ class Op:
         """
         self.set_nodeattr("PE", folding.pe)
 
-    def at_once(self, pixels: int) -> int:
-        """Return how many pixels it gives at once where ``pixels`` at once reach it."""
-        return pixels
-
     # --- its windows
 
     def map_sides(self) -> tuple[int, int]:

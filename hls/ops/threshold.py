@@ -1,8 +1,7 @@
-"""The threshold that makes bits of pixels: the module `bin_threshold`."""
+"""The threshold that makes bits of a perceptron's pixels: the module `bin_threshold`."""
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import spinflow.hls.finn_env  # noqa: F401  # sets FINN up
@@ -18,7 +17,6 @@ from qonnx.core.modelwrapper import ModelWrapper
 from spinflow.hls.ops.base import BINARY_TYPES, Module, Place, Walk, Where
 from spinflow.hls.ops.text import stream_ports, sv_instance
 from spinflow.hls.paths import BuildError
-from spinflow.hls.shapes import Folding
 from spinflow.host.core import description
 
 
@@ -51,6 +49,11 @@ class Thresholding_rtl(Module, rtl_ops.Thresholding_rtl):
             )
         if len(np.unique(model.get_initializer(node.input[1]))) != 1:
             raise BuildError("the pixels have different thresholds: the input needs one for all")
+        if "conv0" in where.layers:
+            raise BuildError(
+                "the pixels of a convolutional network have a threshold: its first convolution "
+                "must take them as they are"
+            )
 
     def threshold(self, model: ModelWrapper) -> int:
         """Return the least input that gives a 1.
@@ -64,27 +67,20 @@ class Thresholding_rtl(Module, rtl_ops.Thresholding_rtl):
         limit = int(self.get_input_datatype().max()) + 1
         return min(int(values[0]), limit)
 
-    def fold(self, folding: Folding, depth: int | None) -> None:
-        """Compare as many pixels as there are at once."""
-        self.set_nodeattr("PE", self.at_once(folding.pe))
-
-    def at_once(self, pixels: int) -> int:
-        """Return a part of those that come, such that it is one of the channels, too."""
-        return math.gcd(pixels, self.get_nodeattr("NumChannels"))
-
     def name(self, walk: Walk) -> str:
         """Return "input"."""
         return "input"
 
     def layer(self, walk: Walk, name: str) -> description.Threshold:
-        """Return the layer in front of all with weights."""
-        elements = int(np.prod(self.get_normal_output_shape()))
-        return description.Threshold(name, elements, self.get_nodeattr("PE"))
+        """Return the layer in front of a perceptron."""
+        return description.Threshold(
+            name, self.get_nodeattr("NumChannels"), self.get_nodeattr("PE")
+        )
 
     def describe(self, layer: description.Layer) -> str:
         """Return the pixels, and how many of them in a cycle."""
-        assert isinstance(layer, description.Threshold)
-        return f"{layer.channels} pixels to bits, {layer.pe} a cycle"
+        channels, pe = self.get_nodeattr("NumChannels"), self.get_nodeattr("PE")
+        return f"{channels} pixels to bits, {pe} a cycle"
 
     def arrays(self, model: ModelWrapper, number: int) -> dict[str, npt.NDArray[Any]]:
         """Return the threshold."""

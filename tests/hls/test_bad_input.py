@@ -104,6 +104,19 @@ NETWORKS = {
         pooled_sums,
         r"max-pool after layer conv0 does not take bits: it must come after",
     ),
+    "a threshold before a convolution": (
+        lambda: (
+            Network(1, 4, 4)
+            .threshold_pixels()
+            .convolution(4, 3)
+            .normalize()
+            .binarize()
+            .flatten()
+            .matrix(2)
+            .scale()
+        ),
+        r"the pixels of a convolutional network have a threshold",
+    ),
     "a convolution at the end": (
         lambda: (
             Network(1, 4, 4)

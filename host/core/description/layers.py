@@ -31,7 +31,7 @@ class ByteTable:
 
 @dataclass(frozen=True)
 class Threshold:
-    """The layer that makes bits of pixels; ``channels`` are all elements of an image."""
+    """The layer that makes bits of pixels, in front of a perceptron."""
 
     OP: ClassVar[str] = "threshold"
 

@@ -89,7 +89,9 @@ def _byte_table(at: At, shape: tuple[int, ...]) -> ByteTable:
 def _threshold(at: At, shape: tuple[int, ...]) -> Threshold:
     of = at.object(("name", "op", "channels", "pe"))
     of["name"].exactly("input")
-    channels = of["channels"].whole(math.prod(shape), math.prod(shape))
+    if len(shape) != 1:
+        at.fail("a weight layer: a threshold can only take images of the shape [pixels]")
+    channels = of["channels"].whole(shape[0], shape[0])
     return Threshold("input", channels, _divisor(of["pe"], channels))
 
 
