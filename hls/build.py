@@ -11,19 +11,20 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Mapping
 from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from spinflow.hls.paths import BUILD, REPO, BuildError
-from spinflow.hls.trained import NAME, read_trained
+from spinflow.hls.trained import read_trained
 from spinflow.host.core import start
 from spinflow.host.core.description import Description, RegisterMap, read, registers_of
 from spinflow.host.core.errors import BundleError
 from spinflow.host.core.files import held, put_in_place, remove_leftovers, replace_text, work_beside
+from spinflow.host.core.networks import called
 from spinflow.host.core.options import whole
 from spinflow.host.core.reading import read_json
-from spinflow.host.core.text import shown
 from spinflow.hw import boards
 
 if TYPE_CHECKING:
@@ -44,7 +45,8 @@ def build(
 
     Args:
         source: folder of model.onnx and model.json; its name is the network's.
-        cycles: most cycles that a frame may take in any layer; the network's default if None.
+        cycles: most cycles that a frame may take in any layer; if None the network's own target,
+            and without one the fastest that leaves room on the part.
         out: folder of the bundle; ``source`` if None.
         given: PE and SIMD by layer name that the search is not to choose.
         board: that it is for; the default board if None.
@@ -61,9 +63,7 @@ def build(
     trained = read_trained(source)
     if cycles is None:
         cycles = trained.cycles
-        if cycles is None:
-            raise BuildError(f"{source.name} has no default target; give --cycles")
-    if cycles < 1:
+    if cycles is not None and cycles < 1:
         raise BuildError(f"cycles per frame must be at least 1, not {cycles}")
     from spinflow.hls import graph  # imports ONNX, which takes a while
 
@@ -144,8 +144,13 @@ def read_folding(path: Path) -> dict[str, dict[str, int]]:
     return given
 
 
-def summary(described: Description) -> str:
-    """Return what a build made, for people: the folding, its estimate, the depths."""
+def summary(described: Description, part: Mapping[str, int] | None = None) -> str:
+    """Return what a build made, for people: the folding, its estimate, the depths.
+
+    Args:
+        described: the bundle.
+        part: what the part has, by resource, if the target was the search's to choose.
+    """
     chosen = described.folding
     lines = [f"{'layer':<8}{'PE':>5}{'SIMD':>6}{'window':>13}{'LUT':>8}{'RAMB36':>8}"]
     for name, layer in chosen.layers.items():
@@ -155,6 +160,13 @@ def summary(described: Description) -> str:
             f"{layer.estimate['LUT']:>8}{layer.estimate['RAMB36']:>8}"
         )
     total = ", ".join(f"{count} {resource}" for resource, count in chosen.estimate.items())
+    why = ""
+    if part is not None:
+        shares = {name: count / max(1, part[name]) for name, count in chosen.estimate.items()}
+        fullest = max(shares, key=lambda name: shares[name])
+        why = (
+            f", the fastest that was found; it takes {shares[fullest]:.0%} of the part's {fullest}"
+        )
     memories = described.memories
     words = ", ".join(
         f"{memory.name} {memory.depth}" for memory in memories if not memory.is_weights
@@ -163,6 +175,7 @@ def summary(described: Description) -> str:
     return "\n".join(
         [
             *lines,
+            f"target {chosen.target_cycles} cycles per frame{why}",
             f"estimate {total}; words of the buffers ({described.depths.how}): {words}",
             f"{described.network}: build {described.build_id:08x}, {described.cycles_per_frame} "
             f"cycles per frame, {bits} weight bits, {len(memories)} memories",
@@ -177,9 +190,14 @@ def main(arguments: list[str] | None = None) -> int:
         description="Take a network in QONNX, build/NETWORK/model.onnx, through FINN to a bundle.",
         epilog="example: spinflow bundle tfc-mnist --cycles 512",
     )
-    parser.add_argument("network", help="name of a network exported to build/NETWORK")
     parser.add_argument(
-        "--cycles", type=whole(1, 10**9), help="most cycles a frame may take in any layer"
+        "network", help="a network exported to build/NETWORK, by name or by its .toml"
+    )
+    parser.add_argument(
+        "--cycles",
+        type=whole(1, 10**9),
+        help="most cycles a frame may take in any layer (default: the network's own target, or "
+        "the fastest that leaves room on the part)",
     )
     parser.add_argument("--folding", type=Path, help="JSON file of PE and SIMD by layer")
     parser.add_argument("--out", type=Path, help="folder of the bundle (build/NETWORK)")
@@ -187,12 +205,13 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
 
     def make() -> None:
-        if not NAME.fullmatch(options.network):
-            raise BuildError(f"network {shown(options.network)}: a name is expected, not a path")
+        network = called(options.network).name
         given = read_folding(options.folding) if options.folding else None
         board = boards.board(options.board)
-        source = BUILD / options.network
-        print(summary(build(source, options.cycles, options.out, given, board)))
+        source = BUILD / network
+        described = build(source, options.cycles, options.out, given, board)
+        has_target = options.cycles is not None or read_trained(source).cycles is not None
+        print(summary(described, None if has_target else board.resources))
 
     return start.finish(make)
 

@@ -20,12 +20,18 @@ from spinflow.hls.folding import Given
 from spinflow.hls.golden_images import images_at_threshold, natural_images
 from spinflow.hls.paths import sha256_file
 from spinflow.hls.trained import Trained
+from spinflow.host.core import own_tests
 from spinflow.host.core.arrays import TABLE
-from spinflow.host.core.description import Description, LabelSelect, Range, RegisterMap
+from spinflow.host.core.description import (
+    FILES,
+    TEST_SET,
+    Description,
+    LabelSelect,
+    Range,
+    RegisterMap,
+)
+from spinflow.host.core.plain import check_digest, read_plain
 from spinflow.hw.boards import Board
-
-FILES = ("arrays.npz", "golden.npz", "accel.hwh")
-"""The files whose sums accel.json gives."""
 
 HALF = 128
 """Where light begins in made images of a network that compares pixels with nothing."""
@@ -41,7 +47,8 @@ class Order:
     Attributes:
         source: folder of model.onnx; its name is the network's.
         trained: what is known of the training.
-        cycles: most cycles that a frame may take in any layer.
+        cycles: most cycles that a frame may take in any layer; the fastest that leaves room on the
+            part if None.
         given: PE and SIMD by layer name that are to be used as they are.
         board: that it is for.
         registers: the control block.
@@ -50,7 +57,7 @@ class Order:
 
     source: Path
     trained: Trained
-    cycles: int
+    cycles: int | None
     given: Given | None
     board: Board
     registers: RegisterMap
@@ -99,7 +106,20 @@ def make(order: Order, folder: Path, work: Path) -> Description:
     _write_golden(finn, design, folder)
     hwh = handover.document(order.board, order.registers, design.memories)
     (folder / "accel.hwh").write_text(hwh, encoding="utf-8")
+    _copy_tests(order, design, folder)
     return _description(order, finn, design, build_id, folder)
+
+
+def _copy_tests(order: Order, design: plan.Design, folder: Path) -> None:
+    """Copy the network's own test set, after it was held against the network."""
+    if order.trained.test_sha256:
+        path = order.source / TEST_SET
+        content = read_plain(path, FILES[TEST_SET])
+        check_digest(path, hashlib.sha256(content).hexdigest(), order.trained.test_sha256)
+        label = design.layers[-1]
+        assert isinstance(label, LabelSelect), "spinflow.hls.network lets only classifiers pass"
+        own_tests.unpack(path, content, design.pixels, label.classes)
+        (folder / TEST_SET).write_bytes(content)
 
 
 def _write_golden(finn: flow.Flow, design: plan.Design, folder: Path) -> None:
@@ -149,7 +169,7 @@ def _description(
         layers=design.layers,
         memories=design.memories,
         taps=design.taps,
-        files={name: sha256_file(folder / name) for name in FILES},
+        files={name: sha256_file(folder / name) for name in FILES if (folder / name).is_file()},
         libraries={},
         bitstream=None,
     )

@@ -11,6 +11,11 @@ from dataclasses import dataclass
 
 RESOURCES = ("LUT", "RAMB36", "DSP48")
 
+FILL = 0.75
+"""Share of each of the part's resources that a design without a target of its own may take, by the
+estimate. The rest is for what the estimate does not know (the board's shell, some percent of
+error) and for routing, which gets hard in a part that is fuller."""
+
 MEMORY_REGISTERS = 20.0
 """LUTs of the registers of one memory in the control block."""
 

@@ -30,11 +30,12 @@ from qonnx.transformation.infer_datatypes import InferDataTypes
 from qonnx.transformation.insert_topk import InsertTopK
 
 from spinflow.hls import depths as depths_table
-from spinflow.hls import folding, graph, network
+from spinflow.hls import folding, graph, network, scores
 from spinflow.hls.convolutions import state_convolutions
 from spinflow.hls.finn_env import working_in
 from spinflow.hls.ops import byte_table, kinds
 from spinflow.hls.paths import BuildError, no_such_operator
+from spinflow.hls.zero_padding import note_thresholds
 from spinflow.hw.boards import Board
 
 Step = Callable[[ModelWrapper, DataflowBuildConfig], ModelWrapper]
@@ -62,7 +63,7 @@ def run(
     source: Path,
     work: Path,
     board: Board,
-    cycles: int,
+    cycles: int | None,
     *,
     resources: Mapping[str, int] | None = None,
     given: folding.Given | None = None,
@@ -75,7 +76,8 @@ def run(
             UINT8 values.
         work: folder for what FINN generates and for its log, `finn.log`.
         board: that the accelerator is built for.
-        cycles: target, the most cycles a frame may take in any layer.
+        cycles: target, the most cycles a frame may take in any layer; None is the fastest that
+            leaves room on the board's part.
         resources: what the part has; the folding is refused if it needs more.
         given: PE and SIMD by layer name that are to be used as they are.
         depths: gives the depths of the buffers that are known for a folding, if they are.
@@ -99,7 +101,11 @@ def run(
 
     def fold(model: ModelWrapper, _: DataflowBuildConfig) -> ModelWrapper:
         shapes = network.layer_shapes(model)
-        choice = folding.choose(shapes, network.pixels(model), cycles, resources, given)
+        pixels = network.pixels(model)
+        if cycles is None:
+            choice = folding.fastest(shapes, pixels, resources or board.resources, given)
+        else:
+            choice = folding.choose(shapes, pixels, cycles, resources, given)
         choices.append(choice)
         found = depths(choice) if depths else None
         return network.fold(model, choice, found.words if found else {})
@@ -170,6 +176,11 @@ def _check_sizes(model: ModelWrapper, _: DataflowBuildConfig) -> ModelWrapper:
     return model
 
 
+def _take_scores(model: ModelWrapper, _: DataflowBuildConfig) -> ModelWrapper:
+    """Keep scales and additions behind the last matrix, which streamlining would round or move."""
+    return scores.take(model)
+
+
 def _insert_argmax(model: ModelWrapper, _: DataflowBuildConfig) -> ModelWrapper:
     return model.transform(InsertTopK(k=1))
 
@@ -236,8 +247,10 @@ _TO_LAYERS: list[Step | str] = [
     "step_tidy_up",
     _check_sizes,
     state_convolutions,
+    _take_scores,
     _insert_argmax,
     "step_tidy_up",
+    note_thresholds,
     "step_streamline",
     _infer_ops,
     "step_convert_to_hw",

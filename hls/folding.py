@@ -11,9 +11,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from spinflow.hls.cost import NOTHING, RESOURCES, Cost
+from spinflow.hls.cost import FILL, NOTHING, RESOURCES, Cost
 from spinflow.hls.ops import kinds
 from spinflow.hls.ops.width_converter import converter
 from spinflow.hls.paths import BuildError
@@ -27,6 +27,9 @@ EXCHANGE_RATES = (150.0, 30.0, 380.0, 1_000.0, 3_000.0)
 """LUTs that a RAMB36 is held worth in the search, in the order in which they are tried. The first
 is less than the part's ratio: logic also has to be routed. The others are for designs that run out
 of something."""
+
+STEP = 1.5
+"""From one target to the next in the search of the fastest design."""
 
 Given = Mapping[str, Mapping[str, int]]
 """PE and SIMD by layer name."""
@@ -137,6 +140,81 @@ def choose(
     raise _too_large(min(choices, key=lambda choice: _share(choice, resources)), resources)
 
 
+def fastest(
+    layers: Sequence[LayerShape],
+    pixels: int,
+    resources: Mapping[str, int],
+    given: Given | None = None,
+) -> Choice:
+    """Return the folding of the least cycles a frame that takes at most FILL of each resource.
+
+    Targets are tried from the least possible on, each a half more than the one before, and
+    between the last that does not fit and the first that does. Where none fits, the whole part may
+    be filled. The target of what is found is its own cycles a frame: the same folding as a build
+    with that target has.
+
+    Args:
+        layers: the weight layers in order.
+        pixels: bytes of an input frame.
+        resources: LUT, RAMB36 and DSP48 of the part.
+        given: PE and SIMD by layer name that are to be used as they are.
+
+    Raises:
+        BuildError: the network does not fit the part however slow it is, or as of :func:`choose`.
+    """
+    free = [layer for layer in layers if layer.name not in (given or {})]
+    arrival = pixels // pixels_at_once(pixels)
+    least, most = _bounds(free, arrival)
+    for fill in (FILL, 1.0):
+        part = {name: math.floor(count * fill) for name, count in resources.items()}
+        tried = _Tried(layers, pixels, part, given)
+        target, before = least, least - 1
+        while tried.at(target) is None and target < most:
+            before, target = target, min(most, math.ceil(target * STEP))
+        while tried.at(target) is not None and target - before > target // 50 + 1:
+            middle = (before + target) // 2
+            before, target = (middle, target) if tried.at(middle) is None else (before, middle)
+        found = tried.at(target)
+        if found is not None:
+            return replace(found, target=max(found.cycles_per_frame, arrival))
+    slowest = choose(layers, pixels, most, None, given)
+    raise _too_large(slowest, resources, "narrower layers make it smaller, slower ones do not")
+
+
+class _Tried:
+    """What was found for each target that was tried."""
+
+    def __init__(
+        self,
+        layers: Sequence[LayerShape],
+        pixels: int,
+        part: Mapping[str, int],
+        given: Given | None,
+    ) -> None:
+        self._order = (layers, pixels, part, given)
+        self._found: dict[int, Choice | None] = {}
+
+    def at(self, target: int) -> Choice | None:
+        """Return the folding of a target, None if it does not fit or cannot be met."""
+        if target not in self._found:
+            layers, pixels, part, given = self._order
+            try:
+                self._found[target] = choose(layers, pixels, target, part, given)
+            except BuildError:
+                self._found[target] = None
+        return self._found[target]
+
+
+def _bounds(layers: Sequence[LayerShape], least: int) -> tuple[int, int]:
+    """Return the cycles a frame of the fastest and of the slowest foldings, at least ``least``."""
+    most = least
+    for layer in layers:
+        cycles = [cycles_of(layer, folding) for folding in _foldings(layer)]
+        least = max(least, min(cycles, default=0))
+        most = max(most, *cycles, least)
+    return least, most
+
+
 def _check_target(pixels: int, cycles: int) -> None:
     if cycles < 1:
         raise BuildError(f"cycles per frame must be at least 1, not {cycles}")
@@ -158,7 +236,9 @@ def _share(choice: Choice, resources: Mapping[str, int]) -> float:
     return max(choice.total[name] / max(1, resources[name]) for name in RESOURCES)
 
 
-def _too_large(choice: Choice, resources: Mapping[str, int]) -> BuildError:
+def _too_large(
+    choice: Choice, resources: Mapping[str, int], remedy: str = "more cycles make it smaller"
+) -> BuildError:
     over = [
         f"{choice.total[resource]} {resource} of {resources[resource]} "
         f"({choice.total[resource] - resources[resource]} too many)"
@@ -166,8 +246,7 @@ def _too_large(choice: Choice, resources: Mapping[str, int]) -> BuildError:
         if choice.total[resource] > resources[resource]
     ]
     return BuildError(
-        f"a design of {choice.target} cycles per frame needs about {' and '.join(over)}; more "
-        "cycles make it smaller"
+        f"a design of {choice.target} cycles per frame needs about {' and '.join(over)}; {remedy}"
     )
 
 
@@ -251,6 +330,18 @@ def _cannot_meet(cycles: int, layer: LayerShape, least: int) -> BuildError:
 
 def _candidates(layer: LayerShape, cycles: int) -> list[Folding]:
     """Return the foldings of a layer that meet the target."""
+    foldings = _foldings(layer)
+    if not foldings:
+        raise BuildError(f"layer {layer.name} cannot be: {_objection(layer, 1)}")
+    meeting = [folding for folding in foldings if cycles_of(layer, folding) <= cycles]
+    if not meeting:
+        least = min(cycles_of(layer, folding) for folding in foldings)
+        raise _cannot_meet(cycles, layer, least)
+    return meeting
+
+
+def _foldings(layer: LayerShape) -> list[Folding]:
+    """Return all foldings of a layer; BuildError if it has none."""
     foldings = [
         folding
         for pe in divisors(layer.mh)
@@ -260,11 +351,7 @@ def _candidates(layer: LayerShape, cycles: int) -> list[Folding]:
     ]
     if not foldings:
         raise BuildError(f"layer {layer.name} cannot be: {_objection(layer, 1)}")
-    meeting = [folding for folding in foldings if cycles_of(layer, folding) <= cycles]
-    if not meeting:
-        least = min(cycles_of(layer, folding) for folding in foldings)
-        raise _cannot_meet(cycles, layer, least)
-    return meeting
+    return foldings
 
 
 def _given(layer: LayerShape, wanted: Mapping[str, int], cycles: int) -> list[Folding]:

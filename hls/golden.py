@@ -127,4 +127,6 @@ def _unsigned(values: npt.NDArray[Any], datatype: str) -> npt.NDArray[Any]:
     """Return a tensor as the numbers that the stream carries."""
     if datatype == "BIPOLAR":
         values = values > 0
-    return values.astype(np.uint8 if datatype in ("BIPOLAR", "BINARY", "UINT8") else np.uint32)
+    if datatype in ("BIPOLAR", "BINARY", "UINT8"):
+        return values.astype(np.uint8)
+    return values.astype(np.uint16 if datatype == "UINT16" else np.uint32)

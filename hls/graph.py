@@ -8,7 +8,7 @@ every tensor in the file, finite and of sensible size, every input of a node mad
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -47,8 +47,12 @@ _TYPES = (
 )
 
 
-def read(path: Path) -> onnx.ModelProto:
+def read(path: Path, prepare: Callable[[onnx.ModelProto], None] | None = None) -> onnx.ModelProto:
     """Read a QONNX file.
+
+    Args:
+        path: the file.
+        prepare: changes the graph before it is checked; it may raise BuildError.
 
     Raises:
         BuildError: it cannot be read, is no ONNX, or its graph is not whole.
@@ -61,6 +65,10 @@ def read(path: Path) -> onnx.ModelProto:
             f"{path} cannot be read: it is not an ONNX file ({type(error).__name__})"
         ) from None
     try:
+        if not model.graph.node or not model.graph.output:
+            raise BuildError("it holds no network: a graph with nodes and an output is expected")
+        if prepare is not None:
+            prepare(model)
         _check(model)
     except BuildError as error:
         raise BuildError(f"{path}: {error}") from None
@@ -77,8 +85,6 @@ def check_sizes(model: ModelWrapper) -> None:
 
 def _check(model: onnx.ModelProto) -> None:
     graph = model.graph
-    if not graph.node or not graph.output:
-        raise BuildError("it holds no network: a graph with nodes and an output is expected")
     if len(graph.node) > MOST_NODES:
         raise BuildError(f"its graph has {len(graph.node)} nodes, at most {MOST_NODES} can be read")
     if model.functions or graph.sparse_initializer or graph.quantization_annotation is None:

@@ -49,7 +49,7 @@ def layer_names(model: ModelWrapper) -> list[str]:
 def check(model: ModelWrapper) -> None:
     """Refuse all but: binary layers with thresholds, a last one without, an argmax.
 
-    A perceptron may begin with a threshold of its pixels; else the first layer takes them.
+    It may begin with a threshold of the pixels; else the first layer takes them.
 
     Raises:
         BuildError: of the first node that the hardware cannot have.

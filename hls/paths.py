@@ -25,7 +25,10 @@ def no_such_operator(op_type: str, where: str) -> BuildError:
         where: it stands, as "after layer fc0"; may be empty.
     """
     place = f" {where}" if where else ""
-    return BuildError(f"operator {op_type}{place} cannot be mapped to hardware")
+    return BuildError(
+        f"operator {op_type}{place} cannot be mapped to hardware: `spinflow import` takes more "
+        "forms of networks, and says what would work"
+    )
 
 
 def sha256_file(path: Path) -> str:

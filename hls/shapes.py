@@ -107,6 +107,8 @@ class LayerShape:
         window: the sliding window of a convolution.
         in_bits: bits of one input: 1, or 8 for pixels.
         pool: side of the max-pool before the buffer, 1 without one.
+        zero_padded: whether bits are padded with 0, which the unit leaves out of its sums.
+        gain_bits, offset_bits: of the scores of the last layer's classes; 0 where there are none.
     """
 
     name: str
@@ -116,6 +118,9 @@ class LayerShape:
     window: Window | None = None
     in_bits: int = 1
     pool: int = 1
+    zero_padded: bool = False
+    gain_bits: int = 0
+    offset_bits: int = 0
 
     @property
     def windows(self) -> int:

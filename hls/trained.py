@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from spinflow.hls.paths import REPO, BuildError, sha256_file
+from spinflow.host.core.description import TEST_SET
 from spinflow.host.core.reading import read_json
 from spinflow.host.core.text import shown
 
@@ -25,12 +26,14 @@ class Trained:
         accuracy: share of the test images that it gets right.
         images: how many test images.
         cycles: the network's own target in cycles a frame, None if it has none.
+        test_sha256: of test.npz beside it, the test set that a bundle carries; empty without one.
     """
 
     dataset: str
     accuracy: float
     images: int
     cycles: int | None
+    test_sha256: str = ""
 
 
 def read_trained(source: Path) -> Trained:
@@ -69,7 +72,24 @@ def read_trained(source: Path) -> Trained:
         raise BuildError(
             f"{path} is damaged: cycles is {shown(cycles)}, a whole number above 0 is expected"
         )
-    return Trained(dataset, accuracy, images, cycles)
+    return Trained(dataset, accuracy, images, cycles, _test_set(path, found.get("test_set")))
+
+
+def _test_set(path: Path, found: Any) -> str:
+    """Return the SHA-256 of the test set that model.json names; empty if it names none."""
+    if found is None:
+        return ""
+    digest = found.get("sha256") if isinstance(found, dict) else None
+    if digest is None or found.get("file") != TEST_SET:
+        raise BuildError(
+            f"{path} is damaged: test_set is {shown(found)}, the file {TEST_SET} and its sha256 "
+            "are expected"
+        )
+    if not (path.parent / TEST_SET).is_file():
+        raise BuildError(f"{path.parent / TEST_SET} is missing: import or export the network again")
+    if sha256_file(path.parent / TEST_SET) != digest:
+        raise BuildError(f"{path} is of another {TEST_SET}: import or export the network again")
+    return str(digest)
 
 
 def _check_exported(source: Path) -> None:

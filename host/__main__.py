@@ -79,7 +79,9 @@ def _layer_facts(layer: Layer) -> str:
 
 
 def _window_facts(window: Window) -> str:
-    padding = f", padding {list(window.padding)}" if any(window.padding) else ""
+    padding = ""
+    if any(window.padding):
+        padding = f", padding {list(window.padding)} of {window.padding_value}"
     return (
         f"kernel {_by(window.kernel)}, stride {_by(window.stride)}{padding}, "
         f"map {_by(window.input)}"

@@ -1,6 +1,7 @@
 """Export of a network as QONNX, the form in which FINN takes it.
 
-    spinflow export tfc-mnist --out build/tfc-mnist/model.onnx
+    spinflow export tfc-mnist
+    spinflow export nets/my.toml
     spinflow export cnv-cifar10 --untrained 1 --out out/untrained/model.onnx
 
 The graph takes pixels 0 to 255, datatype UINT8, and gives the logits, (1, classes). Pixels are
@@ -27,14 +28,21 @@ from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.util.cleanup import cleanup_model
 
 from spinflow.host.core import start
+from spinflow.host.core.description import TEST_SET
 from spinflow.host.core.files import replace_bytes
 from spinflow.host.core.options import seed
+from spinflow.host.core.own_tests import OwnTests, pack
+from spinflow.host.core.reading import read_json
+from spinflow.host.core.sources import WORK
+from spinflow.host.core.text import shown
+from spinflow.model.data import is_own, own_tests
+from spinflow.model.data.own import name_of
 from spinflow.model.files import write_json
 from spinflow.model.networks.base import TrainedNetwork, to_input
 from spinflow.model.networks.build import untrained
 from spinflow.model.networks.graph import NetworkSpec, is_binary
-from spinflow.model.store import ZOO, load_recipe, load_trained
-from spinflow.model.zoo import ENTRIES, NETWORKS, network
+from spinflow.model.store import load_recipe, load_trained
+from spinflow.model.zoo import ENTRIES, Found, find
 
 with warnings.catch_warnings():
     # It warns at import of an accelerator that these networks do not use.
@@ -58,27 +66,35 @@ def to_qonnx(model: TrainedNetwork) -> ModelWrapper:
 
 
 def export(
-    name: str, out: Path, folder: Path = ZOO, untrained_seed: int | None = None
+    name: str,
+    out: Path,
+    folder: Path | None = None,
+    untrained_seed: int | None = None,
+    data_dir: Path | None = None,
 ) -> dict[str, Any]:
     """Write the QONNX graph of a network, and ``model.json`` beside it.
 
     Args:
-        name: a network of ``spinflow.model.zoo.NETWORKS``.
+        name: a network or a variant of one, as ``spinflow.model.zoo.find`` takes it.
         out: path of the graph to write.
-        folder: where the trained files lie.
+        folder: where the trained files lie; that of its description if None.
         untrained_seed: export random weights of this seed instead, as
             ``spinflow.model.networks.build.untrained`` makes them; ``folder`` is not read then.
+        data_dir: where own data lie, whose test part goes beside the graph as ``test.npz``.
 
     Returns:
         What ``model.json`` holds.
 
     Raises:
-        ValueError: the network is not wholly binary, or one of those of
-            ``spinflow.model.store.load_recipe``, ``load_trained`` and ``untrained``.
+        ValueError: the network is not wholly binary, another network of its name lies there, or
+            one of those of ``spinflow.model.store.load_recipe``, ``load_trained`` and
+            ``untrained``.
     """
-    spec = network(name)
+    found = find(name)
+    spec = found.entry.spec
     if not is_binary(spec):
         raise ValueError(f"{name} is not wholly binary: the hardware cannot take it")
+    _check_place(found, out.with_name("model.json"))
     recipe: dict[str, Any] = {}
     if untrained_seed is None:
         recipe = load_recipe(name, folder)
@@ -86,9 +102,14 @@ def export(
     else:
         model = untrained(spec, untrained_seed)
     content = to_qonnx(model).model.SerializeToString()
-    entry = ENTRIES.get(spec.name)
-    hardware = entry.hardware if entry else None
-    facts: dict[str, Any] = {"network": name, "dataset": spec.dataset, "shape": list(spec.shape)}
+    tests = own_tests(spec.dataset, data_dir) if untrained_seed is None else None
+    facts: dict[str, Any] = {
+        "network": found.name,
+        "dataset": _name_of_data(spec.dataset, tests),
+        "shape": list(spec.shape),
+    }
+    if found.is_own:
+        facts["described_in"] = str(found.path.resolve())
     if isinstance(spec, NetworkSpec):
         facts |= {"widths": list(spec.widths), "input_threshold": spec.input_threshold}
     facts |= {
@@ -96,12 +117,44 @@ def export(
         "correct": recipe.get("test_correct"),
         "images": recipe.get("test_images"),
         "weights_sha256": recipe.get("weights_sha256"),
-        "cycles": hardware.cycles if hardware else None,
+        "cycles": found.entry.hardware.cycles,
         "onnx_sha256": hashlib.sha256(content).hexdigest(),
     }
     replace_bytes(out, content)
+    if tests is not None:
+        packed = pack(tests)
+        replace_bytes(out.with_name(TEST_SET), packed)
+        digest = hashlib.sha256(packed).hexdigest()
+        facts["test_set"] = {"file": TEST_SET, "sha256": digest, "title": tests.title}
     write_json(out.with_name("model.json"), facts)
     return facts
+
+
+def _name_of_data(dataset: str, tests: OwnTests | None) -> str:
+    """Return what files call a data set: its name, or of data of one's own their title as one."""
+    if not is_own(dataset):
+        return dataset
+    return name_of(tests.title if tests else Path(dataset.partition("?")[0]).stem)
+
+
+def _check_place(found: Found, path: Path) -> None:
+    """Raise ValueError if model.json is there and of another network of the same name."""
+    if not path.is_file():
+        return
+    there = read_json(path, 1 << 20, ValueError)
+    if there.get("network") != found.name:
+        return
+    other = there.get("described_in")
+    if other is None and found.is_own and there.get("weights_sha256") is None:
+        raise ValueError(
+            f"{path.parent} is of an imported network of the same name, {found.name}: give the "
+            f"description another one, or remove the folder"
+        )
+    if isinstance(other, str) and Path(other) != found.path.resolve() and Path(other).is_file():
+        raise ValueError(
+            f"{path.parent} is of another network of the same name, {shown(other)}: give one of "
+            "them another, or remove the folder"
+        )
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -109,12 +162,15 @@ def main(arguments: list[str] | None = None) -> int:
     parser = start.Parser(
         prog="spinflow export",
         description="Write a network as QONNX, with model.json beside it.",
-        epilog="example: spinflow export tfc-mnist --out build/tfc-mnist/model.onnx",
+        epilog="example: spinflow export tfc-mnist",
     )
-    names = [name for name, spec in NETWORKS.items() if is_binary(spec)]
-    parser.add_argument("network", choices=names, metavar="NETWORK", help=", ".join(names))
-    parser.add_argument("--out", type=Path, required=True, help="path of the .onnx file to write")
-    parser.add_argument("--folder", type=Path, default=ZOO, help="where the trained files lie")
+    names = ", ".join(name for name, entry in ENTRIES.items() if is_binary(entry.spec))
+    parser.add_argument("network", metavar="NETWORK", help=f"{names}, or the path of a .toml")
+    parser.add_argument(
+        "--out", type=Path, help="path of the .onnx file to write (build/NETWORK/model.onnx)"
+    )
+    parser.add_argument("--folder", type=Path, help="where the trained files lie (its own folder)")
+    parser.add_argument("--data-dir", type=Path, help="a folder with your own copy of the data")
     parser.add_argument(
         "--untrained", type=seed, metavar="SEED", help="export random weights of this seed"
     )
@@ -124,11 +180,13 @@ def main(arguments: list[str] | None = None) -> int:
 
 def run(options: argparse.Namespace) -> None:
     """Export the network that the options name, and print what it is."""
-    facts = export(options.network, options.out, options.folder, options.untrained)
+    found = find(options.network)
+    out = options.out or WORK / "build" / found.name / "model.onnx"
+    facts = export(options.network, out, options.folder, options.untrained, options.data_dir)
     weights = f"random weights of seed {options.untrained}"
     if options.untrained is None:
         weights = f"accuracy {facts['accuracy']:.4f} on {facts['images']} test images"
-    print(f"{options.out}: {options.network}, {weights}")
+    print(f"{out}: {found.name}, {weights}")
 
 
 if __name__ == "__main__":

@@ -19,7 +19,6 @@ from __future__ import annotations
 import hashlib
 import json
 import platform
-import re
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -32,15 +31,15 @@ from safetensors.torch import save
 from spinflow.host.core.files import replace_bytes
 from spinflow.host.core.reading import read_bytes, read_json
 from spinflow.host.core.text import shown
+from spinflow.model import zoo
 from spinflow.model.files import MOST_BYTES, check_tensors, read_tensors, write_json
 from spinflow.model.networks.base import TrainedNetwork, predict
 from spinflow.model.networks.build import build
 from spinflow.model.networks.graph import NetworkSpec, Spec
-from spinflow.model.training.recipe import LABEL
-from spinflow.model.zoo import network
+from spinflow.model.zoo import Found, asked_for, find
 
 FORMAT = 1
-ZOO = Path(__file__).parent / "zoo"
+ZOO = zoo.ZOO
 """Where the trained networks of this repository lie."""
 
 NORM_PARTS = {
@@ -180,37 +179,27 @@ def files_of(name: str, folder: Path) -> tuple[Path, Path]:
     return folder / f"{name}.safetensors", folder / f"{name}.json"
 
 
-def _paths(name: str, folder: Path) -> tuple[Path, Path]:
-    """Return weights and recipe of a network or variant; ValueError for one that cannot be."""
-    network(name)
-    label = name.partition("+")[2]
-    if not re.fullmatch(LABEL, label, re.ASCII):
-        raise ValueError(
-            f"variant {shown(name)}: a label has letters, digits, '.', '-' and '_' only"
-        )
-    return files_of(name, folder)
-
-
-def _expect_file(path: Path, name: str) -> None:
+def _expect_file(path: Path, found: Found) -> None:
     if not path.exists():
-        base, plus, label = name.partition("+")
-        command = f"spinflow train {base}" + (f" --label {label}" if plus else "")
+        base, plus, label = found.name.partition("+")
+        command = f"spinflow train {asked_for(base)}" + (f" --label {label}" if plus else "")
         raise ValueError(f"{path}: no such file; {command} makes it")
 
 
-def load_recipe(name: str, folder: Path = ZOO) -> dict[str, Any]:
+def load_recipe(name: str, folder: Path | None = None) -> dict[str, Any]:
     """Return the JSON beside the weights of a network, checked against the weights' SHA-256.
 
     Args:
-        name: a network of ``spinflow.model.zoo.NETWORKS``, or a variant of one.
-        folder: where the files lie.
+        name: a network or a variant of one, as ``spinflow.model.zoo.find`` takes it.
+        folder: where the files lie; that of its description if None.
 
     Raises:
         ValueError: unknown network, a file is missing, or the two do not belong together.
     """
-    weights, recipe = _paths(name, folder)
+    found = find(name)
+    weights, recipe = files_of(found.name, folder or found.folder)
     for path in (weights, recipe):
-        _expect_file(path, name)
+        _expect_file(path, found)
     facts = read_json(recipe, 1 << 20, ValueError)
     digest = hashlib.sha256(read_bytes(weights, MOST_BYTES, ValueError)).hexdigest()
     if facts.get("weights_sha256") != digest:
@@ -218,10 +207,11 @@ def load_recipe(name: str, folder: Path = ZOO) -> dict[str, Any]:
             f"{weights}: SHA-256 {digest}, but {recipe.name} expects "
             f"{shown(facts.get('weights_sha256'))}"
         )
-    for key, expected in _identity(network(name)).items():
+    for key, expected in _identity(found.entry.spec).items():
         if facts.get(key) != expected:
             raise ValueError(
-                f"{recipe}: {key} is {shown(facts.get(key))}, that of {name} is {shown(expected)}"
+                f"{recipe}: {key} is {shown(facts.get(key))}, that of {found.name} is "
+                f"{shown(expected)}"
             )
     correct, images, accuracy = (facts.get(f"test_{key}") for key in _MEASURED)
     if not (
@@ -241,16 +231,17 @@ def load_recipe(name: str, folder: Path = ZOO) -> dict[str, Any]:
     return facts
 
 
-def load_trained(name: str, folder: Path = ZOO) -> TrainedNetwork:
+def load_trained(name: str, folder: Path | None = None) -> TrainedNetwork:
     """Return a trained network in eval mode.
 
     Args:
-        name: a network of ``spinflow.model.zoo.NETWORKS``, or a variant of one.
-        folder: where ``NAME.safetensors`` lies.
+        name: a network or a variant of one, as ``spinflow.model.zoo.find`` takes it.
+        folder: where ``NAME.safetensors`` lies; that of its description if None.
 
     Raises:
         ValueError: unknown name, missing file, or one of those of :func:`unpack`.
     """
-    weights, _ = _paths(name, folder)
-    _expect_file(weights, name)
-    return unpack(weights, network(name))
+    found = find(name)
+    weights, _ = files_of(found.name, folder or found.folder)
+    _expect_file(weights, found)
+    return unpack(weights, found.entry.spec)

@@ -2,6 +2,10 @@
 
     spinflow train tfc-mnist --out out/tfc [--epochs N] [--seed S] [--resume]
 
+A network described in a file of one's own, in any folder, gets its weights beside it:
+
+    spinflow train nets/my.toml [--out FOLDER]
+
 The epoch is chosen on the last 5,000 training images; the test set is measured once, at the end.
 Memories with write errors (``spinflow.model.training.write_errors``), or a loss that makes margins
 wide, train a network that is to be used with errors:
@@ -39,12 +43,13 @@ from spinflow.host.core.options import seed, whole
 from spinflow.model.data import dataset, locate, open_imagenet, parse_classes
 from spinflow.model.networks.graph import XnorSpec
 from spinflow.model.training import loop, processes
+from spinflow.model.training.checkpoint import CHECKPOINT
 from spinflow.model.training.feeds import Feed
 from spinflow.model.training.feeds import imagenet as imagenet_feed
 from spinflow.model.training.feeds.imagenet import ImageNetFeed
 from spinflow.model.training.feeds.memory import MemoryFeed
 from spinflow.model.training.recipe import FIELDS, Recipe
-from spinflow.model.zoo import RECIPES, network
+from spinflow.model.zoo import RECIPES, Found, asked_for, find, network
 
 OF_IMAGENET = ("classes", "class_seed", "workers")
 """Options that only networks of ImageNet have."""
@@ -75,13 +80,29 @@ def feed_of(recipe: Recipe, options: argparse.Namespace) -> Feed:
     """
     spec = network(recipe.network)
     if spec.dataset != "imagenet":
-        return MemoryFeed(recipe, dataset(spec.dataset, options.data_dir))
+        data = dataset(spec.dataset, options.data_dir)
+        return MemoryFeed(_fitting(recipe, len(data.train_images), options), data)
     assert isinstance(spec, XnorSpec)
     classes = parse_classes(options.classes or "1000")
     folder = locate("imagenet", options.data_dir)
     pictures = open_imagenet(folder, classes, options.class_seed, crop=spec.shape[0])
     spec = spec.with_classes(len(pictures.classes))
     return ImageNetFeed(recipe, spec, pictures, options.workers or 4)
+
+
+def _fitting(recipe: Recipe, images: int, options: argparse.Namespace) -> Recipe:
+    """Return a recipe with what nobody has stated small enough for so few training images."""
+    entry = find(options.network).entry
+    stated = entry.stated | {name for name in FIELDS if getattr(options, name) is not None}
+    if not find(options.network).is_own:
+        return recipe
+    changes: dict[str, Any] = {}
+    if "validation" not in stated:
+        changes["validation"] = max(1, min(recipe.validation, images // 10))
+    left = images - changes.get("validation", recipe.validation)
+    if "batch" not in stated and recipe.parts == 1:
+        changes["batch"] = max(1, min(recipe.batch, left // 4))
+    return dataclasses.replace(recipe, **changes)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -92,9 +113,13 @@ def main(arguments: list[str] | None = None) -> int:
 
 def run(options: argparse.Namespace) -> None:
     """Train, and print where the weights are and how good they are."""
-    recipe = dataclasses.replace(RECIPES[options.network], **_chosen(options))
+    found = _found(options.network)
+    recipe = dataclasses.replace(RECIPES[found.name], **_chosen(options))
+    out = options.out or found.folder
+    # Beside a description, which may not be alone there, a checkpoint lies only while it is needed.
+    kept = None if options.out else found.folder / f"{found.name}.{CHECKPOINT}"
     with processes.together(recipe.device):
-        weights, facts = loop.train(feed_of(recipe, options), options.out, options.resume)
+        weights, facts = loop.train(feed_of(recipe, options), out, options.resume, kept)
         if not processes.is_first():
             return
     told = json.loads(facts.read_text(encoding="utf-8"))
@@ -105,13 +130,29 @@ def run(options: argparse.Namespace) -> None:
     )
 
 
+def _found(text: str) -> Found:
+    """Return the network that is to be trained.
+
+    Raises:
+        ValueError: as of ``spinflow.model.zoo.find``, or a variant is named.
+    """
+    found = find(text)
+    base, _, label = found.name.partition("+")
+    if label:
+        raise ValueError(f"{text}: give {asked_for(base)} and --label {label} to train a variant")
+    return found
+
+
 def _chosen(options: argparse.Namespace) -> dict[str, Any]:
     """Return the fields of the recipe that were chosen; without a device, the best.
 
     Raises:
-        ValueError: an option that does not count for the network.
+        ValueError: an option that does not count for the network, or --out is missing.
     """
-    of_imagenet = network(options.network).dataset == "imagenet"
+    found = find(options.network)
+    if options.out is None and not found.is_own:
+        raise ValueError(f"{found.name} is of the zoo: give --out, a folder for what is trained")
+    of_imagenet = found.entry.spec.dataset == "imagenet"
     counting = (*imagenet_feed.FIELDS, *OF_IMAGENET) if of_imagenet else FIELDS
     for name in (*FIELDS, *OF_IMAGENET):
         if getattr(options, name) is not None and name not in counting:
@@ -126,12 +167,17 @@ def _chosen(options: argparse.Namespace) -> dict[str, Any]:
 def _parser() -> start.Parser:
     parser = start.Parser(
         prog="spinflow train",
-        description="Train a network of the zoo, by its recipe or with other options.",
+        description="Train a network of the zoo, or one described in a .toml of your own, by its "
+        "recipe or with other options.",
         epilog=EXAMPLE,
     )
-    names = list(RECIPES)
-    parser.add_argument("network", choices=names, metavar="NETWORK", help=", ".join(names))
-    parser.add_argument("--out", type=Path, required=True, help="folder for checkpoint and results")
+    names = ", ".join(RECIPES)
+    parser.add_argument("network", metavar="NETWORK", help=f"{names}, or the path of a .toml")
+    parser.add_argument(
+        "--out",
+        type=Path,
+        help="folder for checkpoint and results (default: that of the .toml; else to be given)",
+    )
     parser.add_argument("--resume", action="store_true", help="go on from the folder's checkpoint")
     parser.add_argument("--data-dir", type=Path, help="a folder with your own copy of the data")
     recipe = parser.add_argument_group("recipe", "The default of each is that of the network.")

@@ -145,7 +145,7 @@ class FirstFive(SoftwareAccelerator):
         self._pictures = pictures
         self._sums = engine.sums
 
-    def run(self, images: NDArray[Any]) -> NDArray[np.uint8]:
+    def run(self, images: NDArray[Any]) -> NDArray[np.uint16]:
         """Run the pictures of these numbers, four bytes each, (n, 4)."""
         found = []
         order = np.ascontiguousarray(images).view("<u4")[:, 0]
@@ -153,7 +153,7 @@ class FirstFive(SoftwareAccelerator):
         for pixels, labels in self._pictures.batches(AT_ONCE, order, workers=threads):
             sums = torch.from_numpy(self._sums(pixels))
             before = classes_before(sums, torch.from_numpy(labels.astype(np.int64)))
-            found.append((before < 5).numpy().astype(np.uint8))
+            found.append((before < 5).numpy().astype(np.uint16))
         self._frames += len(images)
         return np.concatenate(found)
 

@@ -8,7 +8,6 @@ fails, is the user's to read, and each leaves its files whole or as they were.
 from __future__ import annotations
 
 import argparse
-import re
 import signal
 import subprocess
 import sys
@@ -16,39 +15,48 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from spinflow.host.core import start
-from spinflow.host.core.errors import InputError
+from spinflow.host.core.networks import Called, called
 from spinflow.host.core.options import whole
-from spinflow.host.core.sources import COMMAND, REPOSITORY, WORK
-from spinflow.host.core.text import shown
+from spinflow.host.core.sources import COMMAND, WORK
+from spinflow.model.zoo import ENTRIES, find
 
 BUILD = WORK / "build"
-ZOO = REPOSITORY / "model" / "zoo"
-
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,63}\Z")
 
 
 def steps(network: str, cycles: int | None, out: Path | None) -> list[list[str]]:
     """Return the arguments of `spinflow` for each step.
 
     Args:
-        network: its name. One that the zoo does not hold is taken as it was exported before.
+        network: its name, or the path of its description. One that neither has trained weights nor
+            a description is taken as build/NETWORK holds it: imported, or exported before.
         cycles: most cycles a frame may take in any layer; None is the network's default.
         out: the bundle's folder, by default build/NETWORK.
 
     Raises:
-        InputError: the name is a path, or is none.
+        InputError: it is no name.
     """
-    if not _NAME.match(network):
-        raise InputError(f"network {shown(network)}: a name is expected, as tfc-mnist, not a path")
-    model = BUILD / network / "model.onnx"
-    folder = str(out or BUILD / network)
+    words = called(network)
+    model = BUILD / words.name / "model.onnx"
+    folder = str(out or BUILD / words.name)
     found = []
-    if (ZOO / f"{network}.safetensors").is_file() or not model.is_file():
+    if not model.is_file() or words.path or _is_trained(words):
         found.append(["export", network, "--out", str(model)])
     target = [] if cycles is None else ["--cycles", str(cycles)]
-    found.append(["bundle", network, "--out", folder, *target])
+    found.append(["bundle", words.name, "--out", folder, *target])
     found.append(["simulator", folder])
     return found
+
+
+def _is_trained(words: Called) -> bool:
+    """Return whether the zoo has a network, and trained weights of it."""
+    return words.base in ENTRIES and find(words.name).weights.is_file()
+
+
+def can_build(network: str) -> bool:
+    """Return whether there is a network to build: trained, or imported or exported before."""
+    words = called(network)
+    is_there = (BUILD / words.name / "model.onnx").is_file()
+    return is_there or words.path is not None or _is_trained(words)
 
 
 def run_step(arguments: Sequence[str]) -> int:
@@ -94,11 +102,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "the accelerator with FINN, and compile the simulator.",
         epilog="example: spinflow build tfc-mnist",
     )
-    parser.add_argument("network", help="name of a network of the zoo, or of one in build/NETWORK")
+    parser.add_argument(
+        "network", help="a network of the zoo or in build/NETWORK, or the path of a .toml"
+    )
     parser.add_argument(
         "--cycles",
         type=whole(1, 10**9),
-        help="most cycles a frame may take in any layer (default: the network's own)",
+        help="most cycles a frame may take in any layer (default: the network's own target, or the "
+        "fastest that leaves room on the part)",
     )
     parser.add_argument("--out", type=Path, help="folder of the bundle (default build/NETWORK)")
     options = parser.parse_args(arguments)

@@ -180,7 +180,7 @@ def build_timing(bundle: Path, folder: Path) -> Timing:
     command = [
         *[str(verilate.verilator()), "--cc", "--exe", "--build", "-j", str(verilate.JOBS)],
         *["--top-module", verilate.TOP, "--prefix", f"V{verilate.TOP}", "--Mdir", str(folder)],
-        *["-o", LIBRARY, "-Wno-fatal", "-Wno-lint", "--no-timing", "--no-assert"],
+        *["-o", LIBRARY, *verilate.LENIENT, "--no-timing", "--no-assert"],
         *["-O3", "--x-assign", "fast", "--x-initial", "fast", "-GWithErrors=0"],
         *["-fslice-element-limit", "65536"],
         *[
@@ -202,8 +202,7 @@ def build_timing(bundle: Path, folder: Path) -> Timing:
         errors="replace",
     )
     if done.returncode != 0:
-        reason = next((line for line in done.stdout.split("\n") if "rror" in line), "no message")
-        raise BuildError(f"Verilator or the C++ compiler failed: {reason.strip()}")
+        raise BuildError(verilate.reason_of(done.stdout))
     return Timing(folder / LIBRARY, description)
 
 

@@ -179,7 +179,7 @@ class Library:
                 f"the output stream gave {progress.words_out} of {len(images)} labels and the input"
                 f" took {progress.words_in} of {words_in.size} words in {limit} cycles",
             )
-        return words_out & 0xFF
+        return words_out
 
     def generous_limit(self, frames: int) -> int:
         """Return the cycles in which `frames` frames have long gone through, pauses included."""

@@ -11,6 +11,7 @@ cluster, and after any interruption.
 from __future__ import annotations
 
 import argparse
+import hashlib
 import math
 import os
 import sys
@@ -29,17 +30,23 @@ from spinflow.host.board.driver import backend
 from spinflow.host.core import bundle as bundles
 from spinflow.host.core import description
 from spinflow.host.core.errors import InputError
-from spinflow.host.core.sources import REPOSITORY
+from spinflow.host.core.networks import SUFFIX
+from spinflow.host.core.reading import read_bytes, read_json
 from spinflow.host.core.start import Parser
-from spinflow.host.core.test_sets import images_for, images_of
+from spinflow.host.core.test_sets import DATASETS, TestSet, chosen, images_for, images_of
 from spinflow.host.sweep import grid as grids
 from spinflow.host.sweep.trials import identity
+from spinflow.model.zoo import NETWORKS, Found, asked_for, find
+from spinflow.sim import bundle_build
 from spinflow.sim.engines import SOFTWARE
 from spinflow.sim.sweeps.jobs import Job, SweepError, job_of_bundle, job_of_network
 from spinflow.sim.sweeps.workers import in_processes, in_this_process
 
 if TYPE_CHECKING:
     from spinflow.sim.sweeps.cluster import Cluster
+
+MOST_BYTES = 1 << 30
+"""Bytes of the largest file of weights."""
 
 HARDWARE = ("rtl", "board")
 """Where the driver measures: on the virtual board, or on a real one."""
@@ -48,15 +55,39 @@ ON = (*HARDWARE, *SOFTWARE)
 """Where a sweep can run."""
 
 
-def run(options: argparse.Namespace) -> None:
+def run(options: argparse.Namespace) -> int:
     """Run a sweep, or the rest of it, and write its report."""
     plan = grids.from_options(options)
+    if options.on == "rtl":
+        status = _build_missing(plan)
+        if status:
+            return status
     on = options.on or _default(plan, options)
     if on in HARDWARE:
         _check_hardware(plan, options, on)
         run_sweep(options)
     else:
         _run_in_software(plan, options, on)
+    return 0
+
+
+def _build_missing(plan: grids.Grid) -> int:
+    """Build the networks that were imported or trained and not built yet; return the exit status.
+
+    A network is meant by its name; a bundle that is given as a folder is taken as it is.
+    """
+    for place, (name, folder) in enumerate(zip(plan.networks, plan.bundles, strict=False)):
+        is_named = folder.resolve() == bundle_build.BUILD / name
+        trained = _trained(plan, place)
+        is_built = (folder / description.LIBRARIES["simulator"]).is_file() and (
+            trained is None or _is_built(trained, folder)
+        )
+        asked = plan.asked[place]
+        if is_named and not is_built and bundle_build.can_build(asked):
+            status = bundle_build.run_step(["build", asked])
+            if status:
+                return status  # the step said why
+    return 0
 
 
 _WORKERS = {
@@ -78,10 +109,14 @@ def _default(plan: grids.Grid, options: argparse.Namespace) -> str:
     """
     if any(getattr(options, name) is not None for name in _WORKERS.values()):
         return SOFTWARE[0]
+    trained = [_trained(plan, place) for place in range(len(plan.bundles))]
     if plan.bundles and all((f / description.BITSTREAM).is_file() for f in plan.bundles):
         return "board"
     library = description.LIBRARIES["simulator"]
-    if plan.bundles and all((folder / library).is_file() for folder in plan.bundles):
+    if plan.bundles and all(
+        (folder / library).is_file() and (found is None or _is_built(found, folder))
+        for folder, found in zip(plan.bundles, trained, strict=True)
+    ):
         return "rtl"
     return SOFTWARE[0]
 
@@ -97,6 +132,7 @@ def _check_hardware(plan: grids.Grid, options: argparse.Namespace, on: str) -> N
             raise SweepError(
                 f"{option} beside --on {on}: workers measure with {', '.join(SOFTWARE)} only"
             )
+    _check_built(plan)
     for folder in plan.folders():
         found = backend(bundles.load(folder))
         if found != on:
@@ -153,23 +189,20 @@ def _cluster(options: argparse.Namespace) -> Cluster | None:
 
 
 def _jobs_of(plan: grids.Grid, data_dir: Path | None, on: str) -> list[tuple[Job, Path]]:
-    """Return a job for each network of a grid, of its bundle, else of the zoo; and where it is."""
+    """Return a job for each network of a grid, of its bundle, else as it was trained; and where."""
     found = []
     for place, folder in enumerate(plan.bundles):
         name = plan.networks[place] if place < len(plan.networks) else ""
-        trained = name and (REPOSITORY / "model" / "zoo" / f"{name}.safetensors").is_file()
-        if trained and not (folder / "accel.json").is_file():
-            from spinflow.model.zoo import network
-
-            dataset = network(name).dataset
-            tests = images_of(dataset, plan.images, data_dir, plan.image_seed)
-            found.append((job_of_network(name, tests, on), Path(name)))
+        trained = _trained(plan, place)
+        if trained is not None and not _is_built(trained, folder):
+            tests = _tests_of(trained.entry.spec.dataset, plan, data_dir)
+            found.append((job_of_network(plan.asked[place], tests, on), Path(name)))
         else:
             try:
                 names = plan.networks[place : place + 1]
                 (there,) = replace(plan, networks=names, bundles=(folder,)).folders()
             except InputError as error:
-                raise _untrained(name, plan.source) or error from None
+                raise _untrained(plan, place) or error from None
             bundle = bundles.load(there, runnable=False)
             tests = images_for(bundle, plan.images, data_dir, plan.image_seed)
             found.append((job_of_bundle(there, tests, on), there))
@@ -178,17 +211,72 @@ def _jobs_of(plan: grids.Grid, data_dir: Path | None, on: str) -> list[tuple[Job
     return found
 
 
-def _untrained(name: str, source: str) -> SweepError | None:
-    """Return the error of a network that is known but not trained; None if it is unknown."""
-    from spinflow.model.zoo import NETWORKS
+def _tests_of(dataset: str, plan: grids.Grid, data_dir: Path | None) -> TestSet:
+    """Return test images of a network without a bundle: of a published set or of own data."""
+    if dataset in DATASETS:
+        return images_of(dataset, plan.images, data_dir, plan.image_seed)
+    from spinflow.model.data import own_tests
 
-    base, _, label = name.partition("+")
-    if base not in NETWORKS:
+    tests = own_tests(dataset, data_dir)
+    assert tests is not None
+    return chosen(tests, plan.images, plan.image_seed)
+
+
+def _trained(plan: grids.Grid, place: int) -> Found | None:
+    """Return a network of a grid if its trained weights are there; None if they are not.
+
+    Raises:
+        SweepError: its description is damaged, or there is none.
+    """
+    asked = plan.asked[place] if place < len(plan.asked) else ""
+    is_path = SUFFIX in asked
+    if not is_path and asked.partition("+")[0] not in NETWORKS:
         return None
-    where = f"{source}: " if source else ""
+    try:
+        found = find(asked)
+    except ValueError as error:
+        raise SweepError(f"{plan.source}: {error}" if plan.source else str(error)) from None
+    return found if found.weights.is_file() else None
+
+
+def _is_built(found: Found, folder: Path) -> bool:
+    """Return whether a folder has the bundle of a trained network.
+
+    The bundle of a network of the zoo is taken as it is. One of another folder may be of earlier
+    weights, or of another network of its name: then it is not its bundle.
+    """
+    if not (folder / description.NAME).is_file():
+        return False
+    if not found.is_own:
+        return True
+    facts = read_json(folder / "model.json", 1 << 20)
+    weights = read_bytes(found.weights, MOST_BYTES)
+    return bool(facts.get("weights_sha256") == hashlib.sha256(weights).hexdigest())
+
+
+def _check_built(plan: grids.Grid) -> None:
+    """Raise SweepError if the bundle of a network of one's own is missing, or another's."""
+    for place, folder in enumerate(plan.bundles):
+        found = _trained(plan, place)
+        if found is not None and found.is_own and not _is_built(found, folder):
+            what = "is of other weights" if (folder / description.NAME).is_file() else "is missing"
+            raise SweepError(
+                f"{folder} {what}: `spinflow build {plan.asked[place]}` makes the bundle of "
+                f"{found.weights}"
+            )
+
+
+def _untrained(plan: grids.Grid, place: int) -> SweepError | None:
+    """Return the error of a network that is known but not trained; None if it is unknown."""
+    asked = plan.asked[place] if place < len(plan.asked) else ""
+    if SUFFIX not in asked and asked.partition("+")[0] not in NETWORKS:
+        return None
+    found = find(asked)
+    base, _, label = found.name.partition("+")
+    where = f"{plan.source}: " if plan.source else ""
     return SweepError(
-        f"{where}network {name!r} is not trained, and has no bundle: `spinflow train {base}"
-        f"{f' --label {label}' if label else ''}` trains it"
+        f"{where}network {asked!r} is not trained, and has no bundle: `spinflow train "
+        f"{asked_for(base)}{f' --label {label}' if label else ''}` trains it"
     )
 
 
@@ -206,9 +294,10 @@ def _parser() -> Parser:
     parser.add_argument(
         "--on",
         choices=ON,
-        help="rtl (the virtual board), board, evaluator (the hardware's random stream), "
-        "evaluator-fast (its own, faster at low rates) or emulator (default: rtl where all bundles "
-        "have a simulator and no option asks for workers, else evaluator)",
+        help="rtl (the virtual board; a network that is not built is built first), board, "
+        "evaluator (the hardware's random stream), evaluator-fast (its own, faster at low rates) "
+        "or emulator (default: rtl where all bundles have a simulator and no option asks for "
+        "workers, else evaluator)",
     )
     where = parser.add_mutually_exclusive_group()
     where.add_argument(

@@ -29,6 +29,7 @@ from spinflow.host.core.errors import BundleError, SpinflowError
 from spinflow.host.core.files import held, put_in_place, remove_leftovers, replace_text, work_beside
 from spinflow.host.core.plain import digest_of
 from spinflow.host.core.sources import source_files
+from spinflow.host.core.text import one_line
 
 HARNESS = Path(__file__).parent / "harness" / "harness.cpp"
 TOP = "accel"
@@ -40,6 +41,10 @@ JOBS = 2
 CXX_FLAGS = (
     "-O3 -march=native -fPIC -fvisibility=hidden -fno-semantic-interposition -fno-gnu-unique"
 )
+# Warnings are lint's business, and FINN's modules have many; but a guard of the RTL, an $error at
+# elaboration, refuses the design. Everything that runs Verilator takes these.
+GUARDED = ("-Wno-fatal", "-Werror-USERERROR")
+LENIENT = (*GUARDED, "-Wno-lint")
 # Verilator's own makefile runs without precompiled headers, which need more than the wheel carries.
 MAKE_VARIABLES = [
     "OPT_FAST=-O3",
@@ -143,7 +148,7 @@ def _run_verilator(objects: Path, sources: list[Path], variant: Variant, lock: i
     command = [
         *[str(verilator()), "--cc", "--exe", "--build", "-j", str(JOBS)],
         *["--top-module", TOP, "--prefix", f"V{TOP}", "--Mdir", str(objects)],
-        *["-o", variant.library, "-Wno-fatal", "-Wno-lint", "--no-timing"],
+        *["-o", variant.library, *LENIENT, "--no-timing"],
         *["-O3", "--x-assign", "fast", "--x-initial", "fast"],
         # Longer unpacked arrays than by default: FINN's width converters have them.
         *["-fslice-element-limit", "65536"],
@@ -176,11 +181,21 @@ def _run_verilator(objects: Path, sources: list[Path], variant: Variant, lock: i
         raise
     (objects / LOG).write_text(output, encoding="utf-8")
     if process.returncode != 0:
-        reason = next((line for line in output.split("\n") if "rror" in line), "no message")
-        raise BuildError(
-            f"Verilator or the C++ compiler failed: {reason.strip()} (all of it: {LOG} in the "
-            "bundle)"
-        )
+        raise BuildError(f"{reason_of(output)} (all of it: {LOG} in the bundle)")
+
+
+def reason_of(output: str) -> str:
+    """Return in one line why Verilator or the C++ compiler failed.
+
+    Args:
+        output: what they printed.
+    """
+    guard = re.search(r"^%Error-USERERROR: (?:\S+:\d+:\d+: )?(.*)$", output, re.MULTILINE)
+    if guard is not None:
+        return f"the RTL refuses this design: {one_line(guard[1], 200)}"
+    found = re.search(r"^%Error.*$|^.*\b[Ee]rror\b.*$", output, re.MULTILINE)
+    reason = one_line(found[0], 200) if found is not None else "no message"
+    return f"Verilator or the C++ compiler failed: {reason}"
 
 
 def verilator() -> Path:

@@ -246,6 +246,21 @@ LINES = [
         ),
     ),
     Line(
+        "drawn",
+        "drawn networks: QONNX = chain on 1,000; = FINN = emulator = evaluator = RTL on 40",
+        pytest(BUILD, "tests/hls/test_drawn.py", "tests/system/test_drawn.py", processes=2),
+    ),
+    Line(
+        "imported",
+        "errors on in networks from elsewhere: RTL = emulator = evaluator, both modes",
+        pytest(BUILD, "tests/system/test_errors_on_imported.py"),
+    ),
+    Line(
+        "examples",
+        "worked examples of own networks, from a file to a sweep on the RTL; seconds of each step",
+        pytest(BUILD, "tests/system/test_walkthroughs.py"),
+    ),
+    Line(
         "inputs",
         "2,500 mutated results, grids, data sets, networks, QONNX and options: the same",
         _all(

@@ -123,10 +123,14 @@ def _layer(entry: dict[str, Any]) -> Layer:
     if entry["op"] == Threshold.OP:
         return Threshold(name, entry["channels"], entry["pe"])
     if entry["op"] == LabelSelect.OP:
-        return LabelSelect(name, entry["classes"])
+        return LabelSelect(name, entry["classes"], entry.get("scores", False))
     if entry["op"] == MaxPool.OP:
         return MaxPool(name, entry["size"], tuple(entry["shape"]), None)
-    window = entry["window"] and Window(**{key: tuple(v) for key, v in entry["window"].items()})
+    window = None
+    if entry["window"]:
+        given = dict(entry["window"])
+        value = given.pop("padding_value", -1 if entry["input"] == "bits" else 0)
+        window = Window(**{key: tuple(v) for key, v in given.items()}, padding_value=value)
     return Product(
         name,
         **{key: entry[key] for key in ("mw", "mh", "pe", "simd", "threshold")},

@@ -17,6 +17,7 @@ from typing import Any
 
 from spinflow.host.core.sources import source_files
 from spinflow.model.zoo import TESTED
+from spinflow.sim.verilate import LENIENT
 from tests.hw import runner
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -35,7 +36,7 @@ def measured(*arguments: str) -> dict[str, Any]:
 def through_cocotb(bundle: Path) -> dict[str, Any]:
     """Return the images per second of the same accelerator under cocotb."""
     files = source_files(bundle)
-    flags = ("--no-assert", "-Wno-fatal", "-Wno-lint", "-O3")
+    flags = ("--no-assert", *LENIENT, "-O3")
     folder = runner.build(f"bench-{bundle.name}", "accel", {}, files, flags)
     with tempfile.NamedTemporaryFile("r", suffix=".json") as out:
         environment = {"BENCH_BUNDLE": str(bundle), "BENCH_OUT": out.name}

@@ -13,16 +13,18 @@ from pathlib import Path
 from spinflow.host.board.driver import Accelerator
 from spinflow.host.core import bundle
 from spinflow.host.core.test_sets import images_for
+from spinflow.model.zoo import ENTRIES
 
-IMAGES = {"lenet-mnist": 200, "cnv-cifar10": 20}
-DEFAULT_IMAGES = 2_000
+IMAGES = 2_000
+"""Of a perceptron; a convolutional network takes as many as a sweep of it on the RTL."""
 REPEATS = 5
 
 
 def main() -> None:
     """Measure one bundle."""
     loaded = bundle.load(Path(sys.argv[1]))
-    count = IMAGES.get(loaded.network, DEFAULT_IMAGES)
+    entry = ENTRIES.get(loaded.network)
+    count = entry.images if entry is not None and len(entry.spec.shape) == 3 else IMAGES
     tests = images_for(loaded, count)
     with Accelerator(loaded) as accel:
         start = time.perf_counter()

@@ -27,7 +27,8 @@ class Matrix:
         name: as users and the hardware name it, "fc0" or "conv1".
         weights: of ±1, shape (outputs, inputs) or (outputs, channels, rows, columns).
         stride: of the windows, down and across.
-        padding: at the top, left, bottom and right; pixels get 0, bits -1.
+        padding: at the top, left, bottom and right.
+        fill: what is padded where the inputs are bits, -1 or 0; pixels always get 0.
         thresholds: least sum that gives +1, shape (outputs,); None in the last layer.
         source: the tensor of the source that holds this layer's bits, or sums if it is the last.
     """
@@ -36,6 +37,7 @@ class Matrix:
     weights: Signs
     stride: tuple[int, int] = (1, 1)
     padding: tuple[int, int, int, int] = (0, 0, 0, 0)
+    fill: int = -1
     thresholds: Integers | None = None
     source: str = ""
 
@@ -66,8 +68,10 @@ class Matrix:
 
 
 def _product(values: Integers, weights: Signs) -> Integers:
-    """Return values times weights; as floats, which is fast, and exact below 2^24."""
-    return (values.astype(np.float32) @ weights.T.astype(np.float32)).astype(np.int64)
+    """Return values times weights; as floats, which is fast, and exact while sums are."""
+    largest = int(np.abs(values).max(initial=0)) * weights.shape[1]
+    kind = np.float32 if largest < 1 << 24 else np.float64
+    return np.asarray(np.rint(values.astype(kind) @ weights.T.astype(kind)), np.int64)
 
 
 @dataclass(frozen=True)
@@ -101,14 +105,20 @@ class Chain:
         codes: what a pixel of each value is replaced by before all else, shape (256,); None if
             pixels are taken as they are.
         layers: in order; the last is a matrix without thresholds.
-        offsets: what is added to each class's sum, in units of a sum; None if nothing is.
+        gains: whole numbers from 1, by which each class's sum is multiplied; None for 1.
+        offsets: whole numbers that are added to each class's sum after that; None for 0.
+        real: the source's own gains and offsets where whole numbers only come near them
+            (`spinflow.hls.foreign.scores`), two arrays of shape (classes,).
+        notes: what a user should know of the reading.
     """
 
     shape: tuple[int, ...]
     threshold: int | None
     codes: npt.NDArray[np.uint8] | None
     layers: tuple[Matrix | Pool, ...]
-    offsets: npt.NDArray[np.float64] | None = None
+    gains: Integers | None = None
+    offsets: Integers | None = None
+    real: tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]] | None = None
     notes: tuple[str, ...] = field(default=())
 
     @property
@@ -137,24 +147,28 @@ class Chain:
         """
         pixels = images if self.codes is None else self.codes[images]
         values = self.arranged(pixels).astype(np.int64)
-        pad = 0
+        bits = self.threshold is not None
         if self.threshold is not None:
-            values, pad = np.where(values >= self.threshold, 1, -1), -1
+            values = np.where(values >= self.threshold, 1, -1)
         for layer in self.layers:
             if isinstance(layer, Pool):
                 values = layer.largest(values)
             else:
-                sums = layer.sums(values, pad)
+                sums = layer.sums(values, layer.fill if bits else 0)
                 if layer.thresholds is None:
                     values = sums
                 else:
                     edge = layer.thresholds.reshape(-1, *[1] * (sums.ndim - 2))
-                    values, pad = np.where(sums >= edge, 1, -1), -1
+                    values, bits = np.where(sums >= edge, 1, -1), True
             if taps is not None and layer.source:
                 taps[layer.source] = values
         return values
 
     def labels(self, sums: Integers) -> Integers:
-        """Return the label of each image: the first of the largest sums."""
-        shifted = sums if self.offsets is None else sums + self.offsets
-        return np.asarray(shifted.argmax(axis=1))
+        """Return the label of each image: the first of the largest scores."""
+        return np.asarray(self.scores(sums).argmax(axis=1))
+
+    def scores(self, sums: Integers) -> Integers:
+        """Return gain * sum + offset of each class, shape (images, classes)."""
+        scaled = sums if self.gains is None else sums * self.gains
+        return scaled if self.offsets is None else scaled + self.offsets

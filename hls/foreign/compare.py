@@ -7,7 +7,7 @@ the network is not taken.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -15,9 +15,25 @@ from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.core.onnx_exec import execute_onnx
 
 from spinflow.hls.foreign.chain import Chain, Integers
+from spinflow.hls.foreign.values import Bits
 
 TIE = 1e-4
 """How near 0 a value before a sign must lie, as a part of the largest of its layer, to be a tie."""
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where a source has what a chain computes.
+
+    Attributes:
+        order: which of a chain's pixels stands where in the input tensor; in their order if None.
+        bits: its tensors of bits, by name.
+        decision: of a network with one output, from which number on it means label 1.
+    """
+
+    order: Integers | None = None
+    bits: dict[str, Bits] = field(default_factory=dict)
+    decision: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -68,6 +84,7 @@ def with_qonnx(
     chain: Chain,
     images: npt.NDArray[np.uint8],
     numbers: npt.NDArray[np.float64],
+    places: Places | None = None,
 ) -> Comparison:
     """Execute a source by QONNX, image by image, and compare each layer.
 
@@ -76,31 +93,30 @@ def with_qonnx(
         chain: what was read.
         images: pixels as data sets have them, shape (images, pixels).
         numbers: what the source takes for a pixel of each value, shape (256,) or (channels, 256).
+        places: where the source has what the chain computes.
     """
+    places = places or Places()
     name = _input_of(source)
     output = source.graph.output[0].name
     labels, differences = [], []
     for number, image in enumerate(images[:, None]):
-        arranged = chain.arranged(image)
-        table = np.atleast_2d(numbers)
-        channels = arranged.shape[1] if len(table) > 1 else 1
-        pixels = (
-            np.stack([table[c][arranged[:, c]] for c in range(channels)], axis=1)
-            if (channels > 1)
-            else table[0][arranged]
-        )
+        pixels = _numbers_of(chain.arranged(image), np.atleast_2d(numbers))
+        if places.order is not None:
+            pixels = pixels.reshape(-1)[places.order]
         context = {name: pixels.astype(np.float32).reshape(source.get_tensor_shape(name))}
         found = execute_onnx(source, context, return_full_exec_context=True)
         taps: dict[str, Integers] = {}
         sums = chain.run(image, taps)
-        labels.append(_label(found[output], chain.classes))
-        difference = _first_difference(number, source, chain, found, taps)
+        labels.append(_label(found[output], chain.classes, places.decision))
+        difference = _first_difference(source, chain, found, taps, places)
         if difference is None and chain.labels(sums)[0] != labels[-1]:
             top = np.sort(found[output].reshape(-1).astype(np.float64))
-            near = len(top) > 1 and top[-1] - top[-2] <= TIE * np.abs(top).max()
-            difference = Difference(number, "the label", 1, 1, bool(near))
+            if len(top) == 1:
+                top = np.array([places.decision, *top])
+            near = abs(top[-1] - top[-2]) <= TIE * np.abs(top).max()
+            difference = Difference(0, "the label", 1, 1, bool(near))
         if difference is not None:
-            differences.append(difference)
+            differences.append(replace(difference, image=number))
     return Comparison(np.array(labels), tuple(differences))
 
 
@@ -109,31 +125,47 @@ def _input_of(model: ModelWrapper) -> str:
     return str(next(t.name for t in model.graph.input if t.name not in constants))
 
 
-def _label(output: npt.NDArray[np.float32], classes: int) -> int:
+def _numbers_of(
+    images: npt.NDArray[np.uint8], table: npt.NDArray[np.float64]
+) -> npt.NDArray[np.float64]:
+    """Return the numbers of pixels, by one table or by one for each channel."""
+    if len(table) == 1:
+        return np.asarray(table[0][images])
+    return np.stack([table[c][images[:, c]] for c in range(images.shape[1])], axis=1)
+
+
+def _label(output: npt.NDArray[np.float32], classes: int, decision: float) -> int:
     flat = output.reshape(-1)
-    return int(flat.argmax()) if flat.size == classes else int(flat[0])
+    if flat.size == classes:
+        return int(flat.argmax())
+    if flat.size == 1 and output.dtype.kind == "f" and classes == 2:
+        return int(flat[0] >= decision)
+    return int(flat[0])
 
 
 def _first_difference(
-    image: int,
     source: ModelWrapper,
     chain: Chain,
     found: dict[str, npt.NDArray[np.float32]],
     taps: dict[str, Integers],
+    places: Places,
 ) -> Difference | None:
     for layer in chain.layers[:-1]:
-        if not layer.source or layer.source not in taps:
+        if layer.source not in taps:
             continue
-        theirs = np.sign(found[layer.source].astype(np.float64)).reshape(-1)
-        theirs[theirs == 0] = -1
         ours = taps[layer.source].reshape(-1)
+        bits = places.bits.get(layer.source) or Bits(
+            np.arange(ours.size), np.ones(1), np.zeros(1), np.zeros(1), ours.size
+        )
+        theirs = bits.signs(found[layer.source].astype(np.float64))
         wrong = np.flatnonzero(theirs != ours)
         if wrong.size:
             before = source.find_producer(layer.source)
-            values = found[before.input[0]].astype(np.float64).reshape(-1)
+            operand = next(x for x in before.input if source.get_initializer(x) is None)
+            values = found[operand].astype(np.float64)
             near = values.size == theirs.size and np.all(
-                np.abs(values[wrong]) <= TIE * np.abs(values).max()
+                bits.distances(values)[wrong] <= TIE * np.abs(values).max()
             )
             name = getattr(layer, "name", "a max-pool")
-            return Difference(image, name, len(wrong), len(ours), bool(near))
+            return Difference(0, name, len(wrong), len(ours), bool(near))
     return None

@@ -10,6 +10,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import logging
+import pickle
 import re
 import sys
 import warnings
@@ -41,12 +42,14 @@ def export(source: str, checkpoint: Path | None, shape: tuple[int, ...], out: Pa
         BuildError: there is no such code, it gives no module, the checkpoint does not fit, or
             Brevitas cannot export it.
     """
+    for part in ("torch.onnx", "torch.utils.cpp_extension"):
+        # It speaks of compilers and packages that these networks do not use.
+        logging.getLogger(part).setLevel(logging.ERROR)
     import torch
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of accelerators that these networks do not use
         from brevitas.export import export_qonnx
-    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
     made = _call(source)
     if not isinstance(made, torch.nn.Module):
         raise BuildError(f"{source} gives {type(made).__name__}, a torch.nn.Module is expected")
@@ -73,6 +76,8 @@ def _call(source: str) -> Any:
             module = importlib.import_module(found["place"].replace("/", "."))
     except BuildError:
         raise
+    except SystemExit:
+        raise BuildError(f"{source} cannot be imported: it ends the program (sys.exit)") from None
     except Exception as error:  # whatever the code raises
         raise BuildError(
             f"{source} cannot be imported: {type(error).__name__}: {one_line(str(error), 120)}"
@@ -83,6 +88,8 @@ def _call(source: str) -> Any:
         raise BuildError(f"{source}: no such class or function; there are {', '.join(known)}")
     try:
         return maker()
+    except SystemExit:
+        raise BuildError(f"{source} cannot be called: it ends the program (sys.exit)") from None
     except Exception as error:  # whatever the code raises
         raise BuildError(
             f"{source} cannot be called without arguments: {type(error).__name__}: "
@@ -112,7 +119,14 @@ def _load(module: Any, checkpoint: Path) -> None:
         if checkpoint.suffix == ".safetensors":
             state: Any = safetensors.torch.load_file(checkpoint)
         else:
-            state = torch.load(checkpoint, map_location="cpu", weights_only=True)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # of pickle's versions
+                state = torch.load(checkpoint, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError:
+        raise BuildError(
+            f"--checkpoint {checkpoint} cannot be read as tensors only: it holds code or objects, "
+            "which are not run; torch.save(model.state_dict(), ...) or safetensors works"
+        ) from None
     except Exception as error:  # pickle, zip and safetensors raise whatever they meet
         raise BuildError(
             f"--checkpoint {checkpoint} cannot be read as tensors only: {one_line(str(error), 120)}"

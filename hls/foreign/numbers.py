@@ -18,7 +18,7 @@ from spinflow.hls.paths import BuildError
 from spinflow.host.core.reading import read_bytes
 from spinflow.host.core.text import shown
 
-FORMS = "x, x/255, 2x/255-1, normalize:MEAN:DEVIATION or a file of 256 numbers"
+FORMS = "x, x/255, 2x/255-1, x-128, 2x-1, normalize:MEAN:DEVIATION or a file of 256 numbers"
 CANDIDATES = ("x", "x/255", "2x/255-1")
 """Those that are tried where none is given."""
 
@@ -52,6 +52,7 @@ def numbers_of(text: str) -> Numbers:
     """
     codes = np.arange(PIXEL_CODES, dtype=np.float64)
     plain = {"x": codes, "x/255": codes / 255, "2x/255-1": 2 * codes / 255 - 1}
+    plain |= {"x-128": codes - 128, "2x-1": 2 * codes - 1}  # features that are no pixels
     wanted = text.replace(" ", "").replace("*", "")
     if wanted in plain:
         return Numbers(text, plain[wanted])

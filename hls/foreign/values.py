@@ -18,6 +18,34 @@ class ForeignError(BuildError):
 
 
 @dataclass(frozen=True)
+class Margin:
+    """Padding that waits for the convolution after it.
+
+    Attributes:
+        edges: at the top, left, bottom and right.
+        value: what is padded, as a number of the tensor's.
+    """
+
+    edges: tuple[int, int, int, int]
+    value: float
+
+
+@dataclass(frozen=True)
+class Window:
+    """Windows that were laid side by side, and wait for their weights.
+
+    Attributes:
+        kernel: rows and columns.
+        stride: down and across.
+        margin: around the map.
+    """
+
+    kernel: tuple[int, int]
+    stride: tuple[int, int]
+    margin: Margin
+
+
+@dataclass(frozen=True)
 class Value:
     """What is known of a tensor.
 
@@ -28,6 +56,13 @@ class Value:
         shape: of what is counted: (channels, rows, columns), or (inputs,).
         table: of pixels: the value for each channel and code, shape (channels, 256).
         gain, offset: of bits and sums: value = gain * element + offset, shape (channels,).
+        low, high: of sums: what the value was clipped to, shape (channels,); None if it was not.
+        clipper: the operator that clipped.
+        sides: of sums after a max-pool: which way up they were at it, +1 or -1, shape (channels,).
+        members: of averages: the bits whose sum each counted element is, shape (elements, members).
+        margin: padding that waits for a convolution.
+        window: windows that wait for a matrix; `index` is the map's before them.
+        ended: the operator of the end that was passed, as Softmax; nothing else may follow.
     """
 
     kind: str
@@ -36,7 +71,14 @@ class Value:
     table: Floats | None = None
     gain: Floats | None = None
     offset: Floats | None = None
-    clipped: bool = False
+    low: Floats | None = None
+    high: Floats | None = None
+    clipper: str = ""
+    sides: Floats | None = None
+    members: Integers | None = None
+    margin: Margin | None = None
+    window: Window | None = None
+    ended: str = ""
 
     @property
     def channels(self) -> int:
@@ -47,6 +89,57 @@ class Value:
     def per_channel(self) -> int:
         """How many elements a channel has."""
         return int(np.prod(self.shape[1:], dtype=np.int64))
+
+    @property
+    def affine(self) -> tuple[Floats, Floats]:
+        """Gain and offset of bits or sums."""
+        assert self.gain is not None and self.offset is not None
+        return self.gain, self.offset
+
+    @property
+    def in_order(self) -> bool:
+        """Whether it is a map in the order (channels, rows, columns)."""
+        flat = self.index.reshape(-1)
+        return self.index.ndim == 3 and np.array_equal(flat, np.arange(flat.size))
+
+
+@dataclass(frozen=True)
+class Bits:
+    """Where a source holds bits, for comparison.
+
+    Attributes:
+        index: which of the chain's elements each of the tensor's is.
+        gain, offset: value = gain * bit + offset, shape (channels,).
+        edge: what the operand of the sign is compared with, shape (channels,).
+        per_channel: elements of a channel.
+    """
+
+    index: Integers
+    gain: Floats
+    offset: Floats
+    edge: Floats
+    per_channel: int
+
+    def signs(self, found: Floats) -> Floats:
+        """Return a tensor's values as +1 and -1, in the chain's order."""
+        flat = self.index.reshape(-1)
+        channel = flat // self.per_channel
+        bits = (found.reshape(-1) - self.offset[channel]) / self.gain[channel]
+        ordered = np.empty_like(bits)
+        ordered[flat] = np.where(bits > 0, 1, -1)
+        return ordered
+
+    def distances(self, operand: Floats) -> Floats:
+        """Return how far the sign's operand is from its edge, in the chain's order."""
+        flat = self.index.reshape(-1)
+        ordered = np.empty(flat.size)
+        ordered[flat] = operand.reshape(-1) - self.edge[flat // self.per_channel]
+        return np.abs(ordered)
+
+
+def counted(shape: tuple[int, ...]) -> Integers:
+    """Return the numbers of a tensor's elements, in its shape."""
+    return np.arange(int(np.prod(shape, dtype=np.int64))).reshape(shape)
 
 
 @dataclass(frozen=True)
@@ -67,33 +160,32 @@ class Given:
     bias: Floats
     output: str
 
-    def sums(self, shape: tuple[int, ...], gain: float, offset: float) -> Value:
+    def sums(self, shape: tuple[int, ...], index: Integers, gain: float, shift: Floats) -> Value:
         """Return what its output is, of inputs that are gain * element + offset.
 
         Args:
             shape: of the output: (outputs,), or (outputs, rows, columns).
+            index: of the output.
+            gain: of all inputs.
+            shift: what the inputs' offsets add to each output's sum of ±1 products, shape
+                (outputs,).
         """
-        total = self.weights.reshape(len(self.weights), -1).sum(axis=1, dtype=np.int64)
         bias = np.broadcast_to(self.bias, (len(self.weights),))
-        index = np.arange(np.prod(shape)).reshape(shape)
-        return Value(
-            "sums",
-            index,
-            shape,
-            gain=gain * self.scale,
-            offset=offset * self.scale * total + bias,
-        )
+        return Value("sums", index, shape, gain=gain * self.scale, offset=shift * self.scale + bias)
 
 
 def affine(value: Value, gain: Floats, offset: Floats) -> Value:
     """Return gain * tensor + offset, numbers for each channel."""
-    if value.clipped and (np.any(offset != 0) or np.any(gain <= 0)):
-        raise ForeignError("after a clipping only a sign can follow")
     if value.kind == "pixels":
         assert value.table is not None
         table = value.table
         if table.shape[0] == 1 and np.unique(gain).size == 1 and np.unique(offset).size == 1:
             gain, offset = gain[:1], offset[:1]
         return replace(value, table=table * gain[:, None] + offset[:, None])
-    assert value.gain is not None and value.offset is not None
-    return replace(value, gain=value.gain * gain, offset=value.offset * gain + offset)
+    own = value.affine
+    low, high = value.low, value.high
+    if low is not None and high is not None:
+        with np.errstate(invalid="ignore"):
+            ends = [np.where(gain == 0, 0.0, gain * end) + offset for end in (low, high)]
+        low, high = np.minimum(*ends), np.maximum(*ends)
+    return replace(value, gain=own[0] * gain, offset=own[1] * gain + offset, low=low, high=high)

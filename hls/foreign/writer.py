@@ -15,7 +15,7 @@ from qonnx.core.datatype import DataType
 from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.transformation.infer_shapes import InferShapes
 
-from spinflow.hls.foreign.chain import Chain, Matrix, Pool
+from spinflow.hls.foreign.chain import PIXEL_CODES, Chain, Matrix, Pool
 
 OPSET = 20
 BREVITAS = "onnx.brevitas"
@@ -31,40 +31,79 @@ def to_qonnx(chain: Chain) -> ModelProto:
     first = chain.layers[0]
     is_map = isinstance(first, Matrix) and first.is_convolution
     shape = (1, *chain.shape) if is_map else (1, int(np.prod(chain.shape)))
-    tensor = "global_in"
-    if chain.threshold is not None:
-        tensor = graph.signs(tensor, np.array([chain.threshold]), 1)
-    maps = is_map
+    tensor = _input(graph, chain)
+    bits, maps = chain.threshold is not None, is_map
     for layer in chain.layers:
         if isinstance(layer, Pool):
             sizes: dict[str, Any] = {"kernel_shape": [layer.size] * 2, "strides": [layer.size] * 2}
             tensor = graph.node("MaxPool", [tensor], pads=[0] * 4, **sizes)
             continue
-        weights = layer.weights
-        if not layer.is_convolution and maps:
-            count = int(weights.shape[1])
-            tensor = graph.node("Reshape", [tensor, graph.constant(np.array([1, count]))])
-            maps = False
-        if not is_map and layer is first and len(chain.shape) == 3:
-            # Columns in the order of data sets: the channels of a pixel together.
-            weights = weights.reshape(-1, *chain.shape).transpose(0, 2, 3, 1)
-            weights = weights.reshape(len(weights), -1)
-        bits = graph.quantised(graph.constant(weights.astype(np.float32)))
         if layer.is_convolution:
-            tensor = graph.node(
-                "Conv",
-                [tensor, bits],
-                kernel_shape=list(weights.shape[2:]),
-                strides=list(layer.stride),
-                pads=list(layer.padding),
-                dilations=[1, 1],
-                group=1,
-            )
+            tensor = _convolution(graph, layer, tensor, bits)
         else:
-            tensor = graph.node("Gemm", [tensor, bits], transB=1)
+            if maps:
+                count = int(layer.weights.shape[1])
+                tensor = graph.node("Reshape", [tensor, graph.constant(np.array([1, count]))])
+            moved = layer is first and len(chain.shape) == 3
+            tensor = _dense(graph, layer, tensor, chain.shape if moved else None)
+            maps = False
         if layer.thresholds is not None:
             tensor = graph.signs(tensor, layer.thresholds, 4 if layer.is_convolution else 2)
+            bits = True
+    for op, numbers in (("Mul", chain.gains), ("Add", chain.offsets)):
+        if numbers is not None:
+            row = numbers.reshape(1, -1).astype(np.float32)
+            tensor = graph.node(op, [tensor, graph.constant(row)])
     return graph.model(shape, tensor, chain.classes)
+
+
+def _input(graph: _Graph, chain: Chain) -> str:
+    """Write what becomes of pixels before the first layer: other codes, bits."""
+    tensor = "global_in"
+    if chain.codes is not None and not np.array_equal(chain.codes, np.arange(PIXEL_CODES)):
+        whole = graph.node("Cast", [tensor], to=TensorProto.INT64)
+        codes = graph.constant(chain.codes.astype(np.float32))
+        tensor = graph.node("Gather", [codes, whole], axis=0)
+    if chain.threshold is not None:
+        tensor = graph.signs(tensor, np.array([chain.threshold]), 1)
+    return tensor
+
+
+def _convolution(graph: _Graph, layer: Matrix, tensor: str, bits: bool) -> str:
+    """Write a convolution; bits are padded with 0 by itself, with -1 by a Pad before it."""
+    padding = list(layer.padding)
+    if any(padding) and bits and layer.fill != 0:
+        top, left, bottom, right = padding
+        sizes = graph.constant(np.array([0, 0, top, left, 0, 0, bottom, right]))
+        number = graph.constant(np.array(layer.fill, np.float32))
+        tensor = graph.node("Pad", [tensor, sizes, number], mode="constant")
+        padding = [0] * 4
+    return graph.node(
+        "Conv",
+        [tensor, graph.quantised(graph.constant(layer.weights.astype(np.float32)))],
+        kernel_shape=list(layer.weights.shape[2:]),
+        strides=list(layer.stride),
+        pads=padding,
+        dilations=[1, 1],
+        group=1,
+    )
+
+
+def _dense(graph: _Graph, layer: Matrix, tensor: str, moved: tuple[int, ...] | None) -> str:
+    """Write a dense layer; its columns in the order of data sets, if it takes images as they are.
+
+    Args:
+        graph: that is written.
+        layer: of weights.
+        tensor: its input.
+        moved: (channels, rows, columns) of images, whose pixels' channels lie together in the
+            input; None if the columns stay as they are.
+    """
+    weights = layer.weights
+    if moved is not None:
+        weights = weights.reshape(-1, *moved).transpose(0, 2, 3, 1).reshape(len(weights), -1)
+    bits = graph.quantised(graph.constant(weights.astype(np.float32)))
+    return graph.node("Gemm", [tensor, bits], transB=1)
 
 
 class _Graph:

@@ -8,10 +8,10 @@ from typing import Any
 import spinflow.hls.finn_env  # noqa: F401  # sets FINN up
 
 # isort: split
+import finn.custom_op.fpgadataflow.matrixvectoractivation as finn_ops
 import finn.custom_op.fpgadataflow.rtl as rtl_ops
 import numpy as np
 import numpy.typing as npt
-from finn.custom_op.fpgadataflow.matrixvectoractivation import MVAU
 from qonnx.core.datatype import DataType
 from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.custom_op.registry import getCustomOp
@@ -21,6 +21,7 @@ from spinflow.hls.ops.base import PIXEL_TYPE, Module, Place, Walk, Where
 from spinflow.hls.ops.text import stream_ports, sv_instance, wrap
 from spinflow.hls.paths import BuildError
 from spinflow.hls.shapes import Folding, LayerShape, Window
+from spinflow.hls.zero_padding import ZeroPadding, noted
 from spinflow.host.core import description
 from spinflow.host.core.description import Block, MemoryInfo
 from spinflow.host.core.packing import pack_weights
@@ -35,6 +36,9 @@ ROW = 32.0  # accumulator, comparison and threshold of one output
 UNIT = 70.0  # control and output FIFO
 WEIGHT_BIT = 0.33  # one bit of a weight word: the host's way in and out, by columns
 SHALLOW_WEIGHT_BIT = 0.15  # the same in LUT RAM
+PADDING = 15.0  # which places of a window are padded, where bits are padded with 0
+PADDED_ROW = 0.5  # leaving out a fold that is padding as a whole, of one output
+PADDED_BIT = 0.53  # leaving out a part of a fold, one bit of a product
 ROM_BIT = 1.0  # one bit of thresholds, 64 deep
 
 SHALLOW_WORDS = 64
@@ -42,6 +46,38 @@ SHALLOW_WORDS = 64
 
 ROM_BLOCK_WORDS = 512
 """Thresholds of at least so many words are in block RAM."""
+
+ZERO_PADDING: dict[str, Any] = {"zeroPadding": ("ints", False, [])}
+"""The attribute of a matrix of bits whose window is padded with 0: the numbers of a
+:class:`ZeroPadding`; without them nothing is left out of its sums."""
+
+
+class MVAU(finn_ops.MVAU):
+    """FINN's matrix, and one of bits that leaves padded places out of its sums.
+
+    Of such a one the thresholds are on the sum of +1 and -1, not on the number of agreeing bits.
+    """
+
+    def get_nodeattr_types(self) -> dict[str, Any]:
+        """Return the attributes of FINN's, and which places are padded."""
+        return {**super().get_nodeattr_types(), **ZERO_PADDING}
+
+    def execute_node(self, context: dict[str, Any], graph: Any) -> None:
+        """Compute as FINN does, or without the padded places."""
+        padding = zero_padding(self)
+        if padding is None:
+            # Not by super: specialised nodes, which are FINN's own by another line, come here, too.
+            finn_ops.MVAU.execute_node(self, context, graph)
+            return
+        source, matrix, limits = (context[name] for name in self.onnx_node.input)
+        channels = int(self.get_nodeattr("MW") // np.prod(padding.kernel))
+        counted = np.repeat(padding.counted().reshape(*padding.windows, -1), channels, axis=-1)
+        signed = (2 * source.reshape(len(source), *counted.shape) - 1) * counted
+        bits = np.matmul(signed, 2 * matrix - 1) >= limits[:, 0]
+        bipolar = self.get_output_datatype() == DataType["BIPOLAR"]
+        values = 2 * bits - 1 if bipolar else bits
+        name = self.onnx_node.output[0]
+        context[name] = values.astype(np.float32).reshape(context[name].shape)
 
 
 class MVAU_rtl(Module, rtl_ops.MVAU_rtl):
@@ -58,6 +94,10 @@ class MVAU_rtl(Module, rtl_ops.MVAU_rtl):
     begins_layer = True
     memory = "weights"
     rtl_module = "binary_mvu"
+
+    def get_nodeattr_types(self) -> dict[str, Any]:
+        """Return the attributes of FINN's, and which places are padded with 0."""
+        return {**super().get_nodeattr_types(), **ZERO_PADDING}
 
     @property
     def is_xnor(self) -> bool:
@@ -79,9 +119,11 @@ class MVAU_rtl(Module, rtl_ops.MVAU_rtl):
         """Refuse a matrix that is not binary, or whose thresholds are not as its place asks."""
         op, name = getCustomOp(node), where.layer
         if not (op.get_nodeattr("binaryXnorMode") or (takes_pixels(op) and where.is_first_layer)):
+            weights, inputs = (op.get_nodeattr(f"{of}DataType") for of in ("weight", "input"))
             raise BuildError(
-                f"layer {name} is not binary in its weights and inputs: weights of +1 and -1 on "
-                "inputs of +1 and -1 are needed (the first layer may take the pixels themselves)"
+                f"layer {name} has {weights} weights on {inputs} inputs; the hardware takes ones "
+                "of ±1 on bits, and in the first layer on pixels: retrain with weight_bit_width=1 "
+                "and a sign before each layer"
             )
         if bool(op.get_nodeattr("noActivation")) != where.is_last_layer:
             raise BuildError(
@@ -100,8 +142,28 @@ class MVAU_rtl(Module, rtl_ops.MVAU_rtl):
                 f"layer {name} has {steps} thresholds for each output: one is needed, as of a sign"
             )
 
+    @classmethod
+    def insert(cls, model: ModelWrapper) -> ModelWrapper:
+        """Take up what was noted of convolutions that pad bits with 0."""
+        matrices = [node for node in model.graph.node if node.op_type == MVAU.__name__]
+        for number, (padding, thresholds) in noted(model).items():
+            if thresholds is None:
+                raise BuildError(
+                    f"the convolution that is weight layer {number} pads bits with 0, but no "
+                    "threshold comes right after it: a batch norm and a sign are needed there"
+                )
+            node = matrices[number]
+            op, name = getCustomOp(node), node.input[2]
+            counts = model.get_initializer(name)[:, 0]
+            if np.any(np.ceil((thresholds + op.get_nodeattr("MW")) / 2) != counts):
+                raise BuildError(f"FINN's thresholds of weight layer {number} are not as noted")
+            op.set_nodeattr("zeroPadding", padding.numbers)
+            model.set_initializer(name, thresholds.reshape(-1, 1))
+            model.set_tensor_datatype(name, DataType["INT32"])
+        return model
+
     def minimize_accumulator_width(self, model: ModelWrapper, datatype_only: bool = False) -> Any:
-        """Set the accumulator to a popcount of 0 to MW, or to the sum of MW pixels and signs.
+        """Set the accumulator to a popcount of 0 to MW, or to the sum of MW pixels or signs.
 
         FINN takes the range of +1/-1 weights on 0/1 inputs, which a popcount can leave; and errors
         in the weights can bring about any sum.
@@ -109,7 +171,9 @@ class MVAU_rtl(Module, rtl_ops.MVAU_rtl):
         if not self.is_ours:
             return super().minimize_accumulator_width(model, datatype_only)
         mw = self.get_nodeattr("MW")
-        if self.is_xnor:
+        if zero_padding(self) is not None:
+            accumulator = DataType[f"INT{mw.bit_length() + 1}"]
+        elif self.is_xnor:
             accumulator = DataType[f"UINT{mw.bit_length()}"]
         else:
             accumulator = DataType[f"INT{(MAX_PIXEL * mw).bit_length() + 1}"]
@@ -130,6 +194,7 @@ class MVAU_rtl(Module, rtl_ops.MVAU_rtl):
             mh=self.get_nodeattr("MH"),
             in_bits=self.get_input_datatype().bitwidth(),
             window=window,
+            zero_padded=zero_padding(self) is not None,
         )
 
     @staticmethod
@@ -143,13 +208,18 @@ class MVAU_rtl(Module, rtl_ops.MVAU_rtl):
         pe, simd = folding.pe, folding.simd
         sf = layer.mw // simd
         lut = UNIT + ROW * pe
+        most = layer.mw
+        if layer.zero_padded and layer.window is not None:
+            most *= 2  # sums are counted in halves
+            whole = layer.window.channels % simd == 0
+            lut += PADDING + (PADDED_ROW if whole else PADDED_BIT * simd) * pe
         if layer.in_bits == 1:
             lut += XNOR * pe * simd
         else:
             lut += PIXEL * pe * simd + PIXEL_SUMS * simd
         ram = 0.0
         if layer.buffered:
-            rom = threshold_rom(pe * layer.mw.bit_length(), layer.mh // pe)
+            rom = threshold_rom(pe * most.bit_length(), layer.mh // pe)
             lut, ram = lut + rom.lut, rom.ramb36
         if sf > 1:
             lut += lut_ram(simd * layer.in_bits, 2 * sf)
@@ -177,6 +247,8 @@ class MVAU_rtl(Module, rtl_ops.MVAU_rtl):
         window, walk.window = walk.window, None
         if window is None and layer_prefix(self) == "conv":
             window = description.Window((rows, columns, mw), (1, 1), (1, 1), (0, 0, 0, 0))
+        if window is not None and (not self.is_xnor or zero_padding(self) is not None):
+            window = replace(window, padding_value=0)
         return description.Product(
             name=name,
             mw=mw,
@@ -229,12 +301,14 @@ class MVAU_rtl(Module, rtl_ops.MVAU_rtl):
     def thresholds(self, model: ModelWrapper) -> npt.NDArray[np.int32] | None:
         """Return each output's threshold, shape (MH,); None without activation.
 
-        On bits it is in [0, MW+1], on pixels in [-255*MW, 255*MW+1].
+        On bits it is in [0, MW+1], with zero padding in [-MW, MW+1]; on pixels it is in
+        [-255*MW, 255*MW+1].
         """
         if self.get_nodeattr("noActivation"):
             return None
         mw, mh = self.get_nodeattr("MW"), self.get_nodeattr("MH")
-        low, high = (0, mw) if self.is_xnor else (-MAX_PIXEL * mw, MAX_PIXEL * mw)
+        high = mw if self.is_xnor else MAX_PIXEL * mw
+        low = 0 if self.is_xnor and zero_padding(self) is None else -high
         thresholds = np.ceil(model.get_initializer(self.onnx_node.input[2]))
         return np.broadcast_to(np.clip(thresholds[:, 0], low, high + 1), mh).astype(np.int32)
 
@@ -253,8 +327,12 @@ class MVAU_rtl(Module, rtl_ops.MVAU_rtl):
             "host_rdata_o": f"weight_rdata[{memory.index}]",
         }
         parameters = {"Width": memory.width, "Depth": memory.depth}
+        padding, window = zero_padding(self), ""
+        if padding is not None:
+            constant = f"spinflow_pkg::window_t {window_name(place)}"
+            window = f"  localparam {constant} = {_window(padding)};\n\n"
         return f"""\
-  logic {wires}_en;
+{window}  logic {wires}_en;
   logic [{address_bits - 1}:0] {wires}_addr;
   logic [{memory.width - 1}:0] {wires}_rdata;
 
@@ -267,7 +345,10 @@ class MVAU_rtl(Module, rtl_ops.MVAU_rtl):
         if thresholds is None:
             return ""
         mw, mh = self.get_nodeattr("MW"), self.get_nodeattr("MH")
-        if self.is_xnor:
+        if zero_padding(self) is not None:
+            bits, what = (2 * mw + 1).bit_length(), f"sum + {mw}"
+            texts = [f"{bits}'d{value + mw}" for value in thresholds]
+        elif self.is_xnor:
             bits, what = (mw + 1).bit_length(), "popcount"
             texts = [f"{bits}'d{value}" for value in thresholds]
         else:
@@ -293,12 +374,34 @@ class MVAU_rtl(Module, rtl_ops.MVAU_rtl):
             parameters |= {"HasThreshold": "1'b0", "OutBits": self.get_output_datatype().bitwidth()}
         else:
             parameters |= {"HasThreshold": "1'b1", "OutBits": 1, "Thresholds": constant_name(place)}
+        if zero_padding(self) is not None:
+            parameters["Window"] = window_name(place)
         ports = stream_ports(place) | {
             "mem_en_o": f"{place.name}_mem_en",
             "mem_addr_o": f"{place.name}_mem_addr",
             "mem_rdata_i": f"{place.name}_mem_rdata",
         }
         return sv_instance(self.rtl_module, place.name, parameters, ports)
+
+
+def zero_padding(mvau: Any) -> ZeroPadding | None:
+    """Return the window of a matrix that leaves padded places out of its sums; None of others."""
+    numbers = mvau.get_nodeattr("zeroPadding")
+    return ZeroPadding.of(numbers) if len(numbers) else None
+
+
+def _window(padding: ZeroPadding) -> str:
+    """Return the windows as the `window_t` of `binary_mvu`."""
+    fields = {
+        "map": padding.size,
+        "kernel": padding.kernel,
+        "stride": padding.stride,
+        "out": padding.windows,
+    }
+    texts = [f"top: {padding.padding[0]}", f"left: {padding.padding[1]}"]
+    for name, (rows, columns) in fields.items():
+        texts += [f"{name}_rows: {rows}", f"{name}_columns: {columns}"]
+    return f"'{{\n{wrap(texts)}\n  }}"
 
 
 def takes_pixels(mvau: Any) -> bool:
@@ -317,6 +420,11 @@ def layer_prefix(mvau: Any) -> str:
 def constant_name(place: Place) -> str:
     """Return the name of a layer's thresholds in their package."""
     return f"{place.name.capitalize()}Thresholds"
+
+
+def window_name(place: Place) -> str:
+    """Return the name of a layer's windows in the top module."""
+    return f"{place.name.capitalize()}Windows"
 
 
 def weight_memory(width: int, depth: int) -> Cost:

@@ -1,4 +1,4 @@
-"""The threshold that makes bits of a perceptron's pixels: the module `bin_threshold`."""
+"""The threshold that makes bits of the pixels: the module `bin_threshold`."""
 
 from __future__ import annotations
 
@@ -49,11 +49,14 @@ class Thresholding_rtl(Module, rtl_ops.Thresholding_rtl):
             )
         if len(np.unique(model.get_initializer(node.input[1]))) != 1:
             raise BuildError("the pixels have different thresholds: the input needs one for all")
-        if "conv0" in where.layers:
-            raise BuildError(
-                "the pixels of a convolutional network have a threshold: its first convolution "
-                "must take them as they are"
-            )
+
+    def get_folded_input_shape(self, ind: int = 0) -> tuple[int, ...]:
+        """Return the shape in words of PE pixels, which need not be the channels of one."""
+        pe = int(self.get_nodeattr("PE"))
+        return (1, self._pixels() // pe, pe)
+
+    def _pixels(self) -> int:
+        return int(np.prod(self.get_normal_input_shape()))
 
     def threshold(self, model: ModelWrapper) -> int:
         """Return the least input that gives a 1.
@@ -72,15 +75,12 @@ class Thresholding_rtl(Module, rtl_ops.Thresholding_rtl):
         return "input"
 
     def layer(self, walk: Walk, name: str) -> description.Threshold:
-        """Return the layer in front of a perceptron."""
-        return description.Threshold(
-            name, self.get_nodeattr("NumChannels"), self.get_nodeattr("PE")
-        )
+        """Return the layer in front of all weights."""
+        return description.Threshold(name, self._pixels(), self.get_nodeattr("PE"))
 
     def describe(self, layer: description.Layer) -> str:
         """Return the pixels, and how many of them in a cycle."""
-        channels, pe = self.get_nodeattr("NumChannels"), self.get_nodeattr("PE")
-        return f"{channels} pixels to bits, {pe} a cycle"
+        return f"{self._pixels()} pixels to bits, {self.get_nodeattr('PE')} a cycle"
 
     def arrays(self, model: ModelWrapper, number: int) -> dict[str, npt.NDArray[Any]]:
         """Return the threshold."""

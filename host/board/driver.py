@@ -466,7 +466,7 @@ class Accelerator(Loaded):
     @alone
     def run(
         self, images: npt.NDArray[Any], transfer: int = FRAMES_A_TRANSFER
-    ) -> npt.NDArray[np.uint8]:
+    ) -> npt.NDArray[np.uint16]:
         """Classify images.
 
         If it is interrupted, the accelerator is soft-reset. Where it stood so before the call,
@@ -479,7 +479,7 @@ class Accelerator(Loaded):
             transfer: images that one DMA transfer carries, at most.
 
         Returns:
-            Labels, uint8, shape (n,).
+            Labels, uint16, shape (n,).
 
         Raises:
             InputError: images of another type or shape, or a transfer of less than one image.
@@ -491,7 +491,7 @@ class Accelerator(Loaded):
         self._check_loaded()
         self._check_contents(self._contents)
         buffers = self._transfers.allocate(min(len(frames), limit))
-        labels = np.empty(len(frames), np.uint8)
+        labels = np.empty(len(frames), np.uint16)
         self._registers.wait_idle()
         self._begin("run")
         self._left = None

@@ -15,7 +15,7 @@ from spinflow.host.core.errors import DeviceError, InputError
 from spinflow.host.core.packing import frames_of
 
 Images = npt.NDArray[np.uint8]
-Labels = npt.NDArray[np.uint8]
+Labels = npt.NDArray[np.uint16]
 
 # The AXI DMA (PG021): a control and a status register for each channel.
 _CHANNELS = (0x00, 0x30)
@@ -154,7 +154,7 @@ class Transfers:
         found = np.array(labels[:count])
         if found.max() >= self._bundle.classes:
             raise DeviceError(f"label {found.max()} received, all are below {self._bundle.classes}")
-        return found.astype(np.uint8)
+        return found.astype(np.uint16)
 
     def _finish(self, channel: Any, what: str) -> None:
         # The channel's own wait() has no limit: it is called when there is nothing to wait for.

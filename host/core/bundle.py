@@ -82,6 +82,7 @@ class Bundle:
         dataset: name of the data set whose images it takes.
         board: the board that it is made for, by its image's name; empty where none is needed.
         part: that board's device.
+        test_sha256: SHA-256 of its own test set; empty where it has none.
     """
 
     folder: Path
@@ -101,6 +102,7 @@ class Bundle:
     dataset: str
     board: str = ""
     part: str = ""
+    test_sha256: str = ""
 
     @property
     def pixels(self) -> int:
@@ -219,6 +221,7 @@ def load(folder: Path, runnable: bool = True) -> Bundle:
         board=described.board,
         part=described.part,
         dataset=described.dataset,
+        test_sha256=described.files.get(description.TEST_SET, ""),
     )
 
 

@@ -1,9 +1,10 @@
-"""The test images: read from a data set's published files and checked, and the choice of them.
+"""The test images of a network: where they lie, that they are the right ones, the choice of them.
 
-The files are those that ``spinflow data`` fetches and verifies: the IDX files of MNIST and
-of Fashion-MNIST, and CIFAR-10's ``test_batch.bin``. They lie in a folder of one's own or in its
-folder of the set's name, in ``data/`` of the bundle (where ``make deploy`` puts them on a board),
-or in the folder of the set's name in the cache (``$SPINFLOW_CACHE`` or ``~/.cache/spinflow``).
+A network of one's own data has its test set in its bundle (host.core.own_tests). Those of MNIST, of
+Fashion-MNIST and of CIFAR-10 are the published files that ``spinflow data`` fetches; a file of
+another content is refused. They lie in a folder of one's own or in its folder of the set's name, in
+``data/`` of the bundle (where ``make deploy`` puts them on a board), or in the folder of the set's
+name in the cache (``$SPINFLOW_CACHE`` or ``~/.cache/spinflow``).
 """
 
 from __future__ import annotations
@@ -11,33 +12,31 @@ from __future__ import annotations
 import hashlib
 import math
 import os
-import struct
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
+from spinflow.host.core import own_tests
 from spinflow.host.core.bundle import Bundle
+from spinflow.host.core.description import FILES, TEST_SET
 from spinflow.host.core.errors import BundleError, InputError
+from spinflow.host.core.plain import check_digest, read_plain
+from spinflow.host.core.published import TEST_FILES, TestFiles
 from spinflow.host.core.reading import gunzipped, read_bytes
 
 Bytes = npt.NDArray[np.uint8]
+Labels = npt.NDArray[np.uint16]
 
-_IMAGES = "t10k-images-idx3-ubyte"
-_LABELS = "t10k-labels-idx1-ubyte"
-_BATCH = "test_batch.bin"
-_IMAGE = (28, 28)
-_PLANES = (3, 32, 32)
-_CLASSES = 10
-MOST_IMAGES = 10000
-"""Images of the largest test set."""
-
-DATASETS = {"mnist": "MNIST", "fashion-mnist": "Fashion-MNIST", "cifar10": "CIFAR-10"}
+DATASETS = {name: files.title for name, files in TEST_FILES.items()}
 """Names of the data sets, as they are called and as they are written."""
 
-SHAPES = {"mnist": (1, *_IMAGE), "fashion-mnist": (1, *_IMAGE), "cifar10": _PLANES}
+SHAPES = {name: files.shape for name, files in TEST_FILES.items()}
 """Channels, rows and columns of their images."""
+
+MOST_IMAGES = 10000
+"""Images of the largest published test set."""
 
 
 @dataclass(frozen=True)
@@ -46,22 +45,28 @@ class TestSet:
 
     Attributes:
         images: uint8, shape (n, pixels), each in the order (row, column, channel).
-        labels: uint8, shape (n,).
+        labels: whole numbers from 0, shape (n,); uint16 as they are read.
         choice: in words, which of the set's images these are.
+        data: name of the data set, as files call it.
     """
 
     images: Bytes
-    labels: Bytes
+    labels: npt.NDArray[np.integer]
     choice: str
+    data: str = "images"
 
     # pytest takes a class of this name for a group of tests unless told otherwise.
     __test__ = False
 
     @property
     def fingerprint(self) -> str:
-        """The first 12 digits of the SHA-256 of images and labels: one value for one choice."""
+        """The first 12 digits of the SHA-256 of images and labels: one value for one choice.
+
+        Labels that fit bytes count as bytes, whatever type they are held in.
+        """
         digest = hashlib.sha256(np.ascontiguousarray(self.images).tobytes())
-        digest.update(np.ascontiguousarray(self.labels).tobytes())
+        fits = not len(self.labels) or self.labels.max() < 256
+        digest.update(self.labels.astype(np.uint8 if fits else "<u2").tobytes())
         return digest.hexdigest()[:12]
 
 
@@ -76,7 +81,7 @@ def dataset_of(bundle: Bundle) -> str:
     if bundle.dataset not in DATASETS:
         raise BundleError(
             f"{bundle.folder}: {bundle.network} takes data set {bundle.dataset!r}; there are test "
-            f"images of {', '.join(DATASETS)}"
+            f"images of {', '.join(DATASETS)}, and the bundle has none of its own"
         )
     return bundle.dataset
 
@@ -84,7 +89,20 @@ def dataset_of(bundle: Bundle) -> str:
 def images_for(
     bundle: Bundle, count: int, folder: Path | None = None, choice_seed: int | None = None
 ) -> TestSet:
-    """Load test images for a network; arguments and errors as :func:`images_of`."""
+    """Load test images for a network.
+
+    Args:
+        bundle: of the network; its own test set goes before every other.
+        count: how many.
+        folder: where the files of a published set lie.
+        choice_seed: as of :func:`chosen`.
+
+    Raises:
+        BundleError: the bundle's own test set is damaged, or it has none and no known name.
+        InputError: as :func:`images_of`.
+    """
+    if bundle.test_sha256:
+        return chosen(_own(bundle), count, choice_seed, bundle.dataset)
     beside = bundle.folder / "data"
     if folder is None and beside.is_dir():
         folder = beside
@@ -97,6 +115,13 @@ def images_for(
     return tests
 
 
+def _own(bundle: Bundle) -> own_tests.OwnTests:
+    path = bundle.folder / TEST_SET
+    content = read_plain(path, FILES[TEST_SET])
+    check_digest(path, hashlib.sha256(content).hexdigest(), bundle.test_sha256)
+    return own_tests.unpack(path, content, bundle.pixels, bundle.classes)
+
+
 def mnist_test(count: int, folder: Path | None = None, choice_seed: int | None = None) -> TestSet:
     """Load images of the MNIST test set; arguments and errors as :func:`images_of`."""
     return images_of("mnist", count, folder, choice_seed)
@@ -105,95 +130,87 @@ def mnist_test(count: int, folder: Path | None = None, choice_seed: int | None =
 def images_of(
     dataset: str, count: int, folder: Path | None = None, choice_seed: int | None = None
 ) -> TestSet:
-    """Load images of a test set.
+    """Load images of a published test set.
 
     Args:
         dataset: one of DATASETS.
         count: how many.
         folder: where the files lie; the cache if not given.
-        choice_seed: choose at random with this seed, in the set's order; the first ones if None.
+        choice_seed: as of :func:`chosen`.
 
     Raises:
-        InputError: a file is missing or damaged, or the set has fewer images.
+        InputError: a file is missing or is not the published one, or the set has fewer images.
     """
     where = default_folder(dataset) if folder is None else folder
     if (where / dataset).is_dir():
         where = where / dataset
-    images, labels = _READERS[dataset](where)
-    if len(images) != len(labels) or not len(labels) or labels.max() >= _CLASSES:
+    known = TEST_FILES[dataset]
+    contents = [_content(where, name, dataset) for name in known.sums]
+    images, labels = _taken_apart(known, contents)
+    whole = own_tests.OwnTests(images, labels.astype(np.uint16), f"the {known.title} test set")
+    return chosen(whole, count, choice_seed, dataset)
+
+
+def chosen(
+    whole: own_tests.OwnTests, count: int, choice_seed: int | None = None, data: str = ""
+) -> TestSet:
+    """Return a choice of a test set's images.
+
+    Args:
+        whole: the test set.
+        count: how many.
+        choice_seed: choose at random with this seed, in the set's order; the first ones if None.
+        data: name of the data set; that of its title if it is empty.
+
+    Raises:
+        InputError: the set has fewer images, or the seed is below 0.
+    """
+    if not 1 <= count <= len(whole.images):
         raise InputError(
-            f"{where}: {len(images)} images and {len(labels)} labels do not belong together"
+            f"{count} images asked for: must be from 1 to the {len(whole.images)} of the test set"
         )
-    if not 1 <= count <= len(images):
-        raise InputError(
-            f"{count} images asked for: must be from 1 to the {len(images)} of the test set"
-        )
-    title = f"{DATASETS[dataset]} test set"
     if choice_seed is None:
-        chosen, words = np.arange(count), f"the first {count} images of the {title}"
+        which, words = np.arange(count), f"the first {count} images of {whole.title}"
     else:
         if choice_seed < 0:
             raise InputError(f"image seed {choice_seed}: must be 0 or more")
-        chosen = np.sort(np.random.default_rng(choice_seed).permutation(len(images))[:count])
-        words = f"{count} images of the {title}, chosen with seed {choice_seed}"
-    return TestSet(images.reshape(len(images), -1)[chosen], labels[chosen], words)
+        which = np.sort(np.random.default_rng(choice_seed).permutation(len(whole.images))[:count])
+        words = f"{count} images of {whole.title}, chosen with seed {choice_seed}"
+    name = data or own_tests.name_of(whole.title)
+    return TestSet(whole.images[which], whole.labels[which], words, name)
 
 
-def _read_mnist(folder: Path, name: str = "mnist") -> tuple[Bytes, Bytes]:
-    return _read_idx(folder, _IMAGES, 3, name), _read_idx(folder, _LABELS, 1, name)
-
-
-def _read_cifar10(folder: Path) -> tuple[Bytes, Bytes]:
-    """Read records of a label and three planes of pixels (Krizhevsky's "binary version")."""
-    path = folder / _BATCH
-    if not path.exists():
-        raise InputError(
-            f"{folder} holds no {_BATCH}: run `spinflow data cifar10` or give the folder "
-            "with --data-dir"
-        )
-    size = 1 + math.prod(_PLANES)
-    raw = np.frombuffer(read_bytes(path, MOST_IMAGES * size), np.uint8)
-    if not raw.size or raw.size % size:
-        raise InputError(
-            f"{path}: {raw.size} bytes are not a whole number of records of {size} bytes"
-        )
-    records = raw.reshape(-1, size)
-    planes = records[:, 1:].reshape(-1, *_PLANES)
-    return planes.transpose(0, 2, 3, 1), records[:, 0]
-
-
-_READERS = {
-    "mnist": _read_mnist,
-    "fashion-mnist": lambda folder: _read_mnist(folder, "fashion-mnist"),
-    "cifar10": _read_cifar10,
-}
-
-
-def _read_idx(folder: Path, name: str, dimensions: int, dataset: str) -> Bytes:
+def _content(folder: Path, name: str, dataset: str) -> bytes:
+    """Return a published file's content, unpacked."""
+    known = TEST_FILES[dataset]
     path, packed = folder / name, folder / f"{name}.gz"
-    item = _IMAGE if dimensions > 1 else ()
-    header = 4 + 4 * dimensions
-    most = header + MOST_IMAGES * math.prod(item)
     if path.exists():
-        raw = read_bytes(path, most)
+        content = read_bytes(path, known.sizes[name])
     elif packed.exists():
         path = packed
-        with gunzipped(path, most) as stream:
-            raw = stream.read()
+        with gunzipped(path, known.sizes[name]) as stream:
+            content = stream.read()
     else:
         raise InputError(
             f"{folder} has neither {name} nor {name}.gz: run `spinflow data {dataset}` "
             "or give the folder with --data-dir"
         )
-    if len(raw) < header or raw[:4] != bytes((0, 0, 8, dimensions)):
-        raise InputError(f"{path}: not an IDX file of unsigned bytes in {dimensions} dimensions")
-    shape = struct.unpack(f">{dimensions}I", raw[4:header])
-    if shape[1:] != item:
+    found = hashlib.sha256(content).hexdigest()
+    if found != known.sums[name]:
         raise InputError(
-            f"{path}: images of {' x '.join(map(str, shape[1:]))} pixels, those of the set have "
-            f"{' x '.join(map(str, item))}"
+            f"{path} is not the published file of {known.title}: SHA-256 {found[:12]}..., expected "
+            f"{known.sums[name][:12]}...; `spinflow data {dataset}` fetches it, and data of one's "
+            "own come with `spinflow import --data`"
         )
-    expected = header + math.prod(shape)
-    if len(raw) != expected:
-        raise InputError(f"{path}: {len(raw)} bytes, its header says {expected}")
-    return np.frombuffer(raw, np.uint8, offset=header).reshape(shape)
+    return content
+
+
+def _taken_apart(known: TestFiles, contents: list[bytes]) -> tuple[Bytes, Bytes]:
+    """Return images and labels of files whose sums are right."""
+    pixels = math.prod(known.shape)
+    if len(contents) == 2:
+        images, labels = (np.frombuffer(content, np.uint8) for content in contents)
+        return images[16:].reshape(-1, pixels), labels[8:]
+    records = np.frombuffer(contents[0], np.uint8).reshape(-1, 1 + pixels)
+    planes = records[:, 1:].reshape(-1, *known.shape)
+    return planes.transpose(0, 2, 3, 1).reshape(-1, pixels), records[:, 0]

@@ -17,6 +17,9 @@ from spinflow.host.core.text import with_unit
 from spinflow.host.sweep.row import Key, Row
 from spinflow.host.sweep.statistics import mean_interval, wilson_interval
 
+_SHARED = ("data", "drive_unit", "clock_mhz")
+"""Columns that all repeats of a point have alike, beside those of its key."""
+
 
 @dataclass(frozen=True)
 class Group:
@@ -45,6 +48,7 @@ class Group:
     build_id: int
     images: int
     image_set: str
+    data: str
     backend: str
     memory: str
     mode: str
@@ -134,7 +138,7 @@ def _group(rows: list[Row]) -> Group:
 
     bits, energy_j, conventional_j = mean("bits_written"), mean("energy_j"), mean("conventional_j")
     cycles = mean("cycles") / first.images
-    shared = {name: getattr(first, name) for name in (*Key._fields, "drive_unit", "clock_mhz")}
+    shared = {name: getattr(first, name) for name in (*Key._fields, *_SHARED)}
     del shared["repeat"]
     return Group(
         **shared,

@@ -56,7 +56,9 @@ def table(groups: Sequence[Group]) -> str:
 def title(members: Sequence[Group]) -> str:
     """Return what the points of a network are of: its builds and its sets of images."""
     builds = dict.fromkeys(f"build {group.build_id:#010x}" for group in members)
-    sets = dict.fromkeys(f"{group.images} images (set {group.image_set})" for group in members)
+    sets = dict.fromkeys(
+        f"{group.images} images of {group.data} (set {group.image_set})" for group in members
+    )
     return f"{members[0].network}, {' and '.join(builds)}, {' and '.join(sets)}"
 
 

@@ -59,7 +59,7 @@ class Device(Protocol):
     def read_weights(self, memory: str) -> Words:
         """Read a weight memory back."""
 
-    def run(self, images: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
+    def run(self, images: npt.NDArray[Any]) -> npt.NDArray[np.uint16]:
         """Classify images."""
 
     def snapshot(self) -> Snapshot:
@@ -154,6 +154,7 @@ class Bench:
             conventional_j=writes.energy(point.conventional)[0],
             **asdict(trial.aging),
             upsets=upsets,
+            data=self.tests.data,
         )
 
     def _prepare(self, trial: Trial, chosen: Sequence[MemoryInfo]) -> None:

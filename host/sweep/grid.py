@@ -24,6 +24,7 @@ from typing import Any
 
 from spinflow.host.core.bundle import Bundle
 from spinflow.host.core.errors import HostError, InputError
+from spinflow.host.core.networks import SUFFIX, called
 from spinflow.host.core.reading import read_text
 from spinflow.host.core.text import one_line
 from spinflow.host.sweep.aging import Aging
@@ -75,7 +76,9 @@ MEMORIES = "a memory's or a layer's name, a pattern as conv*.weights, or weights
 BACKGROUNDS = "zeros, ones, random:SEED or previous: what the weights are written over"
 
 SETTINGS: dict[str, _Setting] = {
-    "network": _Setting(str, True, "networks, whose bundles are build/NETWORK"),
+    "network": _Setting(
+        str, True, "networks, whose bundles are build/NETWORK: names, or the paths of .toml files"
+    ),
     "bundle": _Setting(str, True, "folders of bundles, as build/tfc-mnist"),
     "images": _Setting(int, False, f"test images of every trial (default {DEFAULT_IMAGES})"),
     "image_seed": _Setting(int, False, "choose the images at random with this seed"),
@@ -156,6 +159,7 @@ class Grid:
 
     Attributes:
         networks: names of the networks, if it names them.
+        asked: what it calls them, each a name or the path of a description.
         bundles: folders of the bundles.
         images: number of test images.
         image_seed: seed of their choice, None for the first ones.
@@ -164,6 +168,7 @@ class Grid:
     """
 
     networks: tuple[str, ...]
+    asked: tuple[str, ...]
     bundles: tuple[Path, ...]
     images: int
     image_seed: int | None
@@ -189,6 +194,12 @@ class Grid:
             InputError: the grid names no network, or one that has no bundle.
         """
         for name, folder in zip(self.networks, self.bundles, strict=False):
+            exported, made = folder / "model.onnx", folder / "accel.json"
+            if folder == _BUILD / name and exported.is_file() and not made.is_file():
+                raise _at(
+                    self.source,
+                    InputError(f"network {name!r} is not built: `spinflow build {name}` does it"),
+                )
             if folder == _BUILD / name and not folder.is_dir():
                 there = sorted(path.parent.name for path in _BUILD.glob("*/accel.json"))
                 raise _at(
@@ -354,7 +365,8 @@ def _typed(name: str, kind: type, value: Any) -> Any:
 
 
 def _make(settings: dict[str, Any], source: str) -> Grid:
-    networks = settings.get("network", ())
+    asked = settings.get("network", ())
+    networks = tuple(called(name).name if SUFFIX in name else name for name in asked)
     folders = settings.get("bundle") or tuple(str(_BUILD / name) for name in networks)
     repeats = settings.get("repeats", DEFAULT_REPEATS)
     layers = settings.get("layer", ())
@@ -364,6 +376,7 @@ def _make(settings: dict[str, Any], source: str) -> Grid:
                 raise InputError(f"{name} = {value}: must be 0 or more")
     return Grid(
         networks=networks,
+        asked=asked,
         bundles=tuple(Path(folder) for folder in folders),
         images=settings.get("images", DEFAULT_IMAGES),
         image_seed=settings.get("image_seed"),

@@ -133,6 +133,7 @@ class Row:
         turned: probability that retention left a cell in its other state.
         disturbed1, disturbed0: probability that the reads turned over a stored 1, a stored 0.
         upsets: stored weight bits that retention and reads turned over.
+        data: name of the data that the images are of.
     """
 
     network: str
@@ -181,6 +182,7 @@ class Row:
     disturbed1: Share
     disturbed0: Share
     upsets: int
+    data: str
 
     @property
     def key(self) -> Key:

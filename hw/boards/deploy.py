@@ -26,7 +26,8 @@ from typing import IO
 
 import spinflow
 from spinflow.host.core import start
-from spinflow.host.core.description import Description
+from spinflow.host.core.description import TEST_SET, Description
+from spinflow.host.core.published import TEST_FILES
 from spinflow.hw.boards import common
 from spinflow.hw.boards.connection import Connection
 from spinflow.hw.boards.facts import Board, BoardError, board_named
@@ -42,11 +43,7 @@ SOURCES = ("host",)
 READY = "host/board/on_board.py"
 """The program that readies the board, among what is copied."""
 
-IMAGES = {
-    "mnist": ("t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"),
-    "fashion-mnist": ("t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"),
-    "cifar10": ("test_batch.bin",),
-}
+IMAGES = {name: tuple(files.sums) for name, files in TEST_FILES.items()}
 """Files of the test images by data set."""
 
 
@@ -61,28 +58,38 @@ def contents(bundle: Path, described: Description, data_dir: Path | None) -> dic
     Raises:
         BoardError: images are missing, or there are none of this data set.
     """
-    network, data_set = described.network, described.dataset
-    if data_set not in IMAGES:
-        raise BoardError(
-            f"{network} has the data set {data_set!r}; there are test images of {', '.join(IMAGES)}"
-        )
-    images = data_dir or cache_folder() / data_set
     files = {PACKAGE: Path(str(spinflow.__file__))}
     for source in SOURCES:
         for path in (common.REPO / source).rglob("*"):
             if path.is_file() and "__pycache__" not in path.parts:
                 files[path.relative_to(common.REPO).as_posix()] = path
-    there = f"build/{network}"
+    there = f"build/{described.network}"
     for path in (bundle / BOARD).iterdir():
         files[f"{there}/{path.name}"] = path
-    for name in IMAGES[data_set]:
-        path = images / name
-        if not path.is_file():
-            path = images / f"{name}.gz"
-        if not path.is_file():
-            raise BoardError(f"{images / name} is missing: make data fetches the test images")
+    for path in _images(described, data_dir):
         files[f"{there}/data/{path.name}"] = path
     return dict(sorted(files.items()))
+
+
+def _images(described: Description, data_dir: Path | None) -> list[Path]:
+    """Return the files of the test images; none where the bundle carries its own."""
+    if TEST_SET in described.files:
+        return []
+    if described.dataset not in IMAGES:
+        raise BoardError(
+            f"{described.network} has the data set {described.dataset!r}; there are test images of "
+            f"{', '.join(IMAGES)}, and the bundle has none of its own"
+        )
+    folder = data_dir or cache_folder() / described.dataset
+    found = []
+    for name in IMAGES[described.dataset]:
+        path = folder / name
+        if not path.is_file():
+            path = folder / f"{name}.gz"
+        if not path.is_file():
+            raise BoardError(f"{folder / name} is missing: make data fetches the test images")
+        found.append(path)
+    return found
 
 
 def pack(files: dict[str, Path], stream: IO[bytes]) -> None:

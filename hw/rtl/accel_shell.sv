@@ -63,7 +63,8 @@ module accel_shell
   input  logic                 s_axis_tvalid,
   output logic                 s_axis_tready,
 
-  // AXI stream of labels: one beat a frame, TLAST on the last one of a transfer.
+  // AXI stream of labels: one beat a frame, the label in its lower half, TLAST on the last one of a
+  // transfer.
   output logic [31:0]          m_axis_tdata,
   output logic [3:0]           m_axis_tkeep,
   output logic                 m_axis_tvalid,
@@ -79,7 +80,7 @@ module accel_shell
   input  logic                 in_ready_i,
 
   // Stream of labels from the last layer.
-  input  logic [7:0]           label_data_i,
+  input  logic [15:0]          label_data_i,
   input  logic                 label_valid_i,
   output logic                 label_ready_o,
 

@@ -8,10 +8,13 @@
 // Weights come from a weight_mem at address nf*Sf + sf, one cycle after mem_en_o. With HasThreshold an
 // output is one bit, sum >= threshold; without, it is the sum itself.
 //
+// With a Window, a frame is that of a convolution over bits, and what lies beside the map, which comes
+// as 0, counts for nothing: the sum is that of +1 and -1 in the map, and Mw (see bit_dot).
+//
 // A fold is started only if the output FIFO has room for all that may be under way, so the wide
 // datapath never stalls.
-// Latency from the first input word to the first output: Sf + 4 cycles, one more with the buffer, with
-// pixels more by the stages of pixel_dot beyond two.
+// Latency from the first input word to the first output: Sf + 4 cycles, one more with the buffer, one
+// more with a Window, with pixels more by the stages of pixel_dot beyond two.
 // Throughput: (Mw/Simd)*(Mh/Pe) cycles a frame, no bubble between frames.
 
 module binary_mvu #(
@@ -26,7 +29,11 @@ module binary_mvu #(
   // Whether outputs are compared with thresholds, and bits of an output: 1 if they are.
   parameter bit HasThreshold  = 1'b1,
   parameter int unsigned OutBits = 1,
-  localparam int unsigned ThrBits = InBits == 1 ? $clog2(Mw + 2) : $clog2(255 * Mw + 2) + 1,
+  // The window of a convolution that is padded with 0; all 0 where nothing is left out.
+  parameter spinflow_pkg::window_t Window = '0,
+  localparam bit ZeroPad = Window != '0,
+  localparam int unsigned MostBits = ZeroPad ? 2 * Mw : Mw,   // the largest sum of bits
+  localparam int unsigned ThrBits = InBits == 1 ? $clog2(MostBits + 2) : $clog2(255 * Mw + 2) + 1,
   // Least sum that gives a 1, signed for pixels; that of output n is at [n*ThrBits +: ThrBits].
   parameter logic [Mh*ThrBits-1:0] Thresholds = '0,
   localparam int unsigned Sf = Mw / Simd,
@@ -57,7 +64,7 @@ module binary_mvu #(
 );
 
   // With a threshold the accumulator has a bit more, which is the result (see threshold_rom).
-  localparam int unsigned SumBits = InBits == 1 ? $clog2(Mw + 1) : $clog2(255 * Mw + 1) + 1;
+  localparam int unsigned SumBits = InBits == 1 ? $clog2(MostBits + 1) : $clog2(255 * Mw + 1) + 1;
   localparam int unsigned AccBits = SumBits + 32'(HasThreshold);
   localparam int unsigned SfWidth = Sf > 1 ? $clog2(Sf) : 1;
   localparam int unsigned NfWidth = Nf > 1 ? $clog2(Nf) : 1;
@@ -65,7 +72,7 @@ module binary_mvu #(
   localparam int unsigned LevelWidth = $clog2(FifoDepth + 1);
   // The cycle after a fold's issue in which its sum is there.
   localparam int unsigned Groups = (Simd + 2) / 3;   // of pixel_dot
-  localparam int unsigned Done = InBits == 1 ? 3 : 3 + ($clog2(Groups) + 1) / 2;
+  localparam int unsigned Done = InBits == 1 ? 3 + 32'(ZeroPad) : 3 + ($clog2(Groups) + 1) / 2;
 
   if (Mw % Simd != 0 || Mh % Pe != 0) begin : gen_bad_fold
     $error("binary_mvu: Simd %0d must divide Mw %0d and Pe %0d must divide Mh %0d",
@@ -78,6 +85,9 @@ module binary_mvu #(
     $error("binary_mvu: OutBits %0d must be 1 with thresholds", OutBits);
   end
 
+  if (ZeroPad && (InBits != 1 || !HasThreshold)) begin : gen_bad_pad
+    $error("binary_mvu: with a Window the inputs are bits, and outputs have thresholds");
+  end
   if (FifoDepth / 2 < Done + 1) begin : gen_bad_depth
     $error("binary_mvu: Simd %0d makes the pipeline too long for its FIFO", Simd);
   end
@@ -199,20 +209,24 @@ module binary_mvu #(
     assign mem_en_o   = issue;
     assign mem_addr_o = addr;
 
+    localparam int unsigned SumWidth = $clog2(Simd + 1) + 32'(ZeroPad);
+    logic [Pe-1:0][SumWidth-1:0] sum;
+
+    bit_dot #(.Pe (Pe), .Simd (Simd), .Mw (Mw), .Window (Window)) u_dot (
+      .clk_i,
+      .rst_ni,
+      .step_i        (issue),
+      .fold_i        (sf_q),
+      .window_last_i (sf_last && nf_last),
+      .en_i          (valid_q[Done-1:1]),
+      .x_i           (x_q),
+      .w_i           (mem_rdata_i),
+      .sum_o         (sum)
+    );
+
+    assign carry = '0;
     for (genvar p = 0; p < int'(Pe); p++) begin : gen_pe
-      logic [$clog2(Simd+1)-1:0] count;
-      xnor_popcount #(
-        .Width (Simd)
-      ) u_popcount (
-        .clk_i,
-        .en1_i   (valid_q[1]),
-        .en2_i   (valid_q[2]),
-        .a_i     (mem_rdata_i[p*Simd+:Simd]),
-        .b_i     (x_q),
-        .count_o (count)
-      );
-      assign part[p]  = AccBits'(count);
-      assign carry[p] = 1'b0;
+      assign part[p] = AccBits'(sum[p]);
     end
   end else begin : gen_pixels
     localparam int unsigned DotBits = 11 + $clog2(Groups);
@@ -225,10 +239,7 @@ module binary_mvu #(
       mem_addr_o <= addr;
     end
 
-    pixel_dot #(
-      .Pe   (Pe),
-      .Simd (Simd)
-    ) u_dot (
+    pixel_dot #(.Pe (Pe), .Simd (Simd)) u_dot (
       .clk_i,
       .en_i    (valid_q[Done-1:1]),
       .x_i     (x_q),

@@ -36,8 +36,8 @@ module frame_io #(
   output logic        in_valid_o,
   input  logic        in_ready_i,
 
-  // Labels from the last layer; and on to the outside, a label in the lowest byte of a word.
-  input  logic [7:0]  label_data_i,
+  // Labels from the last layer; and on to the outside, a label in the lower half of a word.
+  input  logic [15:0] label_data_i,
   input  logic        label_valid_i,
   output logic        label_ready_o,
   output logic [31:0] m_axis_tdata,
@@ -63,7 +63,7 @@ module frame_io #(
   assign take          = in_valid_o && in_ready_i;
   assign first_beat    = take && beat_q == '0;
 
-  assign m_axis_tdata  = {24'd0, label_data_i};
+  assign m_axis_tdata  = {16'd0, label_data_i};
   assign m_axis_tkeep  = 4'hF;
   assign m_axis_tvalid = label_valid_i && rst_ni;
   assign label_ready_o = m_axis_tready && rst_ni;

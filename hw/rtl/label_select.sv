@@ -4,7 +4,7 @@
 // one word a cycle, no bubble between frames.
 
 module label_select #(
-  // Scores of a frame, at most 256.
+  // Scores of a frame, at most 65536.
   parameter int unsigned Labels = 10,
   // Scores in a word, a divisor of Labels, and bits of each.
   parameter int unsigned Pe     = 1,
@@ -21,22 +21,25 @@ module label_select #(
   output logic               in_ready_o,
 
   // Label of a frame, from 0.
-  output logic [7:0]         out_data_o,
+  output logic [15:0]        out_data_o,
   output logic               out_valid_o,
   input  logic               out_ready_i
 );
 
-  if (Labels % Pe != 0 || Labels > 256) begin : gen_bad_labels
-    $error("label_select: Pe %0d must divide Labels %0d, which must be at most 256", Pe, Labels);
+  if (Labels % Pe != 0 || Labels > 2**16) begin : gen_bad_labels
+    $error("label_select: Pe %0d must divide Labels %0d, which must be at most %0d",
+           Pe, Labels, 2**16);
   end
 
-  logic [7:0] index_q;   // of the first score in the word at the input
-  logic [7:0] best_q, best_d;
+  localparam int unsigned IndexWidth = Labels > 1 ? $clog2(Labels) : 1;
+
+  logic [IndexWidth-1:0] index_q;   // of the first score in the word at the input
+  logic [IndexWidth-1:0] best_q, best_d;
   logic [InBits-1:0] score_q, score_d;
   logic first, last, take;
 
   assign first = index_q == '0;
-  assign last  = index_q == 8'(Labels - Pe);
+  assign last  = index_q == IndexWidth'(Labels - Pe);
   assign in_ready_o = rst_ni && !(last && out_valid_o && !out_ready_i);
   assign take = in_valid_i && in_ready_o;
 
@@ -45,7 +48,7 @@ module label_select #(
     score_d = score_q;
     for (int unsigned p = 0; p < Pe; p++) begin
       if ((first && p == 0) || in_data_i[p*InBits+:InBits] > score_d) begin
-        best_d  = index_q + 8'(p);
+        best_d  = index_q + IndexWidth'(p);
         score_d = in_data_i[p*InBits+:InBits];
       end
     end
@@ -56,14 +59,14 @@ module label_select #(
       index_q     <= '0;
       out_valid_o <= 1'b0;
     end else begin
-      if (take) index_q <= last ? '0 : index_q + 8'(Pe);
+      if (take) index_q <= last ? '0 : index_q + IndexWidth'(Pe);
       if (take && last) out_valid_o <= 1'b1;
       else if (out_ready_i) out_valid_o <= 1'b0;
     end
     if (take) begin
       best_q  <= best_d;
       score_q <= score_d;
-      if (last) out_data_o <= best_d;
+      if (last) out_data_o <= 16'(best_d);
     end
   end
 

@@ -1,5 +1,5 @@
-// Types shared by Spinflow's modules: the error configuration of a memory, its counter increments and
-// the request that reaches a weight memory from the AXI-Lite side.
+// Types shared by Spinflow's modules: the error configuration of a memory, its counter increments, the
+// request that reaches a weight memory from the AXI-Lite side, and the windows of a convolution.
 
 package spinflow_pkg;
 
@@ -40,6 +40,15 @@ package spinflow_pkg;
     logic [7:0]             column;   // number of the column in the word
     logic [ColumnWidth-1:0] wdata;    // the whole column
   } weight_req_t;
+
+  // The windows of a convolution over a padded map: how many there are, and where.
+  typedef struct packed {
+    logic [15:0] map_rows, map_columns;         // of the map without its padding
+    logic [15:0] top, left;                     // padding above the map and on its left
+    logic [15:0] kernel_rows, kernel_columns;   // of a window
+    logic [15:0] stride_rows, stride_columns;   // from a window to the next
+    logic [15:0] out_rows, out_columns;         // windows
+  } window_t;
 
   // A draw errs below its threshold; the largest threshold means always.
   function automatic logic draw_errs(logic [31:0] draw, logic [31:0] threshold);

@@ -10,7 +10,7 @@ import tarfile
 import zlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from PIL import Image
 
 Bytes = NDArray[np.uint8]
+Labels = NDArray[Any]
+"""Whole numbers from 0: uint8 of the published sets, uint16 of one's own."""
 
 
 class DataError(SpinflowError, ValueError):
@@ -33,22 +35,32 @@ class DataError(SpinflowError, ValueError):
 
 @dataclass(frozen=True)
 class Dataset:
-    """Images and labels of a data set, as it was published.
+    """Images and labels of a data set, as it was published or as somebody keeps it.
 
     Attributes:
         train_images: uint8, shape (n, pixels), one image a row, its values in the order (row,
             column, channel): 60,000 of 784 in MNIST and Fashion-MNIST, where 0 is the empty
             background; 50,000 of 3,072 in CIFAR-10 and CIFAR-100 and 73,257 of 3,072 in SVHN
             (604,388 with the extra set), where the channels are red, green and blue.
-        train_labels: uint8, shape (n,), classes from 0.
+        train_labels: uint8 or uint16, shape (n,), classes from 0.
         test_images: uint8, shape (n, pixels).
-        test_labels: uint8, shape (n,).
+        test_labels: as train_labels.
+        shape: (channels, rows, columns) of an image, (features,) of a vector; empty if not known.
+        classes: how many there are; 0 if not known.
+        title: for people.
+        names: of the classes, of data of one's own that have them.
+        notes: how data of one's own became this, for people.
     """
 
     train_images: Bytes
-    train_labels: Bytes
+    train_labels: Labels
     test_images: Bytes
-    test_labels: Bytes
+    test_labels: Labels
+    shape: tuple[int, ...] = field(default=(), kw_only=True)
+    classes: int = field(default=0, kw_only=True)
+    title: str = field(default="", kw_only=True)
+    names: tuple[str, ...] = field(default=(), kw_only=True)
+    notes: tuple[str, ...] = field(default=(), kw_only=True)
 
 
 @dataclass(frozen=True)

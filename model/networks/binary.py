@@ -1,10 +1,10 @@
 """Wholly binary networks (W1A1) in Brevitas.
 
 What FINN and the hardware need is built in. Every matrix and every convolution has weights of +1
-and -1 alone; a hidden one is followed by a batch norm and a sign, convolutions have a stride of 1,
-and pools take the largest bit. A padded convolution takes -1 beyond the edge of a map of bits, and
-pixel 0 beyond that of an image, as the hardware does; BinaryNet (Courbariaux et al. 2016) and the
-papers that follow it pad maps with 0, which is no value of a bit.
+and -1 alone; a hidden one is followed by a batch norm and a sign, and pools take the largest bit. A
+padded convolution takes -1 beyond the edge of a map of bits, and pixel 0 beyond that of an image,
+as the hardware does; BinaryNet (Courbariaux et al. 2016) and the papers that follow it pad maps
+with 0, which is no value of a bit.
 
 The last matrix gives sums times one power of two, so that a label is the argmax of exact integers
 on every machine. Images are uint8 (n, pixels), a pixel after the other in the order (row, column,
@@ -221,6 +221,7 @@ class BinaryConvNet(BinaryNetwork):
                         layer.source[2],
                         outputs,
                         layer.kernel,
+                        layer.stride,
                         bias=False,
                         weight_quant=BinaryWeight,
                     )
@@ -276,7 +277,7 @@ class BinaryConvNet(BinaryNetwork):
             if memories is not None:
                 weight = memories.weights(layer.name, weight)
             if layer.op == "conv":
-                x = functional.conv2d(padded(x, layer), weight)
+                x = functional.conv2d(padded(x, layer), weight, stride=layer.stride)
             else:
                 x = functional.linear(torch.flatten(x, 1), weight)
             stored = layer

@@ -15,6 +15,12 @@ from typing import Literal
 Shape = tuple[int, int, int]
 """Rows, columns, channels of a map; a vector is (1, 1, n)."""
 
+PerLayer = int | tuple[int, ...]
+"""One number for all layers, or one for each."""
+
+MOST_CLASSES = 1000
+"""Classes of the largest network."""
+
 
 @dataclass(frozen=True)
 class Layer:
@@ -67,6 +73,47 @@ class Layer:
         return (self.result[2], *inputs)
 
 
+def _of(value: PerLayer, number: int) -> int:
+    """Return the number of one layer."""
+    return value if isinstance(value, int) else value[number]
+
+
+def _check_each(name: str, value: PerLayer, length: int, least: int) -> None:
+    """Raise ValueError unless a value is a number, or one for each of so many layers."""
+    values = (value,) if isinstance(value, int) else value
+    if not isinstance(value, int) and len(value) != length:
+        raise ValueError(f"{name} is {list(value)}, valid: a number, or a list of {length}")
+    for each in values:
+        if each < least:
+            raise ValueError(f"{name} is {each}, valid: {least} or more")
+
+
+def _check_counts(name: str, values: tuple[int, ...]) -> None:
+    for value in values:
+        if value < 1:
+            raise ValueError(f"{name} has {value}, valid: 1 or more")
+
+
+def _check_classes(classes: int) -> None:
+    if not 2 <= classes <= MOST_CLASSES:
+        raise ValueError(
+            f"widths ends with {classes}, the number of classes, valid: 2 to {MOST_CLASSES}"
+        )
+
+
+def _logit_scale(stated: float, inputs: int) -> float:
+    """Return a scale that was stated, or for 0 the one that suits so many inputs.
+
+    Sums of n bits spread as the root of n; the power of two at or above its inverse keeps logits
+    near 1.
+    """
+    if not stated:
+        return 2.0 ** -((inputs.bit_length() - 1) // 2)
+    if not (stated > 0 and math.frexp(stated)[0] == 0.5):
+        raise ValueError(f"logit_scale is {stated}, valid: a power of two, or nothing")
+    return stated
+
+
 class _Layered:
     """A description that has layers."""
 
@@ -89,15 +136,28 @@ class NetworkSpec(_Layered):
         name: what commands and files call it.
         widths: pixels, hidden widths and classes, e.g. (784, 1024, 1024, 10).
         input_threshold: a pixel (0 to 255) is +1 from this value on, -1 below.
-        logit_scale: factor from the last layer's integers to logits; a power of two, so exact.
-        dataset: what it is trained on, a name of ``spinflow.model.data.DATASETS``.
+        logit_scale: factor from the last layer's integers to logits; a power of two, so exact. 0
+            takes the one that :func:`_logit_scale` says.
+        dataset: what it is trained on, a name of ``spinflow.model.data.DATASETS``, or the path of
+            data of one's own.
     """
 
     name: str
     widths: tuple[int, ...]
-    input_threshold: int
-    logit_scale: float
+    input_threshold: int = 128
+    logit_scale: float = 0.0
     dataset: str = "mnist"
+
+    def __post_init__(self) -> None:
+        if len(self.widths) < 2:
+            raise ValueError(
+                f"widths is {list(self.widths)}, valid: the inputs, hidden widths and the classes"
+            )
+        _check_counts("widths", self.widths)
+        _check_classes(self.widths[-1])
+        if not 1 <= self.input_threshold <= 255:
+            raise ValueError(f"input_threshold is {self.input_threshold}, valid: 1 to 255")
+        object.__setattr__(self, "logit_scale", _logit_scale(self.logit_scale, self.widths[-2]))
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -127,29 +187,71 @@ class ConvSpec(_Layered):
     Attributes:
         name: what commands and files call it.
         shape: rows, columns and channels of an image.
-        kernel: rows (and columns) of every convolution; the stride is 1.
+        kernel: rows (and columns) of every convolution, one number or one for each.
         channels: outputs of each convolution.
-        pools: numbers of the convolutions that a 2 x 2 max-pool follows.
+        pools: numbers of the convolutions that a max-pool follows.
         widths: outputs of the fully connected layers, the classes last.
-        logit_scale: factor from the last layer's integers to logits; a power of two, so exact.
-        dataset: what it is trained on, a name of ``spinflow.model.data.DATASETS``.
-        padding: rows and columns that every convolution takes beyond each edge of its map, 0 or 1;
-            they are -1, of an image 0.
+        logit_scale: factor from the last layer's integers to logits; a power of two, so exact. 0
+            takes the one that :func:`_logit_scale` says.
+        dataset: what it is trained on, a name of ``spinflow.model.data.DATASETS``, or the path of
+            data of one's own.
+        padding: rows and columns that each convolution takes beyond each edge of its map, fewer
+            than its kernel has, one number or one for each; they are -1, of an image 0.
+        stride: rows and columns from a window of each convolution to the next, one number or one
+            for each.
+        pool: rows (and columns) that each max-pool joins, one number or one for each of ``pools``.
     """
 
     name: str
     shape: Shape
-    kernel: int
-    channels: tuple[int, ...]
-    pools: tuple[int, ...]
-    widths: tuple[int, ...]
-    logit_scale: float
-    dataset: str
-    padding: int = 0
+    kernel: PerLayer = 3
+    channels: tuple[int, ...] = ()
+    pools: tuple[int, ...] = ()
+    widths: tuple[int, ...] = ()
+    logit_scale: float = 0.0
+    dataset: str = "mnist"
+    padding: PerLayer = 0
+    stride: PerLayer = 1
+    pool: PerLayer = 2
 
     def __post_init__(self) -> None:
-        if self.padding not in (0, 1):
-            raise ValueError(f"{self.name}: padding is {self.padding}, valid: 0 or 1")
+        if not self.channels:
+            raise ValueError("channels is [], valid: the outputs of each convolution")
+        if not self.widths:
+            raise ValueError("widths is [], valid: those of the layers behind, the classes last")
+        for name in ("shape", "channels", "widths"):
+            _check_counts(name, getattr(self, name))
+        _check_classes(self.widths[-1])
+        count = len(self.channels)
+        if sorted(set(self.pools)) != list(self.pools) or not set(self.pools) <= set(range(count)):
+            raise ValueError(
+                f"pools is {list(self.pools)}, valid: numbers of convolutions, 0 to {count - 1}, "
+                "in order"
+            )
+        for name, value, length, least in (
+            ("kernel", self.kernel, count, 1),
+            ("stride", self.stride, count, 1),
+            ("padding", self.padding, count, 0),
+            ("pool", self.pool, len(self.pools), 1),
+        ):
+            _check_each(name, value, length, least)
+        object.__setattr__(self, "logit_scale", _logit_scale(self.logit_scale, self._last_inputs()))
+
+    def _last_inputs(self) -> int:
+        """Return the inputs of the last layer; ValueError if a layer does not fit its map."""
+        for layer in self.layers:
+            rows, columns = (side + 2 * layer.padding for side in layer.source[:2])
+            if layer.op in ("conv", "pool") and layer.kernel > min(rows, columns):
+                raise ValueError(
+                    f"{layer.name} takes {layer.kernel} x {layer.kernel} of a map of "
+                    f"{layer.source[0]} x {layer.source[1]}: fewer pools, smaller kernels or "
+                    "padding leave more of it"
+                )
+            if layer.op == "conv" and layer.padding >= layer.kernel:
+                raise ValueError(
+                    f"padding of {layer.name} is {layer.padding}, valid: 0 to {layer.kernel - 1}"
+                )
+        return self.layers[-1].fan_in
 
     @property
     def pixels(self) -> int:
@@ -162,24 +264,29 @@ class ConvSpec(_Layered):
         layers: list[Layer] = []
         shape = self.shape
         for i, outputs in enumerate(self.channels):
-            less = self.kernel - 1 - 2 * self.padding
-            result = (shape[0] - less, shape[1] - less, outputs)
+            kernel, padding, stride = (
+                _of(each, i) for each in (self.kernel, self.padding, self.stride)
+            )
+            rows, columns = ((side + 2 * padding - kernel) // stride + 1 for side in shape[:2])
+            result = (rows, columns, outputs)
             layers.append(
                 Layer(
                     f"conv{i}",
                     "conv",
                     shape,
                     result,
-                    self.kernel,
-                    self.padding,
+                    kernel,
+                    padding,
+                    stride,
                     sign=True,
                     pixels=i == 0,
                 )
             )
             shape = result
             if i in self.pools:
-                result = (shape[0] // 2, shape[1] // 2, outputs)
-                layers.append(Layer(f"pool{i}", "pool", shape, result, 2, stride=2))
+                size = _of(self.pool, self.pools.index(i))
+                result = (shape[0] // size, shape[1] // size, outputs)
+                layers.append(Layer(f"pool{i}", "pool", shape, result, size, stride=size))
                 shape = result
         for i, outputs in enumerate(self.widths):
             sign = i < len(self.widths) - 1
@@ -200,6 +307,13 @@ class FixedPointSpec(ConvSpec):
     """
 
     bits: int = 8
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.bits not in (8, 16, 32):
+            raise ValueError(f"bits is {self.bits}, valid: 8, 16 or 32")
+        if self.stride != 1:
+            raise ValueError(f"stride is {self.stride}, valid: 1 in fixed point")
 
 
 @dataclass(frozen=True)

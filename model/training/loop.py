@@ -114,13 +114,16 @@ class Trainer:
         return self.model
 
 
-def train(feed: Feed, out: Path, resume: bool = False) -> tuple[Path, Path]:
+def train(
+    feed: Feed, out: Path, resume: bool = False, kept: Path | None = None
+) -> tuple[Path, Path]:
     """Train a network; the first process writes its weights, and a JSON file with its accuracy.
 
     Args:
         feed: the data, the network and its recipe.
         out: folder for the checkpoint (each epoch) and the results.
-        resume: go on from the folder's checkpoint, if there is one.
+        resume: go on from the checkpoint, if there is one.
+        kept: file of the checkpoint, removed in the end; that of the folder, which stays, if None.
 
     Returns:
         The weights' file and the JSON file beside it, as ``spinflow.model.store`` has them.
@@ -128,11 +131,12 @@ def train(feed: Feed, out: Path, resume: bool = False) -> tuple[Path, Path]:
     Raises:
         ValueError: the checkpoint is of another training, or the folder has one and resume is off.
     """
-    path = out / CHECKPOINT
+    path = kept or out / CHECKPOINT
     trainer = Trainer(feed)
     if path.exists():
         if not resume:
-            raise ValueError(f"{path} exists: add --resume, or choose another --out")
+            other = "choose another --out" if kept is None else "remove it to begin anew"
+            raise ValueError(f"{path} exists: add --resume, or {other}")
         trainer.load(path)
     recipe = feed.recipe
     total, done = (n * feed.steps_an_epoch for n in (recipe.epochs, trainer.epoch))
@@ -142,7 +146,10 @@ def train(feed: Feed, out: Path, resume: bool = False) -> tuple[Path, Path]:
             trainer.run_epoch(bar)
             if processes.is_first():
                 trainer.save(path)
-    return _store(trainer, out)
+    files = _store(trainer, out)
+    if kept is not None and processes.is_first():
+        kept.unlink(missing_ok=True)
+    return files
 
 
 def _store(trainer: Trainer, out: Path) -> tuple[Path, Path]:

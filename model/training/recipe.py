@@ -22,7 +22,7 @@ class Recipe:
     """All that a trained file depends on, beside the data and the versions.
 
     Attributes:
-        network: name in ``spinflow.model.zoo.NETWORKS``.
+        network: its name, as ``spinflow.model.zoo.network`` takes it.
         seed: of the weights, the order of the images and the distortions.
         epochs: passes over the training images.
         batch: images a step.
@@ -110,7 +110,11 @@ class Recipe:
             raise ValueError(f"label is {self.label!r}, valid: letters, digits, '.', '-' and '_'")
 
     def command(
-        self, fields: Sequence[str] = (), start: str = "spinflow train", more: str = ""
+        self,
+        fields: Sequence[str] = (),
+        start: str = "spinflow train",
+        more: str = "",
+        network: str = "",
     ) -> str:
         """Return the command that repeats this recipe, every option written out.
 
@@ -118,8 +122,9 @@ class Recipe:
             fields: the names of those that count; all by default.
             start: what starts the training.
             more: options beside the recipe's.
+            network: what a user calls the network, by default its name.
         """
-        words = [start, self.network]
+        words = [start, network or self.network]
         for name in fields or FIELDS:
             option, value = name.replace("_", "-"), getattr(self, name)
             if isinstance(value, bool):

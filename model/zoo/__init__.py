@@ -1,8 +1,9 @@
 """The networks by name: one file each, ``NAME.toml``, with all that the kit knows of it.
 
     kind = "convolutional"          # perceptron, convolutional, fixed-point or xnor
-    dataset = "cifar10"             # and what else describes that kind (model.networks.graph)
-    ...
+    dataset = "cifar10"             # or the path of data of one's own from this file's folder, and
+                                    # options behind a "?" (model.data.read_own)
+    ...                             # and what else describes that kind (model.networks.graph)
     [hardware]                      # of a network that FINN and the hardware can take
     cycles = 16384                  # most cycles that a frame takes in any layer, by default
     images = 20                     # of make run
@@ -11,21 +12,27 @@
     epochs = 60
 
 Beside it lie the trained weights, ``NAME.safetensors``, and what ``model.store`` says of them,
-``NAME.json``. Needs nothing but the standard library.
+``NAME.json``. Such files lie here, or in any folder: :func:`find` takes a path as well as a name.
+Needs nothing but the standard library.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 import tomllib
 
 from spinflow.host.core.errors import SpinflowError
+from spinflow.host.core.networks import SUFFIX, called
+from spinflow.host.core.reading import read_text
+from spinflow.host.core.text import shown
 from spinflow.model.networks.graph import (
     Block,
     ConvSpec,
@@ -37,6 +44,9 @@ from spinflow.model.networks.graph import (
 from spinflow.model.training.recipe import Recipe
 
 ZOO = Path(__file__).parent
+
+MOST_BYTES = 1 << 16
+"""Bytes of the largest description."""
 
 KINDS: dict[str, type[NetworkSpec | ConvSpec | XnorSpec]] = {
     "perceptron": NetworkSpec,
@@ -55,14 +65,22 @@ class Hardware:
     """How a network is built and simulated.
 
     Attributes:
-        cycles: most cycles that a frame takes in any layer, unless another target is given.
-        images: images of a sweep on the RTL, unless another number is given.
+        cycles: most cycles that a frame takes in any layer, unless another target is given; the
+            fastest that leaves room on the part if None.
+        images: images of a sweep on the RTL, unless another number is given; as many as
+            :attr:`Entry.images` says if None.
         tested: whether ``make test`` builds and simulates it.
     """
 
-    cycles: int
-    images: int = 500
+    cycles: int | None = None
+    images: int | None = None
     tested: bool = False
+
+    def __post_init__(self) -> None:
+        for name in ("cycles", "images"):
+            value = getattr(self, name)
+            if value is not None and not 1 <= value <= 10**9:
+                raise ValueError(f"hardware.{name} is {value}, valid: 1 to {10**9}")
 
 
 @dataclass(frozen=True)
@@ -72,12 +90,30 @@ class Entry:
     Attributes:
         spec: its description.
         recipe: how it is trained.
-        hardware: how it is built and simulated, None where it has no default for that.
+        hardware: how it is built and simulated.
+        stated: fields of the recipe that the file states.
     """
 
     spec: Spec
     recipe: Recipe
-    hardware: Hardware | None = None
+    hardware: Hardware
+    stated: frozenset[str] = frozenset()
+
+    @property
+    def images(self) -> int:
+        """Images of a sweep on the RTL."""
+        return self.hardware.images or images_of(self.spec.shape)
+
+
+def images_of(shape: Sequence[int]) -> int:
+    """Return the images of a sweep on the RTL of a network that does not say how many.
+
+    A convolution takes many times the cycles of a perceptron for an image.
+
+    Args:
+        shape: of an image: (pixels,) or (rows, columns, channels).
+    """
+    return 500 if len(shape) == 1 else 100
 
 
 def read(path: Path) -> Entry:
@@ -86,22 +122,22 @@ def read(path: Path) -> Entry:
     Raises:
         EntryError: the file cannot be read, is damaged or describes no network.
     """
+    text = read_text(path, MOST_BYTES, EntryError)
     try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise EntryError(f"{path}: {error.strerror}") from None
-    except ValueError as error:
-        raise EntryError(f"{path}: damaged: {error}") from None
-    hardware, recipe = table.pop("hardware", None), table.pop("recipe", {})
+        table = tomllib.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise EntryError(f"{path}: not TOML: {error}") from None
+    hardware, recipe = table.pop("hardware", {}), table.pop("recipe", {})
     kind = table.pop("kind", None)
-    if kind not in KINDS:
-        raise EntryError(f"{path}: kind is {kind!r}, valid: {', '.join(KINDS)}")
+    if not isinstance(kind, str) or kind not in KINDS:
+        raise EntryError(f"{path}: kind is {shown(kind)}, valid: {', '.join(KINDS)}")
     name = path.stem
     try:
         return Entry(
             _made(KINDS[kind], table, "", name=name),
             _made(Recipe, recipe, "recipe.", network=name),
-            None if hardware is None else _made(Hardware, hardware, "hardware."),
+            _made(Hardware, hardware, "hardware."),
+            frozenset(recipe),
         )
     except ValueError as error:
         raise EntryError(f"{path}: {error}") from None
@@ -110,12 +146,14 @@ def read(path: Path) -> Entry:
 def _made(kind: Any, table: Any, prefix: str, **given: Any) -> Any:
     """Make a dataclass of a table, every value of the type that its field has."""
     if not isinstance(table, dict):
-        raise ValueError(f"{prefix.rstrip('.')} is {table!r}, valid: a table")
+        raise ValueError(f"{prefix.rstrip('.')} is {shown(table)}, valid: a table")
     types = typing.get_type_hints(kind)
     fields = {field.name: field for field in dataclasses.fields(kind) if field.name not in given}
     for key in table:
         if key not in fields:
-            raise ValueError(f"there is no {prefix}{key}; there are {', '.join(fields)}")
+            near = get_close_matches(key, fields, 1)
+            meant = f"is {near[0]} meant?" if near else f"there are {', '.join(fields)}"
+            raise ValueError(f"there is no {shown(prefix + key)}: {meant}")
     for name, field in fields.items():
         if name not in table and field.default is dataclasses.MISSING:
             raise ValueError(f"{prefix}{name} is missing")
@@ -128,20 +166,28 @@ def _value(value: Any, wanted: Any, name: str) -> Any:
     origin, arguments = typing.get_origin(wanted), typing.get_args(wanted)
     if origin is typing.Literal:
         if value not in arguments:
-            raise ValueError(f"{name} is {value!r}, valid: {', '.join(map(repr, arguments))}")
+            raise ValueError(f"{name} is {shown(value)}, valid: {', '.join(map(repr, arguments))}")
         return value
+    if origin is types.UnionType:
+        lists = [each for each in arguments if typing.get_origin(each) is tuple]
+        kinds = lists if isinstance(value, list) and lists else arguments
+        return _value(value, kinds[0], name)
     if origin is tuple:
         length = None if arguments[-1] is Ellipsis else len(arguments)
         if not isinstance(value, list) or length not in (None, len(value)):
-            raise ValueError(f"{name} is {value!r}, valid: a list" + f" of {length}" * bool(length))
+            of = f" of {length}" if length else ""
+            raise ValueError(f"{name} is {shown(value)}, valid: a list{of}")
         return tuple(_value(item, arguments[0], f"{name}[{i}]") for i, item in enumerate(value))
     if wanted is Block:
         return _made(Block, value, f"{name}.")
     if wanted is float and type(value) is int:
         return float(value)
     if type(value) is not wanted:
-        raise ValueError(f"{name} is {value!r}, valid: {wanted.__name__}")
+        raise ValueError(f"{name} is {shown(value)}, valid: {_WORDS[wanted]}")
     return value
+
+
+_WORDS = {int: "a whole number", float: "a number", str: "a text", bool: "true or false"}
 
 
 ENTRIES: Mapping[str, Entry] = {path.stem: read(path) for path in sorted(ZOO.glob("*.toml"))}
@@ -154,15 +200,97 @@ RECIPES: dict[str, Recipe] = {name: entry.recipe for name, entry in ENTRIES.item
 """How they are trained, by name."""
 
 
-TESTED: tuple[str, ...] = tuple(
-    name for name, entry in ENTRIES.items() if entry.hardware and entry.hardware.tested
-)
+TESTED: tuple[str, ...] = tuple(name for name, entry in ENTRIES.items() if entry.hardware.tested)
 """Names of the networks that ``make test`` builds and simulates."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """A network that was asked for.
+
+    Attributes:
+        name: by which files, bundles and results know it, with the label of a variant.
+        entry: what its description says.
+        path: of the description.
+    """
+
+    name: str
+    entry: Entry
+    path: Path
+
+    @property
+    def folder(self) -> Path:
+        """The folder of its trained files."""
+        return self.path.parent
+
+    @property
+    def is_own(self) -> bool:
+        """Whether it is none of the zoo's."""
+        return self.folder != ZOO
+
+    @property
+    def weights(self) -> Path:
+        """Its trained weights, whether or not they are there."""
+        return self.folder / f"{self.name}.safetensors"
+
+
+_OWN: dict[str, Found] = {}
+"""Networks of other folders that this process knows, by name."""
+
+
+def find(text: str) -> Found:
+    """Return the network that NAME, NAME+LABEL, PATH.toml or PATH.toml+LABEL means.
+
+    From then on the functions that take a name know one of another folder by its name.
+
+    Raises:
+        ValueError: the name is unknown; the file is missing, damaged or describes no network; or
+            its name is that of a network of the zoo or of another file that was found before.
+    """
+    words = called(text)
+    base, path = words.base, words.path
+    if path is None or path.resolve() == (ZOO / f"{base}{SUFFIX}").resolve():
+        if base in _OWN:
+            return dataclasses.replace(_OWN[base], name=words.name)
+        spec, recipe = network(base), RECIPES.get(base, Recipe(base))
+        hardware = ENTRIES[base].hardware if base in ENTRIES else Hardware()
+        entry = Entry(spec, recipe, hardware)
+        return Found(words.name, entry, ZOO / f"{base}{SUFFIX}")
+    if base in ENTRIES:
+        raise EntryError(
+            f"{path}: the zoo has a network of the name {base}; give the file another one"
+        )
+    before = _OWN.get(base)
+    if before is not None and before.path.resolve() != path.resolve():
+        raise EntryError(f"{path}: {before.path} has the same name; give one of them another")
+    entry = _beside(path, read(path))
+    _OWN[base] = Found(base, entry, path)
+    NETWORKS[base], RECIPES[base] = entry.spec, entry.recipe
+    return dataclasses.replace(_OWN[base], name=words.name)
+
+
+def _beside(path: Path, entry: Entry) -> Entry:
+    """Return an entry whose data, if they are a file or a folder, are found from its folder."""
+    data, mark, options = entry.spec.dataset.partition("?")
+    names = {known.spec.dataset for known in ENTRIES.values()}
+    place = path.parent / data
+    if data in names or not (place.exists() or "/" in data or "." in data):
+        return entry
+    spec = dataclasses.replace(entry.spec, dataset=f"{place.resolve()}{mark}{options}")
+    return dataclasses.replace(entry, spec=spec)
+
+
+def asked_for(name: str) -> str:
+    """Return how a user calls a network: the path of its description, or its name in the zoo."""
+    base, plus, label = name.partition("+")
+    return (str(_OWN[base].path) if base in _OWN else base) + plus + label
 
 
 def network(name: str) -> Spec:
     """Return the spec of a network or of its variant NAME+LABEL; ValueError lists the names."""
     base = name.partition("+")[0]
     if base not in NETWORKS:
+        if Path(f"{base}{SUFFIX}").is_file():
+            raise ValueError(f"unknown network {base!r}; {base}{SUFFIX} is its path, give that")
         raise ValueError(f"unknown network {base!r}; known: {', '.join(NETWORKS)}")
     return NETWORKS[base]

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spinflow.host.core import description
-from spinflow.host.core.arrays import TABLE, Arrays
+from spinflow.host.core.arrays import SCORES, TABLE, Arrays
 from spinflow.host.core.packing import unfold
 from spinflow.sim.emulator.memory import EmulatedMemory
 from spinflow.sim.kinds import Kinds
@@ -137,11 +137,13 @@ class ProductStage(Stage):
     def _sums(self, values: NDArray[Any]) -> NDArray[Any]:
         """The accumulators, int32, one row an output pixel: (n * pixels, MH).
 
-        Of bits they are the numbers of agreeing bits, of pixels the signed sums.
+        Of bits they are the numbers of agreeing bits; of pixels, and of bits padded with 0, the
+        signed sums.
         """
         # Sums of integers are exact in float32 up to 2^24: 65,793 pixels, or that many bits.
-        if self._layer.pixels:
-            found = self._windows(values.astype(np.float32), 0) @ self._weights.T
+        if not self._layer.counts_agreement:
+            numbers = values.astype(np.float32) if self._layer.pixels else signs(values)
+            found = self._windows(numbers, 0) @ self._weights.T
             return found.astype(np.int32)
         agreement = self._windows(signs(values), -1) @ self._weights.T
         return (agreement.astype(np.int32) + self._layer.mw) // 2
@@ -189,13 +191,19 @@ class MaxPoolStage(Stage):
 
 @KINDS.computes(description.LabelSelect)
 class LabelStage(Stage):
-    """The number of the largest sum, the lowest of equals."""
+    """The number of the largest score, the lowest of equals."""
 
     def __init__(self, layer: description.LabelSelect, place: Place) -> None:
         super().__init__(layer.name, (1,))
+        self._scores: list[NDArray[Any]] = []
+        if layer.scores:
+            self._scores = [place.arrays[name].astype(np.int64) for name in SCORES]
 
     def compute(self, values: NDArray[Any]) -> NDArray[Any]:
         """Return one number for each frame."""
+        if self._scores:
+            gain, offset = self._scores
+            values = values * gain + offset
         labels: NDArray[np.int64] = np.argmax(values, axis=1)  # the first of equals
         return labels[:, None]
 

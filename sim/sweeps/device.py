@@ -72,11 +72,11 @@ class SoftwareAccelerator:
         """Read a weight memory back: uint32, shape (depth, segments)."""
         return self._engine.read_weights(self.bundle.memory(memory).index)
 
-    def run(self, images: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
-        """Classify images, uint8, shape (n, pixels); labels, uint8, shape (n,)."""
+    def run(self, images: npt.NDArray[Any]) -> npt.NDArray[np.uint16]:
+        """Classify images, uint8, shape (n, pixels); labels, uint16, shape (n,)."""
         labels = self._engine.run(images, taps=False)[0]
         self._frames += len(labels)
-        return labels.astype(np.uint8)
+        return labels.astype(np.uint16)
 
     def snapshot(self) -> Snapshot:
         """Read all counters. Software has no cycles: they are 0."""

@@ -13,7 +13,7 @@ import pickle
 import platform
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from typing import Any
 from spinflow.host.core import bundle as bundles
 from spinflow.host.core import description
 from spinflow.host.core.errors import HostError
+from spinflow.host.core.networks import called
 from spinflow.host.core.sources import REPOSITORY
 from spinflow.host.core.test_sets import TestSet
 from spinflow.host.sweep.bench import Bench
@@ -97,29 +98,38 @@ class Job:
 
 
 def job_of_bundle(folder: Path, tests: TestSet, backend: str) -> Job:
-    """Return the job of a bundle's folder."""
+    """Return the job of a bundle's folder.
+
+    The bundle's own test set is left out: the choice of images that is measured travels with the
+    job.
+    """
     described = description.read(folder)
+    listed = {name: of for name, of in described.files.items() if name != description.TEST_SET}
+    described = replace(described, files=listed)
     files = {name: described.content(name) for name in described.files}
     files[description.NAME] = json.dumps(described.document).encode()
     return Job(files, None, described.network, tests, backend)
 
 
 def job_of_network(name: str, tests: TestSet, backend: str) -> Job:
-    """Return the job of a trained network of the zoo that has no bundle.
+    """Return the job of a trained network that has no bundle, by its name or its description.
 
     Raises:
         SweepError: the emulator is asked for, which has nothing to emulate, or the network's
             weights are damaged.
     """
     if not takes_networks(backend):
-        raise SweepError(f"{name} has no bundle, which the {backend} needs: use the evaluator")
+        raise SweepError(
+            f"{name} has no bundle, which the {backend} needs: `spinflow build {name}` makes it, "
+            "or use the evaluator"
+        )
     from spinflow.sim.evaluator import Evaluator
 
     try:
         network = Evaluator.from_network(name).network
     except ValueError as error:
         raise SweepError(str(error).splitlines()[0]) from None
-    return Job({}, network, name, tests, backend)
+    return Job({}, network, called(name).name, tests, backend)
 
 
 PACKAGES = ("numpy", "numba")

@@ -204,6 +204,21 @@ def no_images(bundle: Path, board: PlayedBoard) -> None:
         path.unlink()
 
 
+def test_a_test_set_of_ones_own_goes_with_the_bundle(made: Path, board: PlayedBoard) -> None:
+    """No images are looked for, in no folder."""
+    content = b"its content is looked at where it is read"
+    (made / "board" / "test.npz").write_bytes(content)
+    files = json.loads((made / "board" / "accel.json").read_text())["files"]
+    files["test.npz"] = hashlib.sha256(content).hexdigest()
+    change(made / "board", dataset="my-data", files=files)
+    for path in board.images.iterdir():
+        path.unlink()
+    done = board.deploy(made)
+    assert done.returncode == 0, done.stderr
+    there = board.home / "spinflow" / "build" / made.name
+    assert (there / "test.npz").read_bytes() == content and not (there / "data").exists()
+
+
 def unknown_data(bundle: Path, board: PlayedBoard) -> None:
     change(bundle / "board", dataset="imagenet")
 

@@ -15,8 +15,9 @@ from spinflow.hls.paths import REPO
 from spinflow.host.core.errors import HostError
 from spinflow.host.core.sources import source_files
 from spinflow.hw.boards import prepare
+from spinflow.sim.verilate import GUARDED, verilator
 from tests.board.conftest import change
-from tests.hw.runner import LINT, verilator
+from tests.hw.runner import LINT
 
 PORT = re.compile(r"^\s*(input|output)\s+(?:logic|wire)\s+(?:\[([^\]]+):0\]\s+)?(\w+)", re.M)
 
@@ -55,7 +56,7 @@ def test_wrapper_has_the_ports_of_the_accelerator(every_bundle: Path) -> None:
 def test_wrapper_and_design_lint(every_bundle: Path) -> None:
     work = prepare.prepare(every_bundle)
     wrapper = work / "src" / "accel_ip.v"
-    command = [str(verilator()), "--lint-only", "-Wall", "-Wno-fatal", "--top-module", "accel_ip"]
+    command = [str(verilator()), "--lint-only", "-Wall", *GUARDED, "--top-module", "accel_ip"]
     command += [str(LINT), *map(str, source_files(every_bundle)), str(wrapper)]
     done = subprocess.run(command, cwd=REPO, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

@@ -13,7 +13,6 @@ import hashlib
 import io
 import json
 import random
-import struct
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,13 +20,15 @@ from typing import Any
 
 import numpy as np
 
+from spinflow.host.core import own_tests
+from spinflow.host.core.description import TEST_SET
 from tests.fuzz import judge, mutate
 from tests.fuzz.campaign import Subject
 
 FOLDER = "bundle"
 """Where the bundle of a case lies, in the folder of the case."""
 
-LISTED = ("arrays.npz", "golden.npz", "accel.hwh")
+LISTED = ("arrays.npz", "golden.npz", "accel.hwh", TEST_SET)
 """Files with a sum in accel.json."""
 
 Results = Callable[[Path, judge.Outcome], str]
@@ -177,7 +178,7 @@ def _is_another(folder: Path, good: Good, free: Sequence[str]) -> bool:
             return True
     return any(
         name in good.files and not _equal((folder / name).read_bytes(), good.files[name])
-        for name in ("arrays.npz", "golden.npz")
+        for name in ("arrays.npz", "golden.npz", TEST_SET)
     )
 
 
@@ -198,18 +199,23 @@ def _equal(one: bytes, other: bytes) -> bool:
         return all(np.array_equal(first[name], second[name]) for name in second.files)
 
 
-# Test images, of the golden ones: what a data set's files hold needs seconds to read.
+# Test images, of the golden ones: what a published set's files hold needs seconds to read.
 
 
-def write_images(folder: Path, golden: bytes) -> None:
-    """Write the golden images of a perceptron on MNIST as the files of MNIST's test set."""
+def golden_tests(golden: bytes) -> bytes:
+    """Return the golden images as a test set of one's own, the file test.npz of a bundle."""
     with np.load(io.BytesIO(golden)) as arrays:
-        images, labels = arrays["images"], arrays["labels"]
-    folder.mkdir()
-    header = struct.pack(">IIII", 0x0803, len(images), 28, 28)
-    (folder / "t10k-images-idx3-ubyte").write_bytes(header + images.tobytes())
-    header = struct.pack(">II", 0x0801, len(labels))
-    (folder / "t10k-labels-idx1-ubyte").write_bytes(header + labels.astype(np.uint8).tobytes())
+        images, labels = arrays["images"], arrays["labels"].astype(np.uint16)
+    names = tuple(f"digit {digit}" for digit in range(10))
+    return own_tests.pack(own_tests.OwnTests(images, labels, "golden images", names, "of FINN"))
+
+
+def with_golden_tests(good: Good) -> Good:
+    """Return a bundle whose test set are its golden images."""
+    content = golden_tests(good.files["golden.npz"])
+    digest = hashlib.sha256(content).hexdigest()
+    listed = {**good.description["files"], TEST_SET: digest}
+    return Good({**good.description, "files": listed}, {**good.files, TEST_SET: content})
 
 
 def rows(path: Path, without: Sequence[str]) -> str:

@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 
 from spinflow.host.core import start
-from tests.fuzz import mutate, options
+from tests.fuzz import mutate, options, own_data
 from tests.fuzz.campaign import Subject
 from tests.fuzz.judge import Outcome
 
@@ -67,8 +67,8 @@ def idx(array: np.ndarray) -> bytes:
 
 def small_mnist(test: int = 10) -> Files:
     """Return the four files of a small MNIST, its test images real ones."""
+    from spinflow.host.core.published import MNIST_SHA256
     from spinflow.model.data import cache_dir
-    from spinflow.model.data.idx import MNIST_SHA256
 
     found = {}
     for name in MNIST_SHA256:
@@ -81,7 +81,7 @@ def small_mnist(test: int = 10) -> Files:
 
 def small_cifar10() -> Files:
     """Return the files of a small CIFAR-10."""
-    from spinflow.model.data.cifar import CIFAR10_SHA256
+    from spinflow.host.core.published import CIFAR10_SHA256
 
     return {
         name: bytes([number]) + bytes(range(256)) * 12 for number, name in enumerate(CIFAR10_SHA256)
@@ -465,6 +465,7 @@ SUBJECTS: dict[str, Callable[[], Subject]] = {
     "spinflow.model.data mnist": lambda: data_subject("mnist", small_mnist(), 10, 150),
     "spinflow.model.data cifar10": lambda: data_subject("cifar10", small_cifar10(), 12, 200),
     "spinflow.model.data cifar100": lambda: data_subject("cifar100", small_cifar100(), 8, 100),
+    "spinflow.model.data PATH": lambda: own_data.subject(15, 300),
     "spinflow.model.evaluate": lambda: evaluate_subject(20, 250),
     "spinflow.model.export": lambda: export_subject(6, 60),
     "spinflow.hls.build": lambda: build_subject(10, 120),

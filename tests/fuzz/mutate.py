@@ -138,7 +138,9 @@ def arrays(rng: random.Random, old: bytes) -> bytes:
     elif what == 1:
         new[rng.choice(("", "x", "../x", f"{name}.2"))] = new.pop(name)
     elif what == 2:
-        new[name] = array.astype(rng.choice(("u1", "i8", "f4", "f8", "c8", "?", ">u4", "S3")))
+        kinds: tuple[str, ...] = ("u1", "i8", "f4", "f8", "c8", "?", ">u4", "S3")
+        kinds = ("S400", "U1", ">U9") if array.dtype.kind == "U" else kinds
+        new[name] = array.astype(rng.choice(kinds))
     elif what == 3:
         new[name] = array.reshape(-1)[: rng.randrange(array.size + 1)]
     elif what == 4:
@@ -150,10 +152,10 @@ def arrays(rng: random.Random, old: bytes) -> bytes:
     elif what == 7:
         new[name] = np.zeros(0, array.dtype)
     else:
-        changed = array.copy()
+        changed = np.array(array, ndmin=1)
         flat = changed.reshape(-1).view(np.uint8)
         flat[rng.randrange(flat.size)] ^= 1 << rng.randrange(8)
-        new[name] = changed
+        new[name] = changed.reshape(array.shape)
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
         for key, content in new.items():

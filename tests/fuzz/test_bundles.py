@@ -103,11 +103,12 @@ def good(tmp_path_factory: pytest.TempPathFactory) -> Good:
     for memory in range(4):
         engine.write_weights(memory, engine.weights(memory))
     engine.run(np.zeros((8, 784), np.uint8))
-    return bundles.read(folder, [name for name in names if name != "accel.json"])
+    found = bundles.read(folder, [name for name in names if name != "accel.json"])
+    return bundles.with_golden_tests(found)
 
 
 SWEEP = [
-    *("--bundle", FOLDER, "--data-dir", "../data", "--images", "8", "--memory", "all"),
+    *("--bundle", FOLDER, "--images", "8", "--memory", "all"),
     *("--rates", "0.05", "--repeats", "1", "--workers", "1", "--out", "out"),
 ]
 DESCRIPTION = ["accel.json"] * 3
@@ -116,7 +117,8 @@ VIVADO = ["vivado/out/accel.hwh", "vivado/out/result.json"]
 DEPTHS = ("memories.depth",)
 PROGRAMS = (
     Program(
-        *("spinflow.sim.sweep", sweep.main, SWEEP, (*DESCRIPTION, "arrays.npz"), swept, 12),
+        *("spinflow.sim.sweep", sweep.main, SWEEP),
+        *((*DESCRIPTION, "arrays.npz", "test.npz"), swept, 12),
         free=DEPTHS,
     ),
     Program(
@@ -148,7 +150,7 @@ PROGRAMS = (
         free=("vivado/out/result.json", "vivado/out/accel.hwh", "accel.hwh"),
     ),
     Program(
-        *("deploy.py", deploy.main, ["xilinx@pynq", FOLDER, "--dry-run", "--data-dir", "../data"]),
+        *("deploy.py", deploy.main, ["xilinx@pynq", FOLDER, "--dry-run"]),
         *((*DESCRIPTION, "board/accel.json", "board/accel.json", "board/accel.hwh"), commands, 8),
     ),
 )
@@ -159,6 +161,5 @@ PROGRAMS = (
 def test_a_mutated_bundle_is_refused_in_one_line_or_harmless(
     of: Program, good: Good, tmp_path: Path
 ) -> None:
-    bundles.write_images(tmp_path / "data", good.files["golden.npz"])
     found = faults(bundles.subject(of, copy.deepcopy(good), tmp_path), tmp_path)
     assert not found, "\n".join(found)

@@ -7,8 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import pytest
 from onnx import NodeProto, TensorProto, helper, numpy_helper, save
+
+from spinflow.hls.foreign import compare, qonnx_reader, scores, writer
+from spinflow.hls.foreign.chain import Chain
+from spinflow.hls.foreign.numbers import numbers_of
 
 MODELS = Path(os.environ.get("SPINFLOW_MODELS", Path(__file__).parents[3] / "shared" / "models"))
 """Where trained networks of others lie that are not part of this repository."""
@@ -20,6 +25,28 @@ def model_file(name: str) -> Path:
     if not path.exists():
         pytest.skip(f"{path} is not here: SPINFLOW_MODELS names the folder of such files")
     return path
+
+
+def held(path: Path, form: str, images: Any) -> Chain:
+    """Read a file, hold it against its own execution and against what is written of it.
+
+    Returns:
+        The chain; the images get more than one label by it.
+    """
+    numbers = numbers_of(form).table
+    reading = qonnx_reader.read(path, numbers)
+    found = compare.with_qonnx(reading.model, reading.chain, images, numbers, reading.places)
+    assert not found.faults, found.faults[0]
+    sums = reading.chain.run(images)
+    chain, _ = scores.settled(reading.chain, lambda: sums)
+    labels = chain.labels(sums)
+    assert np.array_equal(labels, found.labels) or found.differences
+    written = path.with_suffix(".written.onnx")
+    onnx.save(writer.to_qonnx(chain), str(written))
+    again = qonnx_reader.read(written).chain
+    assert np.array_equal(again.labels(again.run(images)), labels)
+    assert len(np.unique(sums, axis=0)) > 1
+    return chain
 
 
 class Graph:
@@ -34,6 +61,10 @@ class Graph:
         name = f"c{len(self.constants)}"
         self.constants.append(numpy_helper.from_array(np.asarray(values, kind), name))
         return name
+
+    def made(self, op: str, inputs: list[str], outputs: list[str], **attributes: Any) -> NodeProto:
+        """A node with several outputs, which is not yet in the graph."""
+        return helper.make_node(op, inputs, outputs, **attributes)
 
     def node(self, op: str, *inputs: str, domain: str = "", **attributes: Any) -> str:
         name = f"t{len(self.nodes)}"
@@ -54,15 +85,20 @@ class Graph:
         names = [self.constant(values) for values in (*parts, variance)]
         return self.node("BatchNormalization", tensor, *names, epsilon=1e-5)
 
-    def save(self, path: Path, shape: tuple[int, ...], output: str, classes: int) -> Path:
+    def save(
+        self, path: Path, shape: tuple[Any, ...], output: str, classes: int, opset: int = 13
+    ) -> Path:
+        """Write the file; a size of the shape may be a name, which leaves it open."""
+        label = any(n.op_type in ("ArgMax", "TopK") and output in n.output for n in self.nodes)
+        kind = TensorProto.INT64 if label else TensorProto.FLOAT
         graph = helper.make_graph(
             self.nodes,
             "foreign",
             [helper.make_tensor_value_info("in", TensorProto.FLOAT, list(shape))],
-            [helper.make_tensor_value_info(output, TensorProto.FLOAT, [1, classes])],
+            [helper.make_tensor_value_info(output, kind, [shape[0], classes])],
             self.constants,
         )
-        opsets = [helper.make_opsetid("", 13), helper.make_opsetid("onnx.brevitas", 1)]
+        opsets = [helper.make_opsetid("onnx.brevitas", 1), helper.make_opsetid("", opset)]
         save(helper.make_model(graph, opset_imports=opsets, ir_version=8), str(path))
         return path
 
@@ -77,9 +113,9 @@ def dense(path: Path, seed: int = 1) -> Path:
     bias = g.constant(g.rng.normal(0, 2, 11))
     second = g.node("Gemm", g.sign(clipped, 0.5), g.weights(11, 23, scale=0.1), bias, transB=1)
     scales = g.constant(g.rng.uniform(0.5, 2.0, (1, 11)))
-    last = g.node("Gemm", g.sign(g.node("Div", second, scales)), g.weights(7, 11), transB=1)
+    last = g.node("Gemm", g.sign(g.node("Div", second, scales)), g.weights(10, 11), transB=1)
     scaled = g.node("Add", g.node("Mul", last, g.constant(0.25)), g.constant([-1.5]))
-    return g.save(path, (1, 1, 28, 28), g.node("LogSoftmax", scaled, axis=1), 7)
+    return g.save(path, (1, 1, 28, 28), g.node("LogSoftmax", scaled, axis=1), 10)
 
 
 def convolutional(path: Path, seed: int = 1) -> Path:

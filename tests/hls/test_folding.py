@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import itertools
 import re
+from dataclasses import replace
 
 import pytest
 
-from spinflow.hls.folding import choose, cycles_of
+from spinflow.hls.cost import FILL
+from spinflow.hls.folding import choose, cost_of, cycles_of, fastest
 from spinflow.hls.paths import BuildError
 from spinflow.hls.shapes import Folding, LayerShape, Window
 
@@ -93,6 +95,18 @@ def test_a_window_slides_at_once_where_its_elements_take_too_long():
     assert cycles_of(layer, Folding(16, 25, window_simd=1, parallel=True)) == 1337
 
 
+def test_what_leaving_out_padding_costs():
+    """Next to nothing where folds are of one pixel, half a LUT a bit where they are of several."""
+    plain = LayerShape("conv1", 576, 64, True, Window(32, 32, 64, 3, 3))
+    padded = replace(plain, zero_padded=True)
+    more = [
+        cost_of(padded, folding).lut - cost_of(plain, folding).lut
+        for folding in (Folding(32, 64, window_simd=64), Folding(8, 192, window_simd=64))
+    ]
+    # yosys: 13 and 813.
+    assert 0 < more[0] < 100 and 700 < more[1] < 1000
+
+
 def test_what_is_given_is_taken():
     given = {"conv1": {"PE": 32, "SIMD": 64}}
     choice = choose(cnv(), 3072, 16_384, given=given)
@@ -137,3 +151,58 @@ def test_refuses(pixels, cycles, message):
 def test_a_convolution_that_cannot_be_so_fast_is_named():
     with pytest.raises(BuildError, match=r"800 cycles .* layer conv0 takes at least 10\d\d"):
         choose(cnv(), 3072, 800)
+
+
+def room(part, share=FILL):
+    return {name: int(count * share) for name, count in part.items()}
+
+
+@pytest.mark.parametrize(
+    ("layers", "pixels"),
+    [(cnv(), 3072), (layers_of(784, 1024, 1024, 10), 784), (layers_of(784, 307, 101, 10), 784)],
+    ids=["cnv", "mlp", "primes"],
+)
+def test_the_fastest_leaves_room_and_no_faster_one_does(layers, pixels):
+    found = fastest(layers, pixels, PART)
+    assert all(found.total[name] <= most for name, most in room(PART).items())
+    assert found.cycles_per_frame <= found.target
+    assert choose(layers, pixels, found.target, PART).layers == found.layers
+    # Two percent, which is how finely targets are tried.
+    with pytest.raises(BuildError):
+        choose(layers, pixels, int(found.target * 0.97), room(PART))
+
+
+def test_a_larger_part_is_never_slower():
+    targets = [fastest(cnv(), 3072, room(PART, share)).target for share in (0.5, 1, 2, 4)]
+    assert targets == sorted(targets, reverse=True) and len(set(targets)) == 4
+
+
+@pytest.mark.parametrize(("pixels", "at_once"), [(784, 4), (594, 2), (593, 1)])
+def test_no_target_is_faster_than_the_pixels_come(pixels, at_once):
+    layers = layers_of(pixels, 32, 10)
+    found = fastest(layers, pixels, PART)
+    assert found.target == pixels // at_once
+    assert choose(layers, pixels, found.target, PART).layers == found.layers
+
+
+def test_what_fits_the_part_but_not_the_room_is_taken():
+    layers = layers_of(784, 1024, 1024, 10)  # 52 block RAMs of bits
+    part = {"LUT": 6_000, "RAMB36": 60, "DSP48": 0}
+    for cycles in (512, 1024, 4096, 1 << 20):
+        with pytest.raises(BuildError):
+            choose(layers, 784, cycles, room(part))
+    found = fastest(layers, 784, part)
+    assert all(found.total[name] <= most for name, most in part.items())
+
+
+def test_what_never_fits_is_refused_with_the_remedy():
+    with pytest.raises(BuildError, match=r"RAMB36 of 1 .* narrower layers make it smaller"):
+        fastest(cnv(), 3072, PART | {"RAMB36": 1, "LUT": 5_000})
+
+
+def test_the_fastest_keeps_what_is_given():
+    given = {"fc0": {"PE": 2, "SIMD": 4}}
+    found = fastest(layers_of(784, 64, 10), 784, PART, given)
+    assert (found.layers["fc0"].pe, found.layers["fc0"].simd) == (2, 4)
+    with pytest.raises(BuildError, match="names layer fc9"):
+        fastest(layers_of(784, 64, 10), 784, PART, {"fc9": {"PE": 2, "SIMD": 4}})

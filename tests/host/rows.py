@@ -56,5 +56,6 @@ def row(**changes: Any) -> Row:
         "disturbed1": 0.0,
         "disturbed0": 0.0,
         "upsets": 0,
+        "data": "mnist",
     }
     return Row(**{**values, **changes})

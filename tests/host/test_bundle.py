@@ -44,8 +44,11 @@ def test_a_memory_that_does_not_exist_is_refused_with_those_that_do(bundle: Bund
 
 
 FAULTS: list[tuple[Change, str]] = [
-    (lambda d: d.update(format=1), "format is 1, but this program reads format 2"),
-    (lambda d: d.update(format=True), "format is True, but this program reads format 2"),
+    (
+        lambda d: d.update(format=1),
+        "format is 1, but this program reads format 3; build the bundle anew, with spinflow b",
+    ),
+    (lambda d: d.update(format=True), "format is True, but this program reads format 3"),
     (lambda d: d.update(map_version=9), "map_version is 9, but this program reads map_version 1"),
     (lambda d: d.update(build_id=2**32), "build_id is 4294967296: it must be a whole number from"),
     (lambda d: d.pop("memories"), "accel.json: it has no memories"),
@@ -248,6 +251,19 @@ CONV_FAULTS: list[tuple[Change, str]] = [
     ),
     (lambda d: d["layers"][1]["window"].update(padding=[3, 0, 0, 0]), "window.padding[0] is 3"),
     (lambda d: d["layers"][1]["window"].update(stride=[0, 1]), "window.stride[0] is 0"),
+    # Pixels, bits without padding, bits with it.
+    (lambda d: d["layers"][0]["window"].update(padding_value=-1), "padding_value is -1"),
+    (
+        lambda d: d["layers"][1]["window"].update(padding_value=0),
+        "padding_value is 0: it must be -1",
+    ),
+    (
+        lambda d: (
+            d["layers"][1].update(shape=[29, 28, 8]),
+            d["layers"][1]["window"].update(padding=[1, 0, 0, 0], padding_value=1),
+        ),
+        "padding_value is 1: it must be a whole number from -1 to 0",
+    ),
     (
         lambda d: d["layers"][1].update(input="pixels"),
         "layers[1].input is 'pixels': it must be 'bits'",

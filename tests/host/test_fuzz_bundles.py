@@ -18,7 +18,9 @@ from tests.host.conftest import BUNDLE
 
 # Before anything is forked: what each case would import anew.
 pynq_device.import_pynq()
-GOOD = bundles.read(BUNDLE, ("arrays.npz", "golden.npz", "accel.hwh", "libaccel.so"))
+GOOD = bundles.with_golden_tests(
+    bundles.read(BUNDLE, ("arrays.npz", "golden.npz", "accel.hwh", "libaccel.so"))
+)
 KINDS = (*["accel.json"] * 6, *["accel.hwh"] * 4, "arrays.npz", "arrays.npz", "libaccel.so")
 
 
@@ -48,13 +50,13 @@ def selftest(arguments: list[str]) -> int:
     return 0 if out.getvalue().splitlines()[-1:][0:1] and "FAILED: " in out.getvalue() else status
 
 
-IMAGES = ["--data-dir", "../data", "--images", "8"]
+IMAGES = ["--images", "8"]
 SWEEP = ["--memory", "all", "--rates", "0.05", "--repeats", "1", "--out", "out"]
 PROGRAMS = (
     Program("host info", program.main, ["info", "--bundle", FOLDER], KINDS, shown, 45),
     Program(
         *("host run", program.main, ["run", "--bundle", FOLDER, *IMAGES, "--rate", "0.05"]),
-        *(KINDS, shown, 25),
+        *((*KINDS, *["test.npz"] * 8), shown, 30),
     ),
     Program(
         *("host sweep", program.main, ["sweep", "--bundle", FOLDER, *IMAGES, *SWEEP]),
@@ -71,6 +73,5 @@ PROGRAMS = (
 @pytest.mark.slow
 @pytest.mark.parametrize("of", PROGRAMS, ids=lambda of: of.name)
 def test_a_mutated_bundle_is_refused_in_one_line_or_harmless(of: Program, tmp_path: Path) -> None:
-    bundles.write_images(tmp_path / "data", GOOD.files["golden.npz"])
     found = faults(bundles.subject(of, GOOD, tmp_path), tmp_path)
     assert not found, "\n".join(found)

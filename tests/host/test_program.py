@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import chdir
 from pathlib import Path
 from typing import NoReturn
 
@@ -16,6 +17,7 @@ import pytest
 
 from spinflow.host.__main__ import main
 from spinflow.host.core import errors, start
+from spinflow.sim.sweep import main as sweep
 
 REPOSITORY = Path(__file__).parents[2]
 ROOMS = ("host", "model", "hls", "hw", "sim", "papers")
@@ -111,3 +113,46 @@ def test_a_shell_that_asks_gets_what_may_follow(tmp_path: Path) -> None:
         check=True,
     )  # fmt: skip
     assert answer.read_text().strip() == "--full"
+
+
+@pytest.mark.parametrize(
+    ("change", "line"),
+    [
+        (lambda described: described.pop("accuracy"), "it has no accuracy"),
+        (lambda described: described.update(accuracy=None), "accuracy is None: it must be an "),
+        (
+            lambda described: described.update(accuracy={"software": None, "images": None}),
+            "accuracy.images is None: it must be a whole number from 1",
+        ),
+    ],
+)
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["info", "--bundle"],
+        ["selftest"],
+        ["throughput", "--bundle"],
+        ["run", "--bundle"],
+        ["sweep", "--rates", "0", "--bundle"],
+        ["sweep", "--on", "evaluator", "--rates", "0", "--bundle"],
+    ],
+    ids=lambda arguments: " ".join(arguments[:3:2]),
+)
+def test_a_bundle_of_unknown_accuracy_is_refused_in_one_line(
+    changed_bundle: Callable[..., Path],
+    capsys: pytest.CaptureFixture[str],
+    arguments: list[str],
+    change: Callable[[dict[str, object]], object],
+    line: str,
+) -> None:
+    folder = changed_bundle(change)
+    before = sorted(folder.parent.iterdir())
+    with chdir(folder.parent):
+        if "--on" in arguments:
+            assert sweep([*arguments[1:], str(folder)]) == 1
+        else:
+            assert main([*arguments, str(folder)]) == 1
+    shown = capsys.readouterr().err
+    assert shown.startswith(f"spinflow: {folder}/accel.json: {line}")
+    assert shown.count("\n") == 1 and len(shown) < 300
+    assert sorted(folder.parent.iterdir()) == before

@@ -16,10 +16,13 @@ from tests.host.conftest import BUNDLE
 REPOSITORY = Path(__file__).parents[2]
 CHANGES = {
     "host/sweep/row.py": (
-        "    upsets: int\n",
-        "    upsets: int\n    frames: Annotated[int, Between(1, 9)]\n",
+        "    data: str\n\n",
+        "    data: str\n    frames: Annotated[int, Between(1, 9)]\n\n",
     ),
-    "host/sweep/bench.py": ("upsets=upsets,", "upsets=upsets,\n            frames=after.frames,"),
+    "host/sweep/bench.py": (
+        "data=self.tests.data,",
+        "data=self.tests.data,\n            frames=after.frames,",
+    ),
 }
 USE = """
 import sys

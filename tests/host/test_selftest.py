@@ -155,12 +155,12 @@ def test_a_bundle_without_golden_vectors_is_refused(
 
 GOLDEN: list[tuple[dict[str, Any], str]] = [
     ({"labels": np.full(32, 10, np.uint8)}, "labels holds 10: all must be below 10"),
-    ({"labels": np.zeros(31, np.uint8)}, "it must be uint8 or uint32 of shape (32)"),
+    ({"labels": np.zeros(31, np.uint8)}, "it must be uint8, uint16 or uint32 of shape (32)"),
     ({"images": np.zeros((32, 783), np.uint8)}, "it must be uint8 of shape (n, 784)"),
     ({"images": np.zeros((0, 784), np.uint8)}, "it must be uint8 of shape (n, 784)"),
     ({"edge.fc0": np.full((32, 64), 2, np.uint8)}, "edge.fc0 holds 2 to 2: it must be of 1 bits"),
     ({"edge.fc1": np.zeros((32, 64))}, "edge.fc1 is <f8 of shape (32, 64)"),
-    ({"edge.fc9": np.zeros(1)}, "'edge.fc9.npy', which belongs to no layer"),
+    ({"edge.fc9": np.zeros(1)}, "'edge.fc9.npy', which does not belong there"),
     ({"labels": np.array([print], object)}, "holds objects, which are never loaded"),
 ]
 

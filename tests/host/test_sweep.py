@@ -249,13 +249,10 @@ def test_an_option_that_does_not_exist_gives_one_line(capsys: pytest.CaptureFixt
 def test_damaged_images_are_named(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     (tmp_path / "t10k-labels-idx1-ubyte").write_bytes(bytes((0, 0, 8, 1, 0, 0, 0, 9, 1, 2)))
     (tmp_path / "t10k-images-idx3-ubyte").write_bytes(b"GIF89a")
-    command = ["run", "--bundle", str(BUNDLE), "--data-dir", str(tmp_path)]
-    assert main(command) == 1
-    assert "t10k-images-idx3-ubyte: not an IDX file" in capsys.readouterr().err
-    header = bytes((0, 0, 8, 3, 0, 0, 0, 9, 0, 0, 0, 28, 0, 0, 0, 28))
-    (tmp_path / "t10k-images-idx3-ubyte").write_bytes(header + bytes(9 * 784 - 1))
-    assert main(command) == 1
-    assert "7071 bytes, its header says 7072" in capsys.readouterr().err
+    assert main(["run", "--bundle", str(BUNDLE), "--data-dir", str(tmp_path)]) == 1
+    said = capsys.readouterr().err
+    assert "t10k-images-idx3-ubyte is not the published file of MNIST" in said
+    assert said.count("\n") == 1
 
 
 def test_results_of_another_sweep_are_refused_and_kept(

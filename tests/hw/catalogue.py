@@ -71,6 +71,40 @@ def mvu(mw: int, mh: int, pe: int, simd: int, *, threshold: bool, in_bits: int =
     })  # fmt: skip
 
 
+def padded_mvu(
+    channels: int,
+    mh: int,
+    pe: int,
+    simd: int,
+    *,
+    size: tuple[int, int],
+    kernel: tuple[int, int] = (3, 3),
+    padding: tuple[int, int, int, int] = (1, 1, 1, 1),
+    stride: tuple[int, int] = (1, 1),
+) -> Case:
+    """A matrix-vector unit that leaves out zero padding, of a map of `size` (rows, columns)."""
+    mw = kernel[0] * kernel[1] * channels
+    width = (2 * mw + 1).bit_length()
+    rng = random.Random(f"{mw} {mh}")
+    # On the sum and Mw; most of them where random sums are.
+    limits = [
+        rng.choice([0, 2 * mw + 1, mw, mw + rng.randint(-4, 5), mw + rng.randint(-4, 5)])
+        for _ in range(mh)
+    ]
+    rows, columns = (
+        (size[axis] + padding[axis] + padding[axis + 2] - kernel[axis]) // stride[axis] + 1
+        for axis in (0, 1)
+    )
+    window = 0
+    for number in (*size, *padding[:2], *kernel, *stride, rows, columns):
+        window = window << 16 | number
+    return Case("binary_mvu", {
+        "Mw": mw, "Mh": mh, "Pe": pe, "Simd": simd, "InBits": 1, "HasThreshold": 1, "OutBits": 1,
+        "Thresholds": f"{mh * width}'h{sum(n << i * width for i, n in enumerate(limits)):x}",
+        "Window": f"160'h{window:040x}",
+    })  # fmt: skip
+
+
 def maker(width: int, lanes: int, interval: int) -> Case:
     """An error maker."""
     return Case("error_maker", {
@@ -107,6 +141,23 @@ def padding(rows: int, columns: int, folds: int, sides: list[int]) -> Case:
     return Case("stream_pad", {
         "Rows": rows, "Columns": columns, "Folds": folds, "Bits": 8,
         "Top": top, "Left": left, "Bottom": bottom, "Right": right,
+    })  # fmt: skip
+
+
+def scores(labels: int, pe: int, in_bits: int, gain_bits: int, offset_bits: int) -> Case:
+    """Scores with random gains and offsets; gains of 1, 2 or 4 if they have 0 bits."""
+    rng = random.Random(f"scores {labels} {pe} {gain_bits}")
+    shift = 0 if gain_bits else labels % 4
+    gains = [rng.randrange(1, 1 << gain_bits) if gain_bits else 1 << shift for _ in range(labels)]
+    offsets = [rng.getrandbits(offset_bits) for _ in range(labels)]
+    most = (1 << in_bits) - 1
+    packed = sum(gain << n * gain_bits for n, gain in enumerate(gains)) if gain_bits else 0
+    largest = max(g * most + o for g, o in zip(gains, offsets, strict=True))
+    return Case("class_scores", {
+        "Labels": labels, "Pe": pe, "InBits": in_bits, "ScoreBits": largest.bit_length(),
+        "GainBits": gain_bits, "Shift": shift, "Gains": f"{labels * max(gain_bits, 1)}'h{packed:x}",
+        "OffsetBits": offset_bits, "Offsets": f"{labels * offset_bits}'h"
+        f"{sum(offset << n * offset_bits for n, offset in enumerate(offsets)):x}",
     })  # fmt: skip
 
 
@@ -155,8 +206,18 @@ CASES = [
     ),
     *(
         Case("label_select", {"Labels": labels, "Pe": pe, "InBits": bits})
-        for labels, pe, bits in [(10, 1, 7), (10, 5, 11), (256, 2, 4), (10, 10, 7)]
+        for labels, pe, bits in [
+            *[(10, 1, 7), (10, 5, 11), (256, 2, 4), (10, 10, 7)],
+            *[(2, 1, 3), (15, 3, 6), (1000, 125, 12), (1000, 1, 4)],
+        ]
     ),
+    scores(2, 1, 3, 4, 2),
+    scores(10, 1, 7, 6, 9),  # a long table
+    scores(15, 5, 11, 3, 12),
+    scores(21, 7, 4, 0, 6),
+    scores(9, 9, 5, 1, 1),  # a single word, gains of 1
+    scores(1000, 125, 12, 10, 14),
+    scores(300, 1, 6, 0, 9),
     *(
         Case("stream_widen", {"InBits": bits, "Ratio": ratio})
         for bits, ratio in [(1, 2), (3, 5), (8, 4), (2, 64)]
@@ -195,6 +256,18 @@ CASES = [
     mvu(8, 18, 2, 1, threshold=True, in_bits=8),  # single pixels, a long ROM
     mvu(4, 1, 1, 4, threshold=True, in_bits=8),  # one output
     mvu(14, 4, 2, 7, threshold=False, in_bits=8),
+    padded_mvu(4, 6, 2, 4, size=(3, 4)),  # a fold is a pixel
+    # A fold is a part of a pixel.
+    padded_mvu(6, 4, 1, 2, size=(2, 3), kernel=(2, 3), padding=(1, 2, 1, 0)),
+    padded_mvu(5, 4, 2, 15, size=(4, 3)),  # a fold is a row of the window
+    # Parts of two pixels, Nf = 1.
+    padded_mvu(4, 2, 2, 6, size=(3, 3), padding=(2, 0, 1, 2), stride=(1, 2)),
+    # Sf = 1, a long ROM.
+    padded_mvu(3, 20, 2, 27, size=(5, 4), padding=(1, 1, 0, 0), stride=(2, 2)),
+    # Single inputs.
+    padded_mvu(7, 3, 3, 1, size=(2, 2), kernel=(1, 2), padding=(0, 1, 0, 1)),
+    # Sf = Nf = 1.
+    padded_mvu(2, 4, 4, 50, size=(3, 6), kernel=(5, 5), padding=(2, 2, 2, 2)),
     pool(4, 6, folds=2, pe=8),
     pool(5, 7, folds=3, pe=3),
     pool(2, 2, folds=1, pe=1),

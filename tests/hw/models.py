@@ -202,6 +202,41 @@ def popcount_layer(
     return [int(count >= limit) for count, limit in zip(agree, thresholds, strict=True)]
 
 
+def padded_places(
+    size: Sequence[int],
+    kernel: Sequence[int],
+    stride: Sequence[int],
+    corner: Sequence[int],
+    windows: Sequence[int],
+) -> list[list[bool]]:
+    """Of each window in turn which of its pixels lie beside a map of `size`; pairs (row, column).
+
+    `corner` is the padding above the map and on its left, `windows` how many windows there are.
+    """
+    return [
+        [
+            not (0 <= row * stride[0] + i - corner[0] < size[0]
+                 and 0 <= column * stride[1] + j - corner[1] < size[1])
+            for i in range(kernel[0]) for j in range(kernel[1])
+        ]
+        for row in range(windows[0]) for column in range(windows[1])
+    ]  # fmt: skip
+
+
+def zero_padded_layer(
+    inputs: Sequence[int],
+    padded: Sequence[bool],
+    weights: Sequence[Sequence[int]],
+    thresholds: Sequence[int],
+) -> list[int]:
+    """A binary layer whose padded inputs count for nothing; thresholds are on the sum of +1, -1."""
+    sums = [
+        sum((1 if x == w else -1) for x, out, w in zip(inputs, padded, row, strict=True) if not out)
+        for row in weights
+    ]
+    return [int(total >= limit) for total, limit in zip(sums, thresholds, strict=True)]
+
+
 def pixel_layer(
     inputs: Sequence[int], weights: Sequence[Sequence[int]], thresholds: Sequence[int] | None
 ) -> list[int]:

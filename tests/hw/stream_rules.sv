@@ -73,6 +73,24 @@ bind buffer_mem stream_rule #(
   .valid_i (out_valid_o),
   .ready_i (out_ready_i)
 );
+bind class_scores stream_rule #(
+  .Width ($bits(in_data_i))
+) u_in_rule (
+  .clk_i   (clk_i),
+  .rst_ni  (rst_ni),
+  .data_i  (in_data_i),
+  .valid_i (in_valid_i),
+  .ready_i (in_ready_o)
+);
+bind class_scores stream_rule #(
+  .Width ($bits(out_data_o))
+) u_out_rule (
+  .clk_i   (clk_i),
+  .rst_ni  (rst_ni),
+  .data_i  (out_data_o),
+  .valid_i (out_valid_o),
+  .ready_i (out_ready_i)
+);
 bind label_select stream_rule #(
   .Width ($bits(in_data_i))
 ) u_in_rule (

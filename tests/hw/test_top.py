@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from spinflow.host.core.sources import source_files
+from spinflow.sim.verilate import LENIENT
 from tests.hw import runner
 
 pytestmark = pytest.mark.slow
@@ -15,7 +16,7 @@ pytestmark = pytest.mark.slow
 BUNDLES = runner.REPOSITORY / "build"
 SEEDS = 20 if os.environ.get("SPINFLOW_FULL") == "1" else 3
 # A whole network under cocotb is slow enough to pay for optimised code.
-FAST = ("--assert", "-Wno-fatal", "-Wno-lint", "-O3")
+FAST = ("--assert", *LENIENT, "-O3")
 
 
 def test_accelerator() -> None:

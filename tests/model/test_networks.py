@@ -18,11 +18,12 @@ from spinflow.model.export import to_qonnx
 from spinflow.model.networks.base import predict, to_input
 from spinflow.model.networks.binary import BinaryNetwork
 from spinflow.model.networks.build import build, untrained
-from spinflow.model.networks.graph import ConvSpec, Spec
+from spinflow.model.networks.graph import ConvSpec, NetworkSpec, Spec
 from spinflow.model.training.feeds.memory import MemoryFeed
 from spinflow.model.training.loop import Trainer
 from spinflow.model.zoo import NETWORKS, RECIPES, network
 from spinflow.sim.evaluator import Evaluator
+from tests.model.conftest import TINY
 
 # Of several pools and paddings, no two sizes alike, small.
 PADDED = ConvSpec("padded", (10, 7, 3), 3, (6, 5, 8), (1,), (12, 10), 2.0**-2, "cifar10", padding=1)
@@ -92,13 +93,16 @@ def labels_and_taps(
     return labels, taps
 
 
+def described(spec: Spec) -> list[str]:
+    return [
+        " ".join(map(str, [layer.name, *layer.result[0 if layer.result[0] > 1 else 2 :]]))
+        for layer in spec.layers
+    ]
+
+
 @pytest.mark.parametrize("name", SHAPES)
 def test_shapes(name: str) -> None:
-    shapes = [
-        " ".join(map(str, [layer.name, *layer.result[0 if layer.result[0] > 1 else 2 :]]))
-        for layer in network(name).layers
-    ]
-    assert shapes == SHAPES[name]
+    assert described(network(name)) == SHAPES[name]
 
 
 @pytest.mark.slow
@@ -163,6 +167,73 @@ def test_training_pads_as_brevitas_does() -> None:
     assert torch.equal(model(pixels), model.training_logits(pixels, bfloat16=False))
 
 
-def test_padding_is_checked() -> None:
-    with pytest.raises(ValueError, match="padded: padding is 2, valid: 0 or 1"):
-        dataclasses.replace(PADDED, padding=2)
+MIXED = ConvSpec(
+    "mixed",
+    (17, 14, 2),
+    kernel=(3, 1, 2),
+    channels=(5, 6, 7),
+    pools=(0, 2),
+    widths=(9, 3),
+    padding=(2, 0, 1),
+    stride=(2, 1, 1),
+    pool=(1, 3),
+)
+
+
+def test_each_convolution_and_pool_has_sizes_of_its_own() -> None:
+    assert described(MIXED) == [
+        *("conv0 10 8 5", "pool0 10 8 5", "conv1 10 8 6", "conv2 11 9 7", "pool2 3 3 7"),
+        *("fc0 9", "fc1 3"),
+    ]
+    without = dataclasses.replace(MIXED, pools=(), pool=2)
+    torch.manual_seed(2)
+    trained, pixels = build(without), to_input(without, random_images(without, 8))
+    assert torch.equal(trained(pixels), trained.training_logits(pixels, bfloat16=False))
+    model, images = untrained(MIXED, 1), random_images(MIXED, 50)
+    labels, taps = labels_and_taps(model, images)
+    np.testing.assert_array_equal(labels, predict(model, images))
+    assert len(set(labels)) > 1
+    assert all(0.05 < taps[name].mean() < 0.95 for name in ("conv0", "conv1", "conv2", "fc0"))
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"padding": 3}, "padding of conv0 is 3, valid: 0 to 2"),
+        ({"padding": (1, 1)}, r"padding is \[1, 1\], valid: a number, or a list of 3"),
+        ({"kernel": 0}, "kernel is 0, valid: 1 or more"),
+        ({"kernel": 11}, "conv0 takes 11 x 11 of a map of 10 x 7"),
+        ({"stride": 0}, "stride is 0, valid: 1 or more"),
+        ({"pools": (1, 3)}, r"pools is \[1, 3\], valid: numbers of convolutions, 0 to 2, in order"),
+        ({"pools": (1, 1)}, r"pools is \[1, 1\]"),
+        ({"pool": (2, 2)}, r"pool is \[2, 2\], valid: a number, or a list of 1"),
+        ({"channels": ()}, "channels is "),
+        ({"channels": (6, 0, 8)}, "channels has 0, valid: 1 or more"),
+        ({"widths": ()}, "widths is "),
+        ({"widths": (12, 1)}, "widths ends with 1, the number of classes, valid: 2 to 1000"),
+        ({"logit_scale": 0.3}, "logit_scale is 0.3, valid: a power of two"),
+    ],
+)
+def test_what_no_convolutional_network_can_be(changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        dataclasses.replace(PADDED, **changes)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"widths": (784,)}, "widths is "),
+        ({"widths": (784, 0, 10)}, "widths has 0, valid: 1 or more"),
+        ({"widths": (784, 10, 1001)}, "widths ends with 1001"),
+        ({"input_threshold": 256}, "input_threshold is 256, valid: 1 to 255"),
+    ],
+)
+def test_what_no_perceptron_can_be(changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        dataclasses.replace(TINY, **changes)
+
+
+def test_the_zoo_scales_its_logits_as_a_network_that_does_not_say() -> None:
+    for spec in NETWORKS.values():
+        if isinstance(spec, NetworkSpec | ConvSpec):
+            assert dataclasses.replace(spec, logit_scale=0.0) == spec

@@ -32,6 +32,21 @@ def test_the_steps_of_a_network_of_the_zoo() -> None:
     ]
 
 
+def test_a_description_of_ones_own_is_exported_whenever_it_is_built(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bundle_build, "BUILD", tmp_path)
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "model.onnx").touch()
+    folder = str(tmp_path / "mine")
+    assert bundle_build.steps("nets/mine.toml", None, None) == [
+        ["export", "nets/mine.toml", "--out", f"{folder}/model.onnx"],
+        ["bundle", "mine", "--out", folder],
+        ["simulator", folder],
+    ]
+    assert bundle_build.steps("nets/mine.toml+wide", None, None)[1][1] == "mine+wide"
+
+
 def test_a_network_that_was_exported_before_is_taken(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -44,9 +59,9 @@ def test_a_network_that_was_exported_before_is_taken(
     assert [step[0] for step in bundle_build.steps("mine", None, None)] == ["bundle", "simulator"]
 
 
-@pytest.mark.parametrize("name", ["../tfc-mnist", "build/tfc-mnist", "", "-x", "a b"])
+@pytest.mark.parametrize("name", ["../tfc-mnist", "build/tfc-mnist", "", "-x", "a b", "regs"])
 def test_a_path_is_no_network(name: str) -> None:
-    with pytest.raises(InputError, match="a name is expected, as tfc-mnist, not a path"):
+    with pytest.raises(InputError, match="a name is expected, as tfc-mnist, or the path"):
         bundle_build.steps(name, None, None)
 
 

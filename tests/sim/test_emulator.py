@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ import pytest
 import spinflow.sim.emulator.core
 from spinflow.host.core.errors import BundleError
 from spinflow.sim.emulator import Emulator
+from tests.described import write
 from tests.sim import tiny
 
 ALWAYS = 0xFFFFFFFF
@@ -206,7 +208,7 @@ def test_wrong_bundles(perceptron: Path) -> None:
         Emulator(perceptron / "nowhere")
     description = json.loads((perceptron / "accel.json").read_text())
     (perceptron / "accel.json").write_text(json.dumps({**description, "format": 1}))
-    with pytest.raises(BundleError, match="format is 1, but this program reads format 2"):
+    with pytest.raises(BundleError, match="format is 1, but this program reads format 3; build "):
         Emulator(perceptron)
     (perceptron / "accel.json").write_text(json.dumps(description)[:-5])
     with pytest.raises(BundleError, match="damaged: "):
@@ -219,3 +221,43 @@ def test_wrong_bundles(perceptron: Path) -> None:
     (perceptron / "arrays.npz").unlink()
     with pytest.raises(BundleError, match=r"arrays\.npz is missing"):
         Emulator(perceptron)
+
+
+BIG = np.full(300, 2**31 - 1, np.int32)
+
+
+@pytest.mark.parametrize(
+    ("change", "line"),
+    [
+        ({"gain.label": np.zeros(300, np.int32)}, "gain.label holds 0 to 0: it must be 1 to "),
+        ({"offset.label": -BIG}, "offset.label holds -2147483647 to -2147483647: it must be 0 to"),
+        ({"gain.label": BIG}, r"give scores up to 12884901\d+: at most 2147483647 are handled"),
+        ({"gain.label": np.ones(300)}, "gain.label is <f8 of shape .300,.: it must be int32"),
+        (
+            {"gain.label": BIG[1:]},
+            "gain.label is <i4 of shape .299,.: it must be int32",
+        ),
+        ({"gain.label": None}, "it lacks gain.label"),
+        ({"gain.more": BIG}, "it holds 'gain.more.npy', which "),
+    ],
+)
+def test_scores_that_no_bundle_has(tmp_path: Path, change: dict[str, Any], line: str) -> None:
+    described = tiny.DESCRIPTIONS["scored"]
+    folder = tiny.write_bundle(tmp_path, described)
+    with np.load(folder / "arrays.npz") as stored:
+        arrays = {k: v for k, v in {**stored, **change}.items() if v is not None}
+    np.savez(folder / "arrays.npz", **arrays)
+    write(folder, described)
+    with pytest.raises(BundleError, match=line):
+        Emulator(folder)
+
+
+def test_a_bundle_says_whether_classes_have_scores(tmp_path: Path) -> None:
+    described = json.loads(json.dumps(tiny.DESCRIPTIONS["scored"]))
+    described["layers"][-1]["scores"] = False
+    folder = tiny.write_bundle(tmp_path, tiny.DESCRIPTIONS["scored"])
+    with pytest.raises(BundleError, match=r"'gain\.label\.npy', which "):
+        Emulator(write(folder, described))
+    described["layers"][-1]["scores"] = 1
+    with pytest.raises(BundleError, match=r"layers\[3\]\.scores is 1: it must be true or false"):
+        Emulator(write(folder, described))

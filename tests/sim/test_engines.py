@@ -110,9 +110,9 @@ def test_an_unknown_kind_of_layer_is_refused_by_name(tmp_path: Path) -> None:
         network="odd", shape=described.shape, memories=described.memories, layers=(Strange(),)
     )
     line = "layer odd0 is of the kind Strange, which the {} does not compute; it computes "
-    with pytest.raises(ValueError, match=line.format("emulator") + "LabelSelect, MaxPool"):
+    with pytest.raises(ValueError, match=line.format("emulator") + ".*LabelSelect, MaxPool"):
         stages(other, contents, [])  # type: ignore[arg-type]  # a layer that no bundle can have
-    with pytest.raises(ValueError, match=line.format("evaluator") + "LabelSelect, MaxPool"):
+    with pytest.raises(ValueError, match=line.format("evaluator") + ".*LabelSelect, MaxPool"):
         of_bundle(other, contents)
 
 
@@ -146,4 +146,4 @@ def test_compiled_loops_call_none_of_another_file() -> None:
             compiling += 1
             kernels = {module for module, _ in imports if module.startswith(f"{package}.kernels")}
             assert kernels == {vectors}, f"{path} imports {kernels}"
-    assert compiling == 7
+    assert compiling == 8

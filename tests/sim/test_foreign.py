@@ -55,8 +55,10 @@ def foreign(bundle_folder: Path, tmp_path: Path) -> Path:
     subprocess.run(command, check=True)
     described = json.loads((bundle_folder / "accel.json").read_text())
     described["simulator"]["sha256"] = hashlib.sha256(library.read_bytes()).hexdigest()
+    tests = bundles.golden_tests((folder / "golden.npz").read_bytes())
+    (folder / "test.npz").write_bytes(tests)
+    described["files"]["test.npz"] = hashlib.sha256(tests).hexdigest()
     (folder / "accel.json").write_text(json.dumps(described))
-    bundles.write_images(tmp_path / "data", (folder / "golden.npz").read_bytes())
     return folder
 
 
@@ -65,8 +67,8 @@ def swept(folder: Path, *options: str) -> int:
     shutil.rmtree(out, ignore_errors=True)
     return sweep.main(
         [
-            *("--bundle", str(folder), "--data-dir", str(folder.parent / "data")),
-            *("--images", "4", "--memory", "all", "--rates", "0.1", "--repeats", "2"),
+            *("--bundle", str(folder), "--images", "4"),
+            *("--memory", "all", "--rates", "0.1", "--repeats", "2"),
             *("--out", str(out), *options),
         ]
     )
@@ -180,7 +182,7 @@ ARCHIVES: list[tuple[Callable[[], bytes], str]] = [
     (lambda: b"PK\3\4" + bytes(100), "it is not an npz archive"),
     (lambda: bomb("weights.0", 1 << 26), "weights.0 has 8193 bytes, which does not fit its shape"),
     (lambda: directory(5000), "its directory is larger than 65536 bytes"),
-    (lambda: directory(2), "it holds '0.npy', which belongs to no layer"),
+    (lambda: directory(2), "it holds '0.npy', which does not belong there"),
     (lambda: header(claimed("(1000000000000, 7)")), "it must be uint32 of shape (256, 7)"),
     (lambda: header(claimed("(256, 7)")), "weights.0 has 72 bytes, which does not fit its shape"),
     (lambda: header(claimed("(256, 7)", "<f4")), "weights.0 is <f4 of shape (256, 7): it must"),

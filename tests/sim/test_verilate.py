@@ -1,6 +1,7 @@
 """Building the library: what it is made of, when it is built again, what it says when it cannot."""
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 from spinflow.host.core.description import Tap
 from spinflow.host.core.errors import BundleError
 from spinflow.host.core.sources import REPOSITORY, source_files
-from spinflow.sim import verilate
+from spinflow.sim import depths, verilate
 
 
 def copied(bundle: Path, folder: Path) -> Path:
@@ -131,3 +132,44 @@ def test_taps_become_a_table() -> None:
         "if (!(root.accel__DOT__fc0_buffer_valid && root.accel__DOT__fc0_buffer_ready))" in header
     )
     assert "append<2>(record, root.accel__DOT__fc0_buffer_data)" in header
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        (
+            "%Error-USERERROR: /a/b/error_maker.sv:49:5: error_maker: Lanes 4 must divide Width 6",
+            "the RTL refuses this design: error_maker: Lanes 4 must divide Width 6",
+        ),
+        (
+            "%Error: /a/accel.sv:7:8: syntax error, unexpected ';'",
+            "Verilator or the C++ compiler failed: %Error: /a/accel.sv:7:8: syntax error, "
+            "unexpected ';'",
+        ),
+        (
+            "taps.h:3:1: error: 'Tap' does not name a type",
+            "Verilator or the C++ compiler failed: taps.h:3:1: error: 'Tap' does not name a type",
+        ),
+    ],
+)
+def test_the_reason_is_the_error_and_no_warning(line: str, reason: str) -> None:
+    warning = "%Warning-WIDTH: /a/b/error_maker.sv:3:4: Operator ADD expects 8 bits"
+    assert verilate.reason_of(f"{warning}\n{line}\nmake: stopped\n") == reason
+    assert verilate.reason_of("nothing\n").endswith(": no message")
+
+
+@pytest.mark.parametrize("tool", ["simulator", "depths"])
+def test_a_guard_of_the_rtl_stops_a_build_in_one_line(
+    bundle_folder: Path, tmp_path: Path, tool: str
+) -> None:
+    bundle = copied(bundle_folder, tmp_path)
+    top = bundle / "rtl" / "accel.sv"
+    text, count = re.subn(r"(\.Labels +\(10\),\s+\.Pe +)\(1\)", r"\1(3)", top.read_text())
+    assert count == 1
+    top.write_text(text)
+    with pytest.raises(verilate.BuildError) as refused:
+        verilate.build(bundle) if tool == "simulator" else depths.build_timing(bundle, tmp_path)
+    assert str(refused.value).startswith(
+        "the RTL refuses this design: label_select: Pe 3 must divide Labels 10"
+    )
+    assert len(str(refused.value)) < 300

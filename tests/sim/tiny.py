@@ -39,6 +39,7 @@ def conv(
     *,
     of: str = "bits",
     padding: Sequence[int] = (0, 0, 0, 0),
+    padding_value: int = -1,
     stride: Sequence[int] = (1, 1),
 ) -> Layer:
     """A convolution of a map of shape `source`; `buffer` is a depth, 0 for none."""
@@ -49,7 +50,7 @@ def conv(
         **fc(outputs, kernel[0] * kernel[1] * source[2], folding, buffer, of=of),
         "window": {
             "input": list(source), "kernel": list(kernel), "stride": list(stride),
-            "padding": list(padding),
+            "padding": list(padding), "padding_value": 0 if of == "pixels" else padding_value,
         },
         "shape": [rows, columns, outputs],
     }  # fmt: skip
@@ -66,11 +67,13 @@ def describe(
     *layers: Layer,
     threshold: bool | None = None,
     table: bool = False,
+    scores: bool = False,
 ) -> dict[str, Any]:
     """The accel.json of layers; the last weight layer gives sums.
 
     `threshold` says whether pixels become bits first: by default where images are flat. `table`
-    says whether other codes are made of them before.
+    says whether other codes are made of them before, `scores` whether each class has a gain and an
+    offset.
     """
     entries: list[Layer] = []
     if table:
@@ -92,7 +95,9 @@ def describe(
         depths[f"{entry['name']}.buffer"] = layer["buffer"]
         entries.append(entry)
     owner["threshold"] = False
-    entries.append({"name": "label", "op": "label_select", "classes": owner["mh"]})
+    entries.append(
+        {"name": "label", "op": "label_select", "classes": owner["mh"], "scores": scores}
+    )
     return described.complete(network, shape, entries, depths)
 
 
@@ -100,6 +105,7 @@ DESCRIPTIONS = {
     description["network"]: description
     for description in (
         describe("perceptron", [16], fc(6, 16, (3, 16), 3), fc(4, 6, (2, 3))),
+        describe("scored", [16], fc(6, 16, (3, 16), 3), fc(300, 6, (3, 3)), scores=True),
         describe(
             "pooled", [7, 6, 3],
             conv(6, (7, 6, 3), (3, 3), (2, 27), of="pixels"),
@@ -112,6 +118,15 @@ DESCRIPTIONS = {
             conv(3, (5, 5, 4), (3, 3), (1, 6), 2, padding=(1, 1, 1, 1)),
             conv(2, (5, 5, 3), (2, 3), (2, 9), 50, stride=(1, 2)),
             fc(4, 16, (2, 4)),
+        ),
+        describe(
+            "zeros", [5, 6, 1],
+            conv(5, (5, 6, 1), (2, 2), (5, 2), 4, of="pixels", padding=(1, 0, 0, 1)),
+            conv(6, (5, 6, 5), (3, 3), (2, 9), 7, padding=(1, 1, 1, 1), padding_value=0),
+            pool((2, 3, 6), 5),
+            conv(34, (2, 3, 6), (2, 3), (17, 3), 9,
+                 padding=(0, 2, 1, 1), padding_value=0, stride=(1, 2)),
+            fc(4, 136, (2, 4)),
         ),
         describe(
             "folded", [5, 4, 1],
@@ -140,6 +155,11 @@ def pixels(description: dict[str, Any]) -> int:
     return int(np.prod(description["input"]["shape"]))
 
 
+def leaves_out_padding(layer: Layer) -> bool:
+    """Whether a layer's padding counts for nothing."""
+    return layer["window"] is not None and layer["window"]["padding_value"] == 0
+
+
 def write_bundle(folder: Path, description: dict[str, Any]) -> Path:
     """Writes a bundle with random weights and thresholds, as software reads it."""
     generator = np.random.default_rng(4)
@@ -157,11 +177,18 @@ def write_bundle(folder: Path, description: dict[str, Any]) -> Path:
     for number, layer in enumerate(x for x in description["layers"] if x["op"] == "mvu"):
         of_pixels, mw = layer["input"] == "pixels", layer["mw"]
         middle, spread = (0, 100 * mw**0.5) if of_pixels else (mw / 2, mw**0.5 / 3)
+        least, most = (-255 * mw, 255 * mw + 1) if of_pixels else (0, mw + 1)
+        if not of_pixels and leaves_out_padding(layer):
+            middle, spread, least = 0, mw**0.5 / 2, -mw
         thresholds = np.round(generator.normal(middle, spread, layer["mh"])).astype(np.int32)
         if layer["mh"] > 3:
-            thresholds[:2] = (-255 * mw, 255 * mw + 1) if of_pixels else (0, mw + 1)
+            thresholds[:2] = least, most
         if layer["threshold"]:
             arrays[f"threshold.{number}"] = thresholds
+    label = description["layers"][-1]
+    if label["scores"]:
+        arrays["gain.label"] = generator.integers(1, 4, label["classes"], np.int32)
+        arrays["offset.label"] = generator.integers(0, 9, label["classes"], np.int32)
     np.savez(folder / "arrays.npz", **arrays)
     return described.write(folder, description)
 
@@ -265,6 +292,9 @@ class BitByBit:
                 elif layer["op"] == "max_pool":
                     x = self.pooled(layer, x, shape)
                 else:
+                    if layer["scores"]:
+                        gain, offset = self.arrays["gain.label"], self.arrays["offset.label"]
+                        x = [g * s + o for g, s, o in zip(gain, x, offset, strict=True)]
                     x = [x.index(max(x))]
                 shape = layer.get("shape")
                 tap(name, x)
@@ -285,17 +315,18 @@ class BitByBit:
         return out
 
     @staticmethod
-    def windows(layer: Layer, x: list[int]) -> list[list[int]]:
-        """The inputs of each output pixel; outside the map lie 0 bits, or pixels of 0."""
+    def windows(layer: Layer, x: list[int]) -> list[list[int | None]]:
+        """The inputs of each output pixel; outside the map lie 0 bits, or None for nothing."""
         window = layer["window"]
         if window is None:
-            return [x]
+            return [list(x)]
+        outside = None if leaves_out_padding(layer) else 0
         rows, columns, channels = window["input"]
         top, left, _, _ = window["padding"]
 
-        def at(row: int, column: int, channel: int) -> int:
+        def at(row: int, column: int, channel: int) -> int | None:
             inside = 0 <= row < rows and 0 <= column < columns
-            return x[(row * columns + column) * channels + channel] if inside else 0
+            return x[(row * columns + column) * channels + channel] if inside else outside
 
         return [
             [
@@ -316,16 +347,20 @@ class BitByBit:
             for r, c, k in product(range(rows), range(columns), range(channels))
         ]
 
-    def sum_of(self, layer: Layer, n: int, x: list[int]) -> int:
-        """Output n's agreeing bits, or its signed sum of pixels; weights lie as folded."""
+    def sum_of(self, layer: Layer, n: int, x: list[int | None]) -> int:
+        """Output n's agreeing bits, or its signed sum, None left out; weights lie as folded."""
         memory = layer["weights"]
         pe, simd, folds = layer["pe"], layer["simd"], layer["mw"] // layer["simd"]
         total = 0
         for i, value in enumerate(x):
             word = n // pe * folds + i // simd
             weight = self.cells[memory][word * pe * simd + n % pe * simd + i % simd]
+            if value is None:
+                continue
             if layer["input"] == "pixels":
                 total += value if weight else -value
+            elif leaves_out_padding(layer):
+                total += 1 if weight == value else -1
             else:
                 total += weight == value
         return total

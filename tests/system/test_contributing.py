@@ -90,8 +90,11 @@ def run(folder: Path, *arguments: str) -> str:
 @pytest.mark.slow
 def test_a_network_is_one_file(copy: Path) -> None:
     (copy / "model" / "zoo" / "small-mnist.toml").write_text(NETWORK)
-    lists = dict(line.split(":=") for line in run(copy, "-m", "spinflow.model.zoo").splitlines())
-    assert (lists["DATASET_small-mnist"], lists["IMAGES_small-mnist"]) == ("mnist", "500")
+    for end in ("safetensors", "json"):
+        (copy / "model" / "zoo" / f"small-mnist.{end}").touch()
+    said = run(copy, "-m", "spinflow.model.zoo", "small-mnist").splitlines()
+    lists = dict(line.split(":=") for line in said)
+    assert (lists["DATASET"], lists["DEFAULT_IMAGES"]) == ("mnist", "500")
     run(
         copy,
         "-m",

@@ -11,6 +11,7 @@ from spinflow.host.core.stream import memory_seed, threshold
 from spinflow.model.zoo import TESTED
 from spinflow.sim.accelerator import Accelerator
 from spinflow.sim.emulator import Emulator
+from spinflow.sim.evaluator import Evaluator
 from tests.system.conftest import CONVOLUTIONAL, FULL
 from tests.system.test_errors_off import PAUSE, Images, load_weights
 
@@ -71,7 +72,11 @@ def background_segments(rtl: Accelerator, memory: int, background: int) -> np.nd
 
 
 def run_case(
-    device: Accelerator | Emulator, rtl: Accelerator, bundle: Path, case: Case, images: np.ndarray
+    device: Accelerator | Emulator | Evaluator,
+    rtl: Accelerator,
+    bundle: Path,
+    case: Case,
+    images: np.ndarray,
 ) -> list[object]:
     """Do what a trial does, and return everything that can be seen on the way."""
     seen: list[object] = []

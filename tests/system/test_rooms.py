@@ -12,15 +12,17 @@ from pathlib import Path
 REPOSITORY = Path(__file__).resolve().parents[2]
 
 # Each room and the rooms that it may import from. `host` is the ground floor, `papers` the roof.
-# `hw.boards` is a room of its own in `hw`: what a board is, all that build for one read there.
+# `hw.boards` is a room of its own in `hw`: what a board is, all that build for one read there. In
+# `model` it is `model.data`: what is trained and what is imported gets its images there.
 BELOW = {
     "host": set(),
-    "model": {"host"},
+    "model.data": {"host"},
+    "model": {"host", "model.data"},
     "hw.boards": {"host"},
-    "hls": {"host", "hw.boards"},
+    "hls": {"host", "hw.boards", "model.data"},
     "hw": {"host", "hw.boards"},
-    "sim": {"host", "model", "hw.boards"},
-    "papers": {"host", "model", "sim"},
+    "sim": {"host", "model", "model.data", "hw.boards"},
+    "papers": {"host", "model", "model.data", "sim"},
 }
 
 

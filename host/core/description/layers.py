@@ -31,7 +31,13 @@ class ByteTable:
 
 @dataclass(frozen=True)
 class Threshold:
-    """The layer that makes bits of pixels, in front of a perceptron."""
+    """The layer that makes bits of pixels, in front of all weights.
+
+    Attributes:
+        name: "input".
+        channels: pixels of an image, those of all its channels.
+        pe: of them in a cycle.
+    """
 
     OP: ClassVar[str] = "threshold"
 
@@ -46,12 +52,21 @@ class Threshold:
 
 @dataclass(frozen=True)
 class Window:
-    """How a convolution moves over its input: sizes in (row, column), padding on four sides."""
+    """How a convolution moves over its input: sizes in (row, column), padding on four sides.
+
+    Attributes:
+        input: shape of the map without its padding.
+        kernel, stride: of the window.
+        padding: top, left, bottom, right.
+        padding_value: what the padding holds: 0, which counts for nothing in a sum, or the bit -1.
+            Pixels are padded with 0; bits without padding have -1.
+    """
 
     input: Shape
     kernel: tuple[int, int]
     stride: tuple[int, int]
     padding: tuple[int, int, int, int]
+    padding_value: int = -1
 
     def as_json(self) -> dict[str, Any]:
         """Return the entry ``window`` of a layer."""
@@ -60,6 +75,7 @@ class Window:
             "kernel": list(self.kernel),
             "stride": list(self.stride),
             "padding": list(self.padding),
+            "padding_value": self.padding_value,
         }
 
 
@@ -92,6 +108,14 @@ class Product:
     shape: Shape
     weights: int
     buffer: int | None
+
+    @property
+    def counts_agreement(self) -> bool:
+        """Whether its sum is the number of bits that agree with their weights; else it is signed.
+
+        Signed are sums of pixels, and of bits where padded places count for nothing.
+        """
+        return not self.pixels and (self.window is None or self.window.padding_value != 0)
 
     @property
     def cycles(self) -> int:
@@ -140,16 +164,24 @@ class MaxPool:
 
 @dataclass(frozen=True)
 class LabelSelect:
-    """The last layer: the number of the largest sum."""
+    """The last layer: the number of the largest score, the lowest of equals.
+
+    Attributes:
+        name: label.
+        classes: how many there are.
+        scores: whether a score is a sum times a gain plus an offset, of which each class has its
+            own; else it is the sum.
+    """
 
     OP: ClassVar[str] = "label_select"
 
     name: str
     classes: int
+    scores: bool = False
 
     def as_json(self) -> dict[str, Any]:
         """Return the entry of accel.json."""
-        return {"name": self.name, "op": self.OP, "classes": self.classes}
+        return {"name": self.name, "op": self.OP, "classes": self.classes, "scores": self.scores}
 
 
 Layer = ByteTable | Threshold | Product | MaxPool | LabelSelect

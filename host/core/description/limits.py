@@ -8,13 +8,21 @@ from __future__ import annotations
 from spinflow.host.core.plain import MIB
 
 NAME = "accel.json"
-FORMAT = 2
+FORMAT = 3
 MAP_VERSION = 1
 
 DESCRIPTION_LIMIT = MIB
 """Most bytes of accel.json; that of a network of 17 memories has 25 KB."""
 
-FILES = {"arrays.npz": 64 * MIB, "golden.npz": 256 * MIB, "accel.hwh": 16 * MIB}
+TEST_SET = "test.npz"
+"""The network's own test set, where it has one (host.core.own_tests)."""
+
+FILES = {
+    "arrays.npz": 64 * MIB,
+    "golden.npz": 256 * MIB,
+    "accel.hwh": 16 * MIB,
+    TEST_SET: 320 * MIB,
+}
 """The files that may be listed, and how many bytes each has at most."""
 
 REQUIRED = ("arrays.npz", "accel.hwh")
@@ -24,6 +32,7 @@ LIBRARIES = {"simulator": "libaccel.so", "simulator_checked": "libaccel_checked.
 BITSTREAM = "accel.bit"
 BINARY_LIMIT = 256 * MIB
 
+MOST_CLASSES = 1 << 16  # a label has 16 bits
 MOST_LAYERS = 128
 MOST_MEMORIES = 64  # seeds are numbered by it (docs/contracts.md, The random stream)
 MOST_WIDTH = 1 << 16

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 WEIGHTS = "weights"
 BUFFER = "buffer"
-LABEL_BITS = 8
+LABEL_BITS = 16
 BYTE_BITS = 8
 
 

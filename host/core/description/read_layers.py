@@ -89,9 +89,7 @@ def _byte_table(at: At, shape: tuple[int, ...]) -> ByteTable:
 def _threshold(at: At, shape: tuple[int, ...]) -> Threshold:
     of = at.object(("name", "op", "channels", "pe"))
     of["name"].exactly("input")
-    if len(shape) != 1:
-        at.fail("a weight layer: a threshold can only take images of the shape [pixels]")
-    channels = of["channels"].whole(shape[0], shape[0])
+    channels = of["channels"].whole(math.prod(shape), math.prod(shape))
     return Threshold("input", channels, _divisor(of["pe"], channels))
 
 
@@ -108,7 +106,7 @@ def _product(
     keys = ("name", "op", "mw", "mh", "pe", "simd", "input", "threshold", "window", "shape")
     of = at.object((*keys, "weights", "buffer"))
     of["input"].exactly("bits" if bits else "pixels")
-    window = None if of["window"].value is None else _window(of["window"], shape)
+    window = None if of["window"].value is None else _window(of["window"], shape, bits=bits)
     number = sum((other.window is None) == (window is None) for other in earlier)
     elements = math.prod(shape)
     rows, columns = 1, 1
@@ -157,8 +155,8 @@ def _buffer(at: At, final: bool = False) -> int | None:
     return at.whole(0, MOST_MEMORIES - 1)
 
 
-def _window(at: At, shape: tuple[int, ...]) -> Window:
-    of = at.object(("input", "kernel", "stride", "padding"))
+def _window(at: At, shape: tuple[int, ...], *, bits: bool) -> Window:
+    of = at.object(("input", "kernel", "stride", "padding", "padding_value"))
     found = of["input"].wholes(3, 1, MOST_SIDE)
     if found != shape:
         of["input"].fail(f"{list(shape)}, the output of the layer before")
@@ -166,12 +164,21 @@ def _window(at: At, shape: tuple[int, ...]) -> Window:
     kernel = of["kernel"].wholes(2, 1, MOST_SIDE)
     stride = of["stride"].wholes(2, 1, MOST_SIDE)
     # With padding as large as the kernel, some outputs would see nothing of the map.
-    top, left, bottom, right = of["padding"].wholes(4, 0, max(kernel) - 1)
+    top, left, bottom, right = (
+        side.whole(0, of_kernel - 1)
+        for side, of_kernel in zip(of["padding"].entries(4, 4), kernel * 2, strict=True)
+    )
+    value = of["padding_value"]
+    if bits and max(top, left, bottom, right):
+        value.whole(-1, 0)
+    else:
+        value.exactly(-1 if bits else 0)
     return Window(
         (rows, columns, channels),
         (kernel[0], kernel[1]),
         (stride[0], stride[1]),
         (top, left, bottom, right),
+        int(value.value),
     )
 
 
@@ -189,9 +196,9 @@ def _max_pool(at: At, before: Layer) -> MaxPool:
 
 
 def _label(at: At, classes: int, shape: tuple[int, ...]) -> LabelSelect:
-    of = at.object(("name", "op", "classes"))
+    of = at.object(("name", "op", "classes", "scores"))
     of["name"].exactly("label")
     of["classes"].whole(classes, classes)
     if shape != (1, 1, classes):
         of["classes"].fail(f"{shape[-1]}, the outputs of the layer before")
-    return LabelSelect("label", classes)
+    return LabelSelect("label", classes, of["scores"].flag())

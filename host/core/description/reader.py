@@ -27,6 +27,7 @@ from spinflow.host.core.description.limits import (
     LIBRARIES,
     MAP_VERSION,
     MOST_BITS,
+    MOST_CLASSES,
     MOST_CYCLES,
     MOST_ELEMENTS,
     MOST_SIDE,
@@ -123,8 +124,10 @@ def _description(folder: Path, document: Any) -> Description:
     # If the format differs, everything else may differ as well; so this is checked first.
     for key, known in (("format", FORMAT), ("map_version", MAP_VERSION)):
         if key in document and (type(document[key]) is not int or document[key] != known):
+            older = type(document[key]) is int and 0 < document[key] < known
             raise WrongError(
                 f"{key} is {shown(document[key])}, but this program reads {key} {known}"
+                f"{'; build the bundle anew, with spinflow build NETWORK' if older else ''}"
             )
     at = root.object(_KEYS, (*LIBRARIES, "bitstream"))
     registers = read_registers(at["registers"])
@@ -136,7 +139,7 @@ def _description(folder: Path, document: Any) -> Description:
     output = at["output"].object(("type", "classes", "word_bits"))
     output["type"].exactly("label")
     output["word_bits"].whole(WORD_BITS, WORD_BITS)
-    classes = output["classes"].whole(1, 256)
+    classes = output["classes"].whole(1, MOST_CLASSES)
     accuracy = at["accuracy"].object(("software", "images"))
     images = accuracy["images"].whole(1, 1 << 32)
     layers = read_layers(at["layers"], shape, classes)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,11 +13,12 @@ from torch import Tensor
 from spinflow.model import store
 from spinflow.model.data import Dataset
 from spinflow.model.networks.base import TrainedNetwork, predict, to_input
+from spinflow.model.networks.graph import Spec
 from spinflow.model.training import processes
 from spinflow.model.training.distort import distort, image_shape
 from spinflow.model.training.feeds import Feed
 from spinflow.model.training.recipe import FIELDS, Recipe
-from spinflow.model.zoo import network
+from spinflow.model.zoo import asked_for, network
 
 
 class MemoryFeed(Feed):
@@ -30,14 +32,15 @@ class MemoryFeed(Feed):
             data: the data set.
 
         Raises:
-            ValueError: fewer images than a batch are left to train on, the device is not there, or
-                torchrun has started several processes.
+            ValueError: the data do not fit the network, fewer images than a batch are left to train
+                on, the device is not there, or torchrun has started several processes.
         """
         if processes.rank_and_count()[1] > 1:
             raise ValueError(
                 f"{recipe.network} is trained by one process: start it without torchrun"
             )
         self.recipe, self.spec = recipe, network(recipe.network)
+        check_fit(self.spec, data)
         self.fields = ("network", *FIELDS)
         self.origin: dict[str, Any] = {}
         self.validation = recipe.validation
@@ -79,4 +82,25 @@ class MemoryFeed(Feed):
 
     def command(self) -> str:
         """Return the command that repeats the training."""
-        return self.recipe.command()
+        path = Path(asked_for(self.recipe.network)).name
+        return self.recipe.command(network=path)
+
+
+def check_fit(spec: Spec, data: Dataset) -> None:
+    """Check that a network takes the images of a data set and can give its labels.
+
+    Raises:
+        ValueError: it takes images of another size, or has too few classes.
+    """
+    title = data.title or spec.dataset
+    rows, columns, channels = image_shape(spec)
+    if data.train_images.shape[1] != rows * columns * channels:
+        shape = f" ({' x '.join(map(str, data.shape))})" if data.shape else ""
+        raise ValueError(
+            f"{spec.name} takes {rows} x {columns} pixels of {channels} channels; an image of "
+            f"{title} has {data.train_images.shape[1]} bytes{shape}"
+        )
+    most = max(int(data.train_labels.max()), int(data.test_labels.max()))
+    classes = spec.layers[-1].result[2]
+    if most >= classes:
+        raise ValueError(f"{title} has the label {most}; {spec.name} has {classes} classes, from 0")

@@ -261,6 +261,51 @@ def binary_layer(
 
 
 @compiled
+def binary_layer_in_groups(
+    x: Any,
+    frame_words: Any,
+    places: Any,
+    offsets: Any,
+    w: Any,
+    limits: Any,
+    invert: Any,
+    out: Any,
+    order: Any,
+    ends: Any,
+    lo: Any,
+    hi: Any,
+) -> None:
+    """As binary_layer, with limits (groups, lanes) of their own for groups of output pixels.
+
+    Those of group g are order[ends[g - 1] : ends[g]]; what is computed at once is of one group.
+    """
+    words = invert.size
+    result = np.empty(ROWS, np.uint32)
+    bases = np.empty(TILE + ROWS, np.int64)
+    rows = np.empty(TILE, np.int64)
+    size = offsets.size * LANES
+    begin = 0
+    for group in range(ends.size):
+        pixels = ends[group] - begin
+        for first in range(lo * pixels, hi * pixels, TILE):
+            count = min(TILE, hi * pixels - first)
+            for r in range(count):
+                frame = (first + r) // pixels
+                pixel = order[begin + first + r - frame * pixels]
+                bases[r] = frame * frame_words + places[pixel]
+                rows[r] = frame * places.size + pixel
+            bases[count : count + ROWS] = bases[count - 1]
+            for word in range(words):
+                for r in range(0, count, ROWS):
+                    _xnor_bits(
+                        x, bases, r, offsets, w, word * size, limits[group], word * LANES, result
+                    )
+                    for n in range(min(ROWS, count - r)):
+                        out[rows[r + n], word] = result[n] ^ invert[word]
+        begin = ends[group]
+
+
+@compiled
 def binary_sums(
     x: Any,
     frame_words: Any,

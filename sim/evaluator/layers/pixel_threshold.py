@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -54,7 +55,7 @@ class PixelThreshold(Layer):
 
     def described(self, step: Step, weights: int, buffer: int | None) -> description.Threshold:
         """Return the layer as a bundle describes it."""
-        return description.Threshold(self.name, step.source[2], 1)
+        return description.Threshold(self.name, math.prod(step.source), 1)
 
 
 class _PixelThresholdStage(Stage):

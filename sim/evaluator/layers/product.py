@@ -28,6 +28,7 @@ from spinflow.sim.evaluator.layers.base import (
     Trained,
     Values,
 )
+from spinflow.sim.evaluator.layers.zero_padding import Groups
 from spinflow.sim.evaluator.memory import PackedMemory
 
 Padding = tuple[int, int, int, int]
@@ -39,8 +40,8 @@ class Product(Layer):
 
     Attributes:
         weights: 0 and 1; the first dimension counts outputs.
-        thresholds: integers (MH,): an output is 1 where the agreeing bits (or, on UINT8 input,
-            the signed sum) reach it. None: the output is that number.
+        thresholds: integers (MH,): an output is 1 where the agreeing bits (or, on UINT8 input and
+            where bits are padded with 0, the signed sum) reach it. None: the output is that number.
         inverted: bool (MH,): outputs whose comparison is the other way round, `<`, as a negative
             batch-norm slope makes it.
         folding: order of the weight memory; None is the natural one.
@@ -64,6 +65,11 @@ class Product(Layer):
         """The padding around its input."""
 
     @property
+    def leaves_out_padding(self) -> bool:
+        """Whether bits are padded with 0, which counts for nothing."""
+        return False
+
+    @property
     @abstractmethod
     def steps(self) -> tuple[int, int]:
         """The stride of rows and of columns."""
@@ -81,6 +87,9 @@ class Product(Layer):
         shape = self._shape(source.shape)
         self._check()
         values = Values.SUMS if self.thresholds is None else Values.BITS
+        bits = source.values is Values.BITS
+        if bits and values is Values.SUMS and self.leaves_out_padding:
+            raise ValueError("only a layer with thresholds can pad with 0")
         if values is Values.SUMS and self.buffer:
             raise ValueError("only bits are stored in a buffer, and it gives sums")
         return Map(shape, values)
@@ -168,8 +177,9 @@ class Linear(Product):
 class Conv(Product):
     """A binary convolution, with weights (MH, rows, columns, channels); else as Linear.
 
-    The map is framed with `padding` (top, left, bottom, right; a number is all four): with -1,
-    UINT8 pixels with 0. `stride` is of rows and columns, or a number for both.
+    The map is framed with `padding` (top, left, bottom, right; a number is all four): bits with
+    `padding_value`, -1 or 0, UINT8 pixels with 0. `stride` is of rows and columns, or a number for
+    both.
     """
 
     name: str
@@ -180,6 +190,12 @@ class Conv(Product):
     stride: int | tuple[int, int] = 1
     folding: Folding | None = None
     buffer: Buffer | bool = False
+    padding_value: int = -1
+
+    @property
+    def leaves_out_padding(self) -> bool:
+        """Whether bits are padded with 0, which counts for nothing."""
+        return self.padding_value == 0 and any(self.frame)
 
     @property
     def frame(self) -> Padding:
@@ -197,13 +213,17 @@ class Conv(Product):
 
     def window(self, source: Shape) -> description.Window:
         """Return how it moves over its input, as a bundle describes it."""
-        return description.Window(source, self.kernel(source), self.steps, self.frame)
+        return description.Window(
+            source, self.kernel(source), self.steps, self.frame, self.padding_value
+        )
 
     def _shape(self, source: Shape) -> Shape:
         if self.weights.ndim != 4 or self.weights.shape[3] != source[2]:
             raise ValueError(f"weights {self.weights.shape} do not take a map of {source}")
         if min(self.steps) < 1 or min(self.frame) < 0:
             raise ValueError(f"stride {self.stride} with padding {self.padding}")
+        if self.padding_value not in (-1, 0):
+            raise ValueError(f"padding of {self.padding_value}: it can be -1 or 0")
         rows, columns = (
             (source[axis] + self.frame[axis] + self.frame[2 + axis] - kernel) // step + 1
             for axis, kernel, step in zip((0, 1), self.kernel(source), self.steps, strict=True)
@@ -235,6 +255,10 @@ class _ProductStage(Stage):
             ],
             np.int64,
         )
+        self._groups: Groups | None = None
+        if layer.leaves_out_padding and not step.pixels:
+            kernel = layer.kernel(step.source)
+            self._groups = Groups(step.source, layer.frame, kernel, layer.steps)
         self._offsets = self._reads(width)
         self._limits, self._invert = self._comparisons()
         self._layout: NDArray[Any]
@@ -303,6 +327,11 @@ class _ProductStage(Stage):
             bit_kernels.transpose_weights(rows, self._taps, inputs // self._taps, self._layout)
         else:
             bit_kernels.interleave_weights(rows, self._taps, self.step.source[2], self._layout)
+            if self._groups is not None:
+                thresholds = self._layer.thresholds
+                assert thresholds is not None
+                lanes = self._limits.shape[-1]
+                self._limits = self._groups.limits(rows, inputs, thresholds, lanes)
         self._written = self._memory.writes
 
     def compute(self, values: NDArray[Any], frames: int) -> NDArray[Any]:
@@ -319,6 +348,14 @@ class _ProductStage(Stage):
         if self.step.pixels:
             self.workers.share(
                 lambda lo, hi: kernels.pixel_layer(*place, limits, invert, out, sums, lo, hi),
+                frames,
+            )
+        elif self._groups is not None:
+            groups = self._groups.order, self._groups.ends
+            self.workers.share(
+                lambda lo, hi: kernels.binary_layer_in_groups(
+                    *place, limits, invert, out, *groups, lo, hi
+                ),
                 frames,
             )
         elif gives_bits:
@@ -366,6 +403,7 @@ def _of_description(layer: description.Product, contents: Contents) -> Layer:
         stride=window.stride,
         folding=order,
         buffer=buffer,
+        padding_value=window.padding_value,
     )
 
 

@@ -117,7 +117,7 @@ class ShellBench(Bench):
             )
             self.weight_cycles += 1
         if beat and len(self.core_in.words) % self.beats == 0:
-            self.labels.append(self.rng.getrandbits(8))
+            self.labels.append(self.rng.getrandbits(16))
             self.core_out.queue.append(self.labels[-1])
         if label:
             self.frames += 1

@@ -196,8 +196,10 @@ def far_places(rng: random.Random, mode: int) -> list[tuple[Config, int]]:
     return places
 
 
-def parameter(name: str) -> int:
-    """A parameter of the module under test, as the catalogue gave it."""
+def parameter(name: str, default: int | None = None) -> int:
+    """A parameter of the module under test, as the catalogue gave it, or else its default."""
+    if default is not None and f"BENCH_{name}" not in os.environ:
+        return default
     return int(os.environ[f"BENCH_{name}"], 0)
 
 

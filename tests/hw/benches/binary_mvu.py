@@ -7,7 +7,13 @@ from typing import Any
 import cocotb
 
 from tests.hw.benches.base import Bench, Sink, Source, equal, parameter
-from tests.hw.models import pixel_layer, popcount_layer, word_of
+from tests.hw.models import (
+    padded_places,
+    pixel_layer,
+    popcount_layer,
+    word_of,
+    zero_padded_layer,
+)
 
 
 class MvuBench(Bench):
@@ -18,8 +24,9 @@ class MvuBench(Bench):
         self.mw, self.mh = parameter("Mw"), parameter("Mh")
         self.pe, self.simd = parameter("Pe"), parameter("Simd")
         self.in_bits, self.out_bits = parameter("InBits"), parameter("OutBits")
+        self.zero_pad = parameter("Window", 0) != 0
         width = (
-            (self.mw + 1).bit_length()
+            ((2 if self.zero_pad else 1) * self.mw + 1).bit_length()
             if self.in_bits == 1
             else (255 * self.mw + 1).bit_length() + 1
         )
@@ -28,10 +35,20 @@ class MvuBench(Bench):
         if self.in_bits == 8:
             limits = [limit - (limit >> width - 1 << width) for limit in limits]
         self.thresholds = limits if parameter("HasThreshold") else None
+        self.windows = self.padding() if self.zero_pad else [[False] * self.mw]
+        self.window = 0  # that comes next
         self.source = Source(self, dut.in_data_i, dut.in_valid_i, dut.in_ready_o)
         self.sink = Sink(self, dut.out_data_o, dut.out_valid_o, dut.out_ready_i)
         self.expected: list[int] = []
         self.new_weights()
+
+    def padding(self) -> list[list[bool]]:
+        """Of each window of a map which inputs are padding."""
+        numbers = [parameter("Window") >> 16 * n & 0xFFFF for n in reversed(range(10))]
+        size, corner, kernel, stride, windows = zip(numbers[::2], numbers[1::2], strict=True)
+        places = padded_places(size, kernel, stride, corner, windows)
+        channels = self.mw // len(places[0])
+        return [[pixel for pixel in window for _ in range(channels)] for window in places]
 
     def new_weights(self) -> None:
         """Random weights, by output and input, and the same folded into words."""
@@ -62,12 +79,20 @@ class MvuBench(Bench):
                 [self.rng.choice([0, top]) for _ in range(self.mw)],
                 [top * bit for bit in row], [top * (1 - bit) for bit in row],
             ])  # fmt: skip
+            padded = self.windows[self.window]
+            self.window = (self.window + 1) % len(self.windows)
+            inputs = [0 if out else x for x, out in zip(inputs, padded, strict=True)]
             for start in range(0, self.mw, self.simd):
                 part = inputs[start : start + self.simd]
                 used = self.simd * self.in_bits
                 padding = self.rng.getrandbits(8) << used & (1 << len(self.source.data)) - 1
                 self.source.queue.append(packed_word(part, self.in_bits) | padding)
-            outputs = layer(inputs, self.weights, self.thresholds)
+            if self.zero_pad:
+                assert self.thresholds is not None
+                limits = [limit - self.mw for limit in self.thresholds]
+                outputs = zero_padded_layer(inputs, padded, self.weights, limits)
+            else:
+                outputs = layer(inputs, self.weights, self.thresholds)
             for start in range(0, self.mh, self.pe):
                 self.expected.append(packed_word(outputs[start : start + self.pe], self.out_bits))
 
@@ -82,6 +107,7 @@ class MvuBench(Bench):
         await self.reset()
         self.expected.clear()
         self.read = None
+        self.window = 0
 
 
 def packed_word(values: list[int], width: int) -> int:
@@ -97,7 +123,8 @@ async def test_random_timing(dut: Any) -> None:
     for source, sink in (1.0, 1.0), (0.5, 0.5), (1.0, 0.1), (0.1, 1.0):
         bench.new_weights()
         bench.source.rate, bench.sink.rate = source, sink
-        bench.send(6)
+        # Whole maps and the beginning of one.
+        bench.send(6 if len(bench.windows) == 1 else 2 * len(bench.windows) + 3)
         await bench.finish()
 
 
@@ -126,7 +153,7 @@ async def test_full_throughput(dut: Any) -> None:
     sf = bench.mw // bench.simd
     steps = len(bench.memory)
     # Both ends counted.
-    latency = sf + 4
+    latency = sf + 4 + bench.zero_pad
     if sf > 1 and bench.mh > bench.pe:
         latency += 1  # of the buffer
     if bench.in_bits == 8:

@@ -48,7 +48,7 @@ class FrameBench(Bench):
             if taken % self.beats == 0:
                 self.opened += 1
             if len(self.core_in.words) % self.beats == 0:
-                self.labels.append(self.rng.getrandbits(8))
+                self.labels.append(self.rng.getrandbits(16))
                 self.core_out.queue.append(self.labels[-1])
         left = len(self.sink.words) > done
         assert bool(int(self.dut.frame_done_o.value)) == left
