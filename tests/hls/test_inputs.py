@@ -44,25 +44,18 @@ def coded_dense() -> Network:
     return network.matrix(3).scale()
 
 
-def binary_convolution(*shape: int) -> Network:
-    """Pixels compared with a threshold before a convolution, which pads their bits with -1."""
-    network = Network(*shape).threshold_pixels().pad(-1, 1, 1, 1, 1).convolution(6, 3)
-    return network.normalize().binarize().max_pool().flatten().matrix(3).scale()
-
-
 NETWORKS = {
     "593 pixels": (lambda: perceptron(593, 13, 7, 3), 8000),
     "593 pixels at once": (lambda: perceptron(593, 8, 3), 600),
     "30 pixels, two at a time": (lambda: perceptron(30, 6, 3), 200),
     "3 x 5 x 5": (lambda: convolutional((3, 5, 5), [(7, 3, False)], 31, 5), 3000),
     "11 x 11": (lambda: convolutional((1, 11, 11), [(14, 2, True)], 5), 5200),
+    "a layer of one output": (lambda: perceptron(16, 8, 1, 3), 100),
     "pixels into a matrix": (lambda: dense_on_pixels(36, 14, 6, 3), 300),
     "29 pixels into a matrix": (lambda: dense_on_pixels(29, 13, 3), 500),
     "a table and a threshold": (lambda: coded(36, 8, 3), 100),
     "a table of 13 bytes": (lambda: coded(13, 8, 3), 100),
     "a table and a matrix": (coded_dense, 300),
-    "a threshold and a convolution": (lambda: binary_convolution(1, 6, 6), 700),
-    "a threshold of three channels": (lambda: binary_convolution(3, 5, 5), 1000),
     "a table and a convolution": (coded_convolution, 5000),
 }
 
@@ -98,6 +91,12 @@ def test_pixels_arrive_one_by_one_in_frames_of_a_prime_number(tmp_path: Path) ->
         build(source, 592)
     with pytest.raises(BuildError, match=r"7 cycles .* 32 pixels arrive in beats of 32 bits, in 8"):
         build(perceptron(32, 8, 3).save(tmp_path / "even"), 7)
+
+
+def test_a_table_that_changes_nothing_takes_no_hardware(tmp_path: Path) -> None:
+    network = Network(16).table(np.arange(256)).threshold_pixels().matrix(4).normalize().binarize()
+    described = agree(network.matrix(3).scale(), 100, tmp_path)
+    assert described.layers[0].name == "input"
 
 
 @pytest.mark.parametrize(
