@@ -98,10 +98,6 @@ NETWORKS = {
         pooled_sums,
         r"max-pool after layer conv0 does not take bits: it must come after",
     ),
-    "a layer of one output": (
-        lambda: perceptron(16, 8, 1, 3),
-        r"layer fc1 gives one bit an image, .* 2 or more outputs are needed",
-    ),
     "no matrix": (lambda: Network(16).threshold_pixels(), r"FINN's step_convert_to_hw failed"),
 }
 
