@@ -39,6 +39,15 @@ _STANDARD = ("", "ai.onnx")
 _MAKERS = ("ConstantOfShape", "Expand", "Tile", "Range", "OneHot", "Resize", "Upsample", "EyeLike")
 """Operators whose result is as large as a number says."""
 
+_WINDOWED = ("Conv", "ConvTranspose", "MaxPool", "AveragePool")
+"""Operators with windows of rows and columns; ONNX's tools end the program at other numbers."""
+
+_ELEMENTWISE = ("BipolarQuant", "Quant", "IntQuant", "Identity", "Cast", "Neg", "Sign", "Clip")
+"""Operators whose result has the shape of what they take."""
+
+_WINDOWED_SIZES = {"kernel_shape": 2, "strides": 2, "dilations": 2, "pads": 4}
+"""How many numbers their attributes have."""
+
 _TYPE_NAMES = {number: name for name, number in AttributeProto.AttributeType.items()}
 
 _TYPES = (
@@ -98,6 +107,8 @@ def _check(model: onnx.ModelProto) -> None:
         _check_value(value)
     (version,) = (entry.version for entry in model.opset_import if entry.domain in _STANDARD)
     _check_nodes(graph, {"", *tensors, *inputs}, version)
+    _check_padding(graph, tensors)
+    _check_kernels(graph, tensors)
 
 
 def _check_versions(model: onnx.ModelProto) -> None:
@@ -207,12 +218,50 @@ def _check_nodes(graph: onnx.GraphProto, known: set[str], version: int) -> None:
             raise BuildError(f"no operator writes its output {_quoted(value.name)}")
 
 
+def _check_padding(graph: onnx.GraphProto, tensors: dict[str, Any]) -> None:
+    """Check that a Pad has the sizes of a map of four dimensions."""
+    for node in graph.node:
+        stated = [len(a.ints) for a in node.attribute if a.name in ("pads", "paddings")]
+        if node.op_type == "Pad" and len(node.input) > 1 and node.input[1] in tensors:
+            stated.append(math.prod(tensors[node.input[1]].dims))
+        if node.op_type == "Pad" and any(count != 8 for count in stated):
+            raise BuildError(
+                f"operator 'Pad' has {stated[0]} sizes: 8 are expected, for images, channels, rows "
+                "and columns"
+            )
+
+
+def _check_kernels(graph: onnx.GraphProto, tensors: dict[str, Any]) -> None:
+    """Check that convolutions and pools take maps of four dimensions, as far as it is stated."""
+    ranks = {value.name: len(value.type.tensor_type.shape.dim) for value in graph.input}
+    ranks |= {name: len(tensor.dims) for name, tensor in tensors.items()}
+    for node in graph.node:
+        if node.op_type in _ELEMENTWISE and node.input and node.input[0] in ranks:
+            ranks[node.output[0]] = ranks[node.input[0]]
+        if node.op_type in _WINDOWED:
+            for name in node.input[:2]:
+                if ranks.get(name, 4) != 4:
+                    raise BuildError(
+                        f"operator {_quoted(node.op_type)} takes {_quoted(name)} of {ranks[name]} "
+                        "dimensions: 4 are expected"
+                    )
+
+
 def _check_standard(place: str, node: onnx.NodeProto, version: int) -> None:
     """Check that an operator of ONNX's own is one, with attributes that it has."""
     try:
         schema = onnx.defs.get_schema(node.op_type, version, "")
     except onnx.defs.SchemaError:
         raise BuildError(f"{place} is not in version {version} of ONNX's operators") from None
+    if node.op_type in _WINDOWED:
+        for attribute in node.attribute:
+            wanted = _WINDOWED_SIZES.get(attribute.name, len(attribute.ints))
+            least = 0 if attribute.name == "pads" else 1
+            if len(attribute.ints) != wanted or any(size < least for size in attribute.ints):
+                raise BuildError(
+                    f"{place} has the {attribute.name} {_by(attribute.ints)}: {wanted} numbers "
+                    f"from {least} on, for rows and columns, are expected"
+                )
     for attribute in node.attribute:
         known = schema.attributes.get(attribute.name)
         if known is None or _TYPE_NAMES.get(attribute.type) != str(known.type).split(".")[-1]:

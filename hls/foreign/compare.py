@@ -7,6 +7,7 @@ the network is not taken.
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -15,7 +16,8 @@ from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.core.onnx_exec import execute_onnx
 
 from spinflow.hls.foreign.chain import Chain, Integers
-from spinflow.hls.foreign.values import Bits
+from spinflow.hls.foreign.values import Bits, ForeignError
+from spinflow.host.core.text import one_line
 
 TIE = 1e-4
 """How near 0 a value before a sign must lie, as a part of the largest of its layer, to be a tie."""
@@ -104,7 +106,7 @@ def with_qonnx(
         if places.order is not None:
             pixels = pixels.reshape(-1)[places.order]
         context = {name: pixels.astype(np.float32).reshape(source.get_tensor_shape(name))}
-        found = execute_onnx(source, context, return_full_exec_context=True)
+        found = _executed(source, context)
         taps: dict[str, Integers] = {}
         sums = chain.run(image, taps)
         labels.append(_label(found[output], chain.classes, places.decision))
@@ -123,6 +125,20 @@ def with_qonnx(
 def _input_of(model: ModelWrapper) -> str:
     constants = {tensor.name for tensor in model.graph.initializer}
     return str(next(t.name for t in model.graph.input if t.name not in constants))
+
+
+def _executed(
+    source: ModelWrapper, context: dict[str, npt.NDArray[np.float32]]
+) -> dict[str, npt.NDArray[np.float32]]:
+    """Return all tensors of a graph for one image, by name."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of shapes that a file states wrongly
+            found: dict[str, npt.NDArray[np.float32]] = execute_onnx(source, context, True)
+    except Exception as error:  # QONNX raises whatever its operators and onnxruntime do
+        words = one_line(str(error) or type(error).__name__, 120)
+        raise ForeignError(f"QONNX cannot execute it, to compare with: {words}") from None
+    return found
 
 
 def _numbers_of(

@@ -132,6 +132,8 @@ def _members(walk: Walk, node: NodeProto, value: Value) -> tuple[Integers, tuple
     auto = settings.get("auto_pad", b"NOTSET") in (b"NOTSET", b"VALID")
     if not plain or not auto or len(kernel) != 2 or set(settings.get("dilations", [1])) > {1}:
         raise walk.refuse(f"{node.op_type} with padding; one of the whole map works")
+    if any(k > size for k, size in zip(kernel, value.index.shape[1:], strict=True)):
+        raise walk.refuse(f"{node.op_type} with windows larger than its map")
     windows = np.lib.stride_tricks.sliding_window_view(value.index, tuple(kernel), axis=(1, 2))
     windows = windows[:, :: strides[0], :: strides[1]]
     return windows.reshape(-1, kernel[0] * kernel[1]), shape

@@ -56,10 +56,12 @@ def multiplied(walk: Walk, node: NodeProto, value: Value) -> Value:
     is_conv = node.op_type == "Conv" or value.window is not None or value.index.ndim == 3
     name = walk.name("conv" if is_conv else "fc")
     weights = _matrix(walk, node, name, value, settings)
-    bias = np.zeros(1)
+    bias = np.zeros(len(weights))
     if len(node.input) > 2 and node.input[2]:
         bias = walk.constant(node, 2, "the bias").astype(np.float64).reshape(-1)
         bias = bias * settings.get("beta", 1.0)
+    if bias.size != len(weights) and (bias.size != 1 or node.op_type == "Conv"):
+        raise ForeignError(f"{name} has {bias.size} biases for {len(weights)} outputs")
     layer = _binary(name, weights, bias, node.output[0])
     counts = node.op_type == "XnorPopcountMatMul"
     if counts:

@@ -25,6 +25,7 @@ from spinflow.hls.foreign.loading import load
 from spinflow.hls.foreign.scores import with_scores
 from spinflow.hls.foreign.values import Floats, ForeignError, Value, counted
 from spinflow.hls.foreign.walk import Step, Walk, settings_of
+from spinflow.host.core.text import one_line
 
 __all__ = ["ForeignError", "Reading", "read"]
 
@@ -185,7 +186,13 @@ class Reading:
         if value.window is not None and op not in ("MatMul", "XnorPopcountMatMul"):
             raise self._walk.refuse(f"Im2Col before {op}; right before a MatMul it works")
         if op in STEPS:
-            return STEPS[op](self._walk, node, value)
+            try:
+                return STEPS[op](self._walk, node, value)
+            except (ValueError, IndexError, KeyError, TypeError) as error:
+                # numpy's, of attributes and constants that do not go together
+                raise self._walk.refuse(
+                    f"{op} with sizes that do not go together: {one_line(str(error), 100)}"
+                ) from None
         remedy = REMEDIES.get(op, "layers of ±1, batch norm, sign, max-pool and reshape work")
         raise self._walk.refuse(f"operator {op} has no place in the hardware; {remedy}")
 
@@ -254,15 +261,19 @@ class Reading:
             quantisers.signs(self._walk, node, replace(final, ended=""), sign)
             self._walk.notes.append("its one output is taken as label 1 where it is 0 or more")
         else:
-            self._decision = float(final.affine[1][0])
+            middle = float(final.affine[1][0])
+            self._decision = 1 / (1 + np.exp(-middle)) if final.ended == "Sigmoid" else middle
         layer = self._walk.layers[-1]
         assert isinstance(layer, Matrix) and layer.thresholds is not None
         if layer.is_convolution:
             raise self._walk.refuse("it ends with a convolution; a fully connected layer works")
         weights = np.concatenate([-layer.weights, layer.weights])
-        self._walk.layers[-1] = replace(layer, weights=weights, thresholds=None)
         edge = 2 * int(layer.thresholds[0]) - 1
         offsets = np.array([max(edge, 0), max(-edge, 0)], np.int64)
+        if final.kind == "bits" and final.affine[0][0] < 0:
+            # Its bit of +1 stands for the lower number, label 0: both classes change places.
+            weights, offsets = weights[::-1], offsets[::-1]
+        self._walk.layers[-1] = replace(layer, weights=weights, thresholds=None)
         return replace(self._made(), offsets=offsets)
 
     def _made(self) -> Chain:

@@ -39,6 +39,8 @@ def normed(walk: Walk, node: NodeProto, value: Value) -> Value:
         walk.constant(node, i, "a parameter").astype(np.float64) for i in range(1, 5)
     )
     settings = settings_of(node)
+    if not scale.shape == bias.shape == mean.shape == variance.shape:
+        raise walk.refuse("a batch norm whose parameters have different sizes")
     if settings.get("training_mode", 0) or np.any(variance < 0):
         raise walk.refuse(
             "a batch norm that is still in training, or with a variance below 0: export it after "

@@ -36,11 +36,12 @@ def held(path: Path, form: str, images: Any) -> Chain:
     numbers = numbers_of(form).table
     reading = qonnx_reader.read(path, numbers)
     found = compare.with_qonnx(reading.model, reading.chain, images, numbers, reading.places)
-    assert not found.faults, found.faults[0]
+    # Not even ties: no float lies so near a threshold that it could hide one that is wrong.
+    assert not found.differences, found.differences[0]
     sums = reading.chain.run(images)
     chain, _ = scores.settled(reading.chain, lambda: sums)
     labels = chain.labels(sums)
-    assert np.array_equal(labels, found.labels) or found.differences
+    assert np.array_equal(labels, found.labels)
     written = path.with_suffix(".written.onnx")
     onnx.save(writer.to_qonnx(chain), str(written))
     again = qonnx_reader.read(written).chain

@@ -169,7 +169,7 @@ def quant(g: Graph, tensor: str, signed: int, scale: float) -> str:
 
 
 def chosen(g: Graph, tensor: str, op: str) -> str:
-    condition = g.node(op, tensor, g.constant(0.25))
+    condition = g.node(op, tensor, g.constant(1.0))  # a sum that occurs
     return g.node("Where", condition, g.constant(1.0), g.constant(-1.0))
 
 

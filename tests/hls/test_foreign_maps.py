@@ -110,6 +110,12 @@ AVERAGES: dict[str, Callable[[Graph], str]] = {
         g.constant([0.1, -0.2, 0.0, 0.05]),
         transB=1,
     ),
+    "ReduceSum of 0 and 1": lambda g: g.node(
+        "Gemm",
+        g.node("ReduceSum", ones_and_zeros(g, 5), g.constant([2, 3], np.int64), keepdims=0),
+        g.node("Neg", g.weights(4, 5, scale=0.1)),
+        transB=1,
+    ),
     "AveragePool that divides": lambda g: classes(
         g, g.node("AveragePool", first_map(g), kernel_shape=[5, 5], strides=[5, 5]), 20
     ),

@@ -70,9 +70,10 @@ def last(path: Path, end: str, classes: int = 5, scale: float = 1.0) -> Path:
         out = g.norm(out, classes, 2.0)
     elif end == "turned over":
         out = g.node("Neg", g.node("Add", out, g.constant(g.rng.normal(size=(1, classes)))))
-    elif end in ("sign", "sigmoid"):
-        out = g.node("Add", out, g.constant([-2.0]))
-        out = g.sign(out) if end == "sign" else g.node("Sigmoid", out)
+    elif end in ("sign", "negative sign", "sigmoid", "sigmoid of a sign"):
+        out = g.node("Add", out, g.constant([-3.0]))  # a sum that occurs: 0 means 1
+        out = g.sign(out, -2.0 if end == "negative sign" else 1.0) if "sign" in end else out
+        out = g.node("Sigmoid", out) if end.startswith("sigmoid") else out
     elif end == "nothing of one":
         out = g.node("Mul", out, g.constant(-0.5))
     elif end == "zero":
@@ -118,7 +119,9 @@ def test_a_rounding_that_changes_a_label_is_refused(
         scores.settled(chain, lambda: chain.run(IMAGES))
 
 
-@pytest.mark.parametrize("end", ["sign", "sigmoid", "nothing of one"])
+@pytest.mark.parametrize(
+    "end", ["sign", "negative sign", "sigmoid", "sigmoid of a sign", "nothing of one"]
+)
 def test_one_output_becomes_two_classes(end: str, tmp_path: Path) -> None:
     chain = held(last(tmp_path / "a.onnx", end, 1), "x", IMAGES)
     assert chain.classes == 2
