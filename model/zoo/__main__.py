@@ -70,7 +70,7 @@ def _of(text: str, sets: list[str]) -> dict[str, str]:
         if missing:
             label = f" --label {found.label}" if found.label else ""
             command = f"spinflow train {asked_for(found.base)}{label}"
-            raise InputError(f"{text} is not trained, {missing[0]} is missing: {command} makes it")
+            raise InputError(f"not trained: {command} makes {missing[0].name}")
     for path in files:
         if any(sign.isspace() or sign in "#$%:;\\'\"&|<>()*?~=`" for sign in str(path)):
             raise InputError(f"{text}: make needs a path without spaces and signs of the shell's")

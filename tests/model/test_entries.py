@@ -379,7 +379,7 @@ def test_make_takes_a_description(tmp_path: Path) -> None:
     [
         ("nope", "no such network; there are cnv-cifar10, "),
         ("{}/gone.toml", "gone.toml: No such file or directory"),
-        ("{}/mine.toml", "mine.toml is not trained, .*: spinflow train .*mine.toml makes it"),
+        ("{}/mine.toml", "not trained: spinflow train .*mine.toml makes mine.safetensors"),
         ("{}/bad.toml", "bad.toml: kind is None"),
         ("{}/with space/mine.toml", "make needs a path without spaces"),
         ("a b", "a name is expected"),
