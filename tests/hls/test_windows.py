@@ -79,7 +79,9 @@ def test_rtl_agrees(name: str, tmp_path: Path) -> None:
 
 def test_padding_as_large_as_the_kernel(tmp_path: Path) -> None:
     network = of((1, 8, 8), Conv(4, 3), Conv(4, 1, 1, 1))
-    with pytest.raises(BuildError, match=r"layer conv1 pads by 1 with kernels of 1 x 1: less than"):
+    with pytest.raises(
+        BuildError, match=r"layer conv1 pads by .* with kernels of 1 x 1: less than"
+    ):
         build(network.save(tmp_path / "net"), 4000)
 
 

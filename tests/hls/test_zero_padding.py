@@ -5,6 +5,8 @@ QONNX executes the file itself, in which ONNX says what the padding is.
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -110,13 +112,29 @@ def random_network(rng: np.random.Generator) -> Network:
     return network.flatten().matrix(4).scale()
 
 
+def stride_beyond_the_map() -> Network:
+    """One window a column, and none of the strides between windows is ever taken down the rows."""
+    network = Network(1, 4, 8, seed=3)
+    network.convolution(4, 3, pads=[1, 1, 1, 1]).normalize(150).binarize()
+    network.convolution(5, 3, pads=[0, 1, 0, 1], strides=[9, 3]).normalize(3).binarize()
+    return network.flatten().matrix(4).scale()
+
+
+def test_a_stride_beyond_the_map(tmp_path):
+    compare(stride_beyond_the_map(), 2000, tmp_path, np.random.default_rng(2), layers=2)
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_random_networks_through_the_flow(tmp_path, seed):
     rng = np.random.default_rng([7, seed])
-    network = random_network(rng)
-    made = make(
-        network.save(tmp_path / "network"), int(rng.integers(1500, 9000)), tmp_path / "made"
-    )
+    compare(random_network(rng), int(rng.integers(1500, 9000)), tmp_path, rng, layers=3)
+
+
+def compare(
+    network: Network, cycles: int, folder: Path, rng: np.random.Generator, layers: int
+) -> None:
+    """Hold golden reference and emulator of a network against its file."""
+    made = make(network.save(folder / "network"), cycles, folder / "made")
     images = rng.integers(0, 256, (5, made.golden["images"].shape[1])).astype(np.uint8)
     expected, golden = edges_of(made.source, images), golden_edges(made.folder, images)
     emulator = Emulator(made.folder)
@@ -124,6 +142,6 @@ def test_random_networks_through_the_flow(tmp_path, seed):
         if memory.kind == "weights":
             emulator.write_weights(memory.index, emulator.weights(memory.layer))
     for found in (golden, emulator.run(images)[1]):
-        for number in range(3):
+        for number in range(layers):
             np.testing.assert_array_equal(found[f"conv{number}"], expected[f"sign{number}"])
         np.testing.assert_array_equal(found["label"][:, 0], expected["label"])
