@@ -53,11 +53,12 @@ class Matrix:
             values: shape (images, inputs), or (images, channels, rows, columns).
             pad: the value at the edges.
         """
+        kind = _exact_kind(values, self.weights)
         if not self.is_convolution:
-            return _product(values.reshape(len(values), -1), self.weights)
+            return _product(values.reshape(len(values), -1).astype(kind), self.weights)
         top, left, bottom, right = self.padding
         edges = ((0, 0), (0, 0), (top, bottom), (left, right))
-        padded = np.pad(values, edges, constant_values=pad)
+        padded = np.pad(values.astype(kind), edges, constant_values=pad)
         windows = np.lib.stride_tricks.sliding_window_view(
             padded, self.weights.shape[2:], axis=(2, 3)
         )[:, :, :: self.stride[0], :: self.stride[1]]
@@ -67,11 +68,15 @@ class Matrix:
         return found.reshape(n, rows, columns, -1).transpose(0, 3, 1, 2)
 
 
-def _product(values: Integers, weights: Signs) -> Integers:
-    """Return values times weights; as floats, which is fast, and exact while sums are."""
-    largest = int(np.abs(values).max(initial=0)) * weights.shape[1]
-    kind = np.float32 if largest < 1 << 24 else np.float64
-    return np.asarray(np.rint(values.astype(kind) @ weights.T.astype(kind)), np.int64)
+def _exact_kind(values: Integers, weights: Signs) -> type[np.floating[Any]]:
+    """Return the floats in which sums of products are exact: their products are fast."""
+    largest = int(np.abs(values).max(initial=0)) * int(np.prod(weights.shape[1:]))
+    return np.float32 if largest < 1 << 24 else np.float64
+
+
+def _product(values: npt.NDArray[Any], weights: Signs) -> Integers:
+    """Return floats times weights, as the whole numbers that they are."""
+    return np.asarray(np.rint(values @ weights.T.astype(values.dtype)), np.int64)
 
 
 @dataclass(frozen=True)

@@ -35,6 +35,9 @@ from spinflow.model.data.options import add_options
 COMPARED = 50
 """Images that the source computes, too; QONNX takes a tenth of a second for each."""
 
+BATCH = 200
+"""Images that are computed at once; their windows of a large convolution take a gigabyte."""
+
 CHOOSING = 1000
 """Images by whose accuracy a form of pixels is chosen."""
 
@@ -174,7 +177,7 @@ def _sums(chain: Any, images: Any) -> Any:
     import numpy as np
 
     return np.concatenate(
-        [chain.run(images[begin : begin + 500]) for begin in range(0, len(images), 500)]
+        [chain.run(images[begin : begin + BATCH]) for begin in range(0, len(images), BATCH)]
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import random
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -13,7 +14,11 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
+from spinflow.hls.foreign import compare, qonnx_reader
 from spinflow.hls.foreign.command import main
+from spinflow.hls.foreign.numbers import numbers_of
+from spinflow.hls.paths import BuildError
+from tests.fuzz import inputs
 from tests.hls.foreign import Graph, convolutional, dense
 
 Words = list[Any]
@@ -293,3 +298,27 @@ def test_a_bad_source_is_one_line(
     assert lines[0].startswith("spinflow: ") and len(lines[0]) < 300
     assert re.search(words, lines[0]), lines[0]
     assert not build.exists() and "ran a checkpoint" not in said.out
+
+
+@pytest.mark.parametrize("make", [dense, convolutional])
+def test_a_changed_file_is_read_rightly_or_refused(
+    make: Callable[[Path], Path], tmp_path: Path
+) -> None:
+    content, path = make(tmp_path / "a.onnx").read_bytes(), tmp_path / "b.onnx"
+    rng, numbers = random.Random(5), numbers_of("x/255").table
+    images = np.random.default_rng(1).integers(0, 256, (2, 784)).astype(np.uint8)
+    refused = 0
+    for _ in range(60):
+        path.write_bytes(inputs.graph(rng, content))
+        try:
+            reading = qonnx_reader.read(path, numbers)
+            if int(np.prod(reading.chain.shape)) != images.shape[1]:
+                continue
+            found = compare.with_qonnx(
+                reading.model, reading.chain, images, numbers, reading.places
+            )
+            assert not found.faults, found.faults[0]
+        except BuildError as error:
+            refused += 1
+            assert "\n" not in str(error) and len(str(error)) < 300
+    assert 20 < refused < 60

@@ -11,8 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow
 import pytest
 from PIL import Image
+from pyarrow import parquet
 
 from spinflow.host.core.own_tests import MOST_NOTE, pack, unpack
 from spinflow.model import data
@@ -281,18 +283,15 @@ def png(pixels: Any) -> bytes:
 
 
 def test_parquet_files(tmp_path: Path) -> None:
-    arrow = pytest.importorskip("pyarrow", reason="parquet files are read with pyarrow")
-    from pyarrow import parquet
-
     structs = [{"bytes": png(pixels), "path": None} for pixels in MAPS]
     for number, images in enumerate((structs, MAPS.tolist(), MAPS.transpose(0, 3, 1, 2).tolist())):
         path = tmp_path / f"{number}.parquet"
-        parquet.write_table(arrow.table({"image": images, "label": KINDS}), path)
+        parquet.write_table(pyarrow.table({"image": images, "label": KINDS}), path)
         found = read_own(path)
         assert found.shape == (3, 6, 5)
         same(found.parts[ALL], FLAT, KINDS)
     for part in ("train", "test"):
-        table = arrow.table({"img": structs, "label": KINDS})
+        table = pyarrow.table({"img": structs, "label": KINDS})
         info = b'{"info": {"features": {"label": {"names": ["x", "y", "z"]}}}}'
         table = table.replace_schema_metadata({b"huggingface": info})
         (tmp_path / "set" / "data").mkdir(parents=True, exist_ok=True)

@@ -73,7 +73,7 @@ def describe(
 
     `threshold` says whether pixels become bits first: by default where images are flat. `scores`
     says whether each class has a gain and an offset, `table` whether other codes are made of the
-    pixels before.
+    pixels before all else.
     """
     entries: list[Layer] = []
     elements = int(np.prod(shape))

@@ -258,7 +258,7 @@ def test_a_mistyped_network(checkout: Path) -> None:
         done = make(checkout, target, f"NETWORK={network}")
         assert done.returncode == 2 and done.stderr.count("\n") == 1 and not done.stdout
         assert "no such network; there are" in done.stderr
-        assert "mlp-mnist tfc-mnist" in done.stderr and len(done.stderr) < 300
+        assert "mlp-mnist, tfc-mnist" in done.stderr and len(done.stderr) < 300
 
 
 def test_a_mistyped_data_set(checkout: Path) -> None:

@@ -1,4 +1,4 @@
-"""Parquet files as Hugging Face's data sets have them; read with pyarrow where that is installed.
+"""Parquet files as Hugging Face's data sets have them; read with pyarrow.
 
 A column of images holds structs of ``bytes`` and ``path``, a picture file each, or nested lists of
 pixels; a column of labels holds whole numbers or words.
@@ -23,7 +23,10 @@ from spinflow.model.data.own.pictures import Stack
 IMAGES = ("image", "img", "images", "pixels", "picture")
 LABELS = ("label", "labels", "fine_label", "class", "target", "y")
 
-_PACKAGE = "needs the package pyarrow, which this Python lacks: pip install pyarrow"
+_PACKAGE = (
+    "needs the package pyarrow, which this Python lacks: make setup in a checkout, or pip install "
+    "'spinflow[data]'"
+)
 
 
 def read(paths: dict[str, list[Path]], title: str, options: Options) -> Own:
