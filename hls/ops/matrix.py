@@ -154,8 +154,9 @@ class MVAU_rtl(Module, rtl_ops.MVAU_rtl):
                 )
             node = matrices[number]
             op, name = getCustomOp(node), node.input[2]
-            counts = model.get_initializer(name)[:, 0]
-            if np.any(np.ceil((thresholds + op.get_nodeattr("MW")) / 2) != counts):
+            mw = op.get_nodeattr("MW")
+            counts = np.ceil((np.clip(thresholds, -mw, mw + 2) + mw) / 2)
+            if np.any(counts != np.clip(model.get_initializer(name)[:, 0], 0, mw + 1)):
                 raise BuildError(f"FINN's thresholds of weight layer {number} are not as noted")
             op.set_nodeattr("zeroPadding", padding.numbers)
             model.set_initializer(name, thresholds.reshape(-1, 1))

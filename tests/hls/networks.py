@@ -208,8 +208,9 @@ def padded_convolutions() -> Network:
 def zero_padded_convolutions() -> Network:
     """Return a network of every kind of convolution that pads bits with 0, small.
 
-    Pixels 7 x 8 x 1 -> 7 x 8 x 5 -> 7 x 8 x 6 (padded all round; an odd number of channels, so that
-    sums are even and odd), pooled to ... see the code -> 4 classes.
+    Pixels 7 x 8 -> 7 x 8 x 5 -> 7 x 8 x 6 (padded all round; an odd number of channels, so that
+    sums are even and odd) -> 6 x 8 x 8 (padded with -1), pooled to 3 x 4 -> 4 x 2 x 6 (padded
+    unevenly, with a stride) -> 4 classes.
     """
     network = Network(1, 7, 8, seed=5)
     network.convolution(5, 3, pads=[1, 1, 1, 1]).normalize(150).binarize()

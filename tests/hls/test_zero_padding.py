@@ -124,6 +124,18 @@ def test_a_stride_beyond_the_map(tmp_path):
     compare(stride_beyond_the_map(), 2000, tmp_path, np.random.default_rng(2), layers=2)
 
 
+def test_outputs_that_never_change(tmp_path):
+    """Thresholds far beyond any sum, on both sides."""
+    network = Network(1, 4, 4, seed=4)
+    network.convolution(2, 3, pads=[1, 1, 1, 1]).normalize(150).binarize()
+    network.convolution(16, 3, pads=[1, 1, 1, 1]).normalize(60).binarize()
+    network.flatten().matrix(4).scale()
+    rng = np.random.default_rng(2)
+    compare(network, 2000, tmp_path, rng, layers=2)
+    with np.load(tmp_path / "made" / "arrays.npz") as arrays:
+        assert {-18, 19} <= set(arrays["threshold.1"].tolist())
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_random_networks_through_the_flow(tmp_path, seed):
     rng = np.random.default_rng([7, seed])
