@@ -90,7 +90,7 @@ class ByteTable_rtl(Module, ByteTable, RTLBackend):
 
 
 def take_off(model: ModelWrapper) -> npt.NDArray[np.uint8] | None:
-    """Take the table off a QONNX network, and return its codes; None if it has none.
+    """Take the table off a QONNX network; return its codes, None if it has none or changes none.
 
     Raises:
         BuildError: it is not one of 256 whole numbers from 0 to 255.
@@ -116,7 +116,8 @@ def take_off(model: ModelWrapper) -> npt.NDArray[np.uint8] | None:
         consumer.input[list(consumer.input).index(last.output[0])] = source
     for node in removed:
         model.graph.node.remove(node)
-    return np.asarray(values).astype(np.uint8)
+    codes = np.asarray(values).astype(np.uint8)
+    return None if np.array_equal(codes, np.arange(CODES)) else codes
 
 
 def put_in_front(model: ModelWrapper, codes: npt.NDArray[np.uint8]) -> None:
