@@ -50,5 +50,5 @@ if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).parent))
     from fashion import train
 
-    trained = train(Net(), *pictures(sys.argv[1]), epochs=12)
+    trained = train(Net(), *pictures(sys.argv[1]), epochs=6)
     torch.save(trained.state_dict(), "pictures.pt")

@@ -132,10 +132,13 @@ class MapCrop_rtl(Module, MapCrop, RTLBackend):
         return Cost(lut)
 
     def name(self, walk: Walk) -> str:
-        """Return the layer's name with `_crop`; note the whole map for its window."""
+        """Return the layer's name with `_crop`, or with `_pool_crop` where a max-pool follows.
+
+        For its sliding window the whole map is noted.
+        """
         (follower,) = walk.model.find_direct_successors(self.onnx_node)
         if not kind_of(follower).leads:
-            return f"{walk.layer}_crop"
+            return f"{walk.layer}_pool_crop"
         rows, columns = self.get_nodeattr("ImgDim")
         across, along = self.get_nodeattr("Stride")
         walk.whole = (int(rows), int(columns), int(across), int(along))

@@ -105,6 +105,18 @@ NETWORKS = {
         pooled_sums,
         r"max-pool after layer conv0 does not take bits: it must come after",
     ),
+    "a convolution at the end": (
+        lambda: (
+            Network(1, 4, 4)
+            .convolution(4, 3)
+            .normalize(100)
+            .binarize()
+            .convolution(3, 2)
+            .flatten()
+            .scale()
+        ),
+        r"layer conv1 is the last one, which must be fully connected",
+    ),
     "no matrix": (lambda: Network(16).threshold_pixels(), r"FINN's step_convert_to_hw failed"),
 }
 

@@ -93,12 +93,6 @@ def test_pixels_arrive_one_by_one_in_frames_of_a_prime_number(tmp_path: Path) ->
         build(perceptron(32, 8, 3).save(tmp_path / "even"), 7)
 
 
-def test_a_table_that_changes_nothing_takes_no_hardware(tmp_path: Path) -> None:
-    network = Network(16).table(np.arange(256)).threshold_pixels().matrix(4).normalize().binarize()
-    described = agree(network.matrix(3).scale(), 100, tmp_path)
-    assert described.layers[0].name == "input"
-
-
 @pytest.mark.parametrize(
     ("codes", "message"),
     [

@@ -42,7 +42,7 @@ def odd(folder: Path) -> Path:
     second = g.norm(g.node("Conv", bits, g.weights(5, 7, 1, 3), **kernel), 5)
     pooled = g.node("MaxPool", g.sign(second), kernel_shape=[2, 2], strides=[2, 2])
     flat = g.node("Flatten", pooled, axis=1)
-    third = g.sign(g.norm(g.node("Gemm", flat, g.weights(13, 20), transB=1), 13))
+    third = g.sign(g.norm(g.node("Gemm", flat, g.weights(13, 20), transB=1), 13, 2.0))
     last = g.node("Gemm", third, g.weights(3, 13), transB=1)
     return g.save(folder / "odd.onnx", (1, 2, 10, 14), last, 3)
 
@@ -67,8 +67,8 @@ def trial(device: Any, mode: str, images: held.Images) -> list[Any]:
     """Write weights with errors, run images twice, and return everything that can be seen."""
     seen: list[Any] = []
     for memory in device.memories:
-        # A rate of its own for every memory and direction, up to one in five.
-        rates = [threshold(0.2 / (1 + memory.index + 3 * target)) for target in (1, 0)]
+        # A rate of its own for every memory and direction, up to one in four.
+        rates = [threshold(0.5 / (2 + memory.index + 3 * target)) for target in (1, 0)]
         seed = memory_seed(SEED, 0, memory.index)
         device.set_errors(memory.index, mode, *rates, seed)
     device.clear()
