@@ -75,7 +75,7 @@ def check(layers, chosen, cycles):
         assert folding.pe % folding.lanes == 0
         assert folding.lanes == 1 or folding.lanes % 2 == 0
         # The draws of a frame take no longer than the frame may.
-        draws = layer.kept * layer.mh
+        draws = layer.windows // layer.pool**2 * layer.mh
         assert draws / folding.lanes * folding.interval <= cycles
 
 
