@@ -22,6 +22,7 @@ from spinflow.hls.foreign.data import Tests, read_tests
 from spinflow.hls.paths import BUILD, REPO, BuildError
 from spinflow.hls.trained import NAME
 from spinflow.host.core import start
+from spinflow.host.core.description import NAME as DESCRIPTION
 from spinflow.host.core.description import TEST_SET
 from spinflow.host.core.files import put_in_place, replace_bytes, replace_text, work_beside
 from spinflow.host.core.networks import RESERVED
@@ -182,7 +183,11 @@ def _sums(chain: Any, images: Any) -> Any:
 
 
 def write(made: Import, name: str, tests: Tests, cycles: int | None, folder: Path) -> None:
-    """Write what was taken to a folder, all in one step: model.onnx, model.json, test.npz."""
+    """Write what was taken to a folder, all in one step: model.onnx, model.json, test.npz.
+
+    A bundle that is there of another network of the name goes, so that nobody takes it for this
+    one's.
+    """
     from spinflow.hls.foreign.writer import to_qonnx
 
     content = to_qonnx(made.chain).SerializeToString()
@@ -209,7 +214,17 @@ def write(made: Import, name: str, tests: Tests, cycles: int | None, folder: Pat
         replace_text(new / "model.json", json.dumps(facts, indent=2) + "\n")
         if packed is not None:
             replace_bytes(new / TEST_SET, packed)
-        put_in_place(new, folder)
+        put_in_place(new, folder, () if _is_same(folder, facts) else (DESCRIPTION, TEST_SET))
+
+
+def _is_same(folder: Path, facts: dict[str, Any]) -> bool:
+    """Return whether a folder holds the same network, with the same test images."""
+    try:
+        there = read_json(folder / "model.json", 1 << 20, BuildError)
+    except BuildError:
+        return False
+    kept = ("onnx_sha256", "dataset", "accuracy", "test_set")
+    return all(there.get(name) == facts.get(name) for name in kept)
 
 
 def _size(shape: list[int]) -> int:

@@ -8,7 +8,7 @@ import fcntl
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
@@ -86,16 +86,17 @@ def work_beside(place: Path) -> Iterator[Work]:
         os.close(lock)
 
 
-def put_in_place(made: Path, place: Path) -> None:
+def put_in_place(made: Path, place: Path, without: Collection[str] = ()) -> None:
     """Put a folder's entries in the place of those of the same names in another, all in one step.
 
-    Other entries of ``place`` stay. Whenever this is interrupted, even by a kill, ``place`` is as
-    it was or as it will be. On a file system that cannot exchange two folders it is away between
-    two renames; the next `work_beside` for it brings it back.
+    Other entries of ``place`` stay, but for those ``without``. Whenever this is interrupted, even
+    by a kill, ``place`` is as it was or as it will be. On a file system that cannot exchange two
+    folders it is away between two renames; the next `work_beside` for it brings it back.
 
     Args:
         made: the new entries, in a folder of `work_beside`; gone or with the old ones afterwards.
         place: the folder that they are for; made if there is none.
+        without: names of entries that are to go, since they belong to the old ones.
 
     Raises:
         OSError: something cannot be written; ``place`` is as it was.
@@ -105,7 +106,8 @@ def put_in_place(made: Path, place: Path) -> None:
         made.rename(place)
         return
     for entry in sorted(place.iterdir()):
-        if not os.path.lexists(made / entry.name) and not entry.name.startswith(".work-"):
+        stays = entry.name not in without and not entry.name.startswith(".work-")
+        if stays and not os.path.lexists(made / entry.name):
             _link(entry, made / entry.name)
     shutil.copymode(place, made)
     if not _exchange(made, place):

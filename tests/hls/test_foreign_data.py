@@ -73,6 +73,20 @@ def test_the_bundle_carries_what_was_imported(
         build_bundle(out / "mine", 64)
 
 
+def test_another_network_of_the_name_takes_the_bundle_away(out: Path, tmp_path: Path) -> None:
+    for name, images in ("one", IMAGES), ("other", IMAGES[:30]):
+        np.savez(tmp_path / f"{name}.npz", images=images, labels=KINDS[: len(images)])
+    one, other = (("--data", tmp_path / f"{n}.npz", "--input", "x/255") for n in ("one", "other"))
+    assert imported(tmp_path, *one) == 0
+    bundle = out / "mine" / "accel.json"
+    bundle.write_text("{}")
+    (out / "mine" / "notes").write_text("mine")
+    assert imported(tmp_path, *one) == 0 and bundle.is_file()
+    assert imported(tmp_path, *other) == 0 and not bundle.exists()
+    assert (out / "mine" / "notes").is_file()
+    assert len(np.load(out / "mine" / "test.npz")["images"]) == 30
+
+
 def test_features_say_what_their_bytes_stand_for(
     out: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
