@@ -127,12 +127,6 @@ class LayerShape:
         """Vectors of a frame."""
         return self.window.out_rows * self.window.out_columns if self.window else 1
 
-    @property
-    def kept(self) -> int:
-        """Pixels of the map that the buffer keeps."""
-        window, pool = self.window, self.pool
-        return (window.out_rows // pool) * (window.out_columns // pool) if window else 1
-
 
 @dataclass(frozen=True)
 class Folding:

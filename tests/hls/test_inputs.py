@@ -44,6 +44,12 @@ def coded_dense() -> Network:
     return network.matrix(3).scale()
 
 
+def binary_convolution(*shape: int) -> Network:
+    """Pixels compared with a threshold before a convolution, which pads their bits with -1."""
+    network = Network(*shape).threshold_pixels().pad(-1, 1, 1, 1, 1).convolution(6, 3)
+    return network.normalize().binarize().max_pool().flatten().matrix(3).scale()
+
+
 NETWORKS = {
     "593 pixels": (lambda: perceptron(593, 13, 7, 3), 8000),
     "593 pixels at once": (lambda: perceptron(593, 8, 3), 600),
@@ -55,6 +61,8 @@ NETWORKS = {
     "a table and a threshold": (lambda: coded(36, 8, 3), 100),
     "a table of 13 bytes": (lambda: coded(13, 8, 3), 100),
     "a table and a matrix": (coded_dense, 300),
+    "a threshold and a convolution": (lambda: binary_convolution(1, 6, 6), 700),
+    "a threshold of three channels": (lambda: binary_convolution(3, 5, 5), 1000),
     "a table and a convolution": (coded_convolution, 5000),
 }
 
@@ -69,7 +77,7 @@ def test_engines_agree(name: str, tmp_path: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "name", ["593 pixels at once", "30 pixels, two at a time", "a table and a convolution"]
+    "name", ["593 pixels at once", "30 pixels, two at a time", "a threshold of three channels"]
 )
 def test_rtl_agrees(name: str, tmp_path: Path) -> None:
     network, cycles = NETWORKS[name]
