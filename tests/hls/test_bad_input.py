@@ -50,6 +50,13 @@ def pooled(size, stride):
     return network.flatten().matrix(2).scale()
 
 
+def pooled_beyond():
+    network = Network(1, 8, 8).convolution(4, 3).normalize(100).binarize()
+    network.node("MaxPool", kernel_shape=[4, 4], strides=[4, 4], ceil_mode=1)
+    network.shape[2:] = [2, 2]
+    return network.flatten().matrix(2).scale()
+
+
 NETWORKS = {
     "an operator that FINN does not map": (unmapped_network, r"operator Elu after layer fc1"),
     "a hidden layer without threshold": (relu_network, r"operator MatMul after layer fc0"),
@@ -89,6 +96,10 @@ NETWORKS = {
     "windows of a max-pool that overlap": (
         lambda: pooled(3, 1),
         r"max-pool after layer conv0: windows must be square, side by side",
+    ),
+    "a max-pool that goes beyond the map": (
+        pooled_beyond,
+        r"max-pool after layer conv0: .* what is left over is cut off",
     ),
     "a max-pool of sums": (
         pooled_sums,
@@ -143,6 +154,10 @@ def test_a_design_larger_than_the_part(bundle, tmp_path):
         ('{"fc0": {"PE": true, "SIMD": 8}}', "must be of the form"),
         ('{"fc0": {"PE": 5, "SIMD": 8}}', "PE 5 of layer fc0 does not divide its 24 outputs"),
         ('{"fc0": {"PE": 4, "SIMD": 7}}', "SIMD 7 of layer fc0 does not divide its 48 inputs"),
+        (
+            '{"fc0": {"PE": 3, "SIMD": 24}}',
+            "PE 3 of layer fc0 cannot be with SIMD 24: its buffer draws",
+        ),
         ('{"fc0": {"PE": 4}}', "layer fc0 must give PE and SIMD"),
         ('{"conv9": {"PE": 4, "SIMD": 8}}', "names layer conv9, the network has fc0, fc1, fc2"),
     ],

@@ -56,6 +56,7 @@ NETWORKS = {
     "30 pixels, two at a time": (lambda: perceptron(30, 6, 3), 200),
     "3 x 5 x 5": (lambda: convolutional((3, 5, 5), [(7, 3, False)], 31, 5), 3000),
     "11 x 11": (lambda: convolutional((1, 11, 11), [(14, 2, True)], 5), 5200),
+    "a layer of one output": (lambda: perceptron(16, 8, 1, 3), 100),
     "pixels into a matrix": (lambda: dense_on_pixels(36, 14, 6, 3), 300),
     "29 pixels into a matrix": (lambda: dense_on_pixels(29, 13, 3), 500),
     "a table and a threshold": (lambda: coded(36, 8, 3), 100),
