@@ -248,7 +248,7 @@ LINES = [
     Line(
         "drawn",
         "networks drawn at random: QONNX = chain on 1,000, = FINN = engines = RTL on 40",
-        pytest(BUILD, "tests/hls/test_drawn_sources.py", "tests/system/test_drawn.py", processes=2),
+        pytest(BUILD, "tests/hls/test_drawn.py", "tests/system/test_drawn.py", processes=2),
     ),
     Line(
         "imported",
