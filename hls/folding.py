@@ -347,11 +347,6 @@ def _foldings(layer: LayerShape) -> list[Folding]:
         for simd in divisors(layer.mw)
         for folding in _options(layer, Folding(pe, simd))
     ]
-    if not foldings and layer.buffered and layer.mh * layer.kept < 2:
-        raise BuildError(
-            f"layer {layer.name} gives one bit an image, and its buffer has at least two words: 2 "
-            "or more outputs are needed"
-        )
     if not foldings:
         raise BuildError(f"layer {layer.name} cannot be: {_objection(layer, 1)}")
     return foldings
