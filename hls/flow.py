@@ -14,8 +14,6 @@ from pathlib import Path
 import spinflow.hls.ops  # sets FINN up
 
 # isort: split
-import numpy as np
-import numpy.typing as npt
 from finn.builder.build_dataflow import resolve_build_steps
 from finn.builder.build_dataflow_config import DataflowBuildConfig, ShellFlowType
 from finn.transformation.fpgadataflow.minimize_accumulator_width import MinimizeAccumulatorWidth
@@ -86,22 +84,15 @@ def run(
         BuildError: the network has a layer that the hardware does not have, the target cannot be
             met, or FINN failed.
     """
-    tables: list[npt.NDArray[np.uint8]] = []
     hardware_models: list[ModelWrapper] = []
     choices: list[folding.Choice] = []
-
-    def put_table_in_front(model: ModelWrapper, _: DataflowBuildConfig) -> ModelWrapper:
-        for codes in tables:
-            byte_table.put_in_front(model, codes)
-        return model
 
     def keep_hardware_model(model: ModelWrapper, _: DataflowBuildConfig) -> ModelWrapper:
         hardware_models.append(ModelWrapper(model.model, make_deepcopy=True))
         return model
 
     def fold(model: ModelWrapper, _: DataflowBuildConfig) -> ModelWrapper:
-        shapes = network.layer_shapes(model)
-        pixels = network.pixels(model)
+        shapes, pixels = network.layer_shapes(model), network.pixels(model)
         if cycles is None:
             choice = folding.fastest(shapes, pixels, resources or board.resources, given)
         else:
@@ -110,7 +101,24 @@ def run(
         found = depths(choice) if depths else None
         return network.fold(model, choice, found.words if found else {})
 
-    config = DataflowBuildConfig(
+    with working_in(work):
+        model = _load(source)
+        codes = byte_table.take_off(model)
+
+        def put_table_in_front(model: ModelWrapper, _: DataflowBuildConfig) -> ModelWrapper:
+            if codes is not None:
+                byte_table.put_in_front(model, codes)
+            return model
+
+        to_hardware = [*_TO_LAYERS, put_table_in_front, *_TO_HARDWARE, keep_hardware_model]
+        config = _config(work, board, [*to_hardware, "step_specialize_layers", fold, *_TO_RTL])
+        for step in resolve_build_steps(config):
+            model = _run_step(step, model, config)
+    return Flow(hardware_models[0], model, choices[0])
+
+
+def _config(work: Path, board: Board, steps: list[Step | str]) -> DataflowBuildConfig:
+    return DataflowBuildConfig(
         output_dir=str(work),
         synth_clk_period_ns=1000.0 / board.clock_mhz,
         generate_outputs=[],
@@ -119,24 +127,8 @@ def run(
         shell_flow_type=ShellFlowType.VIVADO_ZYNQ,
         # Thresholds go into the matrix-vector units: a stream of bits instead of accumulators.
         standalone_thresholds=False,
-        steps=[
-            *_TO_LAYERS,
-            put_table_in_front,
-            *_TO_HARDWARE,
-            keep_hardware_model,
-            "step_specialize_layers",
-            fold,
-            *_TO_RTL,
-        ],
+        steps=steps,
     )
-    with working_in(work):
-        model = _load(source)
-        codes = byte_table.take_off(model)
-        if codes is not None:
-            tables.append(codes)
-        for step in resolve_build_steps(config):
-            model = _run_step(step, model, config)
-    return Flow(hardware_models[0], model, choices[0])
 
 
 def _run_step(step: Step, model: ModelWrapper, config: DataflowBuildConfig) -> ModelWrapper:

@@ -19,6 +19,7 @@ import logging
 import sys
 import tempfile
 import warnings
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -103,6 +104,21 @@ def export(
         model = untrained(spec, untrained_seed)
     content = to_qonnx(model).model.SerializeToString()
     tests = own_tests(spec.dataset, data_dir) if untrained_seed is None else None
+    facts = _facts(found, recipe, tests)
+    facts["onnx_sha256"] = hashlib.sha256(content).hexdigest()
+    replace_bytes(out, content)
+    if tests is not None:
+        packed = pack(tests)
+        replace_bytes(out.with_name(TEST_SET), packed)
+        digest = hashlib.sha256(packed).hexdigest()
+        facts["test_set"] = {"file": TEST_SET, "sha256": digest, "title": tests.title}
+    write_json(out.with_name("model.json"), facts)
+    return facts
+
+
+def _facts(found: Found, recipe: Mapping[str, Any], tests: OwnTests | None) -> dict[str, Any]:
+    """Return what model.json says of a network and its training."""
+    spec = found.entry.spec
     facts: dict[str, Any] = {
         "network": found.name,
         "dataset": _name_of_data(spec.dataset, tests),
@@ -112,22 +128,13 @@ def export(
         facts["described_in"] = str(found.path.resolve())
     if isinstance(spec, NetworkSpec):
         facts |= {"widths": list(spec.widths), "input_threshold": spec.input_threshold}
-    facts |= {
+    return facts | {
         "accuracy": recipe.get("test_accuracy"),
         "correct": recipe.get("test_correct"),
         "images": recipe.get("test_images"),
         "weights_sha256": recipe.get("weights_sha256"),
         "cycles": found.entry.hardware.cycles,
-        "onnx_sha256": hashlib.sha256(content).hexdigest(),
     }
-    replace_bytes(out, content)
-    if tests is not None:
-        packed = pack(tests)
-        replace_bytes(out.with_name(TEST_SET), packed)
-        digest = hashlib.sha256(packed).hexdigest()
-        facts["test_set"] = {"file": TEST_SET, "sha256": digest, "title": tests.title}
-    write_json(out.with_name("model.json"), facts)
-    return facts
 
 
 def _name_of_data(dataset: str, tests: OwnTests | None) -> str:
