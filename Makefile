@@ -111,8 +111,12 @@ install = $1/bin/python -m pip install --quiet --disable-pip-version-check --no-
 
 setup: .venv/.installed ## install all that is needed, the command spinflow included, into .venv
 
+NO_DATA = @echo "spinflow: $@: no such data set; there are $(DATASETS)" >&2; exit 1
+.PHONY: data-
+data-:
+	$(NO_DATA)
 data-%:
-	@echo "spinflow: $@: no such data set; there are $(DATASETS)" >&2; exit 1
+	$(NO_DATA)
 
 data: data-mnist data-fashion-mnist data-cifar10 ## fetch and check the data sets
 

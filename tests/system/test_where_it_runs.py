@@ -265,11 +265,12 @@ def test_a_mistyped_network(checkout: Path) -> None:
         assert len(done.stderr) < 300
 
 
-def test_a_mistyped_data_set(checkout: Path) -> None:
-    done = make(checkout, "data-cifar")
+@pytest.mark.parametrize("target", ["data-cifar", "data-"])
+def test_a_mistyped_data_set(target: str, checkout: Path) -> None:
+    done = make(checkout, target)
     assert done.returncode == 2
     assert done.stderr.splitlines()[0].startswith(
-        "spinflow: data-cifar: no such data set; there are"
+        f"spinflow: {target}: no such data set; there are"
     )
 
 
