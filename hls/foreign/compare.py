@@ -20,7 +20,8 @@ from spinflow.hls.foreign.values import Bits, ForeignError
 from spinflow.host.core.text import one_line
 
 TIE = 1e-4
-"""How near 0 a value before a sign must lie, as a part of the largest of its layer, to be a tie."""
+"""How near 0 a value before a sign must lie to be a tie: as a part of the largest of its layer, or
+of what 1 more in a sum adds, whichever is more."""
 
 
 @dataclass(frozen=True)
@@ -31,11 +32,13 @@ class Places:
         order: which of a chain's pixels stands where in the input tensor; in their order if None.
         bits: its tensors of bits, by name.
         decision: of a network with one output, from which number on it means label 1.
+        unit: how much a sum of the last layer that is larger by 1 adds to its class.
     """
 
     order: Integers | None = None
     bits: dict[str, Bits] = field(default_factory=dict)
     decision: float = 0.0
+    unit: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -115,7 +118,7 @@ def with_qonnx(
             top = np.sort(found[output].reshape(-1).astype(np.float64))
             if len(top) == 1:
                 top = np.array([places.decision, *top])
-            near = abs(top[-1] - top[-2]) <= TIE * np.abs(top).max()
+            near = abs(top[-1] - top[-2]) <= TIE * max(np.abs(top).max(), places.unit)
             difference = Difference(0, "the label", 1, 1, bool(near))
         if difference is not None:
             differences.append(replace(difference, image=number))
@@ -180,7 +183,7 @@ def _first_difference(
             operand = next(x for x in before.input if source.get_initializer(x) is None)
             values = found[operand].astype(np.float64)
             near = values.size == theirs.size and np.all(
-                bits.distances(values)[wrong] <= TIE * np.abs(values).max()
+                bits.distances(values)[wrong] <= TIE * max(np.abs(values).max(), bits.unit.max())
             )
             name = getattr(layer, "name", "a max-pool")
             return Difference(0, name, len(wrong), len(ours), bool(near))

@@ -85,10 +85,10 @@ class Reading:
         self.model = model
         self._numbers = np.atleast_2d(numbers)
         self._walk = Walk(model)
-        self._decision = 0.0
+        self._decision = self._unit = 0.0
         self._shape, self._order = self._input()
         self.chain = self._follow()
-        self.places = Places(self._order, self._walk.sources, self._decision)
+        self.places = Places(self._order, self._walk.sources, self._decision, self._unit)
         self.notes = self._walk.notes
 
     def _input_name(self) -> str:
@@ -241,6 +241,7 @@ class Reading:
                 f"{last.name}, the last layer, multiplies class {int(np.argmin(np.abs(gain)))} by "
                 "0, so it does not depend on the image: scales other than 0 work"
             )
+        self._unit = float(np.abs(gain).max())
         order = final.index.reshape(-1)
         gain, offset = gain[order], offset[order]
         weights = (last.weights * np.sign(gain)[:, None])[order].astype(np.int8)
@@ -255,6 +256,7 @@ class Reading:
         s > -s + 2 T - 1 if 2 s >= 2 T, which is s >= T.
         """
         if final.kind == "sums":
+            self._unit = float(np.abs(final.affine[0]).max())
             node = NodeProto(op_type="BipolarQuant", output=["decision"])
             one = np.ones(1)
             sign = quantisers.Sign(one, np.zeros(1))

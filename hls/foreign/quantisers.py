@@ -195,7 +195,10 @@ def signs(walk: Walk, node: NodeProto, value: Value, made: Sign) -> Value:
     else:
         gain = gain * _give_thresholds(walk, value, node.output[0], made.strict)
     edge = np.zeros(value.channels) if made.edge is None else made.edge
-    walk.sources[node.output[0]] = Bits(value.index, gain, made.offset, edge, value.per_channel)
+    unit = np.zeros(1) if value.gain is None else np.abs(value.gain)
+    walk.sources[node.output[0]] = Bits(
+        value.index, gain, made.offset, edge, value.per_channel, unit
+    )
     return Value("bits", value.index, value.shape, gain=gain, offset=made.offset)
 
 

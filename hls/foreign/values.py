@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -112,6 +112,8 @@ class Bits:
         gain, offset: value = gain * bit + offset, shape (channels,).
         edge: what the operand of the sign is compared with, shape (channels,).
         per_channel: elements of a channel.
+        unit: of the operand of the sign, how much a sum that is larger by 1 adds, shape
+            (channels,); 0 where it is none of a sum.
     """
 
     index: Integers
@@ -119,6 +121,7 @@ class Bits:
     offset: Floats
     edge: Floats
     per_channel: int
+    unit: Floats = field(default_factory=lambda: np.zeros(1))
 
     def signs(self, found: Floats) -> Floats:
         """Return a tensor's values as +1 and -1, in the chain's order."""

@@ -23,6 +23,12 @@ LEAST_SHARE = 0.7
 """Of the networks that are taken. Those that are refused test nothing but the refusal."""
 
 
+@pytest.mark.parametrize("number", [629, 641])
+def test_a_tie_where_all_values_are_near_zero(number: int, tmp_path: Path) -> None:
+    network = held.taken(number, tmp_path)
+    assert held.hold_source(network, 8) > 0
+
+
 @pytest.mark.slow
 def test_what_is_read_is_what_qonnx_computes(
     tmp_path: Path, record_property: Callable[[str, object], None]
