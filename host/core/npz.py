@@ -51,7 +51,9 @@ class Wanted:
 
     def __str__(self) -> str:
         sizes = ", ".join("n" if size is None else str(size) for size in self.shape)
-        return f"{' or '.join(self.types)} of shape ({sizes})"
+        *others, last = self.types
+        types = f"{', '.join(others)} or {last}" if others else last
+        return f"{types} of shape ({sizes})"
 
     def takes(self, dtype: np.dtype[Any]) -> bool:
         """Return whether an array may have this type."""

@@ -31,7 +31,7 @@ MOST_IMAGES = 1 << 16
 """Images that a test set of one's own has at most."""
 
 MOST_BYTES = 256 * MIB
-"""Bytes of all its images at most: half of a PYNQ-Z2's memory."""
+"""Bytes of all its images at most: half of the memory of a small board."""
 
 MOST_LETTERS = 80
 """Characters of a title or of a class's name."""

@@ -31,7 +31,7 @@ def swept(made: Path, board: PlayedBoard, tmp_path: Path) -> PlayedBoard:
         shutil.copyfile(REPO / "build" / made.name / name, there / name)
     (tmp_path / "site").mkdir()
     (tmp_path / "site" / "sitecustomize.py").write_text(NO_MATPLOTLIB)
-    for room in ("sim", "hw"):  # what plays the accelerator
+    for room in ("sim", "hw", "model"):  # what plays the accelerator
         (board.home / "spinflow" / room).symlink_to(REPO / room)
     board.environment["SITE_THERE"] = str(tmp_path / "site")
     board.connections.unlink()

@@ -69,8 +69,10 @@ def test_a_sweep_runs_from_a_file(file: Path, tmp_path: Path) -> None:
 
 
 def test_the_examples_are_grids(bundle: Bundle) -> None:
-    examples = sorted((BUNDLE.parents[1] / "docs" / "examples").glob("*.toml"))
-    assert examples
+    files = sorted((BUNDLE.parents[1] / "docs" / "examples").glob("*.toml"))
+    # A description of a network has a kind; tests/system/test_walkthroughs.py trains it.
+    examples = [path for path in files if "\nkind = " not in path.read_text()]
+    assert len(examples) == 3
     for path in examples:
         found = grid.make(grid.read(path), str(path))
         if bundle.network in found.networks:
