@@ -12,17 +12,16 @@ from typing import Any
 import spinflow.hls.finn_env  # noqa: F401  # sets FINN up
 
 # isort: split
-import numpy as np
 from finn.custom_op.fpgadataflow.hwcustomop import HWCustomOp
 from finn.custom_op.fpgadataflow.rtlbackend import RTLBackend
 from onnx import TensorProto, helper
-from qonnx.core.datatype import DataType
 from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.custom_op.registry import getCustomOp
 
 from spinflow.hls.cost import NOTHING, Cost
 from spinflow.hls.ops.base import ABSTRACT_DOMAIN, Module, Op, Place, Walk
 from spinflow.hls.ops.kinds import kind_of
+from spinflow.hls.ops.map_node import MapNode
 from spinflow.hls.ops.text import stream_ports, sv_instance
 from spinflow.hls.shapes import Folding, LayerShape
 
@@ -30,7 +29,7 @@ CONTROL = 40.0
 """LUTs of the control of a crop."""
 
 
-class MapCrop(HWCustomOp):
+class MapCrop(MapNode, HWCustomOp):
     """The upper left part of a map."""
 
     def get_nodeattr_types(self) -> dict[str, Any]:
@@ -53,41 +52,9 @@ class MapCrop(HWCustomOp):
         """Return the shape of what is kept."""
         return (1, *self.get_nodeattr("OutDim"), self.get_nodeattr("NumChannels"))
 
-    def get_folded_input_shape(self, ind: int = 0) -> tuple[int, ...]:
-        """Return the map's shape in words of PE channels."""
-        return self._fold(self.get_normal_input_shape())
-
-    def get_folded_output_shape(self, ind: int = 0) -> tuple[int, ...]:
-        """Return the shape of what is kept in words of PE channels."""
-        return self._fold(self.get_normal_output_shape())
-
-    def _fold(self, shape: tuple[int, ...]) -> tuple[int, ...]:
-        pe = self.get_nodeattr("PE")
-        return (*shape[:-1], shape[-1] // pe, pe)
-
-    def get_input_datatype(self, ind: int = 0) -> Any:
-        """Return the type of one channel."""
-        return DataType[self.get_nodeattr("dataType")]
-
-    def get_output_datatype(self, ind: int = 0) -> Any:
-        """Return the type of one channel."""
-        return self.get_input_datatype()
-
-    def get_instream_width(self, ind: int = 0) -> int:
-        """Return the bits of a word."""
-        return int(self.get_input_datatype().bitwidth() * self.get_nodeattr("PE"))
-
-    def get_outstream_width(self, ind: int = 0) -> int:
-        """Return the bits of a word."""
-        return self.get_instream_width()
-
     def get_exp_cycles(self) -> int:
         """Return the words of a map that comes in, and one cycle for the last one kept."""
-        return int(np.prod(self.get_folded_input_shape()[:-1])) + 1
-
-    def infer_node_datatype(self, model: ModelWrapper) -> None:
-        """Hand the type of the input on to the output."""
-        model.set_tensor_datatype(self.onnx_node.output[0], self.get_input_datatype())
+        return super().get_exp_cycles() + 1
 
     def execute_node(self, context: dict[str, Any], graph: Any) -> None:
         """Cut off what is left over, of any number of images."""

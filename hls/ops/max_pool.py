@@ -8,16 +8,15 @@ from typing import Any
 import spinflow.hls.finn_env  # noqa: F401  # sets FINN up
 
 # isort: split
-import numpy as np
 from finn.custom_op.fpgadataflow.hwcustomop import HWCustomOp
 from finn.custom_op.fpgadataflow.rtlbackend import RTLBackend
 from onnx import helper
-from qonnx.core.datatype import DataType
 from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.transformation.infer_datatypes import InferDataTypes
 
 from spinflow.hls.cost import NOTHING, Cost, lut_ram
 from spinflow.hls.ops.base import ABSTRACT_DOMAIN, BINARY_TYPES, Module, Place, Walk
+from spinflow.hls.ops.map_node import MapNode
 from spinflow.hls.ops.text import stream_ports, sv_instance
 from spinflow.hls.paths import BuildError
 from spinflow.hls.shapes import Folding, LayerShape
@@ -27,7 +26,7 @@ CONTROL = 40.0
 """LUTs of the control of a max-pool."""
 
 
-class BinaryMaxPool(HWCustomOp):
+class BinaryMaxPool(MapNode, HWCustomOp):
     """The OR of each window; what is left over beside the last whole one is cut off."""
 
     def get_nodeattr_types(self) -> dict[str, Any]:
@@ -53,44 +52,6 @@ class BinaryMaxPool(HWCustomOp):
             *(side // size for side in self.get_nodeattr("ImgDim")),
             self.get_nodeattr("NumChannels"),
         )
-
-    def get_folded_input_shape(self, ind: int = 0) -> tuple[int, ...]:
-        """Return the map's shape in words of PE channels."""
-        return self._fold(self.get_normal_input_shape())
-
-    def get_folded_output_shape(self, ind: int = 0) -> tuple[int, ...]:
-        """Return the pooled map's shape in words of PE channels."""
-        return self._fold(self.get_normal_output_shape())
-
-    def _fold(self, shape: tuple[int, ...]) -> tuple[int, ...]:
-        pe = self.get_nodeattr("PE")
-        return (*shape[:-1], shape[-1] // pe, pe)
-
-    def get_input_datatype(self, ind: int = 0) -> Any:
-        """Return the type of one channel."""
-        return DataType[self.get_nodeattr("dataType")]
-
-    def get_output_datatype(self, ind: int = 0) -> Any:
-        """Return the type of one channel."""
-        return self.get_input_datatype()
-
-    def get_instream_width(self, ind: int = 0) -> int:
-        """Return the bits of a word."""
-        return int(self.get_nodeattr("PE"))
-
-    def get_outstream_width(self, ind: int = 0) -> int:
-        """Return the bits of a word."""
-        return self.get_instream_width()
-
-    def get_exp_cycles(self) -> int:
-        """Return the words of an input frame: one comes a cycle."""
-        return int(np.prod(self.get_folded_input_shape()[:-1]))
-
-    def infer_node_datatype(self, model: ModelWrapper) -> None:
-        """Hand the type of the input on to the output."""
-        datatype = model.get_tensor_datatype(self.onnx_node.input[0])
-        self.set_nodeattr("dataType", datatype.name)
-        model.set_tensor_datatype(self.onnx_node.output[0], datatype)
 
     def execute_node(self, context: dict[str, Any], graph: Any) -> None:
         """Take the largest value of each window, of any number of images."""

@@ -11,11 +11,9 @@ from typing import Any
 import spinflow.hls.finn_env  # noqa: F401  # sets FINN up
 
 # isort: split
-import numpy as np
 from finn.custom_op.fpgadataflow.hwcustomop import HWCustomOp
 from finn.custom_op.fpgadataflow.rtlbackend import RTLBackend
 from onnx import TensorProto, helper
-from qonnx.core.datatype import DataType
 from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.custom_op.registry import getCustomOp
 from qonnx.transformation.general import GiveUniqueNodeNames
@@ -24,6 +22,7 @@ from qonnx.transformation.infer_datatypes import InferDataTypes
 from spinflow.hls.cost import MEMORY_REGISTERS, NOTHING, Cost, lut_ram
 from spinflow.hls.ops.base import ABSTRACT_DOMAIN, Module, Place, Walk
 from spinflow.hls.ops.kinds import kind_of
+from spinflow.hls.ops.map_node import MapNode
 from spinflow.hls.ops.text import stream_ports, sv_instance
 from spinflow.hls.shapes import RUN_AHEADS, Folding, LayerShape, divisors
 from spinflow.host.core.description import Block
@@ -50,7 +49,7 @@ CONTROL = 240.0
 """LUTs of control, run-ahead control and counters, without draws."""
 
 
-class MRAMBuffer(HWCustomOp):
+class MRAMBuffer(MapNode, HWCustomOp):
     """The buffer; without errors it is the identity.
 
     It stands right after the layer that makes the feature map, before any width converter.
@@ -73,49 +72,6 @@ class MRAMBuffer(HWCustomOp):
     def get_normal_input_shape(self, ind: int = 0) -> tuple[int, ...]:
         """Return the feature map's shape, channels last."""
         return (*self.get_nodeattr("numInputVectors"), self.get_nodeattr("NumChannels"))
-
-    def get_normal_output_shape(self, ind: int = 0) -> tuple[int, ...]:
-        """Return the shape of the input."""
-        return self.get_normal_input_shape()
-
-    def get_folded_input_shape(self, ind: int = 0) -> tuple[int, ...]:
-        """Return the shape in words of PE channels."""
-        pe = self.get_nodeattr("PE")
-        return (
-            *self.get_nodeattr("numInputVectors"),
-            self.get_nodeattr("NumChannels") // pe,
-            pe,
-        )
-
-    def get_folded_output_shape(self, ind: int = 0) -> tuple[int, ...]:
-        """Return the folded shape of the input."""
-        return self.get_folded_input_shape()
-
-    def get_input_datatype(self, ind: int = 0) -> Any:
-        """Return the type of one channel."""
-        return DataType[self.get_nodeattr("dataType")]
-
-    def get_output_datatype(self, ind: int = 0) -> Any:
-        """Return the type of one channel."""
-        return self.get_input_datatype()
-
-    def get_instream_width(self, ind: int = 0) -> int:
-        """Return the bits of a word."""
-        return int(self.get_input_datatype().bitwidth() * self.get_nodeattr("PE"))
-
-    def get_outstream_width(self, ind: int = 0) -> int:
-        """Return the bits of a word."""
-        return self.get_instream_width()
-
-    def get_exp_cycles(self) -> int:
-        """Return the words of a frame: one passes a cycle."""
-        return int(np.prod(self.get_folded_output_shape()[:-1]))
-
-    def infer_node_datatype(self, model: ModelWrapper) -> None:
-        """Hand the type of the input on to the output."""
-        datatype = model.get_tensor_datatype(self.onnx_node.input[0])
-        self.set_nodeattr("dataType", datatype.name)
-        model.set_tensor_datatype(self.onnx_node.output[0], datatype)
 
     def execute_node(self, context: dict[str, Any], graph: Any) -> None:
         """Pass the feature map on."""
