@@ -79,7 +79,8 @@ def _build_missing(plan: grids.Grid) -> int:
     for place, (name, folder) in enumerate(zip(plan.networks, plan.bundles, strict=False)):
         is_named = folder.resolve() == bundle_build.BUILD / name
         trained = _trained(plan, place)
-        is_built = (folder / description.LIBRARIES["simulator"]).is_file() and (
+        files = (description.NAME, description.LIBRARIES["simulator"])
+        is_built = all((folder / file).is_file() for file in files) and (
             trained is None or _is_built(trained, folder)
         )
         asked = plan.asked[place]

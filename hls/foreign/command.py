@@ -22,8 +22,8 @@ from spinflow.hls.foreign.data import Tests, read_tests
 from spinflow.hls.paths import BUILD, REPO, BuildError
 from spinflow.hls.trained import NAME
 from spinflow.host.core import start
+from spinflow.host.core.description import LIBRARIES, TEST_SET
 from spinflow.host.core.description import NAME as DESCRIPTION
-from spinflow.host.core.description import TEST_SET
 from spinflow.host.core.files import put_in_place, replace_bytes, replace_text, work_beside
 from spinflow.host.core.networks import RESERVED
 from spinflow.host.core.options import whole
@@ -214,7 +214,8 @@ def write(made: Import, name: str, tests: Tests, cycles: int | None, folder: Pat
         replace_text(new / "model.json", json.dumps(facts, indent=2) + "\n")
         if packed is not None:
             replace_bytes(new / TEST_SET, packed)
-        put_in_place(new, folder, () if _is_same(folder, facts) else (DESCRIPTION, TEST_SET))
+        bundle = (DESCRIPTION, TEST_SET, *LIBRARIES.values())
+        put_in_place(new, folder, () if _is_same(folder, facts) else bundle)
 
 
 def _is_same(folder: Path, facts: dict[str, Any]) -> bool:

@@ -79,10 +79,12 @@ def test_another_network_of_the_name_takes_the_bundle_away(out: Path, tmp_path: 
     one, other = (("--data", tmp_path / f"{n}.npz", "--input", "x/255") for n in ("one", "other"))
     assert imported(tmp_path, *one) == 0
     bundle = out / "mine" / "accel.json"
-    bundle.write_text("{}")
+    library = bundle.with_name("libaccel.so")
+    for file in (bundle, library):
+        file.write_text("{}")
     (out / "mine" / "notes").write_text("mine")
-    assert imported(tmp_path, *one) == 0 and bundle.is_file()
-    assert imported(tmp_path, *other) == 0 and not bundle.exists()
+    assert imported(tmp_path, *one) == 0 and bundle.is_file() and library.is_file()
+    assert imported(tmp_path, *other) == 0 and not bundle.exists() and not library.exists()
     assert (out / "mine" / "notes").is_file()
     assert len(np.load(out / "mine" / "test.npz")["images"]) == 30
 

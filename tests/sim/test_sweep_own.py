@@ -99,6 +99,26 @@ def test_the_rtl_gets_what_is_not_built_yet(
     assert steps == [["build", str(described)]]
 
 
+@pytest.mark.parametrize("left", ["accel.json", "libaccel.so"])
+def test_of_a_bundle_that_is_not_whole_the_rtl_gets_another(
+    left: str, described: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An imported network has no weights by which its bundle could be told."""
+    bundle = bundle_of(described, b"others")
+    imported = bundle.rename(bundle.with_name("imported"))
+    for name in {"accel.json", "libaccel.so"} - {left}:
+        (imported / name).unlink()
+    steps: list[list[str]] = []
+
+    def failing(words: list[str]) -> int:
+        steps.append(words)
+        return 1
+
+    monkeypatch.setattr(bundle_build, "run_step", failing)
+    assert main(["--on", "rtl", "--network", "imported", *SMALL[:-2]]) == 1
+    assert steps == [["build", "imported"]]
+
+
 def test_what_is_built_is_taken_as_it_is(
     described: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
