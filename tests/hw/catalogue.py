@@ -281,6 +281,7 @@ CASES = [
         for width, depth in [(5, 7), (40, 12), (64, 1), (100, 70), (144, 65), (650, 3)]
     ),
     Case("block_ram", {"Width": 9, "Depth": 70}, noise=False),
+    Case("block_ram", {"Width": 36, "Depth": 1200}, noise=False),  # in two parts
     Case("block_ram", {"Width": 3, "Depth": 5, "HasInit": 1, "Init": "15'h5AC3"}, noise=False),
     Case("weight_port", {"AddrWidth": 16, "NumWeights": 2, **windows([40, 5], [6, 9])}),
     Case("weight_port", {"AddrWidth": 16, "NumWeights": 3, **windows([96, 32, 1], [3, 4, 5])}),

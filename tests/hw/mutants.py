@@ -67,6 +67,7 @@ WIDE_TREE = "popcount_tree-Width200"
 BLOCK_ROM = "binary_mvu-Mw8-Mh256-Pe1-Simd8-InBits1-HasThreshold1-OutBits1"
 DEEP_MEM = "weight_mem-Width100-Depth70"
 BLOCK_RAM = "block_ram-Width9-Depth70"
+SPLIT_RAM = "block_ram-Width36-Depth1200"
 POOL = "bin_maxpool-Rows5-Columns7-Folds3-Pe3-Size2"
 LABEL = "label_select-Labels10-Pe5-InBits11"
 MANY_LABELS = "label_select-Labels1000-Pe125-InBits12"
@@ -151,9 +152,13 @@ MUTANTS = [
     Mutant("a column that the host did not mean is given out", "weight_mem.sv",
            "answer_q[1] && !selected", "1'b0", WIDE_MEM),
     Mutant("the output register of a block RAM follows at once", "block_ram.sv",
-           "else if (take_i) rdata_o <= read_q;", "else rdata_o <= read_q;", DEEP_MEM),
+           "else if (take_i) rdata_o <= word;", "else rdata_o <= word;", DEEP_MEM),
     Mutant("a block RAM reads while it writes", "block_ram.sv",
-           "re_i && !we_i", "re_i", BLOCK_RAM),
+           "read  = re_i && !we_i", "read  = re_i", BLOCK_RAM),
+    Mutant("a block RAM in two parts gives the lower one", "block_ram.sv",
+           "upper_q ? read_q[Parts-1] : read_q[0]", "read_q[0]", SPLIT_RAM),
+    Mutant("both parts of a block RAM are written", "block_ram.sv",
+           "waddr_i[AddrWidth-1] == 1'(p)", "1'b1", SPLIT_RAM),
     Mutant("the middle of a column answered twice", "weight_mem.sv",
            "host_rdata_o <= 32'(column[71:64]);", "host_rdata_o <= column[63:32];", WIDE_MEM),
     Mutant("the weights' positions end at 2^32", "weight_errors.sv",
@@ -214,9 +219,9 @@ MUTANTS = [
     Mutant("threshold off by one", "binary_mvu.sv",
            "= total[p][AccBits-1];", "= total[p] > AccBits'(1 << (AccBits - 1));", MVU),
     Mutant("thresholds do not follow the outputs", "row_rom.sv",
-           "row_o <= rom[address_q];", "row_o <= rom[address_q ^ RowWidth'(1)];", LONG),
+           "row_o  <= rom[copy_q];", "row_o  <= rom[copy_q ^ RowWidth'(1)];", LONG),
     Mutant("a table in block RAM begins with its second row", "row_rom.sv",
-           "empty_q   <= '1;", "empty_q   <= Ahead'(1);", BLOCK_ROM),
+           "empty_q   <= '1;", "empty_q   <= 2'd1;", BLOCK_ROM),
     Mutant("the last row of a table left out", "row_rom.sv",
            "RowWidth'(Rows - 1)", "RowWidth'(Rows - 2)", LONG_SCORES),
     Mutant("a table goes on after a reset", "row_rom.sv",
