@@ -43,6 +43,7 @@ COMMANDS = {
     "synth-block": Command("spinflow.hw.synth.block", "build", "size of one module of the RTL"),
     "synth-page": Command("spinflow.hw.synth.page", "build", "docs/size.md, from synth's reports"),
     "cores-page": Command("spinflow.hw.cores.page", "build", "table of cores in hw/README.md"),
+    "route": Command("spinflow.hw.route.__main__", "route", "place and route an accelerator"),
     "info": Command(HOST, "board", "what a bundle holds"),
     "selftest": Command(HOST, "board", "check an accelerator, part by part"),
     "throughput": Command(HOST, "board", "images a second"),
