@@ -84,6 +84,7 @@ def synthesise(
     *,
     library: Path | None = None,
     log: Path | None = None,
+    also: Sequence[str] = (),
 ) -> Result:
     """Synthesise module ``top`` of ``sources``; return its netlist.
 
@@ -94,6 +95,7 @@ def synthesise(
         parameters: values for parameters of the top module, as SystemVerilog writes them.
         library: folder in which further modules are looked for, each in a file of its name.
         log: where the log of yosys goes; only if it fails, this is told to the user.
+        also: further commands of yosys on the netlist, as one that writes it as Verilog.
 
     Raises:
         SynthesisError: yosys is missing or fails, or the module has no such parameter.
@@ -119,6 +121,7 @@ def synthesise(
                 f"{SYNTHESIS} -top {top}",
                 "delete t:$scopeinfo",
                 f"write_json {netlist}",
+                *also,
             ],
         }
         status, said, usage = _run(job, work / "log")
