@@ -62,7 +62,7 @@ endif
 
 RTL       := $(wildcard hw/rtl/*.sv)
 REGS      := build/regs/regmap.json
-HLS_DEPS  := $(wildcard hls/*.py hls/ops/*.py hls/*.j2 hls/depths.json host/core/description/*.py) host/core/packing.py host/core/handover.py $(RTL) $(REGS) hw/boards/facts.py $(wildcard hw/boards/*/board.toml)
+HLS_DEPS  := $(wildcard hls/*.py hls/ops/*.py hls/*.j2 hls/depths.json host/core/description/*.py) host/core/packing.py host/core/handover.py $(RTL) $(REGS) hw/boards/facts.py $(wildcard hw/boards/*/board.toml hw/cores/*.py)
 SIM_DEPS  := $(wildcard sim/harness/*) sim/verilate.py
 
 .PHONY: help setup run test check acceptance bench synth physics papers bundle data lint clean distclean docs

@@ -42,6 +42,7 @@ COMMANDS = {
     "synth": Command("spinflow.hw.synth.__main__", "build", "size of an accelerator, by yosys"),
     "synth-block": Command("spinflow.hw.synth.block", "build", "size of one module of the RTL"),
     "synth-page": Command("spinflow.hw.synth.page", "build", "docs/size.md, from synth's reports"),
+    "cores-page": Command("spinflow.hw.cores.page", "build", "table of cores in hw/README.md"),
     "info": Command(HOST, "board", "what a bundle holds"),
     "selftest": Command(HOST, "board", "check an accelerator, part by part"),
     "throughput": Command(HOST, "board", "images a second"),

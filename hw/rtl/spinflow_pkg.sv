@@ -1,7 +1,23 @@
 // Types shared by Spinflow's modules: the error configuration of a memory, its counter increments, the
-// request that reaches a weight memory from the AXI-Lite side, and the windows of a convolution.
+// request that reaches a weight memory from the AXI-Lite side, and the windows of a convolution. And
+// the one place that says which primitives of a part are placed by hand.
 
 package spinflow_pkg;
+
+  // Primitives that modules place by hand: none, so that any tool takes them and simulation is fast;
+  // LUT6_2 and CARRY4 of the 7 series; LUT6_2 and CARRY8 of UltraScale and UltraScale+. Whoever runs a
+  // tool names them by the macro SPINFLOW_PRIMITIVES, a board in its board.toml. lut_pair and
+  // carry_chain are the only modules that place one.
+  typedef enum logic [1:0] {
+    Generic    = 2'd0,
+    Xilinx7    = 2'd1,
+    UltraScale = 2'd2
+  } primitives_e;
+`ifdef SPINFLOW_PRIMITIVES
+  parameter primitives_e Primitives = `SPINFLOW_PRIMITIVES;
+`else
+  parameter primitives_e Primitives = Generic;
+`endif
 
   // Error modes; the codes are those of the MODE register.
   typedef enum logic [1:0] {

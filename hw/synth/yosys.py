@@ -21,6 +21,7 @@ from typing import NamedTuple
 
 from spinflow.host.core.errors import SpinflowError
 from spinflow.host.core.sources import WORK
+from spinflow.hw.boards import facts
 from spinflow.hw.synth.netlist import Netlist, read_netlist
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -34,6 +35,8 @@ READ = (
     "read_slang --ignore-assertions --allow-use-before-declare --best-effort-hierarchy "
     "--unroll-limit 1000000 -D SYNTHESIS"
 )
+PRIMITIVES = "generic", "xilinx7"
+"""Primitives placed by hand that a netlist of the 7 series may have."""
 RE_LINES = re.MULTILINE | re.DOTALL
 DEFAULT_NETTYPE = re.compile(r"^\s*`default_nettype\b.*$", re.MULTILINE)
 
@@ -82,6 +85,7 @@ def synthesise(
     top: str,
     parameters: Mapping[str, str] | None = None,
     *,
+    primitives: str,
     library: Path | None = None,
     log: Path | None = None,
     also: Sequence[str] = (),
@@ -93,22 +97,30 @@ def synthesise(
             strings.
         top: name of the top module.
         parameters: values for parameters of the top module, as SystemVerilog writes them.
+        primitives: that the RTL places by hand; one of PRIMITIVES.
         library: folder in which further modules are looked for, each in a file of its name.
         log: where the log of yosys goes; only if it fails, this is told to the user.
         also: further commands of yosys on the netlist, as one that writes it as Verilog.
 
     Raises:
-        SynthesisError: yosys is missing or fails, or the module has no such parameter.
+        SynthesisError: yosys is missing or fails, the module has no such parameter, or the
+            primitives are those of another family.
         NetlistError: there is a cell that cannot be counted.
     """
     version()
+    if primitives not in PRIMITIVES:
+        raise SynthesisError(
+            f"cells of the 7 series are counted, with primitives {' or '.join(PRIMITIVES)}, and "
+            f"these are {primitives}"
+        )
     given = parameters or {}
     for name in given:
         _check_parameter(sources, top, name)  # slang takes no notice of one that does not exist
     with tempfile.TemporaryDirectory(prefix="spinflow-synth-") as folder:
         work = Path(folder)
         files = [part for path in sources for part in _readable(path, work)]
-        options = [f"-G {name}={value}" for name, value in given.items()]
+        options = [f"-D {facts.MACRO}={facts.PRIMITIVES[primitives]}"]
+        options += [f"-G {name}={value}" for name, value in given.items()]
         if library is not None:
             options.append(f"--libdir {library} --libext .sv")
         netlist, modules = work / "netlist.json", work / "modules"
