@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -25,15 +25,31 @@ class Case:
         values = {k: v for k, v in self.parameters.items() if isinstance(v, int)}
         return "-".join([self.bench, *(f"{k}{v}" for k, v in values.items())])
 
-    def run(self, rtl: Path = runner.RTL) -> None:
-        """Builds the module from the RTL in a folder and runs its bench."""
+    def build(self, rtl: Path = runner.RTL, flags: Sequence[str] = runner.VERILATOR_FLAGS) -> Path:
+        """Compiles the module from the RTL in a folder and returns the folder that it is in."""
         files = needed(self.bench, runner.sources(rtl))
-        folder = runner.build(self.name, self.bench, self.parameters, files)
+        return runner.build(self.name, self.bench, self.parameters, files, flags)
+
+    def run(
+        self,
+        rtl: Path = runner.RTL,
+        flags: Sequence[str] = runner.VERILATOR_FLAGS,
+        extra_env: Mapping[str, str] | None = None,
+        arguments: Sequence[str] = (),
+    ) -> None:
+        """Builds the module from the RTL in a folder and runs its bench.
+
+        Args:
+            rtl: the folder.
+            flags: for Verilator.
+            extra_env: more variables for the bench.
+            arguments: for the simulation.
+        """
         # Verilog's hexadecimal constants as Python reads them.
         values = {k: re.sub(r"^\d+'h", "0x", str(v)) for k, v in self.parameters.items()}
-        runner.run(folder, self.bench, f"tests.hw.benches.{self.bench}",
-                   noise=self.noise,
-                   extra_env={f"BENCH_{k}": v for k, v in values.items()})  # fmt: skip
+        environment = {f"BENCH_{k}": v for k, v in values.items()} | dict(extra_env or {})
+        runner.run(self.build(rtl, flags), self.bench, f"tests.hw.benches.{self.bench}",
+                   noise=self.noise, extra_env=environment, arguments=arguments)  # fmt: skip
 
 
 def needed(top: str, files: list[Path]) -> list[Path]:

@@ -93,6 +93,7 @@ def run(
     seed: int = 1,
     noise: bool = True,
     extra_env: Mapping[str, str] | None = None,
+    arguments: Sequence[str] = (),
 ) -> int:
     """Runs the cocotb tests of `module` on a build and returns how many; BenchError when one fails.
 
@@ -109,7 +110,8 @@ def run(
                 test_module=module, hdl_toplevel=top, hdl_toplevel_lang="verilog",
                 build_dir=folder, test_dir=folder, seed=seed, log_file=log,
                 results_xml=str(results),
-                test_args=[f"+verilator+rand+reset+{2 * noise:d}", f"+verilator+seed+{seed}"],
+                test_args=[f"+verilator+rand+reset+{2 * noise:d}", f"+verilator+seed+{seed}",
+                           *arguments],
                 extra_env={"COCOTB_ANSI_OUTPUT": "0", **(extra_env or {})},
             )  # fmt: skip
         try:
