@@ -51,7 +51,8 @@ def measure(parameters: Mapping[str, Mapping[str, str]]) -> dict[str, Any]:
     sizes = {}
     for core in cores():
         of = dict(parameters.get(core.name, {}))
-        made = synthesise([*packages(), RTL / f"{core.name}.sv"], core.name, of, library=RTL)
+        files = [*packages(), RTL / f"{core.name}.sv"]
+        made = synthesise(files, core.name, of, primitives="xilinx7", library=RTL)
         area, slowest = made.netlist.area(), made.netlist.slowest()
         sizes[core.name] = {
             "parameters": of,

@@ -124,7 +124,8 @@ def synthesise(
     with tempfile.TemporaryDirectory(prefix="spinflow-synth-") as folder:
         work = Path(folder)
         netlist = work / "netlist.json"
-        commands = [f"{SYNTHESIS} -top {top}", "delete t:$scopeinfo", f"write_json {netlist}", *also]
+        commands = [f"{SYNTHESIS} -top {top}", "delete t:$scopeinfo", f"write_json {netlist}"]
+        commands += also
         ran = run(
             sources, top, commands, work,
             parameters=parameters, primitives=primitives, library=library, log=log,
