@@ -1,12 +1,14 @@
-"""The quick network's accelerator routed for ECP5 in earnest; no vendor's tool is in it."""
+"""The quick network's accelerator, in acceptance all of them, routed for ECP5 in earnest."""
 
 from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,29 +17,39 @@ import pytest
 from spinflow.host.core.sources import COMMAND, REPOSITORY, WORK
 from spinflow.hw.route import paths, tables, tools
 from spinflow.hw.route.__main__ import OUT
+from spinflow.model.zoo import TESTED
 from tests.conftest import QUICK
 
 pytestmark = pytest.mark.slow
 
 # The same sources and the same tools give the same figure; this leaves room for other sources.
 LEAST_MHZ = 80.0
+NETWORKS = sorted(TESTED) if os.environ.get("SPINFLOW_FULL") else [QUICK]
+
+
+@pytest.fixture(scope="module", params=NETWORKS)
+def network(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
 
 
 @pytest.fixture(scope="module")
-def report() -> dict[str, Any]:
-    """What the command says of the quick network; up to date ones are not made again."""
-    words = ["route", str(WORK / "build" / QUICK)]
+def report(network: str) -> dict[str, Any]:
+    """What the command says of a network; reports that are up to date are not made again."""
+    words = ["route", str(WORK / "build" / network)]
     done = subprocess.run(
         [sys.executable, *COMMAND, *words], capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
-    found: dict[str, Any] = json.loads((OUT / f"{QUICK}.json").read_text())
+    found: dict[str, Any] = json.loads((OUT / f"{network}.json").read_text())
     assert tables.one(found) in done.stdout
     return found
 
 
-def test_the_part_holds_it_at_a_clock(report: dict[str, Any]) -> None:
-    bundle = json.loads((WORK / "build" / QUICK / "accel.json").read_text())
+def test_the_part_holds_it_at_a_clock(
+    network: str, report: dict[str, Any], record_property: Callable[[str, object], None]
+) -> None:
+    bundle = json.loads((WORK / "build" / network / "accel.json").read_text())
+    record_property(f"{network}_mhz", report["fmax_mhz"])
     assert (report["part"], report["primitives"]) == ("LFE5U-85F", "generic")
     assert report["build_id"] == bundle["build_id"]
     assert report["fmax_mhz"] == report["least_mhz"] == report["seeds"]["1"] >= LEAST_MHZ
