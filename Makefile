@@ -12,6 +12,7 @@ override BOARD := $(or $(BOARD),$(DEFAULT_BOARD))
 BUNDLE    = build/$(NAME)$(if $(CYCLES),-$(CYCLES))$(if $(filter-out $(DEFAULT_BOARD),$(BOARD)),-$(BOARD))
 IMAGES   ?= $(DEFAULT_IMAGES)
 REPEATS  ?= 5
+SEEDS    ?=
 DATA_DIR ?=
 # Login of a board, user@host or a Host of ssh_config.
 TARGET   ?=
@@ -51,7 +52,7 @@ unexport PYTHONHOME PYTHONSTARTUP PYTHONOPTIMIZE PYTHONINSPECT VERILATOR_ROOT
 unexport PIP_TARGET PIP_PREFIX PIP_ROOT PIP_USER PIP_REQUIRE_VIRTUALENV
 
 # A network that is not there is named before anything is set up for it.
-ifneq ($(filter run bundle synth bitstream deploy board-sweep,$(MAKECMDGOALS)),)
+ifneq ($(filter run bundle synth route bitstream deploy board-sweep,$(MAKECMDGOALS)),)
 ifneq ($(PROBLEM),)
 $(error spinflow: NETWORK=$(NETWORK): $(PROBLEM))
 endif
@@ -66,6 +67,7 @@ HLS_DEPS  := $(wildcard hls/*.py hls/ops/*.py hls/*.j2 hls/depths.json host/core
 SIM_DEPS  := $(wildcard sim/harness/*) sim/verilate.py
 
 .PHONY: help setup run test check acceptance bench synth formal physics papers bundle data lint clean distclean docs
+.PHONY: help setup run test check acceptance bench synth route physics papers bundle data lint clean distclean docs
 
 help: ## list the targets
 	@grep -hE '^[a-z][a-zA-Z_-]*:.*## ' $(MAKEFILE_LIST) | \
@@ -237,6 +239,8 @@ synth: $(BUNDLE)/.bundle ## size and depth of NETWORK's accelerator by yosys, to
 
 formal: setup ## prove what the cores of the RTL promise, to out/formal
 	@nice $(SPINFLOW) formal --jobs 2
+route: $(BUNDLE)/.bundle ## place and route NETWORK's accelerator on an ECP5, to out/route (SEEDS=3: the best of three)
+	@nice $(SPINFLOW) route $(BUNDLE) $(if $(SEEDS),--seeds $(call quote,$(SEEDS)))
 
 bench: setup data $(NETWORKS:%=build/%/.simulator) ## speeds, figures to out/bench/bench.json
 	@$(PY) -m tools.bench

@@ -208,6 +208,11 @@ LINES = [
         "the PYNQ-Z2 shell under tclsh, deployment, synthesis reports and their page",
         pytest(BUILD, "tests/board", "tests/synth", processes=2),
     ),
+    Line(
+        "routed",
+        "every network's accelerator routed on an ECP5: its clock, its path, its bitstream",
+        pytest(BUILD, "tests/route"),
+    ),
     Line("self-test", "the full self-test of every bundle on the virtual board", self_test),
     Line("6b", "mutated RTL fails its bench, every variant", mutants),
     Line(
