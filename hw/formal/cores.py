@@ -25,7 +25,8 @@ class Mutant(NamedTuple):
 class Core(NamedTuple):
     """What is proven of one core at one choice of its parameters."""
 
-    name: str  # its module; the properties are the module NAME_formal of hw/formal/NAME.sv
+    name: str  # in the table; the same core may be there with other parameters
+    module: str  # the core's; the properties are the module MODULE_formal of hw/formal/MODULE.sv
     promise: str  # in one line
     parameters: Mapping[str, str]  # of the properties' module, as SystemVerilog writes them
     prover: str  # one of PROVERS
@@ -43,8 +44,10 @@ def cores() -> dict[str, Core]:
 
 
 def _core(name: str, entry: Mapping[str, Any]) -> Core:
+    module = entry.get("module", name)
     core = Core(
         name=name,
+        module=module,
         promise=entry["promise"],
         parameters={key: str(value) for key, value in entry.get("parameters", {}).items()},
         prover=entry["prover"],
@@ -53,7 +56,7 @@ def _core(name: str, entry: Mapping[str, Any]) -> Core:
         quick=entry.get("quick", True),
         note=entry.get("note", ""),
         mutants=tuple(
-            Mutant(mutant.get("file", f"{name}.sv"), mutant["old"], mutant["new"])
+            Mutant(mutant.get("file", f"{module}.sv"), mutant["old"], mutant["new"])
             for mutant in entry["mutants"]
         ),
     )

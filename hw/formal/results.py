@@ -121,7 +121,7 @@ def table(results: Sequence[Result]) -> str:
         parameters = ", ".join(f"{name} {value}" for name, value in core.parameters.items())
         note = f"; {core.note}" if core.note else ""
         lines.append(
-            f"| `{core.name}` | {parameters} | {core.promise}{note} | {result.found} "
+            f"| `{core.module}` | {parameters} | {core.promise}{note} | {result.found} "
             f"| {result.asserts} | {result.covers} | {result.mutants} of {len(core.mutants)} "
             f"| {result.seconds:.0f} |"
         )

@@ -25,6 +25,10 @@ from spinflow.hw.formal.cores import FOLDER, Core
 RTL = REPOSITORY / "hw/rtl"
 
 READ = "read_slang --no-synthesis-define --allow-use-before-declare --unroll-limit 1000000"
+# What has no value, as what is read beyond a memory's end, is free.
+PREPARE = (
+    "prep -top {top}\nmemory_map -formal\nsetundef -undriven -anyseq\nsetundef -anyseq\nopt_clean\n"
+)
 # Modules that properties share.
 SHARED = ("begins_in_reset.sv", "stream_rule.sv", "word_watch.sv", "stream_order.sv")
 
@@ -85,6 +89,8 @@ def run(core: Core, kind: str, folder: Path, *, rtl: Path = RTL, limit: int = 36
     said = _call(command)
     status = folder / "status"
     word = status.read_text().split()[0] if status.exists() else "ERROR"
+    if word == "ERROR" and "returned FAIL" in said:
+        word = "FAIL"  # of which sby could not make a trace
     if word == "ERROR":
         raise FormalError(f"{core.name}, {kind}: {_reason(said, folder)} (in {folder})")
     return _verdict(word, said, folder, time.perf_counter() - started)
@@ -97,14 +103,14 @@ def core_depth(core: Core, kind: str) -> int:
 
 def _configuration(core: Core, kind: Kind, depth: int, rtl: Path, limit: int) -> str:
     """Return the file of sby's."""
-    top = f"{core.name}_formal"
+    top = f"{core.module}_formal"
     files = [rtl / "spinflow_pkg.sv", *(FOLDER / name for name in SHARED)]
-    files.append(FOLDER / f"{core.name}.sv")
+    files.append(FOLDER / f"{core.module}.sv")
     options = " ".join(f"-G {name}={value}" for name, value in core.parameters.items())
     read = f"{READ} {options} --libdir {rtl} --libext .sv --top {top} {' '.join(map(str, files))}"
     return (
         f"[options]\nmode {kind.mode}\ndepth {depth}\ntimeout {limit}\n\n"
-        f"[engines]\n{kind.engine}\n\n[script]\n{read}\nprep -top {top}\nsetundef -anyseq\n"
+        f"[engines]\n{kind.engine}\n\n[script]\n{read}\n{PREPARE.format(top=top)}"
     )
 
 
