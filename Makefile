@@ -66,8 +66,7 @@ REGS      := build/regs/regmap.json
 HLS_DEPS  := $(wildcard hls/*.py hls/ops/*.py hls/*.j2 hls/depths.json host/core/description/*.py) host/core/packing.py host/core/handover.py $(RTL) $(REGS) hw/boards/facts.py $(wildcard hw/boards/*/board.toml hw/cores/*.py)
 SIM_DEPS  := $(wildcard sim/harness/*) sim/verilate.py
 
-.PHONY: help setup run test check acceptance bench synth formal physics papers bundle data lint clean distclean docs
-.PHONY: help setup run test check acceptance bench synth route physics papers bundle data lint clean distclean docs
+.PHONY: help setup run test check acceptance bench synth route formal physics papers bundle data lint clean distclean docs
 
 help: ## list the targets
 	@grep -hE '^[a-z][a-zA-Z_-]*:.*## ' $(MAKEFILE_LIST) | \
@@ -239,6 +238,7 @@ synth: $(BUNDLE)/.bundle ## size and depth of NETWORK's accelerator by yosys, to
 
 formal: setup ## prove what the cores of the RTL promise, to out/formal
 	@nice $(SPINFLOW) formal --jobs 2
+
 route: $(BUNDLE)/.bundle ## place and route NETWORK's accelerator on an ECP5, to out/route (SEEDS=3: the best of three)
 	@nice $(SPINFLOW) route $(BUNDLE) $(if $(SEEDS),--seeds $(call quote,$(SEEDS)))
 
