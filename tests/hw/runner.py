@@ -133,6 +133,15 @@ def fingerprint(
     return digest.hexdigest()[:12]
 
 
+def bench_digest(bench: str) -> str:
+    """A short hash of a bench and of what it has in common with others."""
+    digest = hashlib.sha256()
+    common = ("benches/base.py", "benches/axi.py", "benches/memories.py", "models.py")
+    for name in (f"benches/{bench}.py", *common):
+        digest.update((Path(__file__).parent / name).read_bytes())
+    return digest.hexdigest()[:12]
+
+
 def runtime_folder() -> Path:
     """Where the objects of Verilator's runtime are kept, which are the same in every build."""
     facts = f"{verilator()} {MAKE_FLAGS}"

@@ -20,15 +20,13 @@ def main() -> int:
     parser.add_argument("--processes", type=int, default=2)
     options = parser.parse_args()
     chosen = schema.choose(runner.RTL, COUNT)
-    numbers = [n for n, site in chosen.items() if options.file in (None, site.file)][
-        :: options.every
-    ]
+    numbers = [number for number, site in chosen.items() if options.file in (None, site.file)]
     start = time.perf_counter()
-    for verdict in run.examine(chosen, numbers, options.processes):
+    for verdict in run.examine(chosen, numbers[:: options.every], options.processes):
         site = verdict.site
         print(
-            f"{verdict.number:3} {verdict.by or 'SURVIVES':40} {site.file}:{site.line} {site.kind}: "
-            f"{' '.join(site.old.split())[:60]} -> {' '.join(site.new.split())[:60]}"
+            f"{verdict.number:3} {verdict.by or 'SURVIVES':40} {site.file}:{site.line} {site.kind}"
+            f": {' '.join(site.old.split())[:60]} -> {' '.join(site.new.split())[:60]}"
             f"  ({time.perf_counter() - start:.0f} s)",
             flush=True,
         )

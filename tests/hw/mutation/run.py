@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import signal
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from types import FrameType
@@ -21,8 +21,6 @@ from tests.hw.catalogue import CASES, Case, needed
 from tests.hw.mutation import schema
 from tests.hw.mutation.sites import Site
 
-BENCHES = Path(__file__).parents[1] / "benches"
-HELPERS = [BENCHES / "base.py", BENCHES / "axi.py", BENCHES.parent / "models.py"]
 BUNDLE = runner.REPOSITORY / "build" / "tfc-mnist"
 WHOLE = "accel"
 OTHERS = 6  # benches of other modules, for a module that has its own
@@ -98,12 +96,11 @@ def _names(files: Sequence[Path]) -> set[str]:
 def _ask(folder: Path, case: Case, number: int) -> str | None:
     """Return what a bench has against a variant; None if it has nothing."""
     build = case.build(folder)
-    script = BENCHES / f"{case.bench}.py"
 
     def run(number: int) -> None:
         case.run(folder, extra_env={"COCOTB_MAX_FAILURES": "1"}, arguments=[f"+mutant={number}"])
 
-    return _heard(build, script, number, run)
+    return _heard(build, case.bench, number, run)
 
 
 def _ask_whole(folder: Path, number: int) -> str | None:
@@ -118,14 +115,14 @@ def _ask_whole(folder: Path, number: int) -> str | None:
         runner.run(build, "accel", "tests.hw.benches.accel", noise=False, extra_env=environment,
                    arguments=[f"+mutant={number}"])  # fmt: skip
 
-    return _heard(build, BENCHES / "accel.py", number, run)
+    return _heard(build, "accel", number, run)
 
 
-def _heard(build: Path, script: Path, number: int, run) -> str | None:  # type: ignore[no-untyped-def]
+def _heard(build: Path, bench: str, number: int, run: Callable[[int], None]) -> str | None:
     """Return what a bench says of a variant, from its last run or by running it."""
     # The bench must pass on the RTL as it stands, in the same build.
     for of in (0, number):
-        kept = build / f"mutant-{of}-{_digest(script)}"
+        kept = build / f"mutant-{of}-{runner.bench_digest(bench)}"
         if not kept.exists():
             try:
                 with _limit(SECONDS):
@@ -135,15 +132,8 @@ def _heard(build: Path, script: Path, number: int, run) -> str | None:  # type: 
                 said = str(error).strip() or "fails"
             kept.write_text(said, encoding="utf-8")
         said = kept.read_text(encoding="utf-8")
-        assert of or not said, f"{script.name} fails on the RTL as it stands: {said[-2000:]}"
+        assert of or not said, f"the bench {bench} fails on the RTL as it stands: {said[-2000:]}"
     return said or None
-
-
-def _digest(script: Path) -> str:
-    digest = hashlib.sha256()
-    for path in (script, *HELPERS):
-        digest.update(path.read_bytes())
-    return digest.hexdigest()[:12]
 
 
 @contextlib.contextmanager

@@ -7,6 +7,7 @@ changes, on a variable that is set when the simulation starts.
 from __future__ import annotations
 
 import random
+import zlib
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -30,19 +31,20 @@ LEAST = 3  # of a file, if it has as many
 
 
 def choose(rtl: Path, count: int, seed: int = 1) -> dict[int, Site]:
-    """Return `count` changes of the RTL in a folder by their numbers, from 1 on.
+    """Return `count` changes of the RTL in a folder by their numbers.
 
-    Each file has some, the more the more places it has. Which of its places are taken depends on
-    the seed and the file alone.
+    Each file has some, the more the more places it has. Their order and their numbers depend on the
+    seed and the file alone, so that another file's change leaves builds and results what they are.
     """
     places = {file.name: sites(file) for file in sorted(rtl.glob("*.sv"))}
     shares = shares_of({name: len(found) for name, found in places.items()}, count)
-    chosen = [
-        site
-        for name, share in shares.items()
-        for site in sorted(random.Random(f"{seed} {name}").sample(places[name], share))
-    ]
-    return dict(enumerate(chosen, 1))
+    chosen: dict[int, Site] = {}
+    for name, share in shares.items():
+        random.Random(f"{seed} {name}").shuffle(places[name])
+        first = zlib.crc32(name.encode()) % 100_000 * 1000 + 1
+        chosen |= dict(enumerate(places[name][:share], first))
+    assert len(chosen) == sum(shares.values()), "two files share a number"
+    return chosen
 
 
 def shares_of(sizes: Mapping[str, int], count: int) -> dict[str, int]:
