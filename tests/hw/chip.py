@@ -21,7 +21,7 @@ from spinflow.sim.verilate import FAST, TOP, build
 from tests.hw import runner
 
 CELLS = Path(__file__).with_name("cells")
-BLOCK_RAM = CELLS / "block_ram.sv"
+BLOCK_RAM = CELLS / "ramb.sv"
 LIBRARY = Path(libyosys.__file__).parent / "share" / "xilinx" / "cells_sim.v"
 NETLIST = "accel_netlist"
 # What is built of a bundle, and does not go from one to the other.
@@ -121,7 +121,7 @@ def block_ram(kind: str, ports: str) -> str:
   assign {{DOPADOP, DOADO}} = {{read_a[64+:Half/8], read_a[0+:Half]}};
   assign {{DOPBDOP, DOBDO}} = Wide ? {{read_a[64+Half/8+:Half/8], read_a[Half+:Half]}}
                                    : {{read_b[64+:Half/8], read_b[0+:Half]}};
-  block_ram #(
+  ramb #(
     .Bits   ({bits}),
     .Data   ({{{data}}}),
     .Parity ({{{parity}}}),

@@ -15,12 +15,12 @@ COUNT = 300
 def main() -> int:
     """The command line; returns the exit status."""
     parser = argparse.ArgumentParser(prog="make mutants", description=(__doc__ or "").strip())
-    parser.add_argument("--file", help="only those of one file")
+    parser.add_argument("--files", nargs="*", help="only those of these files")
     parser.add_argument("--every", type=int, default=1, metavar="N", help="only each Nth one")
     parser.add_argument("--processes", type=int, default=2)
     options = parser.parse_args()
     chosen = schema.choose(runner.RTL, COUNT)
-    numbers = [number for number, site in chosen.items() if options.file in (None, site.file)]
+    numbers = [n for n, site in chosen.items() if site.file in (options.files or [site.file])]
     start = time.perf_counter()
     for verdict in run.examine(chosen, numbers[:: options.every], options.processes):
         site = verdict.site

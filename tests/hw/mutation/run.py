@@ -26,6 +26,8 @@ WHOLE = "accel"
 OTHERS = 6  # benches of other modules, for a module that has its own
 SECONDS = 600  # in which the slowest bench has long ended, however busy the machine is
 ENDLESS = "does not end"
+# One failure is enough, and nothing that works makes a bench wait for long.
+QUICK = {"COCOTB_MAX_FAILURES": "1", "BENCH_LIMIT": "20000"}
 
 
 class Verdict(NamedTuple):
@@ -98,7 +100,7 @@ def _ask(folder: Path, case: Case, number: int) -> str | None:
     build = case.build(folder)
 
     def run(number: int) -> None:
-        case.run(folder, extra_env={"COCOTB_MAX_FAILURES": "1"}, arguments=[f"+mutant={number}"])
+        case.run(folder, extra_env=QUICK, arguments=[f"+mutant={number}"])
 
     return _heard(build, case.bench, number, run)
 
@@ -111,7 +113,7 @@ def _ask_whole(folder: Path, number: int) -> str | None:
     build = runner.build("accel-mutants", "accel", {}, files)
 
     def run(number: int) -> None:
-        environment = {"BENCH_BUNDLE": str(BUNDLE), "COCOTB_MAX_FAILURES": "1"}
+        environment = QUICK | {"BENCH_BUNDLE": str(BUNDLE)}
         runner.run(build, "accel", "tests.hw.benches.accel", noise=False, extra_env=environment,
                    arguments=[f"+mutant={number}"])  # fmt: skip
 
