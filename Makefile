@@ -65,7 +65,7 @@ REGS      := build/regs/regmap.json
 HLS_DEPS  := $(wildcard hls/*.py hls/ops/*.py hls/*.j2 hls/depths.json host/core/description/*.py) host/core/packing.py host/core/handover.py $(RTL) $(REGS) hw/boards/facts.py $(wildcard hw/boards/*/board.toml hw/cores/*.py)
 SIM_DEPS  := $(wildcard sim/harness/*) sim/verilate.py
 
-.PHONY: help setup run test check acceptance bench synth physics papers bundle data lint clean distclean docs
+.PHONY: help setup run test check acceptance bench synth formal physics papers bundle data lint clean distclean docs
 
 help: ## list the targets
 	@grep -hE '^[a-z][a-zA-Z_-]*:.*## ' $(MAKEFILE_LIST) | \
@@ -234,6 +234,9 @@ papers: setup data ## every figure and table of the papers measured anew, to out
 
 synth: $(BUNDLE)/.bundle ## size and depth of NETWORK's accelerator by yosys, to out/synth
 	@nice $(SPINFLOW) synth $(BUNDLE)
+
+formal: setup ## prove what the cores of the RTL promise, to out/formal
+	@nice $(SPINFLOW) formal --jobs 2
 
 bench: setup data $(NETWORKS:%=build/%/.simulator) ## speeds, figures to out/bench/bench.json
 	@$(PY) -m tools.bench

@@ -19,6 +19,7 @@ from spinflow.host.core import start
 from spinflow.host.core.files import replace_text
 from spinflow.host.core.tables import markdown
 from spinflow.hw.cores.headers import Core, cores
+from spinflow.hw.formal import cores as formal
 from spinflow.hw.synth.yosys import (
     REPOSITORY,
     RTL,
@@ -51,7 +52,8 @@ def measure(parameters: Mapping[str, Mapping[str, str]]) -> dict[str, Any]:
     sizes = {}
     for core in cores():
         of = dict(parameters.get(core.name, {}))
-        made = synthesise([*packages(), RTL / f"{core.name}.sv"], core.name, of, library=RTL)
+        files = [*packages(), RTL / f"{core.name}.sv"]
+        made = synthesise(files, core.name, of, primitives="xilinx7", library=RTL)
         area, slowest = made.netlist.area(), made.netlist.slowest()
         sizes[core.name] = {
             "parameters": of,
@@ -94,8 +96,16 @@ def table(sizes: Mapping[str, Any], proofs: Mapping[str, str]) -> str:
 
 
 def proofs() -> dict[str, str]:
-    """Return what is proven of each core, in a few words."""
-    return {}
+    """Return what is proven of each core that hw/formal has, in a few words."""
+    how = {
+        "pdr": "for all time",
+        "induction": "for all time, by induction at {depth}",
+        "bounded": "the first {depth} cycles",
+    }
+    return {
+        core.name: f"{how[core.prover].format(depth=core.depth)}: {core.promise}"
+        for core in formal.cores().values()
+    }
 
 
 def text(sizes: Mapping[str, Any]) -> str:

@@ -29,7 +29,10 @@ REGS = REPOSITORY / "build" / "regs"
 LINT = REPOSITORY / "hw" / "lint" / "verilator.vlt"
 BUILDS = REPOSITORY / "build" / "tests"
 # What watches the streams at the ports of our modules, in every build.
-RULES = [Path(__file__).with_name(name) for name in ("stream_rule.sv", "stream_rules.sv")]
+RULES = [
+    REPOSITORY / "hw/formal/stream_rule.sv",
+    Path(__file__).with_name("stream_rules.sv"),
+]
 
 Parameter = int | str
 
