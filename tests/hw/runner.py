@@ -55,8 +55,9 @@ class BenchError(AssertionError):
 def sources(rtl: Path = RTL) -> list[Path]:
     """All of our SystemVerilog, packages first; Verilator takes what the top module needs."""
     generated = [REGS / f"spinflow_{name}.sv" for name in ("regs_pkg", "map_pkg", "regs")]
-    package = rtl / "spinflow_pkg.sv"
-    return [*generated[:2], package, generated[2], *sorted(set(rtl.glob("*.sv")) - {package})]
+    packages = sorted(rtl.glob("*_pkg.sv"))
+    modules = sorted(set(rtl.glob("*.sv")) - set(packages))
+    return [*generated[:2], *packages, generated[2], *modules]
 
 
 def build(

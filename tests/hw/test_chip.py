@@ -26,6 +26,7 @@ pytestmark = pytest.mark.slow
 QUICK = "tfc-mnist"
 FULL = os.environ.get("SPINFLOW_FULL") == "1"
 NETWORKS = TESTED if FULL else [QUICK]
+PRIMITIVES = facts.PRIMITIVES if FULL else ["xilinx7"]
 FRAMES = 20
 
 
@@ -45,7 +46,7 @@ def equal(of_rtl: list[object], of_emulator: list[object]) -> None:
         np.testing.assert_array_equal(a, b, err_msg=f"observation {number}")
 
 
-@pytest.mark.parametrize("primitives", facts.PRIMITIVES)
+@pytest.mark.parametrize("primitives", PRIMITIVES)
 @pytest.mark.parametrize("network", NETWORKS)
 def test_primitives_without_errors(network: str, primitives: str) -> None:
     """Each boundary between layers is FINN's."""
@@ -61,7 +62,7 @@ def test_primitives_without_errors(network: str, primitives: str) -> None:
 
 
 @pytest.mark.parametrize("case", SAMPLE, ids=lambda case: "-".join(map(str, case)))
-@pytest.mark.parametrize("primitives", facts.PRIMITIVES)
+@pytest.mark.parametrize("primitives", PRIMITIVES)
 @pytest.mark.parametrize("network", NETWORKS)
 def test_primitives_with_errors(network: str, primitives: str, case: Case) -> None:
     """Labels, boundaries, weights and counters are the emulator's."""

@@ -1,7 +1,7 @@
 """Whether a variant of the RTL that no bench rejects is the same circuit: a proof by yosys.
 
-Module and variant are compared register by register: if all registers hold the same, outputs and next
-values are the same for all inputs, over some cycles where one does not do. That is enough for
+Module and variant are compared register by register: if all registers hold the same, outputs and
+next values are the same for all inputs, over some cycles where one does not do. That is enough for
 variants in which something is stated twice; whatever needs more is argued in equivalent.toml.
 """
 
@@ -22,7 +22,7 @@ CYCLES = 3  # that an induction may look back
 
 
 def proven(site: Site) -> bool:
-    """Whether the variant equals its module, on each set of parameters that the module's bench has."""
+    """Whether the variant equals its module, on each set of parameters of the module's bench."""
     cases = [case for case in CASES if case.bench == Path(site.file).stem]
     return bool(cases) and all(same(site, case) for case in cases)
 

@@ -11,6 +11,7 @@ import hashlib
 import signal
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from functools import cache
 from pathlib import Path
 from types import FrameType
 from typing import NamedTuple
@@ -61,6 +62,7 @@ def examine(
 def write(chosen: dict[int, Site]) -> Path:
     """Write the RTL with all chosen variants in it; return its folder."""
     digest = hashlib.sha256(repr(sorted(chosen.items())).encode())
+    digest.update(Path(schema.__file__).read_bytes())
     for file in sorted(runner.RTL.glob("*.sv")):
         digest.update(file.read_bytes())
     folder = runner.BUILDS / f"mutants-rtl-{digest.hexdigest()[:12]}"
@@ -76,10 +78,15 @@ def cases_for(file: str) -> list[Case]:
     own = [case for case in CASES if case.bench == module]
     others = [
         case for case in CASES
-        if case.bench != module
-        and any(path.name == file for path in needed(case.bench, runner.sources()))
+        if case.bench != module and file in _parts(case.bench)
     ]  # fmt: skip
     return [*own, *(others[:: max(1, len(others) // OTHERS)][:OTHERS] if own else others)]
+
+
+@cache
+def _parts(bench: str) -> frozenset[str]:
+    """The files that the module of a bench is made of."""
+    return frozenset(file.name for file in needed(bench, runner.sources()))
 
 
 def _examine(folder: Path, number: int, site: Site) -> Verdict:
@@ -108,7 +115,11 @@ def _ask(folder: Path, case: Case, number: int) -> str | None:
 def _ask_whole(folder: Path, number: int) -> str | None:
     """Return what the test of a whole accelerator has against a variant."""
     files = [
-        folder / file.name if file.parent == runner.RTL else file for file in source_files(BUNDLE)
+        folder / f"{schema.NAME}.sv",
+        *(
+            folder / file.name if file.parent == runner.RTL else file
+            for file in source_files(BUNDLE)
+        ),
     ]
     build = runner.build("accel-mutants", "accel", {}, files)
 

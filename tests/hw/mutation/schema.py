@@ -14,6 +14,7 @@ from pathlib import Path
 
 from tests.hw.mutation.sites import Site, sites
 
+NAME = "mutants_pkg"
 PACKAGE = """\
 // The variant that runs: 0 is the RTL as it stands.
 package mutants_pkg;
@@ -24,9 +25,7 @@ package mutants_pkg;
   endfunction
   int chosen = asked();
 endpackage
-
 """
-FIRST = "spinflow_pkg.sv"  # comes before all modules, and so does the package in it
 LEAST = 3  # of a file, if it has as many
 
 
@@ -69,7 +68,7 @@ def shares_of(sizes: Mapping[str, int], count: int) -> dict[str, int]:
 
 
 def write(rtl: Path, chosen: Mapping[int, Site], folder: Path) -> None:
-    """Write the RTL of a folder into another one, with all chosen changes in it."""
+    """Write the RTL of a folder into another one, with all chosen changes and their package."""
     of_file: dict[str, list[tuple[int, Site]]] = defaultdict(list)
     for number, site in chosen.items():
         of_file[site.file].append((number, site))
@@ -77,7 +76,8 @@ def write(rtl: Path, chosen: Mapping[int, Site], folder: Path) -> None:
     for file in sorted(rtl.glob("*.sv")):
         source = file.read_bytes()
         text = _with(source, 0, len(source), of_file[file.name]).decode()
-        (folder / file.name).write_text((PACKAGE if file.name == FIRST else "") + text, "utf-8")
+        (folder / file.name).write_text(text, encoding="utf-8")
+    (folder / f"{NAME}.sv").write_text(PACKAGE, encoding="utf-8")
 
 
 def changed(source: bytes, site: Site) -> bytes:
@@ -99,7 +99,7 @@ def _with(source: bytes, start: int, end: int, inside: Sequence[tuple[int, Site]
         ]  # fmt: skip
         text = _with(source, site.start, site.end, within)
         for number, change in here:
-            choice = f"(mutants_pkg::chosen == {number}) ? ({change.new}) : ".encode()
+            choice = f"({NAME}::chosen == {number}) ? ({change.new}) : ".encode()
             text = b"(" + choice + b"(" + text + b"))"
         parts += [source[place : site.start], text]
         place = site.end

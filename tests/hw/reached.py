@@ -3,7 +3,8 @@
 `make coverage` builds each case of the catalogue and the tests of whole accelerators with the
 counters of Verilator, adds up what they counted, and prints a table by module. Lines are those on
 which a statement of a process or a function begins; one counts as run if all that begins on it was.
-What is left out stands in coverage.toml with its reason.
+What is left out stands in reached.toml with its reason. Figures go to out/coverage.json; with
+--keep also to docs/results, which docs/coverage.md shows.
 """
 
 from __future__ import annotations
@@ -11,9 +12,10 @@ from __future__ import annotations
 import argparse
 import json
 import re
+import shutil
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -27,8 +29,9 @@ from tests.hw.catalogue import CASES, Case
 from tests.hw.mutation.sites import Node, closed_generates, parsed, span
 
 FLAGS = (*runner.VERILATOR_FLAGS, "--coverage-line", "--coverage-toggle")
-LEFT_OUT = Path(__file__).with_name("coverage.toml")
+LEFT_OUT = Path(__file__).with_name("reached.toml")
 RESULTS = runner.REPOSITORY / "out" / "coverage.json"
+KEPT = runner.REPOSITORY / "docs" / "results" / "coverage.json"
 LEAST = 0.98  # of lines
 WHOLE = {"tfc-mnist": "accel", "lenet-mnist": "pauses"}  # a bundle and its bench
 COUNTED = re.compile(r"C '(.*)' (\d+)$")
@@ -56,9 +59,9 @@ class Point(NamedTuple):
 class Found:
     """What is counted of one file, each as reached and all."""
 
-    lines: tuple[int, int] = (0, 0)
-    branches: tuple[int, int] = (0, 0)
-    toggles: tuple[int, int] = (0, 0)
+    lines: Sequence[int] = (0, 0)
+    branches: Sequence[int] = (0, 0)
+    toggles: Sequence[int] = (0, 0)
     left_out: int = 0  # lines
     missed: list[str] = field(default_factory=list)
 
@@ -211,6 +214,12 @@ def _lines(source: bytes, node: Node) -> range:
     return range(source.count(b"\n", 0, start) + 1, source.count(b"\n", 0, end) + 2)
 
 
+def kept() -> dict[str, Found]:
+    """Return what was found when the page was made."""
+    found = json.loads(KEPT.read_text(encoding="utf-8"))
+    return {name: Found(**of) for name, of in found.items()}
+
+
 def table(found: dict[str, Found]) -> str:
     """Return what was reached as a table in Markdown, with a row of all."""
 
@@ -235,6 +244,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="make coverage", description=(__doc__ or "").strip())
     parser.add_argument("--module", help="only the benches and the table of one module")
     parser.add_argument("--processes", type=int, default=2)
+    parser.add_argument("--keep", action="store_true", help="keep the figures, for the page")
     options = parser.parse_args()
     files = sorted(runner.RTL.glob("*.sv"))
     cases, whole = CASES, list(WHOLE)
@@ -259,6 +269,8 @@ def main() -> int:
     RESULTS.parent.mkdir(exist_ok=True)
     summary = {name: asdict(of) for name, of in found.items()}
     RESULTS.write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
+    if options.keep:
+        shutil.copy(RESULTS, KEPT)
     reached, every = (sum(of.lines[i] for of in found.values()) for i in (0, 1))
     return 0 if reached >= LEAST * every else 1
 
