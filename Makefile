@@ -68,6 +68,8 @@ SIM_DEPS  := $(wildcard sim/harness/*) sim/verilate.py
 
 .PHONY: help setup run test check acceptance bench synth route formal physics papers bundle data lint clean distclean docs
 
+.PHONY: help setup run test check acceptance bench coverage mutants synth formal physics papers bundle data lint clean distclean docs
+
 help: ## list the targets
 	@grep -hE '^[a-z][a-zA-Z_-]*:.*## ' $(MAKEFILE_LIST) | \
 	  awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -241,6 +243,12 @@ formal: setup ## prove what the cores of the RTL promise, to out/formal
 
 route: $(BUNDLE)/.bundle ## place and route NETWORK's accelerator on an ECP5, to out/route (SEEDS=3: the best of three)
 	@nice $(SPINFLOW) route $(BUNDLE) $(if $(SEEDS),--seeds $(call quote,$(SEEDS)))
+
+coverage: setup $(REGS) build/tfc-mnist/.bundle build/lenet-mnist/.bundle ## lines, branches and toggles of the RTL that all benches reach, to out/coverage.json
+	@$(PY) -m tests.hw.reached
+
+mutants: setup $(REGS) build/tfc-mnist/.bundle ## 300 wrong variants of the RTL before its benches, to out/mutants.csv
+	@$(PY) -m tests.hw.mutation
 
 bench: setup data $(NETWORKS:%=build/%/.simulator) ## speeds, figures to out/bench/bench.json
 	@$(PY) -m tools.bench

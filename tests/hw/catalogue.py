@@ -53,10 +53,10 @@ class Case:
 
 
 def needed(top: str, files: list[Path]) -> list[Path]:
-    """Of these files the packages and the modules that `top` is made of, in their order."""
+    """Of these files the modules that `top` is made of and their packages, in their order."""
     texts = {file: file.read_text(encoding="utf-8") for file in files}
     by_name = {file.stem: file for file in files}
-    wanted = {file for file in files if file.stem.endswith("_pkg")}
+    wanted: set[Path] = set()
     todo = [by_name[top]]
     while todo:
         file = todo.pop()
@@ -64,7 +64,8 @@ def needed(top: str, files: list[Path]) -> list[Path]:
             continue
         wanted.add(file)
         instances = re.findall(r"^\s*(\w+)\s+(?:#\(|u_\w+\s*\()", texts[file], re.MULTILINE)
-        todo += [by_name[name] for name in instances if name in by_name]
+        packages = re.findall(r"\b\w+_pkg\b", texts[file])
+        todo += [by_name[name] for name in (*instances, *packages) if name in by_name]
     return [file for file in files if file in wanted]
 
 
