@@ -267,6 +267,8 @@ CASES = [
     mvu(16, 10, 1, 8, threshold=False),
     mvu(140, 6, 3, 70, threshold=False),  # wide words
     mvu(24, 20, 2, 8, threshold=True),  # a long ROM of thresholds
+    mvu(8, 256, 1, 8, threshold=True),  # one in block RAM, a row a cycle
+    mvu(260, 2, 1, 130, threshold=True),  # a popcount of three stages
     mvu(27, 8, 4, 3, threshold=True, in_bits=8),
     mvu(25, 4, 4, 5, threshold=True, in_bits=8),  # Nf = 1
     mvu(27, 6, 3, 27, threshold=True, in_bits=8),  # Sf = 1, three levels of groups
@@ -295,6 +297,8 @@ CASES = [
         Case("weight_mem", {"Width": width, "Depth": depth}, noise=False)
         for width, depth in [(5, 7), (40, 12), (64, 1), (100, 70), (144, 65), (650, 3)]
     ),
+    Case("block_ram", {"Width": 9, "Depth": 70}, noise=False),
+    Case("block_ram", {"Width": 3, "Depth": 5, "HasInit": 1, "Init": "15'h5AC3"}, noise=False),
     Case("weight_port", {"AddrWidth": 16, "NumWeights": 2, **windows([40, 5], [6, 9])}),
     Case("weight_port", {"AddrWidth": 16, "NumWeights": 3, **windows([96, 32, 1], [3, 4, 5])}),
     Case(
