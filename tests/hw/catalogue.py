@@ -161,6 +161,41 @@ def padding(rows: int, columns: int, folds: int, sides: list[int]) -> Case:
     })  # fmt: skip
 
 
+def window(
+    size: tuple[int, int],
+    kernel: tuple[int, int],
+    stride: tuple[int, int] = (1, 1),
+    *,
+    bits: int,
+    folds: int | None = None,
+    block: bool = False,
+) -> Case:
+    """A sliding window: word by word with its folds, at once without."""
+    return Case("window_at_once" if folds is None else "window_words", {
+        "Rows": size[0], "Columns": size[1], **({} if folds is None else {"Folds": folds}),
+        "Bits": bits, "KernelRows": kernel[0], "KernelColumns": kernel[1],
+        "StrideRows": stride[0], "StrideColumns": stride[1], "BlockRam": int(block),
+    })  # fmt: skip
+
+
+def drawn_windows(count: int) -> list[Case]:
+    """Some windows of any kind, every other one at once."""
+    rng = random.Random("windows")
+    cases: list[Case] = []
+    while len(cases) < count:
+        kernel, stride, out = ((rng.randint(1, 4), rng.randint(1, 4)) for _ in range(3))
+        size = tuple((o - 1) * s + k for o, s, k in zip(out, stride, kernel, strict=True))
+        folds = None if len(cases) % 2 else rng.randint(1, 4)
+        if folds is None and kernel == (1, 1):
+            continue
+        block = rng.random() < 0.3
+        bits = rng.randint(1, 20)
+        cases.append(
+            window((size[0], size[1]), kernel, stride, bits=bits, folds=folds, block=block)
+        )
+    return cases
+
+
 def scores(labels: int, pe: int, in_bits: int, gain_bits: int, offset_bits: int) -> Case:
     """Scores with random gains and offsets; gains of 1, 2 or 4 if they have 0 bits."""
     rng = random.Random(f"scores {labels} {pe} {gain_bits}")
@@ -299,6 +334,29 @@ CASES = [
     ),
     Case("block_ram", {"Width": 9, "Depth": 70}, noise=False),
     Case("block_ram", {"Width": 3, "Depth": 5, "HasInit": 1, "Init": "15'h5AC3"}, noise=False),
+    window((5, 5), (3, 3), bits=16, folds=2),
+    window((3, 3), (3, 3), bits=4, folds=4),  # one window
+    window((4, 9), (2, 5), (2, 1), bits=8, folds=1),
+    window((8, 8), (2, 2), (3, 3), bits=5, folds=1),  # a step beyond the kernel
+    window((7, 7), (1, 1), (2, 2), bits=3, folds=2),  # single pixels
+    window((1, 14), (1, 2), (1, 3), bits=8, folds=1),
+    window((12, 1), (3, 1), bits=8, folds=3),
+    window((11, 11), (5, 5), (3, 3), bits=2, folds=1),
+    window((6, 8), (2, 2), (2, 2), bits=12, folds=3),
+    window((9, 7), (3, 3), (2, 2), bits=8, folds=2),
+    window((13, 5), (1, 2), (4, 3), bits=8, folds=2),
+    window((4, 70), (3, 3), bits=6, folds=1),  # a depth that is no power of two
+    window((5, 9), (3, 3), bits=8, folds=1, block=True),
+    window((6, 5), (3, 3), (3, 2), bits=9, folds=3, block=True),
+    window((5, 5), (3, 3), bits=8),
+    window((6, 9), (2, 5), (2, 1), bits=3),
+    window((8, 8), (2, 2), (3, 3), bits=5),
+    window((5, 1), (3, 1), bits=8),
+    window((1, 9), (1, 3), (1, 2), bits=8),
+    window((7, 3), (3, 3), (2, 1), bits=4),  # a kernel as wide as the map
+    window((6, 12), (3, 3), bits=8, block=True),
+    window((5, 8), (3, 4), bits=8, block=True),  # the shortest line in block RAM
+    *drawn_windows(8),
     Case("weight_port", {"AddrWidth": 16, "NumWeights": 2, **windows([40, 5], [6, 9])}),
     Case("weight_port", {"AddrWidth": 16, "NumWeights": 3, **windows([96, 32, 1], [3, 4, 5])}),
     Case(

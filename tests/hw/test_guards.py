@@ -37,6 +37,12 @@ BAD: list[tuple[str, Mapping[str, Parameter], str]] = [
     ("binary_mvu", {"Window": "160'h1", "InBits": 8},
      "binary_mvu: with a Window the inputs are bits, and outputs have thresholds"),
     ("window_padding", {"Mw": 10}, "window_padding: Mw 10 is not a whole number of pixels"),
+    ("window_words", {"StrideColumns": 3},
+     "window_words: windows of 3 x 3, steps of 1 x 3: no cover of 5 x 5"),
+    ("window_at_once", {"KernelRows": 1, "KernelColumns": 1},
+     "window_at_once: windows of 1 x 1, steps of 1 x 1: no cover of 5 x 5"),
+    ("window_at_once", {"StrideRows": 3},
+     "window_at_once: windows of 3 x 3, steps of 3 x 1: no cover of 5 x 5"),
     ("buffer_mem", {"Depth": 1}, "buffer_mem: Depth 1 is below 2"),
     ("class_scores", {"Pe": 3}, "class_scores: Pe 3 must divide Labels 10"),
     ("class_scores", {"Shift": 3}, "class_scores: ScoreBits 9 is below the bits of gains 0, "
