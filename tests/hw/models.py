@@ -48,6 +48,16 @@ def origin(x: int, y: int) -> tuple[int, int]:
     return y, x
 
 
+def place_of(drawn: int) -> tuple[int, int]:
+    """A seed and a position, below 2^32, whose draw is this."""
+    for other in range(MASK32):
+        seed, block = origin(drawn << 8 & MASK32, other)  # the tail of an even position
+        position = 2 * block & MASK32
+        if block >> 31 and lead(seed, position) == drawn >> 24:
+            return seed, position
+    raise AssertionError("a lead is not right in 256 cases, nor the block in 2")
+
+
 def memory_seed(base: int, repeat: int, index: int) -> int:
     """The seed of one memory for one repeat."""
     return word(base ^ 0x5EED0000, 64 * repeat + index)
