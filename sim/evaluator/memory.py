@@ -164,7 +164,8 @@ class PackedMemory(Cells):
             return 0, None
         first = self.position % 32
         start = self.position - first
-        positions = self.positions(bits // self.width)
+        # The fast stream is not the hardware's, which takes whole segments of weights.
+        positions = bits if self.stream == "fast" else self.positions(bits // self.width)
         self.position += positions
         if max(self.threshold1, self.threshold0) == 0:
             return first, None

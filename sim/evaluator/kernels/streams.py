@@ -56,6 +56,13 @@ def _rounds(b: Any, x: Any, y: Any) -> tuple[Any, Any]:
     return x, y
 
 
+def _in_order(b: Any, x: Any, y: Any, half: int) -> Any:
+    """The words of the lower (0) or the upper (1) 8 of 16 blocks, the even word of each first."""
+    order = [lane + half * HALF // 2 for lane in range(HALF // 2)]
+    lanes = [number for lane in order for number in (lane, lane + HALF)]
+    return b.shuffle_vector(x, y, ir.Constant(V16, lanes))
+
+
 def _lead_comparison(others: int) -> Any:
     """The 128 leads of 16 blocks from `block` on beside one or two others: masks, (4, words).
 
@@ -74,10 +81,8 @@ def _lead_comparison(others: int) -> Any:
             x = b.add(splat(b, args[1], V16), ir.Constant(V16, list(range(HALF))))
             x = b.and_(x, constant(V16, LAST_LEAD_BLOCK))
             x, y = _rounds(b, x, splat(b, args[0], V16))
-            for half in range(2):  # the even word of a block has the first four leads
-                order = [lane + half * HALF // 2 for lane in range(HALF // 2)]
-                lanes = [number for lane in order for number in (lane, lane + HALF)]
-                leads = b.bitcast(b.shuffle_vector(x, y, ir.Constant(V16, lanes)), B64)
+            for half in range(2):
+                leads = b.bitcast(_in_order(b, x, y, half), B64)
                 word = b.add(b.shl(args[5], I64(1)), I64(half))
                 for other in args[2 : 2 + others]:
                     edge = splat(b, other, B64)
@@ -211,6 +216,26 @@ def _mixed(state: Any) -> Any:
     return z ^ (z >> np.uint64(31))
 
 
+@vector_code
+def _compare_words(typing: Any, seed: Any, block: Any, threshold1: Any, threshold0: Any) -> Any:
+    """The words of 16 blocks that are below two thresholds: bits 0-31 and 32-63."""
+    signature = types.uint64(seed, block, threshold1, threshold0)
+
+    def generate(context: Any, b: Any, signature: Any, args: Any) -> Any:
+        x = b.add(splat(b, args[1], V16), ir.Constant(V16, list(range(HALF))))
+        x, y = _rounds(b, x, splat(b, args[0], V16))
+        result: Any = I64(0)
+        for part in range(2):
+            words = _in_order(b, x, y, part)
+            for number, threshold in enumerate(args[2:]):
+                below = b.icmp_unsigned("<", words, splat(b, threshold, V16))
+                bits = b.zext(b.bitcast(below, I16), I64)
+                result = b.or_(result, b.shl(bits, I64(32 * number + 16 * part)))
+        return result
+
+    return signature, generate
+
+
 @compiled
 def _draw_dense(
     key: Any,
@@ -228,12 +253,15 @@ def _draw_dense(
     """
     dense = 1 << (32 - SPARSE_LEVELS)
     if max(threshold1, threshold0) > dense:
-        rest1 = max(threshold1 - dense, 0) * 2**32 // (2**32 - dense)
-        rest0 = max(threshold0 - dense, 0) * 2**32 // (2**32 - dense)
+        rest1 = min(max(threshold1 - dense, 0) * 2**32 // (2**32 - dense), ALWAYS - 1)
+        rest0 = min(max(threshold0 - dense, 0) * 2**32 // (2**32 - dense), ALWAYS - 1)
         stream = np.uint32(key >> np.uint64(32))
-        hits_of_hardware(
-            stream, start, min(rest1, 0xFFFFFFFE), min(rest0, 0xFFFFFFFE), hits1, hits0, lo, hi
-        )
+        for word in range(lo, hi):
+            block = np.uint32((start >> 1) + (word << 4) & 0xFFFFFFFF)
+            both = _compare_words(stream, block, np.uint32(rest1), np.uint32(rest0))
+            hits1[word] = np.uint32(both)
+            if threshold1 != threshold0:
+                hits0[word] = np.uint32(both >> np.uint64(32))
     else:
         hits1[lo:hi] = 0
         if threshold1 != threshold0:
