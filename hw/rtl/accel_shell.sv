@@ -23,16 +23,14 @@ module accel_shell
   // Whether memories can err.
   parameter bit          WithErrors = 1'b1,
   localparam int unsigned NumMems = NumWeights + NumBuffers,
+  localparam int unsigned IndexWidth = NumWeights > 1 ? $clog2(NumWeights) : 1,
   // Of each memory: number of its weight layer, bits of a word, words.
   parameter logic [NumMems-1:0][31:0] Layer = '0,
   parameter logic [NumMems-1:0][31:0] Width = {NumMems{32'd1}},
   parameter logic [NumMems-1:0][31:0] Depth = {NumMems{32'd2}},
   // Of each weight memory: first byte address of its window, and bytes from word to word in it.
   parameter logic [NumWeights-1:0][31:0] Base   = '0,
-  parameter logic [NumWeights-1:0][31:0] Stride = {(NumWeights > 0 ? NumWeights : 1){32'd4}},
-  // Number of draw engines, and of each buffer which one it gets its draws from.
-  parameter int unsigned NumEngines = 1,
-  parameter logic [NumBuffers-1:0][31:0] Engine = '0
+  parameter logic [NumWeights-1:0][31:0] Stride = {(NumWeights > 0 ? NumWeights : 1){32'd4}}
 ) (
   // Clock, and reset (active low, synchronous).
   input  logic                 aclk,
@@ -92,17 +90,21 @@ module accel_shell
   output weight_req_t                 weight_req_o,
   input  logic [NumWeights-1:0][31:0] weight_rdata_i,
 
-  // Buffers: how their writes err (error_mode_e); a pulse that restarts their random streams; the draws
-  // that they want, whether these are granted, and the answers; what they count in this cycle; whether they
-  // wait for draws.
-  output logic [NumBuffers-1:0][1:0]     buffer_mode_o,
-  output logic [NumBuffers-1:0]          buffer_restart_o,
-  input  draw_request_t [NumBuffers-1:0] buffer_request_i,
-  output logic [NumBuffers-1:0]          buffer_grant_o,
-  output draw_answer_t [NumBuffers-1:0]  buffer_answer_o,
-  output logic [NumBuffers-1:0]          buffer_valid_o,
+  // Buffers: how their writes err (error_mode_e); a pulse that restarts their random streams; what they count
+  // in this cycle; whether they wait for draws.
+  output logic [NumBuffers-1:0][1:0]  buffer_mode_o,
+  output logic [NumBuffers-1:0]       buffer_restart_o,
   input  count_t [NumBuffers-1:0]     buffer_count_i,
-  input  logic [NumBuffers-1:0]       buffer_stall_i
+  input  logic [NumBuffers-1:0]       buffer_stall_i,
+
+  // Draw engines: what is written to rates and seeds; and, for the weight memory of that number, what is
+  // wanted, whether it is granted, and the answer.
+  output cfg_write_t                  cfg_write_o,
+  output logic [IndexWidth-1:0]       weight_index_o,
+  output draw_request_t               weight_request_o,
+  input  logic                        weight_grant_i,
+  input  draw_answer_t                weight_answer_i,
+  input  logic                        weight_valid_i
 );
 
   if (NumWeights < 1 || NumBuffers < 1) begin : gen_no_memories
@@ -155,13 +157,10 @@ module accel_shell
   assign unused_prot = {s_axi_awprot, s_axi_arprot};
 
   // Registers
-  localparam int unsigned IndexWidth = NumWeights > 1 ? $clog2(NumWeights) : 1;
   logic regs_ack, under_way, frame_done, soft_reset, transfer_restart;
   logic [31:0] regs_rdata, frames_per_transfer;
-  logic [IndexWidth-1:0] weight_index;
   error_cfg_t weight_cfg;
   error_cfg_t [NumBuffers-1:0] buffer_cfg;
-  cfg_write_t cfg_write;
   logic [NumMems-1:0] restart;
   count_t weight_count;
   logic weight_count_valid, weight_count_ready;
@@ -193,11 +192,11 @@ module accel_shell
     .soft_reset_o          (soft_reset),
     .frames_per_transfer_o (frames_per_transfer),
     .transfer_restart_o    (transfer_restart),
-    .weight_index_i        (weight_index),
+    .weight_index_i        (weight_index_o),
     .weight_cfg_o          (weight_cfg),
     .buffer_cfg_o          (buffer_cfg),
     .restart_o             (restart),
-    .cfg_write_o           (cfg_write),
+    .cfg_write_o,
     .weight_count_i        (weight_count),
     .weight_count_valid_i  (weight_count_valid),
     .weight_count_ready_o  (weight_count_ready),
@@ -215,9 +214,6 @@ module accel_shell
   // Weights
   logic weight_ack, weight_err, weight_busy;
   logic [31:0] weight_rdata;
-  draw_request_t weight_request;
-  draw_answer_t weight_answer;
-  logic weight_grant, weight_answer_valid;
 
   weight_port #(
     .WithErrors (WithErrors),
@@ -243,41 +239,17 @@ module accel_shell
     .weight_en_o,
     .weight_req_o,
     .weight_rdata_i,
-    .index_o       (weight_index),
+    .index_o       (weight_index_o),
     .mode_i        (weight_cfg.mode),
     .restart_i     (restart[NumWeights-1:0]),
-    .request_o      (weight_request),
-    .grant_i        (weight_grant),
-    .answer_i       (weight_answer),
-    .answer_valid_i (weight_answer_valid),
+    .request_o     (weight_request_o),
+    .grant_i       (weight_grant_i),
+    .answer_i      (weight_answer_i),
+    .answer_valid_i (weight_valid_i),
     .count_o       (weight_count),
     .count_valid_o (weight_count_valid),
     .count_ready_i (weight_count_ready)
   );
-
-  if (WithErrors) begin : gen_draws
-    draw_engines #(
-      .NumEngines (NumEngines),
-      .NumWeights (NumWeights),
-      .NumBuffers (NumBuffers),
-      .Engine     (Engine)
-    ) u_draw_engines (
-      .clk_i            (aclk),
-      .cfg_write_i      (cfg_write),
-      .weight_index_i   (weight_index),
-      .weight_request_i (weight_request),
-      .weight_grant_o   (weight_grant),
-      .weight_answer_o  (weight_answer),
-      .weight_valid_o   (weight_answer_valid),
-      .buffer_request_i,
-      .buffer_grant_o,
-      .buffer_answer_o,
-      .buffer_valid_o
-    );
-  end else begin : gen_no_draws
-    assign {weight_grant, weight_answer, weight_answer_valid} = '0;
-    assign {buffer_grant_o, buffer_answer_o, buffer_valid_o}  = '0;
-  end
 
   assign ack   = regs_ack || weight_ack;
   assign err   = weight_ack && weight_err;

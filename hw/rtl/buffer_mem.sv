@@ -19,6 +19,8 @@ module buffer_mem
   parameter int unsigned Depth    = 512,
   // Slots of draws that are made ahead, a power of two; see run_ahead.
   parameter int unsigned RunAhead = 32,
+  // Ports at which draws are asked for; see run_ahead.
+  parameter int unsigned Ports    = 1,
   // Whether writes can err.
   parameter bit          WithErrors = 1'b1,
   localparam int unsigned BusWidth = 8 * ((Width + 7) / 8)
@@ -32,11 +34,11 @@ module buffer_mem
   input  logic [1:0]          mode_i,
   input  logic                restart_i,
 
-  // Draws from the engine: what is wanted, whether it is granted, and the answer.
-  output draw_request_t       request_o,
-  input  logic                grant_i,
-  input  draw_answer_t        answer_i,
-  input  logic                answer_valid_i,
+  // Draws, of each port from an engine: what is wanted, whether it is granted, and the answer.
+  output draw_request_t [Ports-1:0] request_o,
+  input  logic [Ports-1:0]          grant_i,
+  input  draw_answer_t [Ports-1:0]  answer_i,
+  input  logic [Ports-1:0]          answer_valid_i,
 
   // Words to write; padding to whole bytes is not read.
   input  logic [BusWidth-1:0] in_data_i,
@@ -83,7 +85,8 @@ module buffer_mem
 
     run_ahead #(
       .Width    (Width),
-      .RunAhead (RunAhead)
+      .RunAhead (RunAhead),
+      .Ports    (Ports)
     ) u_run_ahead (
       .clk_i,
       .rst_ni,

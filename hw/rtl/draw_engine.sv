@@ -7,8 +7,8 @@
 // before any other, with what is known of its draws, until all are decided. So answers may overtake each
 // other, even of one memory.
 //
-// A memory asks with its request and has been heard in a cycle of its grant; of several the one of the
-// highest number goes first, buffers before the weights. What is asked for must be taken.
+// Who asks with a request has been heard in a cycle of its grant; of several the one of the highest number
+// goes first, and the weights after all others. What is asked for must be taken.
 //
 // Latency: 12 cycles from grant to answer, 12 more for each pair of draws with a tie. Throughput: a block,
 // eight draws, a cycle without ties; one block in 16 has one at random rates. There is no reset: what is
@@ -17,30 +17,32 @@
 module draw_engine
   import spinflow_pkg::*;
 #(
-  // Numbers of weight memories and of buffers. Memories are numbered weight memories first.
+  // Numbers of weight memories, of all memories, weight memories first, and of the others that ask.
   parameter int unsigned NumWeights = 3,
-  parameter int unsigned NumBuffers = 2,
-  localparam int unsigned NumMems = NumWeights + NumBuffers,
+  parameter int unsigned NumMems    = 5,
+  parameter int unsigned NumAsks    = 2,
+  // Of each that asks: for which memory.
+  parameter logic [NumAsks-1:0][31:0] Memory = {32'd4, 32'd3},
   localparam int unsigned MemWidth = NumMems > 1 ? $clog2(NumMems) : 1,
   localparam int unsigned IndexWidth = NumWeights > 1 ? $clog2(NumWeights) : 1
 ) (
   // Clock.
-  input  logic                           clk_i,
+  input  logic                        clk_i,
 
   // Seeds and rates, as they are written. Draws under way may be of the old ones or of the new ones.
-  input  cfg_write_t                     cfg_write_i,
+  input  cfg_write_t                  cfg_write_i,
 
-  // Requests of the weight memory of this number, and of the buffers; and which of them is granted.
-  input  logic [IndexWidth-1:0]          weight_index_i,
-  input  draw_request_t                  weight_request_i,
-  output logic                           weight_grant_o,
-  input  draw_request_t [NumBuffers-1:0] buffer_request_i,
-  output logic [NumBuffers-1:0]          buffer_grant_o,
+  // Requests of the weight memory of this number, and of the others; and which of them is granted.
+  input  logic [IndexWidth-1:0]       weight_index_i,
+  input  draw_request_t               weight_request_i,
+  output logic                        weight_grant_o,
+  input  draw_request_t [NumAsks-1:0] request_i,
+  output logic [NumAsks-1:0]          grant_o,
 
   // The answer, and whose it is; none if all of these are low.
-  output draw_answer_t                   answer_o,
-  output logic                           weight_valid_o,
-  output logic [NumBuffers-1:0]          buffer_valid_o
+  output draw_answer_t                answer_o,
+  output logic                        weight_valid_o,
+  output logic [NumAsks-1:0]          valid_o
 );
 
   localparam int unsigned Rounds = 8;
@@ -93,28 +95,28 @@ module draw_engine
     answer_o        <= '{tag: out_q.tag, hit1: out_q.hit1, hit0: out_q.hit0};
   end
   assign weight_valid_o = answer_valid_q && 32'(answer_memory_q) < NumWeights;
-  for (genvar b = 0; b < int'(NumBuffers); b++) begin : gen_valid
-    assign buffer_valid_o[b] = answer_valid_q && 32'(answer_memory_q) == NumWeights + 32'(b);
+  for (genvar a = 0; a < int'(NumAsks); a++) begin : gen_valid
+    assign valid_o[a] = answer_valid_q && 32'(answer_memory_q) == Memory[a];
   end
 
   // Who is next.
   draw_request_t       request;
   logic [MemWidth-1:0] memory;
-  logic [NumBuffers:0] blocked;   // blocked[b]: by one from b on; the last one by ties
-  assign blocked[NumBuffers] = again;
-  for (genvar b = 0; b < int'(NumBuffers); b++) begin : gen_grant
-    assign blocked[b]        = blocked[b+1] || buffer_request_i[b].valid;
-    assign buffer_grant_o[b] = buffer_request_i[b].valid && !blocked[b+1];
+  logic [NumAsks:0]    blocked;   // blocked[a]: by one from a on; the last one by ties
+  assign blocked[NumAsks] = again;
+  for (genvar a = 0; a < int'(NumAsks); a++) begin : gen_grant
+    assign blocked[a] = blocked[a+1] || request_i[a].valid;
+    assign grant_o[a] = request_i[a].valid && !blocked[a+1];
   end
   assign weight_grant_o = weight_request_i.valid && !blocked[0];
 
   always_comb begin
     request = weight_grant_o ? weight_request_i : '0;
     memory  = weight_grant_o ? MemWidth'(weight_index_i) : '0;
-    for (int unsigned b = 0; b < NumBuffers; b++) begin
-      if (buffer_grant_o[b]) begin
-        request |= buffer_request_i[b];
-        memory  |= MemWidth'(NumWeights + b);
+    for (int unsigned a = 0; a < NumAsks; a++) begin
+      if (grant_o[a]) begin
+        request |= request_i[a];
+        memory  |= MemWidth'(Memory[a]);
       end
     end
   end
@@ -122,12 +124,14 @@ module draw_engine
   // It enters: first its memory is known, then its block and its seed.
   logic       lead_q;   // leads enter; tails do if enter_q.tail
   logic       tail_before_q;   // the tails that enter come from a block of tails
-  logic       first_q, advance_q;
+  logic       first_q;
+  logic [2:0] start_at_q, advance_q;
   logic [1:0] pair_q;
   round_t     enter_q;
   always_ff @(posedge clk_i) begin
     lead_q         <= request.valid;
     first_q        <= request.first;
+    start_at_q     <= request.start;
     advance_q      <= request.advance;
     enter_q.memory <= again ? out_q.memory : memory;
     enter_q.tag    <= again ? out_q.tag : request.tag;
@@ -149,7 +153,7 @@ module draw_engine
   end
 
   logic [PosWidth-1:0] next_place;
-  assign next_place = first_q ? '0 : place[enter_q.memory];
+  assign next_place = first_q ? PosWidth'(start_at_q) : place[enter_q.memory];
   always_ff @(posedge clk_i) begin
     if (lead_q) place[enter_q.memory] <= next_place + PosWidth'(advance_q);
   end

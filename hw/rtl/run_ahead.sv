@@ -6,9 +6,8 @@
 // whatever their order: all that is written into a slot has a bit that changes from one time round the
 // store to the next, and a slot is read once all of it has it.
 //
-// A slot holds a word, or as many as a block has draws for. Where Width and 8 do not divide each other, a
-// block is asked for once for each part of it that a word takes; so a word takes ceil(Width / 8) blocks
-// at best, and Width of them if Width is odd and above 1.
+// A slot holds whole words and whole blocks, the fewest that there can be. With more than one port, each
+// asks an engine of its own for its share of a slot's blocks: for block 0, Ports, 2*Ports, ... the first.
 //
 // After a restart or a reset the slots asked for until then are emptied before the stream starts anew,
 // which takes at most RunAhead cycles and what the engine takes. Neither clears anything else: the store
@@ -22,8 +21,10 @@ module run_ahead
 #(
   // Bits of a word.
   parameter int unsigned Width    = 2,
-  // Slots of the store, a power of two from 2 to 64.
-  parameter int unsigned RunAhead = 32
+  // Slots of the store, a power of two from 2 to 128.
+  parameter int unsigned RunAhead = 32,
+  // Ports at which blocks are asked for, 1 to 7.
+  parameter int unsigned Ports    = 1
 ) (
   // Clock, and reset (active low): the random stream restarts.
   input  logic             clk_i,
@@ -33,11 +34,11 @@ module run_ahead
   input  logic             enable_i,
   input  logic             restart_i,
 
-  // To the engine and back.
-  output draw_request_t    request_o,
-  input  logic             grant_i,
-  input  draw_answer_t     answer_i,
-  input  logic             answer_valid_i,
+  // Of each port: to its engine and back.
+  output draw_request_t [Ports-1:0] request_o,
+  input  logic [Ports-1:0]          grant_i,
+  input  draw_answer_t [Ports-1:0]  answer_i,
+  input  logic [Ports-1:0]          answer_valid_i,
 
   // Of each bit of the next word: whether it errs if a 1, and if a 0, is written. The word goes with
   // `pop_i`, which may be high only while `valid_o` is.
@@ -47,21 +48,22 @@ module run_ahead
   input  logic             pop_i
 );
 
-  // Draws of a block that one request takes: all, if these are some whole words or part of one.
-  localparam bit Narrow = Width < BlockDraws && BlockDraws % Width == 0;
-  localparam int unsigned Lanes = Narrow || Width % 8 == 0 ? 8
-                                : Width % 4 == 0 ? 4 : Width % 2 == 0 ? 2 : 1;
-  localparam int unsigned Chunks = BlockDraws / Lanes;          // requests that a block is made for
-  localparam int unsigned Steps = Narrow ? 1 : Width / Lanes;   // requests that fill a slot
-  localparam int unsigned Words = Narrow ? BlockDraws / Width : 1;   // words of a slot
+  // A slot: blocks, blocks for each port, and words.
+  localparam int unsigned Common = Width % 8 == 0 ? 8 : Width % 4 == 0 ? 4 : Width % 2 == 0 ? 2 : 1;
+  localparam int unsigned Least = Width / Common;
+  localparam int unsigned Steps = Least % Ports == 0 ? Least : Least * Ports;
+  localparam int unsigned Share = Steps / Ports;
+  localparam int unsigned Words = Steps * BlockDraws / Width;
 
-  localparam int unsigned ChunkWidth = Chunks > 1 ? $clog2(Chunks) : 1;
-  localparam int unsigned StepWidth = Steps > 1 ? $clog2(Steps) : 1;
+  localparam int unsigned StepWidth = Share > 1 ? $clog2(Share) : 1;
   localparam int unsigned PartWidth = Words > 1 ? $clog2(Words) : 1;
   localparam int unsigned SlotWidth = $clog2(RunAhead);
 
-  if (RunAhead < 2 || RunAhead > 64 || (RunAhead & (RunAhead - 1)) != 0) begin : gen_bad_run_ahead
-    $error("run_ahead: RunAhead %0d must be a power of two from 2 to 64", RunAhead);
+  if (Ports < 1 || Ports > 7) begin : gen_bad_ports
+    $error("run_ahead: Ports %0d must be from 1 to 7", Ports);
+  end
+  if (RunAhead < 2 || RunAhead > 128 || (RunAhead & (RunAhead - 1)) != 0) begin : gen_bad_run_ahead
+    $error("run_ahead: RunAhead %0d must be a power of two from 2 to 128", RunAhead);
   end
 
   typedef struct packed {
@@ -70,70 +72,82 @@ module run_ahead
   } pointer_t;
 
   typedef struct packed {
-    pointer_t              at;
-    logic [StepWidth-1:0]  step;
-    logic [ChunkWidth-1:0] chunk;
+    pointer_t             at;
+    logic [StepWidth-1:0] step;   // of the port's share of the slot
   } place_t;
 
-  // What is asked for next. The store begins with turns of 0.
-  place_t   ask_q;
-  pointer_t head_q;   // what is read next
-  logic     flush_q, first_q;
-  logic     full, last_step, last_chunk, drained;
+  // What is read next. The store begins with turns of 0.
+  pointer_t head_q;
+  logic     flush_q;
+  logic [Ports-1:0] full, drained;
+  pointer_t [Ports-1:0] ask_at;
+  logic [Steps-1:0][BlockDraws-1:0] all1, all0;
+  logic [Steps-1:0] present;
   initial begin
-    ask_q   = '{at: '{turn: 1'b1, default: '0}, default: '0};
     head_q  = '{turn: 1'b1, default: '0};
     flush_q = 1'b1;
   end
-
-  assign full       = ask_q.at == {~head_q.turn, head_q.slot};
-  assign last_step  = ask_q.step == StepWidth'(Steps - 1);
-  assign last_chunk = ask_q.chunk == ChunkWidth'(Chunks - 1);
-  assign drained    = ask_q.at == head_q && ask_q.step == '0;
-
-  // A slot that was begun is filled in any case.
-  assign request_o = '{
-    valid:   ask_q.step != '0 || (enable_i && !flush_q && !full),
-    first:   first_q,
-    advance: last_chunk && !flush_q,
-    tag:     DrawTagWidth'(ask_q)
-  };
-
   always_ff @(posedge clk_i) begin
     if (!rst_ni || restart_i) flush_q <= 1'b1;
-    else if (drained)         flush_q <= 1'b0;
-    if (flush_q)      first_q <= 1'b1;
-    else if (grant_i) first_q <= 1'b0;
-    if (grant_i) begin
-      ask_q.step <= last_step ? '0 : ask_q.step + 1'b1;
-      if (last_step) ask_q.at <= ask_q.at + 1'b1;
-    end
-    if (flush_q)      ask_q.chunk <= '0;
-    else if (grant_i) ask_q.chunk <= last_chunk ? '0 : ask_q.chunk + 1'b1;
+    else if (&drained)        flush_q <= 1'b0;
   end
 
-  // The store, a RAM for each step.
-  place_t to;
-  logic [Lanes-1:0] new1, new0;
-  logic [Steps-1:0][Lanes-1:0] all1, all0;
-  logic [Steps-1:0] present;
-  assign to   = place_t'(answer_i.tag[$bits(place_t)-1:0]);
-  assign new1 = answer_i.hit1[Lanes*to.chunk+:Lanes];
-  assign new0 = answer_i.hit0[Lanes*to.chunk+:Lanes];
-  for (genvar s = 0; s < int'(Steps); s++) begin : gen_step
-    (* ram_style = "distributed" *) logic [2*Lanes:0] store [RunAhead];
-    initial for (int unsigned i = 0; i < RunAhead; i++) store[i] = '0;
+  for (genvar p = 0; p < int'(Ports); p++) begin : gen_port
+    // What is asked for next. A slot that was begun, or that another port has begun, is filled in any case.
+    place_t ask_q;
+    logic   first_q, last_step, behind;
+    initial ask_q = '{at: '{turn: 1'b1, default: '0}, default: '0};
+    assign ask_at[p]  = ask_q.at;
+    assign full[p]    = ask_q.at == {~head_q.turn, head_q.slot};
+    assign last_step  = ask_q.step == StepWidth'(Share - 1);
+    assign drained[p] = ask_q.at == head_q && ask_q.step == '0;
+    always_comb begin
+      behind = ask_q.step != '0;
+      for (int unsigned k = 0; k < Ports; k++) begin
+        pointer_t more;
+        more = ask_at[k] - ask_q.at;
+        // Of two that are a whole store apart, the one ahead is full.
+        if (more != '0 && (!more.turn || (more.slot == '0 && full[k]))) behind = 1'b1;
+      end
+    end
+    assign request_o[p] = '{
+      valid:   behind || (enable_i && !flush_q && !full[p]),
+      first:   first_q,
+      start:   3'(p),
+      advance: flush_q ? '0 : 3'(Ports),
+      tag:     DrawTagWidth'(ask_q)
+    };
+
     always_ff @(posedge clk_i) begin
-      if (answer_valid_i && to.step == StepWidth'(s)) store[to.at.slot] <= {to.at.turn, new1, new0};
+      if (flush_q)         first_q <= 1'b1;
+      else if (grant_i[p]) first_q <= 1'b0;
+      if (grant_i[p]) begin
+        ask_q.step <= last_step ? '0 : ask_q.step + 1'b1;
+        if (last_step) ask_q.at <= ask_q.at + 1'b1;
+      end
     end
-    logic turn;
-    assign {turn, all1[s], all0[s]} = store[head_q.slot];
-    assign present[s] = turn == head_q.turn;
-  end
 
-  if (DrawTagWidth > $bits(place_t)) begin : gen_unused_tag
-    logic unused_tag;
-    assign unused_tag = ^answer_i.tag[DrawTagWidth-1:$bits(place_t)];
+    // The store, a RAM for each step.
+    place_t to;
+    assign to = place_t'(answer_i[p].tag[$bits(place_t)-1:0]);
+    for (genvar s = 0; s < int'(Share); s++) begin : gen_step
+      localparam int unsigned Block = s * Ports + p;
+      (* ram_style = "distributed" *) logic [2*BlockDraws:0] store [RunAhead];
+      logic turn;
+      initial for (int unsigned i = 0; i < RunAhead; i++) store[i] = '0;
+      always_ff @(posedge clk_i) begin
+        if (answer_valid_i[p] && to.step == StepWidth'(s)) begin
+          store[to.at.slot] <= {to.at.turn, answer_i[p].hit1, answer_i[p].hit0};
+        end
+      end
+      assign {turn, all1[Block], all0[Block]} = store[head_q.slot];
+      assign present[Block] = turn == head_q.turn;
+    end
+
+    if (DrawTagWidth > $bits(place_t)) begin : gen_unused_tag
+      logic unused_tag;
+      assign unused_tag = ^answer_i[p].tag[DrawTagWidth-1:$bits(place_t)];
+    end
   end
 
   // The next word, in registers.

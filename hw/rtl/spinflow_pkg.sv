@@ -31,12 +31,14 @@ package spinflow_pkg;
 
   // Whoever wants a block says where its draws go; the answer brings that back. The engine does not
   // look at it.
-  parameter int unsigned DrawTagWidth = 18;
+  parameter int unsigned DrawTagWidth = 16;
 
+  // Of a stream, one engine may make every n-th block.
   typedef struct packed {
     logic                    valid;     // wants a block; may be withdrawn
-    logic                    first;     // the stream starts anew: this is its block 0
-    logic                    advance;   // the next one is the next block, else this one again
+    logic                    first;     // the stream starts anew, with block `start`
+    logic [2:0]              start;
+    logic [2:0]              advance;   // from this block to the next one
     logic [DrawTagWidth-1:0] tag;
   } draw_request_t;
 

@@ -70,7 +70,8 @@ module weight_errors
   assign request_o = '{
     valid:   working_i && !asked_q[2],
     first:   first_q,
-    advance: 1'b1,
+    start:   '0,
+    advance: 3'd1,
     tag:     DrawTagWidth'(place)
   };
 
@@ -104,7 +105,7 @@ module weight_errors
   assign unused_tag = ^answer_i.tag[DrawTagWidth-1:$bits(place_t)];
 
   always_ff @(posedge clk_i) begin
-    valid_q   <= answer_valid_i && from.write == write_q;
+    valid_q   <= answer_valid_i && from.write == write_q && !begin_i;
     byte_q    <= from.segment_byte;
     flip_q    <= mode_i == ModeFlip;
     target_q  <= wdata_i[8*from.segment_byte+:8];
@@ -121,8 +122,8 @@ module weight_errors
   logic [5:0] err1_q, err0_q;
   logic [7:0] switched_q;
   always_ff @(posedge clk_i) begin
-    error1_q <= valid_q ? error & target_q : '0;
-    error0_q <= valid_q ? error & ~target_q : '0;
+    error1_q <= valid_q && !begin_i ? error & target_q : '0;
+    error0_q <= valid_q && !begin_i ? error & ~target_q : '0;
     if (begin_i) begin
       error_o <= '0;
       drawn_q <= '0;
