@@ -29,7 +29,10 @@ module accel_shell
   parameter logic [NumMems-1:0][31:0] Depth = {NumMems{32'd2}},
   // Of each weight memory: first byte address of its window, and bytes from word to word in it.
   parameter logic [NumWeights-1:0][31:0] Base   = '0,
-  parameter logic [NumWeights-1:0][31:0] Stride = {(NumWeights > 0 ? NumWeights : 1){32'd4}}
+  parameter logic [NumWeights-1:0][31:0] Stride = {(NumWeights > 0 ? NumWeights : 1){32'd4}},
+  // Number of draw engines, and of each buffer which one it gets its draws from.
+  parameter int unsigned NumEngines = 1,
+  parameter logic [NumBuffers-1:0][31:0] Engine = '0
 ) (
   // Clock, and reset (active low, synchronous).
   input  logic                 aclk,
@@ -89,10 +92,15 @@ module accel_shell
   output weight_req_t                 weight_req_o,
   input  logic [NumWeights-1:0][31:0] weight_rdata_i,
 
-  // Buffers: how their writes err; a pulse that restarts their random streams; what they count in this
-  // cycle; whether they wait for draws.
-  output error_cfg_t [NumBuffers-1:0] buffer_cfg_o,
-  output logic [NumBuffers-1:0]       buffer_restart_o,
+  // Buffers: how their writes err (error_mode_e); a pulse that restarts their random streams; the draws
+  // that they want, whether these are granted, and the answers; what they count in this cycle; whether they
+  // wait for draws.
+  output logic [NumBuffers-1:0][1:0]     buffer_mode_o,
+  output logic [NumBuffers-1:0]          buffer_restart_o,
+  input  draw_request_t [NumBuffers-1:0] buffer_request_i,
+  output logic [NumBuffers-1:0]          buffer_grant_o,
+  output draw_answer_t [NumBuffers-1:0]  buffer_answer_o,
+  output logic [NumBuffers-1:0]          buffer_valid_o,
   input  count_t [NumBuffers-1:0]     buffer_count_i,
   input  logic [NumBuffers-1:0]       buffer_stall_i
 );
@@ -152,6 +160,8 @@ module accel_shell
   logic [31:0] regs_rdata, frames_per_transfer;
   logic [IndexWidth-1:0] weight_index;
   error_cfg_t weight_cfg;
+  error_cfg_t [NumBuffers-1:0] buffer_cfg;
+  cfg_write_t cfg_write;
   logic [NumMems-1:0] restart;
   count_t weight_count;
   logic weight_count_valid, weight_count_ready;
@@ -185,19 +195,29 @@ module accel_shell
     .transfer_restart_o    (transfer_restart),
     .weight_index_i        (weight_index),
     .weight_cfg_o          (weight_cfg),
-    .buffer_cfg_o,
+    .buffer_cfg_o          (buffer_cfg),
     .restart_o             (restart),
+    .cfg_write_o           (cfg_write),
     .weight_count_i        (weight_count),
     .weight_count_valid_i  (weight_count_valid),
     .weight_count_ready_o  (weight_count_ready),
     .buffer_count_i
   );
 
+  logic unused_cfg;
+  assign unused_cfg = ^{weight_cfg.rate1, weight_cfg.rate0, weight_cfg.seed, buffer_cfg};
+
   assign buffer_restart_o = restart[NumMems-1:NumWeights];
+  for (genvar b = 0; b < int'(NumBuffers); b++) begin : gen_mode
+    assign buffer_mode_o[b] = buffer_cfg[b].mode;
+  end
 
   // Weights
   logic weight_ack, weight_err, weight_busy;
   logic [31:0] weight_rdata;
+  draw_request_t weight_request;
+  draw_answer_t weight_answer;
+  logic weight_grant, weight_answer_valid;
 
   weight_port #(
     .WithErrors (WithErrors),
@@ -224,12 +244,40 @@ module accel_shell
     .weight_req_o,
     .weight_rdata_i,
     .index_o       (weight_index),
-    .cfg_i         (weight_cfg),
+    .mode_i        (weight_cfg.mode),
     .restart_i     (restart[NumWeights-1:0]),
+    .request_o      (weight_request),
+    .grant_i        (weight_grant),
+    .answer_i       (weight_answer),
+    .answer_valid_i (weight_answer_valid),
     .count_o       (weight_count),
     .count_valid_o (weight_count_valid),
     .count_ready_i (weight_count_ready)
   );
+
+  if (WithErrors) begin : gen_draws
+    draw_engines #(
+      .NumEngines (NumEngines),
+      .NumWeights (NumWeights),
+      .NumBuffers (NumBuffers),
+      .Engine     (Engine)
+    ) u_draw_engines (
+      .clk_i            (aclk),
+      .cfg_write_i      (cfg_write),
+      .weight_index_i   (weight_index),
+      .weight_request_i (weight_request),
+      .weight_grant_o   (weight_grant),
+      .weight_answer_o  (weight_answer),
+      .weight_valid_o   (weight_answer_valid),
+      .buffer_request_i,
+      .buffer_grant_o,
+      .buffer_answer_o,
+      .buffer_valid_o
+    );
+  end else begin : gen_no_draws
+    assign {weight_grant, weight_answer, weight_answer_valid} = '0;
+    assign {buffer_grant_o, buffer_answer_o, buffer_valid_o}  = '0;
+  end
 
   assign ack   = regs_ack || weight_ack;
   assign err   = weight_ack && weight_err;

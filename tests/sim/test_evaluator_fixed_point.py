@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from spinflow.host.core.stream import draw_range, errs
+from spinflow.host.core.stream import hits
 from spinflow.sim.evaluator import Evaluator
 from spinflow.sim.fixed_point import FixedPointEvaluator
 from tests.sim.steps import load, rate
@@ -147,8 +147,8 @@ def bias() -> np.ndarray:
 def write(target: np.ndarray, old: np.ndarray, mode: str, seed: int, start: int) -> np.ndarray:
     if mode == "off":
         return target
-    draws = draw_range(seed, start, target.size).reshape(target.shape)
-    hit = errs(draws, np.where(target == 1, rate(0.02), rate(0.1)))
+    thresholds = np.where(target.reshape(-1) == 1, rate(0.02), rate(0.1))
+    hit = hits(seed, start, thresholds).reshape(target.shape)
     return target ^ hit if mode == "flip" else np.where(hit, old, target)
 
 

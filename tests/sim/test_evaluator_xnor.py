@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from spinflow.host.core.stream import draw_range, errs
+from spinflow.host.core.stream import hits
 from spinflow.model.networks.base import predict, to_input
 from spinflow.model.networks.build import untrained
 from spinflow.model.networks.graph import Layer
@@ -42,12 +42,17 @@ def evaluator_of(model: Any, **options: Any) -> XnorEvaluator:
     return evaluator
 
 
+def hits_of(target: np.ndarray, seed: int) -> np.ndarray:
+    """Which bits err, from a restart on."""
+    thresholds = np.where(target.reshape(-1) == 1, rate(0.05), rate(0.2))
+    return hits(seed, 0, thresholds).reshape(target.shape)
+
+
 def write(target: np.ndarray, old: np.ndarray, mode: str, seed: int) -> np.ndarray:
     """Bits as they are stored, in the order in which they are written."""
     if mode == "off":
         return target
-    draws = draw_range(seed, 0, target.size).reshape(target.shape)
-    hit = errs(draws, np.where(target == 1, rate(0.05), rate(0.2)))
+    hit = hits_of(target, seed)
     return target ^ hit if mode == "flip" else np.where(hit, old, target)
 
 
@@ -132,11 +137,10 @@ def test_bit_by_bit(tiny: XnorNetwork, images: np.ndarray, mode: str) -> None:
         expected = target
         if mode == "switch":
             # The old map of an image is what was stored of the one before.
-            draws = draw_range(70 + index, 0, target.size).reshape(target.shape)
-            hit = errs(draws, np.where(target == 1, rate(0.05), rate(0.2)))
+            hit = hits_of(target, 70 + index)
             rows_found = []
-            for bits, hits in zip(target, hit, strict=True):
-                old = np.where(hits, old, bits)
+            for bits, wrong in zip(target, hit, strict=True):
+                old = np.where(wrong, old, bits)
                 rows_found.append(old)
             expected = np.stack(rows_found)
         elif mode == "flip":
