@@ -145,6 +145,7 @@ def _top(design: Design, build_id: int, network: str) -> str:
         memories=design.memories,
         weights=design.weights,
         buffers=design.buffers,
+        resets=design.resets,
         strides=[stride_of(memory.width) for memory in design.weights],
         pixels=Stream(PIXELS, 32, is_watched=False),
         label=streams[-1],

@@ -46,12 +46,19 @@ class Place:
         name: of the instance, without its prefix `u_`.
         source, sink: prefixes of the streams it reads and writes.
         memory: number of its memory among those of its kind; None if it has none.
+        reset: number of its copy of the layers' reset.
     """
 
     name: str
     source: str
     sink: str
     memory: int | None = None
+    reset: int = 0
+
+    @property
+    def reset_wire(self) -> str:
+        """The reset, active low, as the top module has it."""
+        return f"core_rst_n[{self.reset}]"
 
 
 @dataclass

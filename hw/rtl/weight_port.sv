@@ -5,12 +5,12 @@
 // A segment lies in one column of its memory or, 8 bits in each, in four (see weight_mem). A column is
 // read, changed and written back.
 //
-// Cycles from request to acknowledge: in one column a read takes 5, or 6 in the column's upper half, a
-// write 8 with mode off and 77 with errors, 79 from an odd position of the stream. In four columns, which
-// a ninth of the segments of a wide memory lie in, a read takes 22, a write 46 or 23 more than in one.
-// Longer if the counts of the write before are still being added up: they stay at `count_o` until
-// `count_ready_i` is high again. An access that is not allowed (not idle, outside every window) ends with
-// `err_o` after one.
+// Cycles from request to acknowledge: in one column a read takes 6, or 7 in the column's upper half, a
+// write 9 with mode off and 78 with errors, 80 from an odd position of the stream. In four columns, which
+// a ninth of the segments of a wide memory lie in, a read takes 23, a write 47 or 23 more than in one.
+// Longer while the memory's configuration is not there, and if the counts of the write before are still
+// being added up: they stay at `count_o` until `count_ready_i` is high again. An access that is not
+// allowed (not idle, outside every window) ends with `err_o` after two.
 
 module weight_port
   import spinflow_pkg::*;
@@ -37,7 +37,7 @@ module weight_port
   // Restarts all random streams; for a cycle. Memories and an access under way stay as they are.
   input  logic                          soft_reset_i,
 
-  // No frame is under way: weights may be accessed. Looked at in the cycle of `req_i`.
+  // No frame is under way: weights may be accessed. Looked at in the cycle after `req_i`.
   input  logic                          idle_i,
 
   // Access from the AXI-Lite slave: `req_i` is high for a cycle, the others hold until `ack_o`.
@@ -51,7 +51,7 @@ module weight_port
   output logic                          err_o,         // not allowed; nothing was done
   output logic [31:0]                   rdata_o,       // the segment before; 0 with `err_o`
 
-  // An access is under way or begins; no frame may start.
+  // An access is under way, from the cycle after `req_i` on; no frame may start.
   output logic                          busy_o,
 
   // Access to one column of a weight memory, and its answer in parts (see weight_mem); the answers of all
@@ -60,10 +60,12 @@ module weight_port
   output weight_req_t                   weight_req_o,
   input  logic [NumWeights-1:0][31:0]   weight_rdata_i,
 
-  // Number of the memory that is accessed, from the cycle after the request to the next one, and the
-  // configuration of that memory, answered in the same cycle.
+  // Number of the memory that is accessed, from the cycle after the request to the next one; whether its
+  // configuration is wanted; and that configuration, valid and unchanged until the end of the access.
   output logic [IndexWidth-1:0]         index_o,
+  output logic                          cfg_want_o,
   input  error_cfg_t                    cfg_i,
+  input  logic                          cfg_valid_i,
 
   // Restarts the random stream of a memory, for a cycle; one bit a memory.
   input  logic [NumWeights-1:0]         restart_i,
@@ -75,7 +77,9 @@ module weight_port
   input  logic                          count_ready_i
 );
 
-  typedef enum logic [2:0] {StIdle, StDecode, StFetch, StGather, StDraw, StWrite, StAck} state_e;
+  typedef enum logic [2:0] {
+    StIdle, StCheck, StDecode, StFetch, StGather, StDraw, StWrite, StAck
+  } state_e;
   state_e state_q, state_d;
 
   logic [NumWeights-1:0] memory;
@@ -85,13 +89,13 @@ module weight_port
   logic        spread, upper_half;   // a segment in the upper bits of four columns is spread
   logic [1:0]  pass_q;               // which of the four columns
   logic        putting_q;
-  error_cfg_t  cfg_q;
   logic        hit, allowed, with_errors, decode, gathered, last_pass;
 
   assign allowed     = idle_i && hit;
-  assign with_errors = WithErrors && cfg_q.mode != ModeOff;
+  assign with_errors = WithErrors && cfg_i.mode != ModeOff;
   // What the write before counted is held until it is taken.
-  assign decode      = state_q == StDecode && count_ready_i;
+  assign decode      = state_q == StDecode && count_ready_i && cfg_valid_i;
+  assign cfg_want_o  = state_q == StCheck || state_q == StDecode;
   assign last_pass   = !spread || pass_q == 2'((bits - 1'b1) >> 3);
 
   weight_decode #(
@@ -144,11 +148,8 @@ module weight_port
 
   logic [31:0] mask_q, error;
   logic        drawn;
-  // Both are used from two cycles after the decoding on.
-  always_ff @(posedge clk_i) begin
-    cfg_q  <= cfg_i;
-    mask_q <= 32'((33'd1 << bits) - 33'd1);
-  end
+  // Used from two cycles after the decoding on.
+  always_ff @(posedge clk_i) mask_q <= 32'((33'd1 << bits) - 33'd1);
 
   if (WithErrors) begin : gen_errors
     weight_errors #(
@@ -160,7 +161,7 @@ module weight_port
       .restart_i,
       .index_i   (index_o),
       .memory_i  (memory),
-      .cfg_i     (cfg_q),
+      .cfg_i,
       .begin_i   (decode),
       .working_i (with_errors && we_i && !putting_q &&
                   (state_q == StFetch || state_q == StGather || state_q == StDraw)),
@@ -194,7 +195,8 @@ module weight_port
   always_comb begin
     state_d = state_q;
     unique case (state_q)
-      StIdle:   if (req_i) state_d = allowed ? StDecode : StAck;
+      StIdle:   if (req_i) state_d = StCheck;
+      StCheck:  state_d = allowed ? StDecode : StAck;
       StDecode: if (decode) state_d = StFetch;
       StFetch:  state_d = StGather;
       StGather: if (gathered) begin
@@ -217,7 +219,7 @@ module weight_port
       err_o   <= 1'b0;
     end else begin
       state_q <= state_d;
-      if (state_q == StIdle) err_o <= req_i && !allowed;
+      if (state_q == StCheck) err_o <= !allowed;
     end
     // A spread segment is put back in a second round through its columns.
     if (state_q == StIdle) begin
@@ -239,6 +241,6 @@ module weight_port
 
   assign ack_o   = state_q == StAck;
   assign rdata_o = err_o ? '0 : old_q;
-  assign busy_o  = state_q != StIdle || req_i;
+  assign busy_o  = state_q != StIdle;
 
 endmodule
