@@ -24,6 +24,8 @@ BAD: list[tuple[str, Mapping[str, Parameter], str]] = [
      "accel_shell: 0 weight memories and 2 buffers, at least one of each is needed"),
     ("accel_shell", {"NumBuffers": 0},
      "accel_shell: 3 weight memories and 0 buffers, at least one of each is needed"),
+    ("accel_shell", {"NumResets": 9},
+     "accel_shell: 9 copies of the reset, there are 1 to 8"),
     ("bin_maxpool", {"Rows": 1},
      "bin_maxpool: Size 2 must be at least 2 and fit into the map of 1 x 28"),
     ("bin_maxpool", {"Size": 1},
