@@ -69,7 +69,6 @@ class ShellBench(Bench):
         self.labels: list[int] = []
         self.lasts: list[int] = []
         self.clear()
-        dut.engine_index_i.value = 0
         dut.buffer_count_i.value = dut.buffer_stall_i.value = 0
         dut.s_axi_awprot.value = dut.s_axi_arprot.value = 0
 

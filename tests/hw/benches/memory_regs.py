@@ -9,7 +9,7 @@ import cocotb
 
 from tests.hw.benches.base import Bench, parameter
 from tests.hw.benches.memories import fields
-from tests.hw.models import MASK32, Config
+from tests.hw.models import MASK32
 from tests.hw.runner import REGS
 
 MEMORY = json.loads((REGS / "regmap.json").read_text(encoding="utf-8"))["memory"]
@@ -19,7 +19,7 @@ COUNTERS = "WRITTEN", "SWITCHED", "ERR1", "ERR0"
 
 
 READ, WRITE = 3, 2  # cycles from the request to the acknowledge of an access that needs not wait
-FETCH = 6  # cycles in which a weight memory's configuration comes
+PASSED = "RATE1", "RATE0", "SEED"  # from the highest bit of cfg_write_t on
 
 
 class RegsBench(Bench):
@@ -33,6 +33,7 @@ class RegsBench(Bench):
             name: fields(parameter(name), self.memories) for name in ("Layer", "Width", "Depth")
         }
         self.config = [dict.fromkeys(CONFIG, 0) for _ in range(self.memories)]
+        self.passed: list[dict[str, int]] = [{} for _ in range(self.memories)]  # to the engines
         self.idle = 1
         self.restarts = [0] * self.memories
         self.counters = [0] * (8 * self.memories)  # halves, as they are shown
@@ -40,7 +41,6 @@ class RegsBench(Bench):
         self.show_rate = 0.0
         self.fresh = True  # since a reset nothing was accessed
         dut.req_i.value = dut.show_valid_i.value = 0
-        dut.weight_want_i.value = dut.index_i.value = dut.engine_index_i.value = 0
         self.agents.append(self)
 
     def drive(self) -> None:
@@ -55,7 +55,13 @@ class RegsBench(Bench):
             self.counters[address] = half
 
     def sample(self) -> None:
-        """Restarts are pulses: they are counted."""
+        """Restarts are pulses: they are counted. What is passed on is kept, as engines do."""
+        write = int(self.dut.cfg_write_o.value)
+        for bit, name in enumerate(PASSED):
+            if write >> 40 - bit & 1:
+                memory = write >> 32 & 0x3F
+                if memory < self.memories:
+                    self.passed[memory][name] = write & MASK32
         restart = int(self.dut.restart_o.value)
         for memory in range(self.memories):
             self.restarts[memory] += restart >> memory & 1
@@ -107,7 +113,7 @@ class RegsBench(Bench):
                 expected = self.expected(memory, names[0]) if names else 0
                 found = await self.access(MEMORY["stride"] * memory + offset)
                 assert found == expected, f"memory {memory} {names} reads {found:#x}"
-            await self.compare_config(memory)
+            self.compare_config(memory)
         for memory in {*range(self.memories, MEMORY["count"])} & {
             self.memories,
             MEMORY["count"] - 1,
@@ -115,24 +121,12 @@ class RegsBench(Bench):
             for offset in OFFSETS.values():
                 assert await self.access(MEMORY["stride"] * memory + offset) == 0
 
-    async def compare_config(self, memory: int) -> None:
-        """Compares what is given: weights' when they are wanted, for draws a cycle later."""
-        expected = Config(*self.config[memory].values()).packed()
-        await self.cycle(engine_index_i=memory)
-        await self.cycle(engine_index_i=self.rng.randrange(self.memories))
-        assert int(self.dut.engine_cfg_o.value) == expected, f"memory {memory} for draws"
-        if memory >= self.weights:
-            buffer = memory - self.weights
-            modes, whole = int(self.dut.buffer_mode_o.value), int(self.dut.buffer_cfg_o.value)
-            assert modes >> 2 * buffer & 3 == self.config[memory]["MODE"], f"memory {memory}"
-            assert whole >> 98 * buffer & (1 << 98) - 1 == expected, f"memory {memory}"
-            return
-        await self.cycle(index_i=memory, weight_want_i=1, addr_i=self.rng.getrandbits(12))
-        await self.until(lambda: bool(int(self.dut.weight_valid_o.value)), "a fetch",
-                         4 * 4 * self.memories + FETCH)  # fmt: skip
-        assert int(self.dut.weight_cfg_o.value) == expected, f"memory {memory}"
-        await self.cycle(weight_want_i=0)
-        assert int(self.dut.weight_valid_o.value) and int(self.dut.weight_cfg_o.value) == expected
+    def compare_config(self, memory: int) -> None:
+        """Compares a memory's mode, and what was passed on of the rest."""
+        config = self.config[memory]
+        modes = int(self.dut.mode_o.value)
+        assert modes >> 2 * memory & 3 == config["MODE"], f"mode of memory {memory}"
+        assert self.passed[memory] == {name: config[name] for name in PASSED}, f"memory {memory}"
 
     async def write(self, memory: int, name: str, data: int) -> None:
         """Writes a register and keeps the dictionary; only configuration is writable, when idle."""
@@ -144,7 +138,7 @@ class RegsBench(Bench):
         assert sum(self.restarts) - before == int(taken), "restarts"
         if taken:
             self.config[memory][name] = data & (3 if name == "MODE" else MASK32)
-            await self.compare_config(memory)
+            self.compare_config(memory)
 
 
 @cocotb.test()
