@@ -118,6 +118,7 @@ def describe(every: Mapping[int, Routed], instances: Mapping[str, str]) -> dict[
         "median_mhz": round(median(clocks.values()), 2),
         "use": every[best].use,
         "slowest": paths.describe(every[best].steps, instances),
+        "latest_by_block": paths.by_block(every[best].ends, instances),
         "slowest_by_seed": {
             str(seed): paths.describe(routed.steps, instances) for seed, routed in every.items()
         },
