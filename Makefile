@@ -63,10 +63,12 @@ endif
 
 RTL       := $(wildcard hw/rtl/*.sv)
 REGS      := build/regs/regmap.json
-HLS_DEPS  := $(wildcard hls/*.py hls/ops/*.py hls/*.j2 hls/depths.json host/core/description/*.py) host/core/packing.py host/core/handover.py $(RTL) $(REGS) hw/boards/facts.py $(wildcard hw/boards/*/board.toml)
+HLS_DEPS  := $(wildcard hls/*.py hls/ops/*.py hls/*.j2 hls/depths.json host/core/description/*.py) host/core/packing.py host/core/handover.py $(RTL) $(REGS) hw/boards/facts.py $(wildcard hw/boards/*/board.toml hw/cores/*.py)
 SIM_DEPS  := $(wildcard sim/harness/*) sim/verilate.py
 
-.PHONY: help setup run test check acceptance bench synth route physics papers bundle data lint clean distclean docs
+.PHONY: help setup run test check acceptance bench synth route formal physics papers bundle data lint clean distclean docs
+
+.PHONY: help setup run test check acceptance bench coverage mutants synth formal physics papers bundle data lint clean distclean docs
 
 help: ## list the targets
 	@grep -hE '^[a-z][a-zA-Z_-]*:.*## ' $(MAKEFILE_LIST) | \
@@ -236,8 +238,17 @@ papers: setup data ## every figure and table of the papers measured anew, to out
 synth: $(BUNDLE)/.bundle ## size and depth of NETWORK's accelerator by yosys, to out/synth
 	@nice $(SPINFLOW) synth $(BUNDLE)
 
+formal: setup ## prove what the cores of the RTL promise, to out/formal
+	@nice $(SPINFLOW) formal --jobs 2
+
 route: $(BUNDLE)/.bundle ## place and route NETWORK's accelerator on an ECP5, to out/route (SEEDS=3: the best of three)
 	@nice $(SPINFLOW) route $(BUNDLE) $(if $(SEEDS),--seeds $(call quote,$(SEEDS)))
+
+coverage: setup $(REGS) build/tfc-mnist/.bundle build/lenet-mnist/.bundle ## lines, branches and toggles of the RTL that all benches reach, to out/coverage.json
+	@$(PY) -m tests.hw.reached
+
+mutants: setup $(REGS) build/tfc-mnist/.bundle ## 300 wrong variants of the RTL before its benches, to out/mutants.csv
+	@$(PY) -m tests.hw.mutation
 
 bench: setup data $(NETWORKS:%=build/%/.simulator) ## speeds, figures to out/bench/bench.json
 	@$(PY) -m tools.bench

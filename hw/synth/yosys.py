@@ -97,6 +97,7 @@ def synthesise(
     primitives: str,
     library: Path | None = None,
     log: Path | None = None,
+    also: Sequence[str] = (),
 ) -> Result:
     """Synthesise module ``top`` of ``sources``; return its netlist.
 
@@ -108,6 +109,7 @@ def synthesise(
         primitives: that the RTL places by hand; one of PRIMITIVES.
         library: folder in which further modules are looked for, each in a file of its name.
         log: where the log of yosys goes; only if it fails, this is told to the user.
+        also: further commands of yosys on the netlist, as one that writes it as Verilog.
 
     Raises:
         SynthesisError: yosys is missing or fails, the module has no such parameter, or the
@@ -123,6 +125,7 @@ def synthesise(
         work = Path(folder)
         netlist = work / "netlist.json"
         commands = [f"{SYNTHESIS} -top {top}", "delete t:$scopeinfo", f"write_json {netlist}"]
+        commands += also
         ran = run(
             sources, top, commands, work,
             parameters=parameters, primitives=primitives, library=library, log=log,
