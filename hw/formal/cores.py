@@ -29,6 +29,7 @@ class Core(NamedTuple):
     module: str  # the core's; the properties are the module MODULE_formal of hw/formal/MODULE.sv
     promise: str  # in one line
     parameters: Mapping[str, str]  # of the properties' module, as SystemVerilog writes them
+    free: tuple[str, ...]  # modules below it that are left out: what they give out is free
     prover: str  # one of PROVERS
     depth: int  # cycles: of a bounded check, of the induction's k, and within which mutants fail
     cover_depth: int  # cycles within which every cover is reached
@@ -50,6 +51,7 @@ def _core(name: str, entry: Mapping[str, Any]) -> Core:
         module=module,
         promise=entry["promise"],
         parameters={key: str(value) for key, value in entry.get("parameters", {}).items()},
+        free=tuple(entry.get("free", ())),
         prover=entry["prover"],
         depth=entry["depth"],
         cover_depth=entry.get("cover_depth", entry["depth"]),

@@ -25,10 +25,18 @@ from spinflow.hw.formal.cores import FOLDER, Core
 RTL = REPOSITORY / "hw/rtl"
 
 READ = "read_slang --no-synthesis-define --allow-use-before-declare --unroll-limit 1000000"
-# What has no value, as what is read beyond a memory's end, is free.
-PREPARE = (
-    "prep -top {top}\nmemory_map -formal\nsetundef -undriven -anyseq\nsetundef -anyseq\nopt_clean\n"
-)
+# What has no value, as what is read beyond a memory's end, is free, and so is what a module gives out
+# that is left out.
+PREPARE = """\
+setundef -undriven -anyseq
+hierarchy -top {top}
+cutpoint -blackbox
+prep -top {top}
+memory_map
+setundef -undriven -anyseq
+setundef -anyseq
+opt_clean
+"""
 # Modules that properties share.
 SHARED = ("begins_in_reset.sv", "stream_rule.sv", "word_watch.sv", "stream_order.sv")
 
@@ -107,6 +115,7 @@ def _configuration(core: Core, kind: Kind, depth: int, rtl: Path, limit: int) ->
     files = [rtl / "spinflow_pkg.sv", *(FOLDER / name for name in SHARED)]
     files.append(FOLDER / f"{core.module}.sv")
     options = " ".join(f"-G {name}={value}" for name, value in core.parameters.items())
+    options += "".join(f" --blackboxed-module {name}" for name in core.free)
     read = f"{READ} {options} --libdir {rtl} --libext .sv --top {top} {' '.join(map(str, files))}"
     return (
         f"[options]\nmode {kind.mode}\ndepth {depth}\ntimeout {limit}\n\n"
