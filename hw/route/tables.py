@@ -6,6 +6,46 @@ from collections.abc import Sequence
 from typing import Any
 
 from spinflow.host.core.tables import markdown
+from spinflow.hw.route.tools import ASKED_MHZ
+
+SECTION = """\
+## Routed
+
+`make route NETWORK=…` synthesises the same RTL without any part's primitives, places and routes it
+and packs a bitstream ([how](routing.md)); the report is `out/route/<network>.json`.
+
+**Routed on {part} ({grade}): another family than the board's, 40 nm, LUTs of four inputs.** By
+{tool}.
+
+- The accelerator lies between scan registers: each of its inputs comes from a register of a shift
+  chain, each of its outputs goes to one that is folded into a second chain. So three pins are
+  enough, nothing can be optimised away, and every path is one from register to register. *Fmax* is
+  of all of them; the harness's registers and its LUTs, one for each output, are in the counts.
+- The clock is on a global net, and without skew. {asked} MHz are asked for; nextpnr goes on beyond
+  that.
+- Seeds are 1, 2 and so on; *Fmax* is the best one's, *least* that of the worst, and each seed's is
+  in the report. The same sources, tools and seed give the same result, bit for bit.
+- LUT4 are cells that hold a LUT: those of carry chains (two bits a CCU2C) and of LUT RAM are
+  counted.
+- Synthesis is `synth_ecp5` as it is; placer and router are nextpnr's own choice, without further
+  options.
+
+"""
+NOTE = """
+The slowest path of each:
+
+"""
+
+
+def section(reports: Sequence[dict[str, Any]]) -> str:
+    """Return the section of the page on designs routed for one part; none without a report."""
+    if not reports:
+        return ""
+    first = reports[0]
+    tool = " and ".join(sorted({report["tool"] for report in reports}))
+    head = SECTION.format(part=first["part"], grade=first["grade"], tool=tool, asked=ASKED_MHZ)
+    lines = "".join(f"{path(report)}\n" for report in reports)
+    return f"{head}{comparison(reports)}{NOTE}{lines}\n"
 
 
 def one(report: dict[str, Any]) -> str:

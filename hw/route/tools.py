@@ -72,11 +72,11 @@ ZYNQ = Part(
     name="xc7z020",
     grade="clg400-1",
     about=(
-        "How far its timing can be believed: nextpnr-xilinx takes 0.1 ns for every register's clock "
-        "to output and set-up, times no path from or to a block RAM or DSP, and has a clock without "
-        "skew. LUTs, carry cells and wires are by Project X-Ray's figures; wires come out longer "
-        "than Vivado's. It shows that the design can be placed and routed, and compares paths "
-        "through LUTs; it is no sign-off."
+        "How far its timing can be believed: nextpnr-xilinx takes 0.1 ns for the clock to output "
+        "and the set-up of every register, times no path from or to a block RAM or DSP, and has a "
+        "clock without skew. LUTs, carry cells and wires are by Project X-Ray's figures; wires "
+        "come out longer than Vivado's. It shows that the design can be placed and routed, and "
+        "compares paths through LUTs; it is no sign-off."
     ),
     synthesis=(
         f"synth_xilinx -family xc7 -flatten -abc9 -nowidelut -arch xc7 -top {TOP}",

@@ -1,8 +1,8 @@
 """Accelerators in the form that a chip gets, as bundles that are simulated like any other.
 
 Either the RTL with its primitives in place, or the netlist that yosys makes of it. What a primitive
-does say models: ours of LUTs and carry cells (`cells/`) for the RTL, yosys's own for a netlist, with
-our model of the block RAM, of which yosys has no more than the ports.
+does say models: for the RTL ours of LUTs and carry cells (`cells/`), for a netlist yosys's own, and
+ours of the block RAM, of which yosys has no more than the ports.
 """
 
 from __future__ import annotations
@@ -15,12 +15,13 @@ from pyosys import libyosys
 
 from spinflow.host.core import description as descriptions
 from spinflow.host.core.sources import source_files
+from spinflow.hw.boards import facts
 from spinflow.hw.synth.yosys import synthesise
 from spinflow.sim.verilate import FAST, TOP, build
 from tests.hw import runner
 
 CELLS = Path(__file__).with_name("cells")
-BLOCK_RAM = CELLS / "block_ram.sv"
+BLOCK_RAM = CELLS / "ramb.sv"
 LIBRARY = Path(libyosys.__file__).parent / "share" / "xilinx" / "cells_sim.v"
 NETLIST = "accel_netlist"
 # What is built of a bundle, and does not go from one to the other.
@@ -34,16 +35,17 @@ LEFT_OUT = {
 }  # fmt: skip
 
 
-def with_primitives(bundle: Path, *options: str) -> Path:
+def with_primitives(bundle: Path, primitives: str) -> Path:
     """Return a copy of a bundle whose simulator runs the RTL as synthesis reads it.
 
     Args:
         bundle: the bundle.
-        options: further options of Verilator, as a definition that chooses other primitives.
+        primitives: those that it places, as a board's facts name them.
     """
-    copy = _copy(bundle, "-".join(["primitives", *(o.strip("-") for o in options)]))
+    copy = _copy(bundle, primitives)
+    defined = ["-DSYNTHESIS", f"-D{facts.MACRO}={facts.PRIMITIVES[primitives]}"]
     models = sorted(str(path) for path in CELLS.glob("[A-Z]*.sv"))
-    build(copy, FAST._replace(flags=[*FAST.flags, "-DSYNTHESIS", *options, *models]))
+    build(copy, FAST._replace(flags=[*FAST.flags, *defined, *models]))
     return copy
 
 
@@ -56,13 +58,10 @@ def as_netlist(bundle: Path) -> Path:
     (copy / "rtl").mkdir(exist_ok=True)
     sources = source_files(bundle)
     made = copy / "rtl" / f"{NETLIST}.v"
-    mark = (
-        copy / "rtl" / f"{runner.fingerprint(TOP, {}, [*sources, BLOCK_RAM, Path(__file__)], ())}"
-    )
+    mark = made.with_name(runner.fingerprint(TOP, {}, [*sources, BLOCK_RAM, Path(__file__)], ()))
     if not mark.exists():
-        synthesise(
-            sources, TOP, also=[f"rename {TOP} {NETLIST}", f"write_verilog -noattr {made}"]
-        )  # fmt: skip
+        written = [f"rename {TOP} {NETLIST}", f"write_verilog -noattr {made}"]
+        synthesise(sources, TOP, primitives="xilinx7", also=written)
         netlist = made.read_text(encoding="utf-8")
         taps = [(tap.signal, tap.word_bytes) for tap in descriptions.read(bundle).taps]
         texts = {"cells.sv": models_of(netlist), f"{TOP}.sv": around(netlist, taps)}
@@ -72,7 +71,8 @@ def as_netlist(bundle: Path) -> Path:
         mark.touch()
     names = [BLOCK_RAM.name, "cells.sv", made.name, f"{TOP}.sv"]
     (copy / "rtl" / "files.f").write_text("\n".join(names) + "\n", encoding="ascii")
-    build(copy)
+    # So many cells take longer to compile than the few frames to run.
+    build(copy, FAST._replace(flags=[*FAST.flags, "-MAKEFLAGS", "OPT_FAST=-O1"]))
     return copy
 
 
@@ -121,7 +121,7 @@ def block_ram(kind: str, ports: str) -> str:
   assign {{DOPADOP, DOADO}} = {{read_a[64+:Half/8], read_a[0+:Half]}};
   assign {{DOPBDOP, DOBDO}} = Wide ? {{read_a[64+Half/8+:Half/8], read_a[Half+:Half]}}
                                    : {{read_b[64+:Half/8], read_b[0+:Half]}};
-  block_ram #(
+  ramb #(
     .Bits   ({bits}),
     .Data   ({{{data}}}),
     .Parity ({{{parity}}}),

@@ -55,8 +55,9 @@ class BenchError(AssertionError):
 def sources(rtl: Path = RTL) -> list[Path]:
     """All of our SystemVerilog, packages first; Verilator takes what the top module needs."""
     generated = [REGS / f"spinflow_{name}.sv" for name in ("regs_pkg", "map_pkg", "regs")]
-    package = rtl / "spinflow_pkg.sv"
-    return [*generated[:2], package, generated[2], *sorted(set(rtl.glob("*.sv")) - {package})]
+    packages = sorted(rtl.glob("*_pkg.sv"))
+    modules = sorted(set(rtl.glob("*.sv")) - set(packages))
+    return [*generated[:2], *packages, generated[2], *modules]
 
 
 def build(
@@ -133,6 +134,15 @@ def fingerprint(
     for file in [*files, LINT]:
         digest.update(file.name.encode())
         digest.update(file.read_bytes())
+    return digest.hexdigest()[:12]
+
+
+def bench_digest(bench: str) -> str:
+    """A short hash of a bench and of what it has in common with others."""
+    digest = hashlib.sha256()
+    common = ("benches/base.py", "benches/axi.py", "benches/memories.py", "models.py")
+    for name in (f"benches/{bench}.py", *common):
+        digest.update((Path(__file__).parent / name).read_bytes())
     return digest.hexdigest()[:12]
 
 

@@ -9,16 +9,22 @@ from __future__ import annotations
 import pytest
 
 from tests.hw.equivalence import PRIMITIVES, Proof, assert_proven, assert_refuted, prove
+from tests.hw.models import popcount_stages
 
-# Any state may come first; what counts is what the words make of it two cycles later.
-TWO_CYCLES = "-seq 3 -prove-skip 2 -set in_en1_i 1 -set in_en2_i 1"
+
+def cycles(stages: int) -> str:
+    """Return the options for so many cycles, in which every stage takes new values.
+
+    Any state may come first; what counts is what the words make of it in the end.
+    """
+    return f"-seq {stages + 1} -prove-skip {stages} -set in_en_i {(1 << stages) - 1}"
 
 
 def trees(width: int, primitives: str, change: tuple[str, str] = ("", "")) -> Proof:
     """Compare both forms for all words and from any state."""
     return prove(
         "xnor_popcount", "popcount_tree", ("lut_pair",), f"-G Width={width}",
-        primitives=primitives, change=change, sequence=TWO_CYCLES,
+        primitives=primitives, change=change, sequence=cycles(popcount_stages(width)),
     )  # fmt: skip
 
 
@@ -37,4 +43,4 @@ def test_tree_is_popcount(width: int, primitives: str) -> None:
 @pytest.mark.slow
 def test_proof_finds_a_fault() -> None:
     """A tree that adds wrongly is not proven."""
-    assert_refuted(trees(8, "Xilinx7", ("two_rows + row[2]", "two_rows ^ row[2]")))
+    assert_refuted(trees(8, "Xilinx7", ("sums + rest", "sums ^ rest")))

@@ -90,7 +90,7 @@ class Bench:
         seed = stream.memory_seed(self.seed, 0, memory.index, _PATTERN_DOMAIN)
         places = np.arange(memory.depth) if addresses is None else np.asarray(addresses)
         segments = places[:, None] * memory.segments + np.arange(memory.segments)
-        words = stream.draws(seed, segments)
+        words = stream.words(seed, segments)
         return (~words if inverted else words) & memory.segment_masks
 
     def _addresses(self, memory: MemoryInfo, most_bits: int) -> list[int] | None:
@@ -100,7 +100,7 @@ class Bench:
             return None
         powers = [1 << bit for bit in range((memory.depth - 1).bit_length())]
         seed = stream.memory_seed(self.seed, 0, memory.index, _CHOICE_DOMAIN)
-        order = np.argsort(stream.draws(seed, np.arange(memory.depth)), kind="stable")
+        order = np.argsort(stream.words(seed, np.arange(memory.depth)), kind="stable")
         wanted = dict.fromkeys([0, memory.depth - 1, *powers, *order.tolist()])
         return sorted(list(wanted)[:count])
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from spinflow.host.core.plain import MIB
 
 NAME = "accel.json"
-FORMAT = 3
+FORMAT = 4
 MAP_VERSION = 1
 
 DESCRIPTION_LIMIT = MIB

@@ -1,1 +1,1 @@
-"""Wrong variants of the RTL that a program makes: what is left when no bench rejects them is a hole."""
+"""Wrong variants of the RTL that a program makes; one that no bench rejects shows a hole."""

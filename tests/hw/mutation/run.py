@@ -9,8 +9,9 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import signal
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from functools import cache
 from pathlib import Path
 from types import FrameType
 from typing import NamedTuple
@@ -21,13 +22,13 @@ from tests.hw.catalogue import CASES, Case, needed
 from tests.hw.mutation import schema
 from tests.hw.mutation.sites import Site
 
-BENCHES = Path(__file__).parents[1] / "benches"
-HELPERS = [BENCHES / "base.py", BENCHES / "axi.py", BENCHES.parent / "models.py"]
 BUNDLE = runner.REPOSITORY / "build" / "tfc-mnist"
 WHOLE = "accel"
 OTHERS = 6  # benches of other modules, for a module that has its own
 SECONDS = 600  # in which the slowest bench has long ended, however busy the machine is
 ENDLESS = "does not end"
+# One failure is enough, and nothing that works makes a bench wait for long.
+QUICK = {"COCOTB_MAX_FAILURES": "1", "BENCH_LIMIT": "20000"}
 
 
 class Verdict(NamedTuple):
@@ -61,6 +62,7 @@ def examine(
 def write(chosen: dict[int, Site]) -> Path:
     """Write the RTL with all chosen variants in it; return its folder."""
     digest = hashlib.sha256(repr(sorted(chosen.items())).encode())
+    digest.update(Path(schema.__file__).read_bytes())
     for file in sorted(runner.RTL.glob("*.sv")):
         digest.update(file.read_bytes())
     folder = runner.BUILDS / f"mutants-rtl-{digest.hexdigest()[:12]}"
@@ -76,10 +78,15 @@ def cases_for(file: str) -> list[Case]:
     own = [case for case in CASES if case.bench == module]
     others = [
         case for case in CASES
-        if case.bench != module
-        and any(path.name == file for path in needed(case.bench, runner.sources()))
+        if case.bench != module and file in _parts(case.bench)
     ]  # fmt: skip
     return [*own, *(others[:: max(1, len(others) // OTHERS)][:OTHERS] if own else others)]
+
+
+@cache
+def _parts(bench: str) -> frozenset[str]:
+    """The files that the module of a bench is made of."""
+    return frozenset(file.name for file in needed(bench, runner.sources()))
 
 
 def _examine(folder: Path, number: int, site: Site) -> Verdict:
@@ -98,34 +105,37 @@ def _names(files: Sequence[Path]) -> set[str]:
 def _ask(folder: Path, case: Case, number: int) -> str | None:
     """Return what a bench has against a variant; None if it has nothing."""
     build = case.build(folder)
-    script = BENCHES / f"{case.bench}.py"
 
     def run(number: int) -> None:
-        case.run(folder, extra_env={"COCOTB_MAX_FAILURES": "1"}, arguments=[f"+mutant={number}"])
+        case.run(folder, extra_env=QUICK, arguments=[f"+mutant={number}"])
 
-    return _heard(build, script, number, run)
+    return _heard(build, case.bench, number, run)
 
 
 def _ask_whole(folder: Path, number: int) -> str | None:
     """Return what the test of a whole accelerator has against a variant."""
     files = [
-        folder / file.name if file.parent == runner.RTL else file for file in source_files(BUNDLE)
+        folder / f"{schema.NAME}.sv",
+        *(
+            folder / file.name if file.parent == runner.RTL else file
+            for file in source_files(BUNDLE)
+        ),
     ]
     build = runner.build("accel-mutants", "accel", {}, files)
 
     def run(number: int) -> None:
-        environment = {"BENCH_BUNDLE": str(BUNDLE), "COCOTB_MAX_FAILURES": "1"}
+        environment = QUICK | {"BENCH_BUNDLE": str(BUNDLE)}
         runner.run(build, "accel", "tests.hw.benches.accel", noise=False, extra_env=environment,
                    arguments=[f"+mutant={number}"])  # fmt: skip
 
-    return _heard(build, BENCHES / "accel.py", number, run)
+    return _heard(build, "accel", number, run)
 
 
-def _heard(build: Path, script: Path, number: int, run) -> str | None:  # type: ignore[no-untyped-def]
+def _heard(build: Path, bench: str, number: int, run: Callable[[int], None]) -> str | None:
     """Return what a bench says of a variant, from its last run or by running it."""
     # The bench must pass on the RTL as it stands, in the same build.
     for of in (0, number):
-        kept = build / f"mutant-{of}-{_digest(script)}"
+        kept = build / f"mutant-{of}-{runner.bench_digest(bench)}"
         if not kept.exists():
             try:
                 with _limit(SECONDS):
@@ -135,15 +145,8 @@ def _heard(build: Path, script: Path, number: int, run) -> str | None:  # type: 
                 said = str(error).strip() or "fails"
             kept.write_text(said, encoding="utf-8")
         said = kept.read_text(encoding="utf-8")
-        assert of or not said, f"{script.name} fails on the RTL as it stands: {said[-2000:]}"
+        assert of or not said, f"the bench {bench} fails on the RTL as it stands: {said[-2000:]}"
     return said or None
-
-
-def _digest(script: Path) -> str:
-    digest = hashlib.sha256()
-    for path in (script, *HELPERS):
-        digest.update(path.read_bytes())
-    return digest.hexdigest()[:12]
 
 
 @contextlib.contextmanager

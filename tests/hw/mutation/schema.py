@@ -7,12 +7,14 @@ changes, on a variable that is set when the simulation starts.
 from __future__ import annotations
 
 import random
+import zlib
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from tests.hw.mutation.sites import Site, sites
 
+NAME = "mutants_pkg"
 PACKAGE = """\
 // The variant that runs: 0 is the RTL as it stands.
 package mutants_pkg;
@@ -23,26 +25,25 @@ package mutants_pkg;
   endfunction
   int chosen = asked();
 endpackage
-
 """
-FIRST = "spinflow_pkg.sv"  # comes before all modules, and so does the package in it
 LEAST = 3  # of a file, if it has as many
 
 
 def choose(rtl: Path, count: int, seed: int = 1) -> dict[int, Site]:
-    """Return `count` changes of the RTL in a folder by their numbers, from 1 on.
+    """Return `count` changes of the RTL in a folder by their numbers.
 
-    Each file has some, the more the more places it has. Which of its places are taken depends on
-    the seed and the file alone.
+    Each file has some, the more the more places it has. Their order and their numbers depend on the
+    seed and the file alone, so that another file's change leaves builds and results what they are.
     """
     places = {file.name: sites(file) for file in sorted(rtl.glob("*.sv"))}
     shares = shares_of({name: len(found) for name, found in places.items()}, count)
-    chosen = [
-        site
-        for name, share in shares.items()
-        for site in sorted(random.Random(f"{seed} {name}").sample(places[name], share))
-    ]
-    return dict(enumerate(chosen, 1))
+    chosen: dict[int, Site] = {}
+    for name, share in shares.items():
+        random.Random(f"{seed} {name}").shuffle(places[name])
+        first = zlib.crc32(name.encode()) % 100_000 * 1000 + 1
+        chosen |= dict(enumerate(places[name][:share], first))
+    assert len(chosen) == sum(shares.values()), "two files share a number"
+    return chosen
 
 
 def shares_of(sizes: Mapping[str, int], count: int) -> dict[str, int]:
@@ -67,7 +68,7 @@ def shares_of(sizes: Mapping[str, int], count: int) -> dict[str, int]:
 
 
 def write(rtl: Path, chosen: Mapping[int, Site], folder: Path) -> None:
-    """Write the RTL of a folder into another one, with all chosen changes in it."""
+    """Write the RTL of a folder into another one, with all chosen changes and their package."""
     of_file: dict[str, list[tuple[int, Site]]] = defaultdict(list)
     for number, site in chosen.items():
         of_file[site.file].append((number, site))
@@ -75,7 +76,8 @@ def write(rtl: Path, chosen: Mapping[int, Site], folder: Path) -> None:
     for file in sorted(rtl.glob("*.sv")):
         source = file.read_bytes()
         text = _with(source, 0, len(source), of_file[file.name]).decode()
-        (folder / file.name).write_text((PACKAGE if file.name == FIRST else "") + text, "utf-8")
+        (folder / file.name).write_text(text, encoding="utf-8")
+    (folder / f"{NAME}.sv").write_text(PACKAGE, encoding="utf-8")
 
 
 def changed(source: bytes, site: Site) -> bytes:
@@ -97,7 +99,7 @@ def _with(source: bytes, start: int, end: int, inside: Sequence[tuple[int, Site]
         ]  # fmt: skip
         text = _with(source, site.start, site.end, within)
         for number, change in here:
-            choice = f"(mutants_pkg::chosen == {number}) ? ({change.new}) : ".encode()
+            choice = f"({NAME}::chosen == {number}) ? ({change.new}) : ".encode()
             text = b"(" + choice + b"(" + text + b"))"
         parts += [source[place : site.start], text]
         place = site.end

@@ -1,7 +1,7 @@
 """Where the RTL can be made wrong, and how: operators, conditions, constants, lost assignments.
 
-Verible parses the text. Changed is only what a simulation decides at run time, so that one build can
-hold many variants: no parameter, no range, no index, no condition of a generate block.
+Verible parses the text. Changed is only what a simulation decides at run time, so that one build
+can hold many variants: no parameter, no range, no index, no condition of a generate block.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+Change = tuple[int, int, str, str]  # first byte, the one behind, text instead, kind
 Node = Any  # of Verible's tree: a token with start and end, or a tag with children
 
 # One operator for another; the first in each list that is not there already.
@@ -23,17 +24,17 @@ SWAPS = {
 PREFIXES = {"&": "|", "|": "&", "^": "&"}
 # What text is not looked into: it may have to be constant, or it is not what is built.
 CLOSED = {
-    "kFunctionDeclaration", "kAssertionItem", "kInitialStatement", "kLoopHeader", "kParamDeclaration",
-    "kActualParameterList", "kDimensionScalar", "kDimensionSlice", "kDimensionRange", "kLPValue",
-    "kDeclarationDimensions", "kGenerateIfHeader", "kTrailingAssign", "kEventControl",
-    "kAssignModifyStatement", "kWhileLoopStatement", "kDataType",
+    "kFunctionDeclaration", "kAssertionItem", "kInitialStatement", "kLoopHeader", "kTrailingAssign",
+    "kParamDeclaration", "kActualParameterList", "kDimensionScalar", "kDimensionSlice", "kLPValue",
+    "kDimensionRange", "kDeclarationDimensions", "kGenerateIfHeader", "kEventControl", "kDataType",
+    "kAssignModifyStatement", "kWhileLoopStatement",
 }  # fmt: skip
 ROOTS = {
-    "kNetVariableAssignment",
-    "kNonblockingAssignmentStatement",
-    "kIfHeader",
-    "kActualNamedPort",
-}
+    "kNetVariableAssignment", "kNonblockingAssignmentStatement", "kIfHeader", "kActualNamedPort",
+}  # fmt: skip
+# Where conditions ask for this, simulation reads their first block, that of no primitives; of the
+# others there are proofs and tests/hw/chip.py.
+SIMULATED = "Primitives"
 
 
 class Site(NamedTuple):
@@ -100,6 +101,23 @@ def span(node: Node) -> tuple[int, int]:
     return (parts[0][0], parts[-1][1]) if parts else (-1, -1)
 
 
+def closed_generates(node: Node) -> list[Node]:
+    """Return the parts of a node, without what is built for another set of primitives."""
+    children = [child for child in node["children"] if child is not None]
+    if node["tag"] == "kConditionalGenerateConstruct" and _asks_for_primitives(children[0]):
+        return children[:1]
+    return children
+
+
+def _asks_for_primitives(node: Node) -> bool:
+    """Whether the condition of a generate block asks which primitives there are."""
+    if "children" not in node:
+        return bool(node.get("text") == SIMULATED)
+    if node["tag"] in ("kGenerateIfBody", "kGenerateElseBody"):
+        return False
+    return any(_asks_for_primitives(child) for child in node["children"] if child is not None)
+
+
 class _Reader:
     """Finds the changes in one text."""
 
@@ -110,18 +128,18 @@ class _Reader:
         start, end = span(node)
         return self.source[start:end].decode()
 
-    def changes(self) -> Iterator[tuple[int, int, str, str]]:
+    def changes(self) -> Iterator[Change]:
         """Go through all statements."""
         yield from self._statements(parsed(self.source))
 
-    def _statements(self, node: Node) -> Iterator[tuple[int, int, str, str]]:
+    def _statements(self, node: Node) -> Iterator[Change]:
         if node is None or "children" not in node or node["tag"] in CLOSED:
             return
-        children = [child for child in node["children"] if child is not None]
         if node["tag"] not in ROOTS:
-            for child in children:
+            for child in closed_generates(node):
                 yield from self._statements(child)
             return
+        children = [child for child in node["children"] if child is not None]
         if node["tag"] == "kNonblockingAssignmentStatement":
             target = next(child for child in children if child["tag"] == "kLPValue")
             value = next(child for child in children if child["tag"] == "kExpression")
@@ -135,7 +153,7 @@ class _Reader:
                 yield *span(inside), "1'b0", "condition never true"
             yield from self._expression(child)
 
-    def _expression(self, node: Node) -> Iterator[tuple[int, int, str, str]]:
+    def _expression(self, node: Node) -> Iterator[Change]:
         if node is None or "children" not in node or node["tag"] in CLOSED:
             return
         children = [child for child in node["children"] if child is not None]
@@ -171,7 +189,7 @@ class _Reader:
         for child in children:
             yield from self._expression(child)
 
-    def _binary(self, node: Node, left: Node, sign: Node, right: Node):  # type: ignore[no-untyped-def]
+    def _binary(self, node: Node, left: Node, sign: Node, right: Node) -> Iterator[Change]:
         a, b, operator = self.text(left), self.text(right), sign["tag"]
         if operator in SWAPS:
             yield *span(node), f"({a}) {SWAPS[operator]} ({b})", f"{SWAPS[operator]} for {operator}"

@@ -5,7 +5,7 @@
 // read undefined, beside a write of the other port that is not in READ_FIRST, the word comes out
 // inverted, so that nobody relies on it. A word is read in the cycle after its address.
 
-module block_ram #(
+module ramb #(
   // Bits of data; a ninth bit belongs to every eight of them.
   parameter int                Bits   = 32768,
   parameter logic [Bits-1:0]   Data   = '0,
