@@ -67,6 +67,7 @@ KINDS = {
     "pdr": Kind("prove", "abc pdr"),
     "induction": Kind("prove", "smtbmc yices"),
     "bounded": Kind("bmc", "abc bmc3"),
+    "quick": Kind("bmc", "abc bmc3"),
     "cover": Kind("cover", "smtbmc --nomem yices"),
     "mutant": Kind("bmc", "abc bmc3"),
 }
@@ -106,7 +107,7 @@ def run(core: Core, kind: str, folder: Path, *, rtl: Path = RTL, limit: int = 36
 
 def core_depth(core: Core, kind: str) -> int:
     """Return how many cycles a job of this kind looks at; PDR looks at all."""
-    return core.cover_depth if kind == "cover" else core.depth
+    return {"cover": core.cover_depth, "quick": core.quick_depth}.get(kind, core.depth)
 
 
 def _configuration(core: Core, kind: Kind, depth: int, rtl: Path, limit: int) -> str:
