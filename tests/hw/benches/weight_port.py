@@ -6,7 +6,7 @@ from typing import Any
 
 import cocotb
 
-from tests.hw.benches.base import Bench, far_places, parameter
+from tests.hw.benches.base import Bench, parameter
 from tests.hw.benches.draws import DrawServer
 from tests.hw.benches.memories import COLUMN_WIDTH, WEIGHT_LATENCY, WeightMemories, fields
 from tests.hw.models import FLIP, MASK32, OFF, SWITCH, Config, Counts, Weights
