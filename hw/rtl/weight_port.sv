@@ -5,9 +5,9 @@
 // A segment lies in one column of its memory or, 8 bits in each, in four (see weight_mem). A column is
 // read, changed and written back.
 //
-// Cycles from request to acknowledge: in one column a read takes 5, or 6 in the column's upper half, a
-// write 8 with mode off and 77 with errors, 79 from an odd position of the stream. In four columns, which
-// a ninth of the segments of a wide memory lie in, a read takes 22, a write 46 or 23 more than in one.
+// Cycles from request to acknowledge: in one column a read takes 7, or 8 in the column's upper half, a
+// write 10 with mode off and 77 with errors, 79 from an odd position of the stream. In four columns, which
+// a ninth of the segments of a wide memory lie in, a read takes 30, a write 62 or 31 more than in one.
 // Longer if the counts of the write before are still being added up: they stay at `count_o` until
 // `count_ready_i` is high again. An access that is not allowed (not idle, outside every window) ends with
 // `err_o` after one.
@@ -117,7 +117,9 @@ module weight_port
   );
 
   // The column in parts, as they come, and the segment's old value.
-  logic [1:0]  gather_q;   // counts the cycles since the request
+  // Cycles from the request to each part, less one.
+  localparam logic [2:0] Low = 3'(WeightLatency), Middle = Low + 3'd1, High = Low + 3'd2;
+  logic [2:0]  gather_q;   // counts the cycles since the request
   logic [31:0] rdata, low_q, middle_q, old_q;
   logic [7:0]  high_q;
   always_comb begin
@@ -125,19 +127,19 @@ module weight_port
     for (int unsigned m = 0; m < NumWeights; m++) rdata |= weight_rdata_i[m];
   end
   // A read of half a column need not wait for the rest.
-  assign gathered = gather_q == (we_i || spread ? 2'd3 : upper_half ? 2'd2 : 2'd1);
+  assign gathered = gather_q == (we_i || spread ? High : upper_half ? Middle : Low);
 
   always_ff @(posedge clk_i) begin
     gather_q <= state_q == StGather ? gather_q + 1'b1 : '0;
-    if (gather_q == 2'd1) low_q    <= rdata;
-    if (gather_q == 2'd2) middle_q <= rdata;
-    if (gather_q == 2'd3) high_q   <= rdata[7:0];
+    if (gather_q == Low) low_q    <= rdata;
+    if (gather_q == Middle) middle_q <= rdata;
+    if (gather_q == High) high_q   <= rdata[7:0];
     if (decode) old_q <= '0;
     else if (!putting_q) begin
       for (int unsigned b = 0; b < 4; b++) begin
         if (spread) begin
-          if (gather_q == 2'd3 && pass_q == 2'(b)) old_q[8*b+:8] <= rdata[7:0];
-        end else if (gather_q == (upper_half ? 2'd2 : 2'd1)) old_q[8*b+:8] <= rdata[8*b+:8];
+          if (gather_q == High && pass_q == 2'(b)) old_q[8*b+:8] <= rdata[7:0];
+        end else if (gather_q == (upper_half ? Middle : Low)) old_q[8*b+:8] <= rdata[8*b+:8];
       end
     end
   end

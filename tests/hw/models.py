@@ -219,6 +219,26 @@ class Weights:
         self.counts.add(counts)
 
 
+def popcount_stages(width: int) -> int:
+    """Return the cycles of a popcount of ``width`` pairs of bits.
+
+    Sums of five bits stand in two columns; levels of LUTs make three bits of six in a column, and
+    two of three, until none has more than three. Three such levels take two stages, four more
+    another.
+    """
+    columns = {0: -(-width // 5), 1: (width - -(-width // 5) + 1) // 2}
+    levels = 0
+    while max(columns.values()) > 3:
+        below: dict[int, int] = {}
+        for place, bits in columns.items():
+            sixes, threes = bits // 6, bits % 6 // 3
+            for up, made in enumerate((sixes + threes + bits % 3, sixes + threes, sixes)):
+                below[place + up] = below.get(place + up, 0) + made
+        columns = below
+        levels += 1
+    return 2 + max(0, -(-(levels - 3) // 4))
+
+
 def popcount_layer(
     inputs: Sequence[int], weights: Sequence[Sequence[int]], thresholds: Sequence[int] | None
 ) -> list[int]:

@@ -7,7 +7,7 @@ from typing import Any
 import cocotb
 
 from tests.hw.benches.base import Bench, far_places, parameter
-from tests.hw.benches.memories import COLUMN_WIDTH, WeightMemories, fields
+from tests.hw.benches.memories import COLUMN_WIDTH, WEIGHT_LATENCY, WeightMemories, fields
 from tests.hw.models import FLIP, MASK32, OFF, SWITCH, Config, Counts, Weights
 
 REFUSED = 2  # cycles from the request to the acknowledge, both counted
@@ -18,12 +18,12 @@ def access_cycles(model: Weights, segment: int, *, write: bool) -> int:
     columns = -(-model.width // COLUMN_WIDTH)
     spread = segment >= 2 * columns
     passes = -(-min(32, model.width - 32 * segment) // 8) if spread else 1
-    fetched = 2 + 5 * passes
+    fetched = 2 + (4 + WEIGHT_LATENCY) * passes
     if not write:
         return 1 + fetched - (0 if spread else 2 - segment % 2)
     if model.stream.config.mode != OFF:
         fetched = 76 + 2 * (model.stream.position % 2)
-    return 1 + fetched + (6 * passes if spread else 1)
+    return 1 + fetched + ((5 + WEIGHT_LATENCY) * passes if spread else 1)
 
 
 class PortBench(Bench):
