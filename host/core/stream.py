@@ -19,6 +19,9 @@ from spinflow.host.core import checks
 from spinflow.host.core.errors import RateError
 from spinflow.host.core.text import shown
 
+VERSION = 2
+"""Another number wherever a seed gives other errors: rows of two versions are not of one sweep."""
+
 ALWAYS = 2**32 - 1
 """The threshold against which every draw errs."""
 
