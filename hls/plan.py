@@ -170,12 +170,15 @@ def _stages(model: ModelWrapper) -> list[Stage]:
     """Name each node after its layer and join their streams."""
     stages: list[Stage] = []
     walk = Walk(model, [*layer_names(model), "label"])
+    asks = 0
     for node in model.graph.node:
         op = op_of(node, f"before {walk.next_layer}")
         walk.number += op.begins_layer
         name = op.name(walk)
         memory = None if op.memory is None else walk.number
-        place = Place(name, walk.stream, name, memory)
+        place = Place(name, walk.stream, name, memory, asks)
+        if op.memory == "buffer":
+            asks += op.block().ports
         stages.append(Stage(op, place, op.layer(walk, name), walk.number))
         walk.stream = name
     return stages

@@ -46,12 +46,14 @@ class Place:
         name: of the instance, without its prefix `u_`.
         source, sink: prefixes of the streams it reads and writes.
         memory: number of its memory among those of its kind; None if it has none.
+        first_ask: number of the first port at which it asks for draws, if it does.
     """
 
     name: str
     source: str
     sink: str
     memory: int | None = None
+    first_ask: int = 0
 
 
 @dataclass

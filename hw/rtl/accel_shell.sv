@@ -23,6 +23,7 @@ module accel_shell
   // Whether memories can err.
   parameter bit          WithErrors = 1'b1,
   localparam int unsigned NumMems = NumWeights + NumBuffers,
+  localparam int unsigned IndexWidth = NumWeights > 1 ? $clog2(NumWeights) : 1,
   // Of each memory: number of its weight layer, bits of a word, words.
   parameter logic [NumMems-1:0][31:0] Layer = '0,
   parameter logic [NumMems-1:0][31:0] Width = {NumMems{32'd1}},
@@ -89,12 +90,21 @@ module accel_shell
   output weight_req_t                 weight_req_o,
   input  logic [NumWeights-1:0][31:0] weight_rdata_i,
 
-  // Buffers: how their writes err; a pulse that restarts their random streams; what they count in this
-  // cycle; whether they wait for draws.
-  output error_cfg_t [NumBuffers-1:0] buffer_cfg_o,
+  // Buffers: how their writes err (error_mode_e); a pulse that restarts their random streams; what they count
+  // in this cycle; whether they wait for draws.
+  output logic [NumBuffers-1:0][1:0]  buffer_mode_o,
   output logic [NumBuffers-1:0]       buffer_restart_o,
   input  count_t [NumBuffers-1:0]     buffer_count_i,
-  input  logic [NumBuffers-1:0]       buffer_stall_i
+  input  logic [NumBuffers-1:0]       buffer_stall_i,
+
+  // Draw engines: what is written to rates and seeds; and, for the weight memory of that number, what is
+  // wanted, whether it is granted, and the answer.
+  output cfg_write_t                  cfg_write_o,
+  output logic [IndexWidth-1:0]       weight_index_o,
+  output draw_request_t               weight_request_o,
+  input  logic                        weight_grant_i,
+  input  draw_answer_t                weight_answer_i,
+  input  logic                        weight_valid_i
 );
 
   if (NumWeights < 1 || NumBuffers < 1) begin : gen_no_memories
@@ -147,11 +157,10 @@ module accel_shell
   assign unused_prot = {s_axi_awprot, s_axi_arprot};
 
   // Registers
-  localparam int unsigned IndexWidth = NumWeights > 1 ? $clog2(NumWeights) : 1;
   logic regs_ack, under_way, frame_done, soft_reset, transfer_restart;
   logic [31:0] regs_rdata, frames_per_transfer;
-  logic [IndexWidth-1:0] weight_index;
   error_cfg_t weight_cfg;
+  error_cfg_t [NumBuffers-1:0] buffer_cfg;
   logic [NumMems-1:0] restart;
   count_t weight_count;
   logic weight_count_valid, weight_count_ready;
@@ -183,17 +192,24 @@ module accel_shell
     .soft_reset_o          (soft_reset),
     .frames_per_transfer_o (frames_per_transfer),
     .transfer_restart_o    (transfer_restart),
-    .weight_index_i        (weight_index),
+    .weight_index_i        (weight_index_o),
     .weight_cfg_o          (weight_cfg),
-    .buffer_cfg_o,
+    .buffer_cfg_o          (buffer_cfg),
     .restart_o             (restart),
+    .cfg_write_o,
     .weight_count_i        (weight_count),
     .weight_count_valid_i  (weight_count_valid),
     .weight_count_ready_o  (weight_count_ready),
     .buffer_count_i
   );
 
+  logic unused_cfg;
+  assign unused_cfg = ^{weight_cfg.rate1, weight_cfg.rate0, weight_cfg.seed, buffer_cfg};
+
   assign buffer_restart_o = restart[NumMems-1:NumWeights];
+  for (genvar b = 0; b < int'(NumBuffers); b++) begin : gen_mode
+    assign buffer_mode_o[b] = buffer_cfg[b].mode;
+  end
 
   // Weights
   logic weight_ack, weight_err, weight_busy;
@@ -223,9 +239,13 @@ module accel_shell
     .weight_en_o,
     .weight_req_o,
     .weight_rdata_i,
-    .index_o       (weight_index),
-    .cfg_i         (weight_cfg),
+    .index_o       (weight_index_o),
+    .mode_i        (weight_cfg.mode),
     .restart_i     (restart[NumWeights-1:0]),
+    .request_o     (weight_request_o),
+    .grant_i       (weight_grant_i),
+    .answer_i      (weight_answer_i),
+    .answer_valid_i (weight_valid_i),
     .count_o       (weight_count),
     .count_valid_o (weight_count_valid),
     .count_ready_i (weight_count_ready)

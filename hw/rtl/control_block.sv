@@ -58,6 +58,9 @@ module control_block
   output error_cfg_t [NumBuffers-1:0] buffer_cfg_o,
   output logic [NumMems-1:0]          restart_o,
 
+  // What is written to rates and seeds; see memory_regs.
+  output cfg_write_t                  cfg_write_o,
+
   // What a write to that weight memory counted: taken with valid and ready, held until ready again.
   input  count_t                      weight_count_i,
   input  logic                        weight_count_valid_i,
@@ -128,6 +131,7 @@ module control_block
     .weight_cfg_o,
     .buffer_cfg_o,
     .restart_o,
+    .cfg_write_o,
     .counter_addr_o (counter_addr),
     .counter_data_i (counter_data)
   );

@@ -52,6 +52,9 @@ module memory_regs
   output error_cfg_t [NumBuffers-1:0] buffer_cfg_o,
   output logic [NumMems-1:0]          restart_o,
 
+  // What is written to rates and seeds, also the zeros after a reset.
+  output cfg_write_t                  cfg_write_o,
+
   // Half of a counter, in the same cycle; the address is that of counter_bank.
   output logic [CounterAddrWidth-1:0] counter_addr_o,
   input  logic [31:0]                 counter_data_i
@@ -143,6 +146,16 @@ module memory_regs
         endcase
       end
     end
+  end
+
+  always_ff @(posedge clk_i) begin
+    cfg_write_o <= '{
+      rate1: clearing || (write_cfg && offset == MapMemRate1),
+      rate0: clearing || (write_cfg && offset == MapMemRate0),
+      seed:  clearing || (write_cfg && offset == MapMemSeed),
+      index: 6'(ram_addr),
+      data:  cfg_word
+    };
   end
 
   assign counter_addr_o = {mem, offset[4:2]};

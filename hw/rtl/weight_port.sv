@@ -61,12 +61,18 @@ module weight_port
   input  logic [NumWeights-1:0][31:0]   weight_rdata_i,
 
   // Number of the memory that is accessed, from the cycle after the request to the next one, and the
-  // configuration of that memory, answered in the same cycle.
+  // mode of that memory's errors, answered in the same cycle.
   output logic [IndexWidth-1:0]         index_o,
-  input  error_cfg_t                    cfg_i,
+  input  logic [1:0]                    mode_i,
 
   // Restarts the random stream of a memory, for a cycle; one bit a memory.
   input  logic [NumWeights-1:0]         restart_i,
+
+  // Draws from the engine for the memory of `index_o`: what is wanted, whether it is granted, the answer.
+  output draw_request_t                 request_o,
+  input  logic                          grant_i,
+  input  draw_answer_t                  answer_i,
+  input  logic                          answer_valid_i,
 
   // What a write counted, in bits. It is taken in a cycle with both valid and ready, and holds after that
   // until ready is high again.
@@ -85,11 +91,11 @@ module weight_port
   logic        spread, upper_half;   // a segment in the upper bits of four columns is spread
   logic [1:0]  pass_q;               // which of the four columns
   logic        putting_q;
-  error_cfg_t  cfg_q;
+  logic [1:0]  mode_q;
   logic        hit, allowed, with_errors, decode, gathered, last_pass;
 
   assign allowed     = idle_i && hit;
-  assign with_errors = WithErrors && cfg_q.mode != ModeOff;
+  assign with_errors = WithErrors && mode_q != ModeOff;
   // What the write before counted is held until it is taken.
   assign decode      = state_q == StDecode && count_ready_i;
   assign last_pass   = !spread || pass_q == 2'((bits - 1'b1) >> 3);
@@ -148,7 +154,7 @@ module weight_port
   logic        drawn;
   // Both are used from two cycles after the decoding on.
   always_ff @(posedge clk_i) begin
-    cfg_q  <= cfg_i;
+    mode_q <= mode_i;
     mask_q <= 32'((33'd1 << bits) - 33'd1);
   end
 
@@ -160,25 +166,28 @@ module weight_port
       .rst_ni,
       .soft_reset_i,
       .restart_i,
-      .index_i   (index_o),
-      .memory_i  (memory),
-      .cfg_i     (cfg_q),
-      .begin_i   (decode),
-      .working_i (with_errors && we_i && !putting_q &&
-                  (state_q == StFetch || state_q == StGather || state_q == StDraw)),
-      .gather_i  (state_q == StGather),
-      .write_i   (state_q == StWrite),
-      .commit_i  (state_q == StWrite && last_pass && count_ready_i && with_errors),
+      .index_i        (index_o),
+      .memory_i       (memory),
+      .mode_i         (mode_q),
+      .begin_i        (decode),
+      .working_i      (with_errors && we_i && !putting_q && (state_q == StDraw || (!spread &&
+                       (state_q == StFetch || state_q == StGather)))),
+      .gather_i       (state_q == StGather),
       .wdata_i,
-      .old_i     (old_q),
-      .mask_i    (mask_q),
-      .bits_i    (bits),
-      .error_o   (error),
-      .drawn_o   (drawn),
+      .old_i          (old_q),
+      .mask_i         (mask_q),
+      .bits_i         (bits),
+      .request_o,
+      .grant_i,
+      .answer_i,
+      .answer_valid_i,
+      .error_o        (error),
+      .drawn_o        (drawn),
       .count_o
     );
     assign count_valid_o = state_q == StWrite && last_pass;
   end else begin : gen_no_errors
+    assign request_o     = '0;
     assign error         = '0;
     assign drawn         = 1'b1;
     assign count_o       = '0;

@@ -197,9 +197,9 @@ _OF_WEIGHTS = ("index", "name", "kind", "layer", "width", "depth", "segments", "
 _OF_BUFFER = ("index", "name", "kind", "layer", "width")
 _FREE = {
     "depth": MOST_ELEMENTS,
-    "lanes": MOST_WIDTH,
-    "interval": 1 << 16,
+    "ports": MOST_WIDTH,
     "run_ahead": MOST_ELEMENTS,
+    "engine": MOST_ELEMENTS,
 }
 """What the layers do not say of a buffer, and how large it may be."""
 
