@@ -1,8 +1,8 @@
 // Number of agreeing bits of two words: popcount(xnor(a_i, b_i)).
 //
 // Synthesis, which defines SYNTHESIS (Vivado and yosys-slang both do by themselves), takes the
-// compressor tree of popcount_tree; simulation takes $countones, which is much faster there. Both have
-// the same ports, the same latency and, as tests/hw proves, the same value.
+// compressor tree of popcount_tree, whatever the primitives are; simulation takes $countones, which is
+// much faster there. Both have the same ports, the same latency and, as tests/hw proves, the same value.
 //
 // The datapath has no reset; validity travels with the caller. Latency: Stages cycles (spinflow_pkg).
 // Throughput: one pair of words a cycle.

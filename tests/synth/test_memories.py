@@ -28,7 +28,11 @@ def test_weights_take_the_block_rams_that_are_estimated(width: int, depth: int) 
     """yosys makes simple dual-port block RAM of them on the 7 series, and no LUT RAM."""
     parameters = {"Width": str(width), "Depth": str(depth)}
     area = synthesise(
-        [*packages(), RTL / "weight_mem.sv"], "weight_mem", parameters, library=RTL
+        [*packages(), RTL / "weight_mem.sv"],
+        "weight_mem",
+        parameters,
+        primitives="xilinx7",
+        library=RTL,
     ).netlist.area()
     assert weight_memory(width, depth).ramb36 == area.RAMB36
     assert area.LUT_memory == 0
