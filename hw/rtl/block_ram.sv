@@ -42,8 +42,8 @@ module block_ram
 );
 
   localparam int unsigned Whole = 1 << AddrWidth;
-  localparam bit Split = Depth > Whole / 2 && AddrWidth > 1 &&
-      ram_halves(Width, Whole / 2) + ram_halves(Width, Depth - Whole / 2) < ram_halves(Width, Depth);
+  localparam bit Split = Depth > Whole / 2 && AddrWidth > 1 && ram_halves(Width, Depth) >
+      ram_halves(Width, Whole / 2) + ram_halves(Width, Depth - Whole / 2);
   localparam int unsigned Parts = Split ? 2 : 1;
 
   logic [Parts-1:0][Width-1:0] read_q;
