@@ -76,6 +76,20 @@ FRAMES = "frame_io-InBeats5"
 SLAVE = "axil_slave-AddrWidth10"
 DEEP_PORT = "weight_port-AddrWidth20-NumWeights2"
 CROP = "stream_crop-Rows5-Columns7-OutRows4-OutColumns6-Folds2-Bits8"
+WINDOW = ("window_words-Rows5-Columns5-Folds2-Bits16-KernelRows3-KernelColumns3-StrideRows1-"
+          "StrideColumns1-BlockRam0")  # fmt: skip
+STRIDED = ("window_words-Rows9-Columns7-Folds2-Bits8-KernelRows3-KernelColumns3-StrideRows2-"
+           "StrideColumns2-BlockRam0")  # fmt: skip
+SKIPPING = ("window_words-Rows8-Columns8-Folds1-Bits5-KernelRows2-KernelColumns2-StrideRows3-"
+            "StrideColumns3-BlockRam0")  # fmt: skip
+LONG_LINES = ("window_words-Rows4-Columns70-Folds1-Bits6-KernelRows3-KernelColumns3-StrideRows1-"
+              "StrideColumns1-BlockRam0")  # fmt: skip
+BLOCK_WINDOW = ("window_words-Rows6-Columns5-Folds3-Bits9-KernelRows3-KernelColumns3-StrideRows3-"
+                "StrideColumns2-BlockRam1")  # fmt: skip
+AT_ONCE = ("window_at_once-Rows6-Columns9-Bits3-KernelRows2-KernelColumns5-StrideRows2-"
+           "StrideColumns1-BlockRam0")  # fmt: skip
+BLOCK_LINES = ("window_at_once-Rows6-Columns12-Bits8-KernelRows3-KernelColumns3-StrideRows1-"
+               "StrideColumns1-BlockRam1")  # fmt: skip
 SHELL = "accel_shell-AddrWidth16-NumWeights2-NumBuffers2-InBeats3"
 
 MUTANTS = [
@@ -234,7 +248,7 @@ MUTANTS = [
     Mutant("folds of a pixel share a place", "bin_maxpool.sv",
            "addr_q - AddrWidth'(Folds - 1)", "addr_q", POOL),
     Mutant("a full output is overwritten", "bin_maxpool.sv",
-           " && !(window_last && out_valid_o && !out_ready_i)", "", POOL),
+           "= !(window_last && out_valid_o && !out_ready_i)", "= 1'b1", POOL),
     Mutant("results in the pipeline have no place kept for them", "binary_mvu.sv",
            "level < LevelWidth'(FifoDepth / 2)", "level < LevelWidth'(FifoDepth)", ONE_FOLD),
     Mutant("the second frame's end is not seen", "binary_mvu.sv",
@@ -266,7 +280,9 @@ MUTANTS = [
            "last ? CountWidth'(Rest) : CountWidth'(Ratio)", "CountWidth'(Ratio)",
            "frame_trim-OutBits8-Words5"),
     Mutant("a frame begins after a reset where the last one stood", "frame_trim.sv",
-           "      number_q <= '0;\n", "", "frame_trim-OutBits8-Words593"),
+           "      number_q    <= '0;\n", "", "frame_trim-OutBits8-Words593"),
+    Mutant("the last byte of a frame given out twice", "frame_trim.sv",
+           "last && Rest == 1", "1'b0", "frame_trim-OutBits8-Words5"),
     Mutant("a map is through before it has come in", "stream_crop.sv",
            "waits_q ? whole_q : in_valid_i", "waits_q ? 1'b1 : in_valid_i", CROP),
     Mutant("columns left over are kept", "stream_crop.sv",
@@ -275,11 +291,47 @@ MUTANTS = [
            "      row_q    <= '0;\n", "", CROP),
     Mutant("the copies of a table take the first byte", "byte_table.sv",
            "Codes[in_data_i[8*p+:8]]", "Codes[in_data_i[7:0]]", "byte_table-Pe4"),
+    Mutant("a window's next word is read before it has come", "window_words.sv",
+           "ahead_q <= -count_t'(1);", "ahead_q <= '0;", WINDOW),
+    Mutant("a place is overwritten that the next window needs", "window_words.sv",
+           "StepWords < RunWords && run_q == RunWidth'(StepWords - 1)", "1'b0", WINDOW),
+    Mutant("places are free only when a window has gone", "window_words.sv",
+           "gained = freeing_q ? '0 : -count_t'(1);", "gained = -count_t'(1);", WINDOW),
+    Mutant("the buffer is one place smaller", "window_words.sv",
+           "free_q  <= count_t'(Depth - 1);", "free_q  <= count_t'(Depth - 2);", LONG_LINES),
+    Mutant("the buffer has one place too many", "window_words.sv",
+           "free_q  <= count_t'(Depth - 1);", "free_q  <= count_t'(Depth);", BLOCK_WINDOW),
+    Mutant("rows beyond the step of windows are freed", "window_words.sv",
+           "!down_last_q && run_last_q && turn_end) freeing_q", "!down_last_q && 1'b0) freeing_q",
+           STRIDED),
+    Mutant("words between the windows stay", "window_words.sv",
+           "gained = count_t'(SkipWords);", "gained = '0;", SKIPPING),
+    Mutant("a turn to the next row of windows forgets the stride", "window_words.sv",
+           "int'(StrideRows - 1) * LineWords + RunWords - SpanWords + 1",
+           "RunWords - SpanWords + 1", STRIDED),
+    Mutant("the buffer's end is not the address's", "window_words.sv",
+           "back[AddrWidth] ? straight : back[AddrWidth-1:0]", "straight", LONG_LINES),
+    Mutant("a window word in block RAM is lost while another waits", "window_words.sv",
+           "if (word_en) word_q <= read_q;", "word_q <= read_q;", BLOCK_WINDOW),
+    Mutant("a window that waits moves on", "window_at_once.sv",
+           "in_ready_o = !out_valid_o || out_ready_i", "in_ready_o = 1'b1", AT_ONCE),
+    Mutant("windows beyond the end of a row", "window_at_once.sv",
+           "column_last_q ? AcrossWidth'(KernelColumns - 1) :\n", "1'b0 ? '0 :\n", AT_ONCE),
+    Mutant("a window at every row", "window_at_once.sv",
+           "DownWidth'(StrideRows - 1) : down_q", "DownWidth'(0) : down_q", AT_ONCE),
+    Mutant("a line in block RAM is one pixel longer", "window_at_once.sv",
+           "Depth     = Block ? Rest - 1 : Rest", "Depth     = Rest", BLOCK_LINES),
+    Mutant("the pixels of a row in the wrong order", "window_at_once.sv",
+           "({pixel_q[r], enters[r]})", "({enters[r], pixel_q[r]} >> Bits)", AT_ONCE),
     Mutant("padding before its map is there", "stream_pad.sv",
            "!in_map && begun_q", "!in_map",
            "stream_pad-Rows4-Columns3-Folds1-Bits8-Top1-Left1-Bottom1-Right1"),
     Mutant("a word taken over the last part but one", "stream_narrow.sv",
-           "left_q == CountWidth'(1)", "left_q <= CountWidth'(2)", "stream_narrow-OutBits3-Ratio5"),
+           "part_q == CountWidth'(Ratio - 2)", "part_q == CountWidth'(Ratio - 3)",
+           "stream_narrow-OutBits3-Ratio5"),
+    Mutant("a word collected over one that waits", "stream_widen.sv",
+           "in_ready_o = !out_valid_o || out_ready_i", "in_ready_o = 1'b1",
+           "stream_widen-InBits3-Ratio5"),
     Mutant("a narrow counter too short by a bit", "counter_bank.sv",
            "NarrowWidth = $clog2(Most + 1)", "NarrowWidth = $clog2(Most + 1) - 1", COUNTERS),
     Mutant("written bits counted as words", "counter_bank.sv",
