@@ -20,7 +20,7 @@ class Cells(ABC):
         info: number, name, kind and size.
         mode: "off", "flip" or "switch".
         threshold1, threshold0, seed: what its registers hold.
-        position: bits that took a draw since the last restart of the stream.
+        position: of the stream at which the next write begins.
         counts: since the last clear.
     """
 
@@ -59,6 +59,10 @@ class Cells(ABC):
     def depth(self) -> int:
         """Words."""
         return self.info.depth
+
+    def positions(self, words: int) -> int:
+        """Return how many positions of the stream so many words take."""
+        return words * (32 * segments_of(self.width) if self.kind == "weights" else self.width)
 
     def set_errors(self, mode: str, threshold1: int, threshold0: int, seed: int) -> None:
         """Program mode, thresholds and seed, and restart the stream; ValueError as registers."""

@@ -27,7 +27,7 @@ def check_background(background: str) -> None:
 def background_words(memory: MemoryInfo, background: str) -> Words | None:
     """Return what a weight memory holds before the weights are written.
 
-    ``zeros`` and ``ones`` fill it; ``random:SEED`` fills segment k with draw k of the stream that
+    ``zeros`` and ``ones`` fill it; ``random:SEED`` fills segment k with word k of the stream that
     SEED, repeat 0 and the memory's index give; ``previous`` keeps what is there (None).
 
     Returns:
@@ -45,5 +45,5 @@ def background_words(memory: MemoryInfo, background: str) -> Words | None:
     if background == "ones":
         return np.broadcast_to(memory.segment_masks, shape).copy()
     seed = stream.memory_seed(int(background.partition(":")[2]), 0, memory.index)
-    words = stream.draws(seed, np.arange(memory.depth * memory.segments))
+    words = stream.words(seed, np.arange(memory.depth * memory.segments))
     return words.reshape(shape) & memory.segment_masks

@@ -77,10 +77,18 @@ class Errors:
         one, zero = np.uint32(self.threshold1), np.uint32(self.threshold0)
         for start in range(0, flat.size, _BITS_AT_ONCE):
             part = slice(start, start + _BITS_AT_ONCE)
-            bits = flat[part]
-            drawn = stream.draw_range(self.seed, position + start, bits.size)
-            found[part] = stream.errs(drawn, np.where(bits == 1, one, zero))
+            limits = np.where(flat[part] == 1, one, zero)
+            found[part] = stream.hits(self.seed, position + start, limits)
         return found.reshape(target.shape)
+
+    def weight_hits(self, target: Bits, position: int = 0) -> npt.NDArray[np.bool_]:
+        """Return which bits of weight words (n, width) err, from a position of the stream on.
+
+        Each segment takes 32 positions, as many of its bits as there are.
+        """
+        width = target.shape[1]
+        filled = np.pad(target, ((0, 0), (0, -width % 32)))
+        return self.hits(filled, position)[:, :width]
 
     def stored(self, target: Bits, old: Bits, hits: npt.NDArray[np.bool_]) -> Bits:
         """Return what cells hold after ``target`` was written over ``old``."""
@@ -114,7 +122,7 @@ def weights(errors: Errors, target: Bits, old: Bits) -> tuple[Bits, Counts]:
         target: what is written, shape (words, width), in the order of writing.
         old: what was there, the same shape.
     """
-    stored = errors.stored(target, old, errors.hits(target))
+    stored = errors.stored(target, old, errors.weight_hits(target))
     return stored, counts_of(target, old, stored)
 
 

@@ -59,9 +59,9 @@ class Aging:
 def aged(memory: MemoryInfo, words: Words, aging: Aging, base_seed: int, repeat: int) -> Words:
     """Return what a weight memory holds after aging.
 
-    Bit b of word n takes draw 2 p and 2 p + 1 of its stream, p = n * width + b, as the high and the
-    low half of 64 bits, once for the retention and then once for the reads. 64 bits, since these
-    probabilities are far below what the 32 of a write error can hold.
+    Bit b of word n takes words 2 p and 2 p + 1 of its stream, p = n * width + b, as the high and
+    the low half of 64 bits, once for the retention and then once for the reads. 64 bits, since
+    these probabilities are far below what the 32 of a write error can hold.
 
     Args:
         memory: the weight memory.
@@ -90,8 +90,8 @@ def _hits(seed: int, first: int, bits: Bits, rate1: float, rate0: float) -> npt.
     if max(rate1, rate0) * 2.0**64 < 1.0:
         return np.zeros(bits.shape, np.bool_)
     positions = 2 * (first + np.arange(bits.size, dtype=np.uint64))
-    high = stream.draws(seed, positions).astype(np.uint64)
-    low = stream.draws(seed, positions + np.uint64(1)).astype(np.uint64)
+    high = stream.words(seed, positions).astype(np.uint64)
+    low = stream.words(seed, positions + np.uint64(1)).astype(np.uint64)
     drawn = (high << np.uint64(32) | low).reshape(bits.shape)
     one, zero = (np.uint64(min(int(rate * 2**64), 2**64 - 1)) for rate in (rate1, rate0))
     hits: npt.NDArray[np.bool_] = drawn < np.where(bits == 1, one, zero)

@@ -35,9 +35,12 @@ class EmulatedMemory(Cells):
             What is stored then, errors included.
         """
         errors = Errors(self.mode, self.threshold1, self.threshold0, self.seed)
-        hits = errors.hits(target, self.position)  # nowhere if the mode is off
+        if self.kind == "weights":
+            hits = errors.weight_hits(target, self.position)  # nowhere if the mode is off
+        else:
+            hits = errors.hits(target, self.position)
         if self.mode != "off":
-            self.position += target.size
+            self.position += self.positions(len(target))
         in_switch = self.mode == "switch"
         stored = last_written(self.bits, target, ~hits) if in_switch else target ^ hits
         history = np.concatenate([self.bits, stored])

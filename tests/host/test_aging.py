@@ -17,7 +17,7 @@ from spinflow.host.sweep.aging import Aging, aged
 from spinflow.host.sweep.operating_point import aging_of, point_of_rate, point_of_write_condition
 from spinflow.host.sweep.results import read
 from tests.host.conftest import BUNDLE
-from tests.hw.models import draw
+from tests.hw.models import word as stream_word
 
 MEMORY = MemoryInfo(3, "fc0.weights", "weights", 0, 40, 3000, "", 2, 0, 8)
 
@@ -43,10 +43,10 @@ def test_retention_turns_both_states_over_and_reads_one() -> None:
 def test_bits_turn_over_by_the_draws_that_are_documented() -> None:
     old = words(1)
     found = old ^ aged(MEMORY, old, Aging(1.0, turned=0.25), 9, 4)
-    seed = draw(9 ^ 0x8E7E0000, 64 * 4 + MEMORY.index)
+    seed = stream_word(9 ^ 0x8E7E0000, 64 * 4 + MEMORY.index)
     for word, bit in ((0, 0), (0, 39), (1, 3), (2999, 33)):
         position = 2 * (word * MEMORY.width + bit)
-        high, low = draw(seed, position), draw(seed, position + 1)
+        high, low = stream_word(seed, position), stream_word(seed, position + 1)
         hit = (high << 32 | low) < 2**62
         assert bool(found[word, bit // 32] >> (bit % 32) & 1) == hit
 

@@ -10,7 +10,7 @@ import pytest
 from spinflow.host.core import stream
 from spinflow.host.core.errors import RateError
 from spinflow.host.sweep.operating_point import point_of_pulse, point_of_rate, point_of_target
-from tests.hw.models import draw
+from tests.hw.models import draw, word
 
 
 @pytest.mark.parametrize(
@@ -50,14 +50,14 @@ def test_a_rate_too_small_is_refused_with_the_smallest() -> None:
 
 
 def test_draws_are_those_of_the_contract() -> None:
-    positions = np.array([0, 1, 2, 3, 1000, 2**33 - 1])
+    positions = np.array([0, 1, 2, 3, 4, 1000, 2**32 - 1, 2**33 - 1, 2**34 - 1, 2**34 + 1])
     for seed in (0, 1, 0xDEADBEEF):
         assert stream.draws(seed, positions).tolist() == [draw(seed, int(p)) for p in positions]
 
 
 def test_memory_seeds_are_those_of_the_contract() -> None:
     for base, repeat, index in ((0, 0, 0), (1, 3, 6), (2**32 - 1, 2**26 - 1, 63)):
-        expected = draw(base ^ 0x5EED0000, 64 * repeat + index)
+        expected = word(base ^ 0x5EED0000, 64 * repeat + index)
         assert stream.memory_seed(base, repeat, index) == expected
 
 
@@ -109,13 +109,23 @@ def test_target_rates_that_no_pulse_has_are_refused(rate: float) -> None:
         point_of_target(rate)
 
 
-@pytest.mark.parametrize("start", [0, 1, 6, 7, 2**33 - 3, 2**63 + 5])
-@pytest.mark.parametrize("count", [0, 1, 2, 9])
-def test_a_range_is_the_draws_at_its_positions(start: int, count: int) -> None:
-    positions = np.uint64(start) + np.arange(count, dtype=np.uint64)
-    found = stream.draw_range(3, start, count)
-    assert found.dtype == np.uint32 and found.shape == (count,)
-    np.testing.assert_array_equal(found, stream.draws(3, positions))
+@pytest.mark.parametrize("start", [0, 1, 7, 12, 2**32 - 3, 2**33 - 5, 2**34 - 9, 2**63 + 5])
+@pytest.mark.parametrize("count", [0, 1, 2, 9, 3000])
+def test_hits_are_the_draws_below_their_thresholds(start: int, count: int) -> None:
+    """Whatever the threshold: at both ends, with a lead of each value, and where a draw is near."""
+    drawn = stream.draws(3, np.uint64(start) + np.arange(count, dtype=np.uint64))
+    rng = np.random.default_rng(start)
+    edges = [0, 1, 2**24 - 1, 2**24, 2**31, 2**32 - 2**24, 2**32 - 2, 2**32 - 1]
+    for thresholds in (
+        rng.choice(np.array(edges, np.uint32), count),
+        rng.integers(0, 2**32, count, dtype=np.uint32),
+        drawn,
+        drawn + np.uint32(1),
+        drawn ^ rng.integers(0, 2**24, count, dtype=np.uint32),
+    ):
+        found = stream.hits(3, start, thresholds)
+        assert found.dtype == np.bool_ and found.shape == (count,)
+        np.testing.assert_array_equal(found, stream.errs(drawn, thresholds))
 
 
 def test_draws_have_the_shape_of_their_positions() -> None:

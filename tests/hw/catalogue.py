@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,7 +17,8 @@ class Case:
 
     bench: str
     parameters: Mapping[str, runner.Parameter] = field(default_factory=dict)
-    noise: bool = True  # at the start; not for a module whose assertions no reset holds back
+    # At the start; not for a module whose assertions no reset holds back, or that has none.
+    noise: bool = True
 
     @property
     def name(self) -> str:
@@ -25,22 +26,38 @@ class Case:
         values = {k: v for k, v in self.parameters.items() if isinstance(v, int)}
         return "-".join([self.bench, *(f"{k}{v}" for k, v in values.items())])
 
-    def run(self, rtl: Path = runner.RTL) -> None:
-        """Builds the module from the RTL in a folder and runs its bench."""
+    def build(self, rtl: Path = runner.RTL, flags: Sequence[str] = runner.VERILATOR_FLAGS) -> Path:
+        """Compiles the module from the RTL in a folder and returns the folder that it is in."""
         files = needed(self.bench, runner.sources(rtl))
-        folder = runner.build(self.name, self.bench, self.parameters, files)
+        return runner.build(self.name, self.bench, self.parameters, files, flags)
+
+    def run(
+        self,
+        rtl: Path = runner.RTL,
+        flags: Sequence[str] = runner.VERILATOR_FLAGS,
+        extra_env: Mapping[str, str] | None = None,
+        arguments: Sequence[str] = (),
+    ) -> None:
+        """Builds the module from the RTL in a folder and runs its bench.
+
+        Args:
+            rtl: the folder.
+            flags: for Verilator.
+            extra_env: more variables for the bench.
+            arguments: for the simulation.
+        """
         # Verilog's hexadecimal constants as Python reads them.
         values = {k: re.sub(r"^\d+'h", "0x", str(v)) for k, v in self.parameters.items()}
-        runner.run(folder, self.bench, f"tests.hw.benches.{self.bench}",
-                   noise=self.noise,
-                   extra_env={f"BENCH_{k}": v for k, v in values.items()})  # fmt: skip
+        environment = {f"BENCH_{k}": v for k, v in values.items()} | dict(extra_env or {})
+        runner.run(self.build(rtl, flags), self.bench, f"tests.hw.benches.{self.bench}",
+                   noise=self.noise, extra_env=environment, arguments=arguments)  # fmt: skip
 
 
 def needed(top: str, files: list[Path]) -> list[Path]:
-    """Of these files the packages and the modules that `top` is made of, in their order."""
+    """Of these files the modules that `top` is made of and their packages, in their order."""
     texts = {file: file.read_text(encoding="utf-8") for file in files}
     by_name = {file.stem: file for file in files}
-    wanted = {file for file in files if file.stem.endswith("_pkg")}
+    wanted: set[Path] = set()
     todo = [by_name[top]]
     while todo:
         file = todo.pop()
@@ -48,7 +65,8 @@ def needed(top: str, files: list[Path]) -> list[Path]:
             continue
         wanted.add(file)
         instances = re.findall(r"^\s*(\w+)\s+(?:#\(|u_\w+\s*\()", texts[file], re.MULTILINE)
-        todo += [by_name[name] for name in instances if name in by_name]
+        packages = re.findall(r"\b\w+_pkg\b", texts[file])
+        todo += [by_name[name] for name in (*instances, *packages) if name in by_name]
     return [file for file in files if file in wanted]
 
 
@@ -105,19 +123,21 @@ def padded_mvu(
     })  # fmt: skip
 
 
-def maker(width: int, lanes: int, interval: int) -> Case:
-    """An error maker."""
-    return Case("error_maker", {
-        "Width": width, "Lanes": lanes, "Interval": interval, "RunAhead": 16,
-    })  # fmt: skip
+def engine(weights: int, memories: int, asks: list[int]) -> Case:
+    """A draw engine, and for which memories it is asked."""
+    return Case("draw_engine", {
+        "NumWeights": weights, "NumMems": memories, "NumAsks": len(asks), "Memory": words(asks),
+    }, noise=False)  # fmt: skip
 
 
-def buffer(width: int, depth: int, lanes: int, interval: int, *, with_errors: bool = True) -> Case:
+def buffer(
+    width: int, depth: int, run_ahead: int = 16, ports: int = 1, *, with_errors: bool = True
+) -> Case:
     """A buffer memory."""
     return Case("buffer_mem", {
-        "Width": width, "Depth": depth, "Lanes": lanes, "Interval": interval, "RunAhead": 16,
+        "Width": width, "Depth": depth, "RunAhead": run_ahead, "Ports": ports,
         "WithErrors": int(with_errors),
-    })  # fmt: skip
+    }, noise=not with_errors)  # fmt: skip
 
 
 def pool(rows: int, columns: int, *, folds: int, pe: int, size: int = 2) -> Case:
@@ -210,31 +230,29 @@ def windows(widths: list[int], depths: list[int]) -> dict[str, runner.Parameter]
 
 
 CASES = [
-    *(Case("draw_pipe", {"Interval": interval}) for interval in [1, 2, 4, 8]),
+    Case("draw_pipe", noise=False),
+    engine(1, 2, [1]),
+    engine(3, 5, [4, 3]),
+    engine(9, 17, [16, 9, 11, 10, 15]),
     Case("stream_fifo", {"Width": 9, "Depth": 8}),
     Case("stream_fifo", {"Width": 1, "Depth": 2}),
     *(
-        maker(width, lanes, interval)
-        for interval, shapes in {
-            1: [(1, 1), (2, 1), (4, 4), (8, 4), (6, 2)],
-            2: [(3, 1), (4, 4), (6, 2)],
-            4: [(1, 1), (8, 4)],
-            8: [(2, 1), (6, 6)],
-        }.items()
-        for width, lanes in shapes
+        Case("run_ahead", {"Width": width, "RunAhead": slots, "Ports": ports}, noise=False)
+        for width, slots, ports in [
+            *[(1, 4, 1), (2, 32, 1), (4, 16, 1), (8, 8, 1), (3, 32, 1), (6, 16, 1), (24, 8, 1)],
+            *[(20, 64, 1), (8, 16, 2), (16, 16, 2), (4, 8, 3), (5, 8, 2)],
+        ]
     ),
     *(Case("error_write", {"Width": width}) for width in [1, 32, 255]),
     *(
-        buffer(width, depth, lanes, interval)
-        for interval, shapes in {
-            1: [(1, 3, 1), (2, 32, 2), (8, 7, 4), (6, 5, 2), (13, 6, 1)],
-            2: [(4, 40, 4), (3, 5, 1)],
-            4: [(8, 9, 2)],
-            8: [(1, 2, 1), (12, 6, 4)],
-        }.items()
-        for width, depth, lanes in shapes
+        buffer(width, depth)
+        for width, depth in [
+            (1, 3), (2, 32), (8, 7), (6, 5), (13, 6), (4, 40), (3, 5), (16, 9), (1, 2), (12, 6),
+        ]
     ),
-    buffer(5, 11, 1, 1, with_errors=False),
+    buffer(4, 10, 64),
+    buffer(8, 20, ports=2),
+    buffer(5, 11, with_errors=False),
     *(
         Case("bin_threshold", {"Pe": pe, "InBits": bits, "Threshold": f"{bits + 1}'h{threshold:x}"})
         for pe, bits, threshold in [(4, 8, 128), (1, 8, 256), (3, 5, 1)]
@@ -285,6 +303,8 @@ CASES = [
     mvu(16, 10, 1, 8, threshold=False),
     mvu(140, 6, 3, 70, threshold=False),  # wide words
     mvu(24, 20, 2, 8, threshold=True),  # a long ROM of thresholds
+    mvu(8, 256, 1, 8, threshold=True),  # one in block RAM, a row a cycle
+    mvu(260, 2, 1, 130, threshold=True),  # a popcount of three stages
     mvu(27, 8, 4, 3, threshold=True, in_bits=8),
     mvu(25, 4, 4, 5, threshold=True, in_bits=8),  # Nf = 1
     mvu(27, 6, 3, 27, threshold=True, in_bits=8),  # Sf = 1, three levels of groups
@@ -313,6 +333,8 @@ CASES = [
         Case("weight_mem", {"Width": width, "Depth": depth}, noise=False)
         for width, depth in [(5, 7), (40, 12), (64, 1), (100, 70), (144, 65), (650, 3)]
     ),
+    Case("block_ram", {"Width": 9, "Depth": 70}, noise=False),
+    Case("block_ram", {"Width": 3, "Depth": 5, "HasInit": 1, "Init": "15'h5AC3"}, noise=False),
     window((5, 5), (3, 3), bits=16, folds=2),
     window((3, 3), (3, 3), bits=4, folds=4),  # one window
     window((4, 9), (2, 5), (2, 1), bits=8, folds=1),
@@ -378,6 +400,9 @@ CASES = [
             "Depth": words([3 * n + 2 for n in range(64)]),
         },
     ),
+    Case("event_total"),
+    Case("frame_times", {"Width": 7, "OpenWidth": 6}),
+    Case("frame_times", {"Width": 10, "OpenWidth": 8}),
     Case("frame_io", {"InBeats": 1}),
     Case("frame_io", {"InBeats": 5}),
     Case(
@@ -388,6 +413,7 @@ CASES = [
             "NumBuffers": 2,
             "BuildId": "32'hCAFE1234",
             "InBeats": 3,
+            "NumResets": 3,
             "Layer": words([0, 1, 0, 3]),
             **windows([40, 5], [6, 9]),
             "Width": words([40, 5, 60, 2]),

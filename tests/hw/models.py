@@ -14,17 +14,32 @@ ALWAYS = MASK32
 OFF, FLIP, SWITCH = 0, 1, 2
 
 
+def word(seed: int, number: int) -> int:
+    """A word of the random stream that `seed` names: half a block."""
+    x, y = (number >> 1) & MASK32, seed
+    for r in range(1, 9):
+        x = ((x >> 8 | x << 24) + y & MASK32) ^ (0x9E3779B9 * r & MASK32)
+        y = (y << 3 & MASK32 | y >> 29) ^ x
+    return y if number & 1 else x
+
+
+def lead(seed: int, position: int) -> int:
+    """The leading 8 bits of a draw: one byte of four in a word."""
+    return word(seed, (position >> 2) % 2**32) >> 8 * (position % 4) & 0xFF
+
+
+def tail(seed: int, position: int) -> int:
+    """The trailing 24 bits of a draw, of a word that no lead is of."""
+    return word(seed, 2**32 + position % 2**32) >> 8
+
+
 def draw(seed: int, position: int) -> int:
     """The draw at a position of the random stream that `seed` names."""
-    x, y = (position >> 1) & MASK32, seed
-    for number in range(1, 9):
-        x = ((x >> 8 | x << 24) + y & MASK32) ^ (0x9E3779B9 * number & MASK32)
-        y = (y << 3 & MASK32 | y >> 29) ^ x
-    return y if position & 1 else x
+    return lead(seed, position) << 24 | tail(seed, position)
 
 
 def origin(x: int, y: int) -> tuple[int, int]:
-    """The seed and the block whose two draws these are: the rounds of `draw`, undone."""
+    """The seed and the block whose two words these are: the rounds of `word`, undone."""
     for number in range(8, 0, -1):
         turned = x ^ y
         y = turned >> 3 | turned << 29 & MASK32
@@ -33,9 +48,19 @@ def origin(x: int, y: int) -> tuple[int, int]:
     return y, x
 
 
+def place_of(drawn: int) -> tuple[int, int]:
+    """A seed and a position, below 2^32, whose draw is this."""
+    for other in range(MASK32):
+        seed, block = origin(drawn << 8 & MASK32, other)  # the tail of an even position
+        position = 2 * block & MASK32
+        if block >> 31 and lead(seed, position) == drawn >> 24:
+            return seed, position
+    raise AssertionError("a lead is not right in 256 cases, nor the block in 2")
+
+
 def memory_seed(base: int, repeat: int, index: int) -> int:
     """The seed of one memory for one repeat."""
-    return draw(base ^ 0x5EED0000, 64 * repeat + index)
+    return word(base ^ 0x5EED0000, 64 * repeat + index)
 
 
 def errs(value: int, threshold: int) -> bool:
@@ -132,6 +157,15 @@ class Stream:
         self.config = config or self.config
 
 
+def block_hits(config: Config, block: int) -> tuple[int, int]:
+    """Which of the eight draws of a block err as a 1 and as a 0."""
+    draws = [draw(config.seed, 8 * block + i) for i in range(8)]
+    return (
+        word_of([errs(value, config.rate1) for value in draws]),
+        word_of([errs(value, config.rate0) for value in draws]),
+    )
+
+
 class Buffer:
     """A buffer memory: every word is written with errors and read back."""
 
@@ -184,12 +218,34 @@ class Weights:
         width = min(32, self.width - 32 * segment)
         mask = (1 << width) - 1
         hits = self.stream.hits(width)
+        if self.stream.config.mode != OFF:
+            self.stream.position += 32 - width  # a segment takes 32 positions, whatever its bits
         stored, counts = write_word(
             self.stream.config.mode, width, self.read(word, segment), target & mask, hits
         )
         self.words[word] &= ~(MASK32 << 32 * segment)
         self.words[word] |= stored << 32 * segment
         self.counts.add(counts)
+
+
+def popcount_stages(width: int) -> int:
+    """Return the cycles of a popcount of ``width`` pairs of bits.
+
+    Sums of five bits stand in two columns; levels of LUTs make three bits of six in a column, and
+    two of three, until none has more than three. Three such levels take two stages, four more
+    another.
+    """
+    columns = {0: -(-width // 5), 1: (width - -(-width // 5) + 1) // 2}
+    levels = 0
+    while max(columns.values()) > 3:
+        below: dict[int, int] = {}
+        for place, bits in columns.items():
+            sixes, threes = bits // 6, bits % 6 // 3
+            for up, made in enumerate((sixes + threes + bits % 3, sixes + threes, sixes)):
+                below[place + up] = below.get(place + up, 0) + made
+        columns = below
+        levels += 1
+    return 2 + max(0, -(-(levels - 3) // 4))
 
 
 def popcount_layer(

@@ -208,7 +208,7 @@ def test_wrong_bundles(perceptron: Path) -> None:
         Emulator(perceptron / "nowhere")
     description = json.loads((perceptron / "accel.json").read_text())
     (perceptron / "accel.json").write_text(json.dumps({**description, "format": 1}))
-    with pytest.raises(BundleError, match="format is 1, but this program reads format 3; build "):
+    with pytest.raises(BundleError, match="format is 1, but this program reads format 4; build "):
         Emulator(perceptron)
     (perceptron / "accel.json").write_text(json.dumps(description)[:-5])
     with pytest.raises(BundleError, match="damaged: "):

@@ -160,19 +160,19 @@ def test_labels_of_brevitas(name: str) -> None:
 
 def test_without_a_bundle_the_order_is_natural(images: np.ndarray) -> None:
     """Errors of a network in the natural order are those of the draws at output * MW + input."""
-    from spinflow.host.core.stream import draw_range, errs
+    from spinflow.host.core.stream import hits
 
     evaluator = Evaluator.from_network("tfc-mnist")
     evaluator.set_errors(1, "flip", rate(0.1), rate(0.1), 42)
     evaluator.write_weights(1, evaluator.weights(1))
     weights: np.ndarray = evaluator.network.layers[2].weights
-    hit = errs(draw_range(42, 0, weights.size), rate(0.1)).reshape(weights.shape)
+    hit = hits(42, 0, np.full(weights.size, rate(0.1))).reshape(weights.shape)
     packed = np.packbits(weights ^ hit, axis=1, bitorder="little").view("<u4")
     np.testing.assert_array_equal(evaluator.read_weights(1), packed)
     load(evaluator)
     evaluator.set_errors(4, "flip", rate(0.1), rate(0.1), 43)
     _, taps = evaluator.run(images[:20])
-    drawn = errs(draw_range(43, 0, 20 * 64), rate(0.1)).reshape(20, 64)
+    drawn = hits(43, 0, np.full(20 * 64, rate(0.1))).reshape(20, 64)
     np.testing.assert_array_equal(taps["fc0.buffer"], taps["fc0"] ^ drawn)
 
 

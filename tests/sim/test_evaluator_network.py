@@ -7,7 +7,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from spinflow.host.core.stream import draw_range, errs
+from spinflow.host.core.stream import hits
 from spinflow.model.networks.base import predict
 from spinflow.model.networks.build import build
 from spinflow.model.zoo import network
@@ -191,7 +191,7 @@ def test_cnv() -> None:
         evaluator.set_errors(numbers[name], "flip", rate, rate, 11)
     taps = check(network, 6, evaluator)
     for name, size in (("conv1", 28 * 28 * 64), ("fc0", 512)):
-        hit = errs(draw_range(11, 0, 6 * size), rate).reshape(6, size)
+        hit = hits(11, 0, np.full(6 * size, rate)).reshape(6, size)
         np.testing.assert_array_equal(taps[f"{name}.buffer"], taps[name] ^ hit)
     for number in range(6):
         assert 0.2 < taps[f"conv{number}"].mean() < 0.8

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from spinflow.host.core.stream import draw_range, errs
+from spinflow.host.core.stream import hits
 from spinflow.model.networks.base import predict, to_input
 from spinflow.model.networks.build import untrained
 from spinflow.model.networks.graph import Layer
@@ -42,12 +42,21 @@ def evaluator_of(model: Any, **options: Any) -> XnorEvaluator:
     return evaluator
 
 
-def write(target: np.ndarray, old: np.ndarray, mode: str, seed: int) -> np.ndarray:
-    """Bits as they are stored, in the order in which they are written."""
+def hits_of(target: np.ndarray, seed: int) -> np.ndarray:
+    """Which bits err, from a restart on."""
+    thresholds = np.where(target.reshape(-1) == 1, rate(0.05), rate(0.2))
+    return hits(seed, 0, thresholds).reshape(target.shape)
+
+
+def write(
+    target: np.ndarray, old: np.ndarray, mode: str, seed: int, weights: bool = False
+) -> np.ndarray:
+    """Bits as they are stored, in the order in which they are written; weights fill segments."""
     if mode == "off":
         return target
-    draws = draw_range(seed, 0, target.size).reshape(target.shape)
-    hit = errs(draws, np.where(target == 1, rate(0.05), rate(0.2)))
+    width = target.shape[1]
+    taken = np.pad(target, ((0, 0), (0, -width % 32))) if weights else target
+    hit = hits_of(taken, seed)[:, :width]
     return target ^ hit if mode == "flip" else np.where(hit, old, target)
 
 
@@ -106,7 +115,7 @@ def test_bit_by_bit(tiny: XnorNetwork, images: np.ndarray, mode: str) -> None:
         if layer.op == "linear":
             latent = latent.reshape(-1, channels, rows, columns)
         target = (latent.transpose(0, 2, 3, 1).reshape(len(latent), -1) >= 0).astype(np.uint8)
-        expected = write(target, np.zeros_like(target), mode, 70 + number)
+        expected = write(target, np.zeros_like(target), mode, 70 + number, weights=True)
         words = evaluator.read_weights(number).astype("<u4").view(np.uint8)
         found = np.unpackbits(words, axis=1, bitorder="little")[:, : layer.fan_in]
         np.testing.assert_array_equal(found, expected)
@@ -132,11 +141,10 @@ def test_bit_by_bit(tiny: XnorNetwork, images: np.ndarray, mode: str) -> None:
         expected = target
         if mode == "switch":
             # The old map of an image is what was stored of the one before.
-            draws = draw_range(70 + index, 0, target.size).reshape(target.shape)
-            hit = errs(draws, np.where(target == 1, rate(0.05), rate(0.2)))
+            hit = hits_of(target, 70 + index)
             rows_found = []
-            for bits, hits in zip(target, hit, strict=True):
-                old = np.where(hits, old, bits)
+            for bits, wrong in zip(target, hit, strict=True):
+                old = np.where(wrong, old, bits)
                 rows_found.append(old)
             expected = np.stack(rows_found)
         elif mode == "flip":

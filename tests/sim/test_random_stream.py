@@ -3,31 +3,45 @@
 import numpy as np
 import pytest
 
-from spinflow.host.core.stream import draw_range, draws, errs, memory_seed
+from spinflow.host.core.stream import draws, errs, hits, leads, memory_seed, words
 
 M = 0xFFFFFFFF
-KNOWN_ANSWERS = ["0xb56b9b5e", "0xe23b0a82", "0x7df239b0", "0xfd35bd49"]  # of seed 1
+KNOWN_WORDS = ["0xb56b9b5e", "0xe23b0a82", "0x7df239b0", "0xfd35bd49"]  # of seed 1
+KNOWN_DRAWS = [
+    *("0x5e87d4bc", "0x9bb9769a", "0x6b74674f", "0xb5f1cef6"),
+    *("0x8205c95e", "0xa038b88", "0x3b525bbd", "0xe2189cea"),
+]
+
+
+def contract_word(seed: int, number: int) -> int:
+    """docs/contracts.md, in Python's integers."""
+    x, y = (number >> 1) & M, seed
+    for r in range(8):
+        x = ((((x >> 8) | (x << 24)) + y) & M) ^ (0x9E3779B9 * (r + 1) & M)
+        y = (((y << 3) | (y >> 29)) & M) ^ x
+    return y if number & 1 else x
 
 
 def contract_draw(seed: int, position: int) -> int:
     """docs/contracts.md, in Python's integers."""
-    x, y = (position >> 1) & M, seed
-    for r in range(8):
-        x = ((((x >> 8) | (x << 24)) + y) & M) ^ (0x9E3779B9 * (r + 1) & M)
-        y = (((y << 3) | (y >> 29)) & M) ^ x
-    return y if position & 1 else x
+    lead = contract_word(seed, (position >> 2) % 2**32) >> 8 * (position % 4) & 0xFF
+    tail = contract_word(seed, 2**32 + position % 2**32) >> 8
+    return lead << 24 | tail
 
 
 @pytest.mark.parametrize("seed", [0, 1, 0x5EED0000, M])
 def test_draw_is_the_contract(seed: int) -> None:
-    positions = [0, 1, 2, 3, 255, 256, (1 << 32) - 1, 1 << 32, (1 << 33) - 1, (1 << 33) + 1]
-    drawn = draws(seed, positions)
+    ends = [end + near for end in (1, 256, 1 << 32, 1 << 33, 1 << 34) for near in (-1, 0, 1, 2)]
+    drawn = draws(seed, ends)
     assert drawn.dtype == np.uint32
-    assert drawn.tolist() == [contract_draw(seed, position) for position in positions]
+    assert drawn.tolist() == [contract_draw(seed, position) for position in ends]
+    assert words(seed, ends).tolist() == [contract_word(seed, number) for number in ends]
 
 
 def test_known_answers() -> None:
-    assert [hex(d) for d in draws(1, range(4))] == KNOWN_ANSWERS
+    assert [hex(w) for w in words(1, range(4))] == KNOWN_WORDS
+    assert [hex(d) for d in draws(1, range(8))] == KNOWN_DRAWS
+    assert bytes(leads(1, range(8))).hex() == "5e9b6bb5820a3be2"  # the words, lowest byte first
 
 
 def test_draw_keeps_the_shape() -> None:
@@ -37,15 +51,8 @@ def test_draw_keeps_the_shape() -> None:
     assert draws(7, 5) == draws(7, positions)[1, 1]
 
 
-@pytest.mark.parametrize("start", [0, 1, 6, 7, (1 << 33) - 3])
-@pytest.mark.parametrize("count", [0, 1, 2, 9])
-def test_a_range_is_the_same_draws(start: int, count: int) -> None:
-    positions = start + np.arange(count, dtype=np.uint64)
-    np.testing.assert_array_equal(draw_range(3, start, count), draws(3, positions))
-
-
 def test_the_seed_of_a_memory() -> None:
-    assert memory_seed(12, repeat=3, index=5) == contract_draw(12 ^ 0x5EED0000, 64 * 3 + 5)
+    assert memory_seed(12, repeat=3, index=5) == contract_word(12 ^ 0x5EED0000, 64 * 3 + 5)
 
 
 def test_thresholds_at_the_ends() -> None:
@@ -57,7 +64,7 @@ def test_thresholds_at_the_ends() -> None:
 
 
 def test_errors_at_a_lower_rate_are_a_subset() -> None:
-    drawn = draw_range(5, 0, 100_000)
+    drawn = draws(5, np.arange(100_000))
     low, high = errs(drawn, 1 << 25), errs(drawn, 1 << 28)
     assert low.any() and not (low & ~high).any()
 
@@ -65,7 +72,7 @@ def test_errors_at_a_lower_rate_are_a_subset() -> None:
 @pytest.mark.parametrize("rate", [0.5, 0.1, 1e-3])
 def test_the_rate_is_met_and_neighbours_are_independent(rate: float) -> None:
     count = 1 << 20
-    hit = errs(draw_range(2026, 0, count), round(rate * 2**32)).astype(np.float64) - rate
+    hit = hits(2026, 0, np.full(count, round(rate * 2**32))).astype(np.float64) - rate
     deviation = np.sqrt(rate * (1 - rate))
     assert abs(hit.mean()) < 4 * deviation / np.sqrt(count)
     for lag in (1, 2, 3, 31, 32, 33, 1024):

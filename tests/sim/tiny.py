@@ -198,13 +198,19 @@ def random_segments(generator: np.random.Generator, memory: dict[str, Any]) -> n
     return generator.integers(0, 1 << 32, (memory["depth"], memory["segments"]), dtype=np.uint32)
 
 
-def draw(seed: int, position: int) -> int:
+def word(seed: int, number: int) -> int:
     """docs/contracts.md, The random stream."""
-    x, y = (position >> 1) & M, seed
+    x, y = (number >> 1) & M, seed
     for r in range(8):
         x = ((((x >> 8) | (x << 24)) + y) & M) ^ (0x9E3779B9 * (r + 1) & M)
         y = (((y << 3) | (y >> 29)) & M) ^ x
-    return y if position & 1 else x
+    return y if number & 1 else x
+
+
+def draw(seed: int, position: int) -> int:
+    """docs/contracts.md, The random stream."""
+    lead = word(seed, (position >> 2) & M) >> 8 * (position & 3) & 0xFF
+    return lead << 24 | word(seed, 1 << 32 | position & M) >> 8
 
 
 class BitByBit:
@@ -249,6 +255,7 @@ class BitByBit:
                 bit = word * width + b
                 old = self.cells[memory][bit]
                 self.write_bit(memory, bit, row[b // 32] >> (b % 32) & 1, old)
+            self.position[memory] += -width % 32
 
     def through_buffer(self, memory: int, values: list[int]) -> list[int]:
         """A map in the order (row, column, channel), as read back."""

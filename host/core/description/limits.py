@@ -8,8 +8,8 @@ from __future__ import annotations
 from spinflow.host.core.plain import MIB
 
 NAME = "accel.json"
-FORMAT = 3
-MAP_VERSION = 1
+FORMAT = 4
+MAP_VERSION = 2
 
 DESCRIPTION_LIMIT = MIB
 """Most bytes of accel.json; that of a network of 17 memories has 25 KB."""
