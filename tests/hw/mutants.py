@@ -19,6 +19,7 @@ from typing import NamedTuple
 
 from tests.hw import runner
 from tests.hw.catalogue import CASES, Case
+from tests.hw.window_mutants import WINDOW_MUTANTS
 
 RESULTS = runner.REPOSITORY / "out" / "mutants.json"
 PROCESSES = 2
@@ -86,6 +87,7 @@ SHELL = "accel_shell-AddrWidth16-NumWeights2-NumBuffers2-InBeats3-NumResets3"
 TIMES = "frame_times-Width7-OpenWidth6"
 
 MUTANTS = [
+    *(Mutant(*each) for each in WINDOW_MUTANTS),
     Mutant("wrong rotation in the random stream", "draw_pipe.sv",
            "rol(base, 3 * j)", "rol(base, 2 * j)", "draw_pipe"),
     Mutant("the keys of the rounds since the base forgotten", "draw_pipe.sv",
@@ -286,7 +288,7 @@ MUTANTS = [
     Mutant("folds of a pixel share a place", "bin_maxpool.sv",
            "addr_q - AddrWidth'(Folds - 1)", "addr_q", POOL),
     Mutant("a full output is overwritten", "bin_maxpool.sv",
-           " && !(window_last && out_valid_o && !out_ready_i)", "", POOL),
+           "= !(window_last && out_valid_o && !out_ready_i)", "= 1'b1", POOL),
     Mutant("results in the pipeline have no place kept for them", "binary_mvu.sv",
            "level < LevelWidth'(FifoDepth - Done - 1)", "level < LevelWidth'(FifoDepth)", ONE_FOLD),
     Mutant("the second frame's end is not seen", "fold_input.sv",
@@ -315,9 +317,11 @@ MUTANTS = [
            "{word_q[InBits*(Ratio-1)-1:0], in_data_i[InBits-1:0]}", "stream_widen-InBits3-Ratio5"),
     Mutant("the padding of a frame given out", "frame_trim.sv",
            "last ? CountWidth'(Rest) : CountWidth'(Ratio)", "CountWidth'(Ratio)",
-           "frame_trim-OutBits8-Words5"),
+           "frame_trim-OutBits8-Words3"),
     Mutant("a frame begins after a reset where the last one stood", "frame_trim.sv",
-           "      number_q <= '0;\n", "", "frame_trim-OutBits8-Words593"),
+           "      number_q    <= '0;\n", "", "frame_trim-OutBits8-Words593"),
+    Mutant("the last byte of a frame given out twice", "frame_trim.sv",
+           "last && Rest == 1", "1'b0", "frame_trim-OutBits8-Words5"),
     Mutant("a map is through before it has come in", "stream_crop.sv",
            "waits_q ? whole_q : in_valid_i", "waits_q ? 1'b1 : in_valid_i", CROP),
     Mutant("columns left over are kept", "stream_crop.sv",
@@ -330,7 +334,11 @@ MUTANTS = [
            "!in_map && begun_q", "!in_map",
            "stream_pad-Rows4-Columns3-Folds1-Bits8-Top1-Left1-Bottom1-Right1"),
     Mutant("a word taken over the last part but one", "stream_narrow.sv",
-           "left_q == CountWidth'(1)", "left_q <= CountWidth'(2)", "stream_narrow-OutBits3-Ratio5"),
+           "part_q == CountWidth'(Ratio - 2)", "part_q == CountWidth'(Ratio - 3)",
+           "stream_narrow-OutBits3-Ratio5"),
+    Mutant("a word collected over one that waits", "stream_widen.sv",
+           "in_ready_o = !out_valid_o || out_ready_i", "in_ready_o = 1'b1",
+           "stream_widen-InBits3-Ratio5"),
     Mutant("a narrow counter too short by a bit", "counter_bank.sv",
            "NarrowWidth = $clog2(LongestWait * BufferWidth[b] / Unit + 1)",
            "NarrowWidth = $clog2(LongestWait * BufferWidth[b] / Unit + 1) - 1", COUNTERS),
