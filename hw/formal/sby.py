@@ -25,8 +25,8 @@ from spinflow.hw.formal.cores import FOLDER, Core
 RTL = REPOSITORY / "hw/rtl"
 
 READ = "read_slang --no-synthesis-define --allow-use-before-declare --unroll-limit 1000000"
-# What has no value, as what is read beyond a memory's end, is free, and so is what a module gives out
-# that is left out.
+# What has no value, as what is read beyond a memory's end, is free, and so is all that a module which
+# is left out gives out.
 PREPARE = """\
 setundef -undriven -anyseq
 hierarchy -top {top}
