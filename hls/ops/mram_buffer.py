@@ -16,7 +16,7 @@ from qonnx.custom_op.registry import getCustomOp
 from qonnx.transformation.general import GiveUniqueNodeNames
 from qonnx.transformation.infer_datatypes import InferDataTypes
 
-from spinflow.hls.cost import MEMORY_REGISTERS, NOTHING, Cost, lut_ram
+from spinflow.hls.cost import MEMORY_REGISTERS, NOTHING, Cost
 from spinflow.hls.draws import RUN_AHEADS, draws_for
 from spinflow.hls.ops.base import ABSTRACT_DOMAIN, Module, Place, Walk
 from spinflow.hls.ops.kinds import kind_of
