@@ -12,6 +12,7 @@ override BOARD := $(or $(BOARD),$(DEFAULT_BOARD))
 BUNDLE    = build/$(NAME)$(if $(CYCLES),-$(CYCLES))$(if $(filter-out $(DEFAULT_BOARD),$(BOARD)),-$(BOARD))
 IMAGES   ?= $(DEFAULT_IMAGES)
 REPEATS  ?= 5
+SEEDS    ?=
 DATA_DIR ?=
 # Login of a board, user@host or a Host of ssh_config.
 TARGET   ?=
@@ -51,7 +52,7 @@ unexport PYTHONHOME PYTHONSTARTUP PYTHONOPTIMIZE PYTHONINSPECT VERILATOR_ROOT
 unexport PIP_TARGET PIP_PREFIX PIP_ROOT PIP_USER PIP_REQUIRE_VIRTUALENV
 
 # A network that is not there is named before anything is set up for it.
-ifneq ($(filter run bundle synth bitstream deploy board-sweep,$(MAKECMDGOALS)),)
+ifneq ($(filter run bundle synth route bitstream deploy board-sweep,$(MAKECMDGOALS)),)
 ifneq ($(PROBLEM),)
 $(error spinflow: NETWORK=$(NETWORK): $(PROBLEM))
 endif
@@ -62,10 +63,12 @@ endif
 
 RTL       := $(wildcard hw/rtl/*.sv)
 REGS      := build/regs/regmap.json
-HLS_DEPS  := $(wildcard hls/*.py hls/ops/*.py hls/*.j2 hls/depths.json host/core/description/*.py) host/core/packing.py host/core/handover.py $(RTL) $(REGS) hw/boards/facts.py $(wildcard hw/boards/*/board.toml)
+HLS_DEPS  := $(wildcard hls/*.py hls/ops/*.py hls/*.j2 hls/depths.json host/core/description/*.py) host/core/packing.py host/core/handover.py $(RTL) $(REGS) hw/boards/facts.py $(wildcard hw/boards/*/board.toml hw/cores/*.py)
 SIM_DEPS  := $(wildcard sim/harness/*) sim/verilate.py
 
-.PHONY: help setup run test check acceptance bench synth physics papers bundle data lint clean distclean docs
+.PHONY: help setup run test check acceptance bench synth route formal physics papers bundle data lint clean distclean docs
+
+.PHONY: help setup run test check acceptance bench coverage mutants synth formal physics papers bundle data lint clean distclean docs
 
 help: ## list the targets
 	@grep -hE '^[a-z][a-zA-Z_-]*:.*## ' $(MAKEFILE_LIST) | \
@@ -234,6 +237,18 @@ papers: setup data ## every figure and table of the papers measured anew, to out
 
 synth: $(BUNDLE)/.bundle ## size and depth of NETWORK's accelerator by yosys, to out/synth
 	@nice $(SPINFLOW) synth $(BUNDLE)
+
+formal: setup ## prove what the cores of the RTL promise, to out/formal
+	@nice $(SPINFLOW) formal --jobs 2
+
+route: $(BUNDLE)/.bundle ## place and route NETWORK's accelerator on an ECP5, to out/route (SEEDS=3: the best of three)
+	@nice $(SPINFLOW) route $(BUNDLE) $(if $(SEEDS),--seeds $(call quote,$(SEEDS)))
+
+coverage: setup $(REGS) build/tfc-mnist/.bundle build/lenet-mnist/.bundle ## lines, branches and toggles of the RTL that all benches reach, to out/coverage.json
+	@$(PY) -m tests.hw.reached
+
+mutants: setup $(REGS) build/tfc-mnist/.bundle ## 300 wrong variants of the RTL before its benches, to out/mutants.csv
+	@$(PY) -m tests.hw.mutation
 
 bench: setup data $(NETWORKS:%=build/%/.simulator) ## speeds, figures to out/bench/bench.json
 	@$(PY) -m tools.bench

@@ -41,7 +41,14 @@ COMMANDS = {
     "depths": Command("spinflow.sim.depths", "build", "find how deep a bundle's buffers must be"),
     "synth": Command("spinflow.hw.synth.__main__", "build", "size of an accelerator, by yosys"),
     "synth-block": Command("spinflow.hw.synth.block", "build", "size of one module of the RTL"),
+    "formal": Command(
+        "spinflow.hw.formal.__main__", "formal", "prove what cores of the RTL promise"
+    ),
     "synth-page": Command("spinflow.hw.synth.page", "build", "docs/size.md, from synth's reports"),
+    "cores-page": Command(
+        "spinflow.hw.synth.cores_page", "build", "table of cores in hw/README.md"
+    ),
+    "route": Command("spinflow.hw.route.__main__", "route", "place and route an accelerator"),
     "info": Command(HOST, "board", "what a bundle holds"),
     "selftest": Command(HOST, "board", "check an accelerator, part by part"),
     "throughput": Command(HOST, "board", "images a second"),

@@ -31,7 +31,9 @@ from spinflow.host.core.description import (
     RegisterMap,
 )
 from spinflow.host.core.plain import check_digest, read_plain
+from spinflow.host.core.sources import LISTING
 from spinflow.hw.boards import Board
+from spinflow.hw.cores import fusesoc, ipxact
 
 HALF = 128
 """Where light begins in made images of a network that compares pixels with nothing."""
@@ -107,7 +109,18 @@ def make(order: Order, folder: Path, work: Path) -> Description:
     hwh = handover.document(order.board, order.registers, design.memories)
     (folder / "accel.hwh").write_text(hwh, encoding="utf-8")
     _copy_tests(order, design, folder)
-    return _description(order, finn, design, build_id, folder)
+    described = _description(order, finn, design, build_id, folder)
+    _describe_cores(described, design, order.block, folder / "rtl")
+    return described
+
+
+def _describe_cores(described: Description, design: plan.Design, block: Path, rtl: Path) -> None:
+    """Write what tools that take IP read: the IP-XACT component and the FuseSoC core."""
+    sources = (rtl / LISTING).read_text(encoding="utf-8").split()
+    registers = block / ipxact.REGISTERS
+    component = ipxact.component(described, design.address_width, sources, registers)
+    (rtl / ipxact.NAME).write_text(component, encoding="utf-8")
+    (rtl / fusesoc.NAME).write_text(fusesoc.accelerator(described, sources), encoding="utf-8")
 
 
 def _copy_tests(order: Order, design: plan.Design, folder: Path) -> None:

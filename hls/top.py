@@ -19,6 +19,7 @@ from spinflow.hls.ops.text import wrap
 from spinflow.hls.paths import RTL
 from spinflow.hls.plan import Design, Stage
 from spinflow.host.core.description import segments_of, stride_of
+from spinflow.host.core.sources import LISTING
 
 COLUMNS = 100
 THRESHOLDS = "accel_thresholds_pkg.sv"
@@ -67,7 +68,7 @@ def write(design: Design, build_id: int, network: str, registers: Path, folder: 
     ours = {RTL: "hw/rtl", registers: "build/regs"}
     sources = [f"{ours[path.parent]}/{path.name}" for path in spinflow_sources(registers)]
     listed = [*sources, *_copy_finn_sources(design, folder), *made]
-    (folder / "files.f").write_text("\n".join(listed) + "\n", encoding="utf-8")
+    (folder / LISTING).write_text("\n".join(listed) + "\n", encoding="utf-8")
 
 
 def spinflow_sources(registers: Path) -> list[Path]:
@@ -160,6 +161,7 @@ def _top(design: Design, build_id: int, network: str) -> str:
         buffers=design.buffers,
         engines=max(ask.engine for ask in asks) + 1,
         asks=asks,
+        resets=design.resets,
         strides=[stride_of(memory.width) for memory in design.weights],
         pixels=Stream(PIXELS, 32, is_watched=False),
         label=streams[-1],

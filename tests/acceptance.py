@@ -4,6 +4,7 @@ Prints one result a line and writes out/acceptance.json with each line's figures
 pytest runs with SPINFLOW_FULL=1, or a command; figures are what the tests record as properties.
 """
 
+import csv
 import json
 import os
 import shutil
@@ -12,6 +13,7 @@ import sys
 import tempfile
 import time
 import xml.etree.ElementTree as ET
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -67,10 +69,25 @@ def pytest(python: Path, *arguments: str, processes: int = 1) -> Callable[[], Fi
 
 
 def mutants() -> Figures:
-    """Every mutated RTL variant must fail its bench."""
+    """Every mutated RTL variant of the list must fail its bench."""
     _command([str(BUILD), "-m", "tests.hw.mutants"])
     result: Figures = json.loads((ROOT / "out/mutants.json").read_text())
     return result
+
+
+def coverage() -> Figures:
+    """The benches must reach nearly all lines of the RTL."""
+    _command([str(BUILD), "-m", "tests.hw.reached"])
+    found = json.loads((ROOT / "out/coverage.json").read_text())
+    parts = ("lines", "branches", "toggles")
+    return {part: [sum(of[part][i] for of in found.values()) for i in (0, 1)] for part in parts}
+
+
+def generated_mutants() -> Figures:
+    """Of the variants that a program makes, nearly all must fail a bench or be equal."""
+    _command([str(BUILD), "-m", "tests.hw.mutation"])
+    with open(ROOT / "out/mutants.csv", encoding="utf-8", newline="") as file:
+        return dict(Counter(row["result"] for row in csv.DictReader(file)))
 
 
 def bench() -> Figures:
@@ -208,8 +225,24 @@ LINES = [
         "the PYNQ-Z2 shell under tclsh, deployment, synthesis reports and their page",
         pytest(BUILD, "tests/board", "tests/synth", processes=2),
     ),
+    Line(
+        "routed",
+        "every network's accelerator routed on an ECP5: its clock, its path, its bitstream",
+        pytest(BUILD, "tests/route"),
+    ),
     Line("self-test", "the full self-test of every bundle on the virtual board", self_test),
-    Line("6b", "mutated RTL fails its bench, every variant", mutants),
+    Line("6b", "mutated RTL fails its bench, every variant of the list", mutants),
+    Line("coverage", "the benches reach 98 % of the lines of the RTL", coverage),
+    Line(
+        "mutants",
+        "of 300 generated variants of the RTL 95 % fail a bench or are equal",
+        generated_mutants,
+    ),
+    Line(
+        "chip",
+        "the form that a chip gets: primitives of each family in place, and the netlist of cells",
+        pytest(BUILD, "tests/hw/test_chip.py"),
+    ),
     Line(
         "physics",
         "device models: tables, solvers against exact arithmetic, round trips, bad input",

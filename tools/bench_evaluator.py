@@ -34,7 +34,6 @@ from torch import Tensor, nn
 from spinflow.model import data
 from spinflow.model.networks.base import BinaryWeight
 from spinflow.sim.evaluator import Conv, Evaluator, Linear, MaxPool, Network, PixelThreshold, cnv
-from spinflow.sim.evaluator.network import of_bundle
 
 ROOT = Path(__file__).resolve().parents[1]
 RATE = 1e-3
@@ -277,10 +276,7 @@ def contenders(network: Network, images: np.ndarray, batch: int, compiled: bool)
 def network_of(name: str) -> Network:
     if name == "cnv":
         return cnv()
-    folder = ROOT / "build" / name
-    description = json.loads((folder / "accel.json").read_text())
-    with np.load(folder / "arrays.npz") as arrays:
-        return of_bundle(description, {key: arrays[key] for key in arrays.files})
+    return Evaluator.from_bundle(ROOT / "build" / name, threads=1).network
 
 
 def images_of(name: str) -> np.ndarray:

@@ -1,4 +1,7 @@
-"""The sliding window of a convolution: FINN's module, Spinflow's instance."""
+"""The sliding window of a convolution: the modules `window_words` and `window_at_once`.
+
+FINN executes the node, and says which windows there are; the modules give its words in its order.
+"""
 
 from __future__ import annotations
 
@@ -16,15 +19,18 @@ from finn.custom_op.fpgadataflow.convolutioninputgenerator import (
 )
 from qonnx.core.modelwrapper import ModelWrapper
 
-from spinflow.hls.cost import NOTHING, Cost, lut_ram
-from spinflow.hls.ops.base import Op, Place, Walk
-from spinflow.hls.ops.text import finn_instance
+from spinflow.hls.cost import NOTHING, Cost, block_ram, lut_ram
+from spinflow.hls.ops.base import Module, Place, Walk
+from spinflow.hls.ops.text import stream_ports, sv_instance
 from spinflow.hls.ops.width_converter import converter
 from spinflow.hls.shapes import Folding, LayerShape, Window
 from spinflow.host.core import description
 
-CONTROL = 150.0
+CONTROL = 50.0
 """LUTs of the control of a sliding window."""
+
+LUTS_FOR_RAMB36 = 380.0
+"""LUTs of LUT RAM from which on a block RAM takes their place: a part's share for each of these."""
 
 
 class ConvolutionInputGenerator(FinnConvolutionInputGenerator):
@@ -41,7 +47,7 @@ class ConvolutionInputGenerator(FinnConvolutionInputGenerator):
         context[sink] = np.concatenate(windows)
 
 
-class ConvolutionInputGenerator_rtl(Op, rtl_ops.ConvolutionInputGenerator_rtl):
+class ConvolutionInputGenerator_rtl(Module, rtl_ops.ConvolutionInputGenerator_rtl):
     """The sliding window in hardware."""
 
     abstract = FinnConvolutionInputGenerator
@@ -49,9 +55,10 @@ class ConvolutionInputGenerator_rtl(Op, rtl_ops.ConvolutionInputGenerator_rtl):
     order = 1
     leads = True
 
-    def execute_node(self, context: dict[str, Any], graph: Any) -> None:
-        """Compute in Python, as FINN does before a node is specialised."""
-        FinnConvolutionInputGenerator.execute_node(self, context, graph)
+    @property
+    def rtl_module(self) -> str:  # type: ignore[override]  # it depends on the folding
+        """Name of the module, by whether it gives a window at once."""
+        return "window_at_once" if self.get_nodeattr("parallel_window") else "window_words"
 
     def extend(self, shape: LayerShape) -> LayerShape:
         """Give the layer its window."""
@@ -93,9 +100,9 @@ class ConvolutionInputGenerator_rtl(Op, rtl_ops.ConvolutionInputGenerator_rtl):
     def cycles(layer: LayerShape, folding: Folding, before: int | None) -> int:
         """Return the cycles of a frame in the window and the unit that waits for it.
 
-        finn-rtllib's sliding window takes the first pixel of a frame after it has given the last
-        window of the one before; the unit has one or two windows to work on meanwhile. A window
-        that slides at once waits at the end of each row for the pixels that begin the next.
+        It is an upper bound: that a frame begins to come in before the last window of the one
+        before has left is not counted on; the unit has one or two windows to work on meanwhile. A
+        window that slides at once waits at the end of each row for the pixels that begin the next.
         """
         window = layer.window
         if window is None or window.pixels == 1:
@@ -129,16 +136,14 @@ class ConvolutionInputGenerator_rtl(Op, rtl_ops.ConvolutionInputGenerator_rtl):
         window = layer.window
         if window is None:
             return NOTHING
-        simd = folding.window_simd
-        words = ((window.kernel_rows - 1) * window.columns + window.kernel_columns) * (
-            window.channels // simd
-        )
-        given = simd * (window.pixels if folding.parallel else 1)
-        return Cost(
-            CONTROL
-            + lut_ram(simd * layer.in_bits, words)
-            + converter(given * layer.in_bits, folding.simd * layer.in_bits)
-        )
+        given = folding.window_simd * (window.pixels if folding.parallel else 1)
+        lut = CONTROL + converter(given * layer.in_bits, folding.simd * layer.in_bits)
+        bits, words = _memory(window, folding.in_width(layer), folding)
+        if _in_block_ram(bits, words):
+            return Cost(lut, block_ram(bits, words))
+        # All rows of a window at once are as much in short lines as in one buffer, within 50 LUTs.
+        pixels = window.fill * (window.channels // folding.window_simd)
+        return Cost(lut + lut_ram(folding.in_width(layer), pixels))
 
     def fold(self, folding: Folding, depth: int | None) -> None:
         """Take over how the window slides."""
@@ -185,5 +190,38 @@ class ConvolutionInputGenerator_rtl(Op, rtl_ops.ConvolutionInputGenerator_rtl):
         return 0
 
     def instance(self, model: ModelWrapper, place: Place) -> str:
-        """Return the generated module's instance."""
-        return finn_instance(self, place)
+        """Return the window, word by word or at once."""
+        rows, columns = self.get_nodeattr("IFMDim")
+        kernel, stride = self.get_nodeattr("ConvKernelDim"), self.get_nodeattr("Stride")
+        channels, simd = self.get_nodeattr("IFMChannels"), self.get_nodeattr("SIMD")
+        bits, parallel = self.get_instream_width(), bool(self.get_nodeattr("parallel_window"))
+        window = Window(rows, columns, channels, *kernel, *stride)
+        folding = Folding(1, 1, window_simd=simd, parallel=parallel)
+        parameters = {
+            "Rows": rows,
+            "Columns": columns,
+            **({} if parallel else {"Folds": channels // simd}),
+            "Bits": bits,
+            "KernelRows": kernel[0],
+            "KernelColumns": kernel[1],
+            "StrideRows": stride[0],
+            "StrideColumns": stride[1],
+            "BlockRam": f"1'b{_in_block_ram(*_memory(window, bits, folding)):d}",
+        }
+        return sv_instance(self.rtl_module, place.name, parameters, stream_ports(place))
+
+
+def _memory(window: Window, bits: int, folding: Folding) -> tuple[int, int]:
+    """Return bits of a word and words of the memory that a window waits in, for words of so many.
+
+    Word by word it holds a window and what lies between its rows; at once, of all its rows but one,
+    what lies between them.
+    """
+    if folding.parallel:
+        return (window.kernel_rows - 1) * bits, window.columns - window.kernel_columns
+    return bits, window.fill * (window.channels // folding.window_simd)
+
+
+def _in_block_ram(bits: int, words: int) -> bool:
+    """Return whether a memory is block RAM rather than LUT RAM."""
+    return lut_ram(bits, words) > LUTS_FOR_RAMB36 * max(block_ram(bits, words), 0.5)

@@ -12,8 +12,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from spinflow.host.core import start
-from spinflow.hw.boards import common
+from spinflow.host.core import description, start
+from spinflow.hw.boards import common, sizes
 from spinflow.hw.boards.common import SCRIPTS
 from spinflow.hw.boards.facts import BoardError
 from spinflow.hw.boards.install import install, summary
@@ -76,7 +76,13 @@ def make(bundle: Path) -> None:
     work = prepare(bundle)
     print(f"running Vivado on {bundle}; its output goes to {work / LOG}", flush=True)
     run_vivado(vivado, work)
-    print(summary(bundle, install(bundle)))
+    entry = install(bundle)
+    print(summary(bundle, entry))
+    made = sizes.write(description.read(bundle), work, entry)
+    if made is not None:
+        print(f"sizes by module: {made}; spinflow synth-page {made} puts them beside yosys's")
+    else:
+        print("note: Vivado's report names no module of the accelerator, so there are no sizes")
 
 
 def check() -> None:

@@ -26,6 +26,12 @@ PROCESSOR = "ps7.tcl"
 
 SMALLEST_RANGE = 4096
 
+PRIMITIVES = {"generic": "Generic", "xilinx7": "Xilinx7", "ultrascale": "UltraScale"}
+"""Primitives that the RTL may place by hand, and what hw/rtl/spinflow_pkg.sv calls them."""
+MACRO = "SPINFLOW_PRIMITIVES"
+"""The macro by which a tool is told which of them."""
+
+_PRIMITIVES = re.compile(rf"({'|'.join(PRIMITIVES)})\Z")
 _PIN = re.compile(r"[A-Z][A-Z0-9_]{0,63}\Z")
 _VERSION = re.compile(r"\d{1,4}(\.\d{1,4}){1,3}\Z")
 _SHELL_FOLDER = re.compile(r"(\$HOME|/)[A-Za-z0-9._/-]{0,200}\Z")
@@ -122,6 +128,7 @@ class Board:
         name: as its image calls it, and accel.json.
         part: device, as Vivado calls it.
         clock_mhz: clock of the accelerator.
+        primitives: of the part that the RTL places by hand, a key of PRIMITIVES.
         default: whether it is meant where no board is named.
         resources: of the part: LUT, FF, RAMB36, DSP48.
         address_map: of the cells accel and dma.
@@ -137,6 +144,7 @@ class Board:
     name: str
     part: str
     clock_mhz: float
+    primitives: str
     default: bool
     resources: dict[str, int]
     address_map: dict[str, Range]
@@ -241,7 +249,7 @@ def read(folder: Path) -> Board:
 def _board(folder: Path, at: At) -> Board:
     tables = ("board", "resources", "address_map", "dma", "logic", "control_port", "memory_port")
     of = at.object((*tables, "clocks", "image"))
-    head = of["board"].object(("name", "part", "clock_mhz"), ("default",))
+    head = of["board"].object(("name", "part", "clock_mhz", "primitives"), ("default",))
     resources = of["resources"].object(("LUT", "FF", "RAMB36", "DSP48"))
     dma = of["dma"].object(("data_bits", "length_bits"))
     control = of["control_port"].object(("name", "base", "range"))
@@ -251,6 +259,7 @@ def _board(folder: Path, at: At) -> Board:
         name=head["name"].name(),
         part=head["part"].name(),
         clock_mhz=head["clock_mhz"].number(1, 1000),
+        primitives=_primitives(head["primitives"]),
         default=head["default"].flag() if "default" in head else False,
         resources={name: value.whole(0, 1 << 24) for name, value in resources.items()},
         address_map={
@@ -269,6 +278,10 @@ def _board(folder: Path, at: At) -> Board:
 def _range(of: dict[str, At]) -> Range:
     size = of["range"].whole(1, _END)
     return Range(of["base"].whole(0, _END - size), size)
+
+
+def _primitives(at: At) -> str:
+    return at.text(_PRIMITIVES, f"one of {', '.join(PRIMITIVES)}")
 
 
 def _pin(at: At) -> str:

@@ -6,6 +6,9 @@ Makes `build/<network>/vivado/`, which has all that build.tcl reads:
     ps7.tcl       the board's processing system
     src/          the RTL of rtl/files.f, and accel_ip.v, a Verilog module around `accel`
 
+A packaged IP does not keep macros that a project sets, so the package that asks for the primitives
+of a part has the board's written above it.
+
 Vivado's block designs take no SystemVerilog module; accel_ip.v is the one they see, with the
 attributes by which Vivado knows its interfaces.
 """
@@ -25,9 +28,17 @@ from spinflow.host.core.description import Description
 from spinflow.host.core.errors import BundleError
 from spinflow.host.core.plain import MIB, read_plain
 from spinflow.hw.boards import common
-from spinflow.hw.boards.facts import PROCESSOR, Board, BoardError, board_named
+from spinflow.hw.boards.facts import (
+    MACRO,
+    PRIMITIVES,
+    PROCESSOR,
+    Board,
+    BoardError,
+    board_named,
+)
 
 TOP = "accel_ip"
+CHOICE = "spinflow_pkg.sv"
 WORK = "vivado"
 MAX_JOBS = 8
 
@@ -94,13 +105,19 @@ def prepare(bundle: Path) -> Path:
     shutil.rmtree(work, ignore_errors=True)
     (work / "src").mkdir(parents=True)
     for source in sources:
-        shutil.copyfile(source, work / "src" / source.name)
+        copy(source, work / "src", board)
     wrapper = verilog(described.network, range_bits, address_bits, described.clock_mhz)
     (work / "src" / f"{TOP}.v").write_text(wrapper, encoding="utf-8")
     names = [*(source.name for source in sources), f"{TOP}.v"]
     (work / "facts.tcl").write_text(facts(described, board, registers, names), encoding="utf-8")
     shutil.copyfile(board.folder / PROCESSOR, work / PROCESSOR)
     return work
+
+
+def copy(source: Path, folder: Path, board: Board) -> None:
+    """Copy a source file; our package gets a line that names the primitives of the board's part."""
+    chosen = f"`define {MACRO} {PRIMITIVES[board.primitives]}\n" if source.name == CHOICE else ""
+    (folder / source.name).write_bytes(chosen.encode() + source.read_bytes())
 
 
 def check_board(bundle: Path, described: Description, board: Board) -> None:

@@ -2,19 +2,18 @@
 // a cycle. The inputs are bits, whose sum is the number that agree with their weights (InBits = 1), or
 // UINT8 pixels, whose sum is signed (InBits = 8).
 //
-// Input word sf of a frame holds inputs sf*Simd ..; output word nf holds outputs nf*Pe .. . With Nf = 1
-// or Sf = 1 the words pass straight through a register. Else all Nf passes over a frame's inputs read
-// them from a buffer of two frames, so the next frame comes in while this one is worked on.
-// Weights come from a weight_mem at address nf*Sf + sf, one cycle after mem_en_o. With HasThreshold an
-// output is one bit, sum >= threshold; without, it is the sum itself.
+// Input word sf of a frame holds inputs sf*Simd ..; output word nf holds outputs nf*Pe .. . All Nf passes
+// over a frame's inputs read them from a fold_input.
+// Weights come from a weight_mem at address nf*Sf + sf, WeightLatency cycles after mem_en_o, for which the
+// inputs wait. With HasThreshold an output is one bit, sum >= threshold; without, it is the sum itself.
 //
 // With a Window, a frame is that of a convolution over bits, and what lies beside the map, which comes
 // as 0, counts for nothing: the sum is that of +1 and -1 in the map, and Mw (see bit_dot).
 //
 // A fold is started only if the output FIFO has room for all that may be under way, so the wide
 // datapath never stalls.
-// Latency from the first input word to the first output: Sf + 4 cycles, one more with the buffer, one
-// more with a Window, with pixels more by the stages of pixel_dot beyond two.
+// Latency from the first input word to the first output: Sf + 1 + WeightLatency cycles and those of bit_dot
+// or, with pixels, pixel_dot less one; one more with fold_input's buffer.
 // Throughput: (Mw/Simd)*(Mh/Pe) cycles a frame, no bubble between frames.
 
 module binary_mvu #(
@@ -51,8 +50,8 @@ module binary_mvu #(
   input  logic                 in_valid_i,
   output logic                 in_ready_o,
 
-  // Read of a word of weights, which comes in the cycle after: weight of input sf*Simd + s to output
-  // nf*Pe + p at bit p*Simd + s of word nf*Sf + sf.
+  // Read of a word of weights, which comes WeightLatency cycles later: weight of input sf*Simd + s to
+  // output nf*Pe + p at bit p*Simd + s of word nf*Sf + sf.
   output logic                 mem_en_o,
   output logic [AddrWidth-1:0] mem_addr_o,
   input  logic [Pe*Simd-1:0]   mem_rdata_i,
@@ -68,11 +67,16 @@ module binary_mvu #(
   localparam int unsigned AccBits = SumBits + 32'(HasThreshold);
   localparam int unsigned SfWidth = Sf > 1 ? $clog2(Sf) : 1;
   localparam int unsigned NfWidth = Nf > 1 ? $clog2(Nf) : 1;
-  localparam int unsigned FifoDepth = 16;
-  localparam int unsigned LevelWidth = $clog2(FifoDepth + 1);
-  // The cycle after a fold's issue in which its sum is there.
+  // Inputs meet the dot product's first stage in cycle Begin after a fold's issue; its sum is there in cycle
+  // Done. Pixels are a cycle ahead of their weights.
   localparam int unsigned Groups = (Simd + 2) / 3;   // of pixel_dot
-  localparam int unsigned Done = InBits == 1 ? 3 + 32'(ZeroPad) : 3 + ($clog2(Groups) + 1) / 2;
+  localparam int unsigned Begin = spinflow_pkg::WeightLatency - 32'(InBits != 1);
+  localparam int unsigned Stages = InBits == 1 ?
+      spinflow_pkg::popcount_stages(Simd) + 32'(ZeroPad) : spinflow_pkg::pixel_stages(Simd);
+  localparam int unsigned Done = Begin + Stages;
+  // Room in the output FIFO for what is in the pipeline and for words that wait.
+  localparam int unsigned FifoDepth = Done > 9 ? 32 : 16;
+  localparam int unsigned LevelWidth = $clog2(FifoDepth + 1);
 
   if (Mw % Simd != 0 || Mh % Pe != 0) begin : gen_bad_fold
     $error("binary_mvu: Simd %0d must divide Mw %0d and Pe %0d must divide Mh %0d",
@@ -88,26 +92,24 @@ module binary_mvu #(
   if (ZeroPad && (InBits != 1 || !HasThreshold)) begin : gen_bad_pad
     $error("binary_mvu: with a Window the inputs are bits, and outputs have thresholds");
   end
-  if (FifoDepth / 2 < Done + 1) begin : gen_bad_depth
-    $error("binary_mvu: Simd %0d makes the pipeline too long for its FIFO", Simd);
-  end
 
-  // Issue: one fold a cycle, as long as its result will find a place: half the FIFO is for results that
-  // are still in the pipeline.
+  // Issue: one fold a cycle, as long as its result will find a place, beside those that are still in the
+  // pipeline and the one that may be issued before the level is looked at again.
   logic [SfWidth-1:0]     sf_q;
   logic [NfWidth-1:0]     nf_q;
   logic [AddrWidth-1:0]   addr;
   logic [LevelWidth-1:0]  level;
-  logic issue, sf_first, sf_last, nf_first, nf_last, room, have_word, pop;
+  logic issue, sf_first, sf_last, nf_first, nf_last, room_q, have_word, pop;
 
   assign sf_first = sf_q == '0;
   assign sf_last  = sf_q == SfWidth'(Sf - 1);
   assign nf_first = nf_q == '0;
   assign nf_last  = nf_q == NfWidth'(Nf - 1);
-  assign room     = level < LevelWidth'(FifoDepth / 2) && rst_ni;
-  assign issue    = room && (!nf_first || have_word);
+  assign issue    = room_q && (!nf_first || have_word);
 
   always_ff @(posedge clk_i) begin
+    if (!rst_ni) room_q <= 1'b0;
+    else         room_q <= level < LevelWidth'(FifoDepth - Done - 1);
     if (!rst_ni) begin
       sf_q <= '0;
       nf_q <= '0;
@@ -130,47 +132,6 @@ module binary_mvu #(
     assign addr = addr_q;
   end
 
-  // The input word of this fold.
-  localparam int unsigned WordBits = Simd * InBits;
-  logic [WordBits-1:0] x_q;
-  if (Sf == 1 || Nf == 1) begin : gen_register
-    assign have_word  = in_valid_i;
-    assign in_ready_o = room && nf_first;
-    always_ff @(posedge clk_i) begin
-      if (issue && nf_first) x_q <= in_data_i[WordBits-1:0];
-    end
-  end else begin : gen_buffer
-    // Two halves of a frame each. In the first pass over a frame its words may still be coming in.
-    (* ram_style = "distributed" *) logic [WordBits-1:0] kept [2**(SfWidth+1)];
-    logic [SfWidth-1:0] write_q;   // words in the half that is being written
-    logic write_half_q, read_half_q;
-    logic full_q;                  // both are
-    logic take, write_last, read_last;
-
-    assign in_ready_o = !full_q && rst_ni;
-    assign take       = in_valid_i && in_ready_o;
-    assign have_word  = full_q || write_half_q != read_half_q || write_q != sf_q;
-    assign write_last = take && write_q == SfWidth'(Sf - 1);
-    assign read_last  = issue && sf_last && nf_last;
-
-    always_ff @(posedge clk_i) begin
-      if (!rst_ni) begin
-        write_q      <= '0;
-        write_half_q <= 1'b0;
-        read_half_q  <= 1'b0;
-        full_q       <= 1'b0;
-      end else begin
-        if (take) write_q <= write_last ? '0 : write_q + 1'b1;
-        if (write_last) write_half_q <= !write_half_q;
-        if (read_last) read_half_q <= !read_half_q;
-        if (read_last) full_q <= 1'b0;
-        else if (write_last) full_q <= write_half_q != read_half_q;
-      end
-      if (take) kept[{write_half_q, write_q}] <= in_data_i[WordBits-1:0];
-      if (issue) x_q <= kept[{read_half_q, sf_q}];
-    end
-  end
-
   // Validity and place of the fold in each stage of the pipeline.
   logic [Done:1] valid_q, first_q, last_q;
   always_ff @(posedge clk_i) begin
@@ -185,6 +146,30 @@ module binary_mvu #(
       last_q  <= {last_q[Done-1:1], sf_last};
     end
   end
+
+  // The input word of a fold, in cycle Begin after its issue.
+  localparam int unsigned WordBits = Simd * InBits;
+  logic [WordBits-1:0] x;
+  fold_input #(
+    .Width (WordBits),
+    .Sf    (Sf),
+    .Nf    (Nf),
+    .Wait  (Begin)
+  ) u_input (
+    .clk_i,
+    .rst_ni,
+    .in_data_i    (in_data_i[WordBits-1:0]),
+    .in_valid_i,
+    .in_ready_o,
+    .word_i       (sf_q),
+    .first_pass_i (nf_first),
+    .last_i       (sf_last && nf_last),
+    .there_o      (have_word),
+    .room_i       (room_q),
+    .step_i       (issue),
+    .stepped_i    (valid_q[Begin-1:1]),
+    .word_o       (x)
+  );
 
   logic [Pe-1:0][AccBits-1:0] start;   // where the accumulators start
   logic [AccBits-1:0] part [Pe], total [Pe];
@@ -205,21 +190,28 @@ module binary_mvu #(
     end
   end
 
-  if (InBits == 1) begin : gen_bits
-    assign mem_en_o   = issue;
-    assign mem_addr_o = addr;
+  assign mem_en_o   = issue;
+  assign mem_addr_o = addr;
 
+  if (InBits == 1) begin : gen_bits
     localparam int unsigned SumWidth = $clog2(Simd + 1) + 32'(ZeroPad);
     logic [Pe-1:0][SumWidth-1:0] sum;
+
+    // The place in the window comes a cycle before the bits.
+    logic [SfWidth:0] place_q [1:Begin-1];
+    always_ff @(posedge clk_i) begin
+      place_q[1] <= {sf_last && nf_last, sf_q};
+      for (int unsigned k = 2; k < Begin; k++) place_q[k] <= place_q[k-1];
+    end
 
     bit_dot #(.Pe (Pe), .Simd (Simd), .Mw (Mw), .Window (Window)) u_dot (
       .clk_i,
       .rst_ni,
-      .step_i        (issue),
-      .fold_i        (sf_q),
-      .window_last_i (sf_last && nf_last),
-      .en_i          (valid_q[Done-1:1]),
-      .x_i           (x_q),
+      .step_i        (valid_q[Begin-1]),
+      .fold_i        (place_q[Begin-1][SfWidth-1:0]),
+      .window_last_i (place_q[Begin-1][SfWidth]),
+      .en_i          (valid_q[Done-1:Begin]),
+      .x_i           (x),
       .w_i           (mem_rdata_i),
       .sum_o         (sum)
     );
@@ -232,17 +224,10 @@ module binary_mvu #(
     localparam int unsigned DotBits = 11 + $clog2(Groups);
     logic [Pe-1:0][DotBits-1:0] sum;
 
-    // Weights join one cycle after the pixels.
-    always_ff @(posedge clk_i) begin
-      if (!rst_ni) mem_en_o <= 1'b0;
-      else         mem_en_o <= issue;
-      mem_addr_o <= addr;
-    end
-
     pixel_dot #(.Pe (Pe), .Simd (Simd)) u_dot (
       .clk_i,
-      .en_i    (valid_q[Done-1:1]),
-      .x_i     (x_q),
+      .en_i    (valid_q[Done-1:Begin]),
+      .x_i     (x),
       .w_i     (mem_rdata_i),
       .sum_o   (sum),
       .carry_o (carry)

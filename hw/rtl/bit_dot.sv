@@ -6,8 +6,8 @@
 // padded inputs, which are 0, are made to agree by weights of 0, and are taken away again once.
 //
 // Weights come with their bits. The datapath has no reset; validity travels with the caller, whose
-// en_i[k] says that stage k takes new values. Latency: 2 cycles, with a Window 3. Throughput: one word of
-// bits a cycle.
+// en_i[k] says that stage k takes new values. Latency: Stages cycles, those of xnor_popcount and with a
+// Window one more. Throughput: one word of bits a cycle.
 
 module bit_dot #(
   // Outputs, bits at once, and bits of a window.
@@ -20,6 +20,8 @@ module bit_dot #(
   localparam int unsigned Sf = Mw / Simd,
   localparam int unsigned SfWidth   = Sf > 1 ? $clog2(Sf) : 1,
   localparam int unsigned CountBits = $clog2(Simd + 1),
+  localparam int unsigned CountStages = spinflow_pkg::popcount_stages(Simd),
+  localparam int unsigned Stages    = CountStages + 32'(ZeroPad),
   localparam int unsigned Width     = CountBits + 32'(ZeroPad)
 ) (
   // Clock, and reset (active low): the next window is the first of a map.
@@ -33,7 +35,7 @@ module bit_dot #(
   input  logic                     window_last_i,
 
   // Stage k takes new values in this cycle.
-  input  logic [Width-CountBits+1:0] en_i,
+  input  logic [Stages-1:0]        en_i,
 
   // Bits, and the weights of each output to them.
   input  logic [Simd-1:0]          x_i,
@@ -50,8 +52,7 @@ module bit_dot #(
       .Width (Simd)
     ) u_popcount (
       .clk_i,
-      .en1_i   (en_i[0]),
-      .en2_i   (en_i[1]),
+      .en_i    (en_i[CountStages-1:0]),
       .a_i     (weights[p]),
       .b_i     (x_i),
       .count_o (count[p])
@@ -62,7 +63,7 @@ module bit_dot #(
     localparam bit Whole =
         Mw / (32'(Window.kernel_rows) * 32'(Window.kernel_columns)) % Simd == 0;
     logic [Simd-1:0] pad;
-    logic [CountBits-1:0] missing;
+    logic [CountBits-1:0] missing, missing_q [CountStages];
 
     window_padding #(
       .Mw     (Mw),
@@ -77,8 +78,17 @@ module bit_dot #(
       .en1_i     (en_i[0]),
       .en2_i     (en_i[1]),
       .pad_o     (pad),
-      .missing_o (missing)
+      .missing_o (missing_q[1])
     );
+
+    // A count of more than two stages is waited for.
+    for (genvar k = 2; k < int'(CountStages); k++) begin : gen_wait
+      always_ff @(posedge clk_i) begin
+        if (en_i[k]) missing_q[k] <= missing_q[k-1];
+      end
+    end
+    assign missing_q[0] = '0;
+    assign missing      = missing_q[CountStages-1];
 
     if (Whole) begin : gen_whole
       logic unused_pad;
@@ -98,7 +108,7 @@ module bit_dot #(
 
     for (genvar p = 0; p < int'(Pe); p++) begin : gen_sum
       always_ff @(posedge clk_i) begin
-        if (en_i[2]) begin
+        if (en_i[Stages-1]) begin
           if (Whole) sum_o[p] <= missing != '0 ? Width'(Simd) : {count[p], 1'b0};
           else       sum_o[p] <= {count[p], 1'b0} - Width'(missing);
         end

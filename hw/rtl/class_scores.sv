@@ -1,8 +1,7 @@
 // Scores of classes: the sum of each class times its gain plus its offset, all of them unsigned.
 //
 // Sums arrive Pe to a word, that of class 0 first, and leave as scores in words of as many. With GainBits
-// of 0 every gain is 2^Shift, which takes no multiplier. The row of the tables that the next word needs
-// waits in a register.
+// of 0 every gain is 2^Shift, which takes no multiplier. The tables are in a row_rom.
 //
 // Latency: one cycle. Throughput: one word a cycle, no bubble between frames.
 
@@ -41,7 +40,6 @@ module class_scores #(
 );
 
   localparam int unsigned Rows = Labels / Pe;
-  localparam int unsigned RowIndexWidth = Rows > 1 ? $clog2(Rows) : 1;
   localparam int unsigned RowWidth = Pe * (GainWidth + OffsetBits);
 
   if (Labels % Pe != 0) begin : gen_bad_pe
@@ -52,24 +50,31 @@ module class_scores #(
            ScoreBits, GainBits, OffsetBits, InBits + Shift);
   end
 
-  // Offsets of the classes in a word in the lower bits, their gains above.
-  logic [RowWidth-1:0] rom [Rows];
-  initial for (int unsigned n = 0; n < Rows; n++) begin
-    rom[n] = {Gains[n*Pe*GainWidth+:Pe*GainWidth], Offsets[n*Pe*OffsetBits+:Pe*OffsetBits]};
-  end
+  // Of each row the offsets of a word's classes in the lower bits, their gains above.
+  function automatic logic [Rows*RowWidth-1:0] rows();
+    for (int unsigned n = 0; n < Rows; n++) begin
+      rows[n*RowWidth+:RowWidth] =
+          {Gains[n*Pe*GainWidth+:Pe*GainWidth], Offsets[n*Pe*OffsetBits+:Pe*OffsetBits]};
+    end
+  endfunction
 
-  logic [RowIndexWidth-1:0] next_q;   // the row after the one at hand
-  logic [RowWidth-1:0] row_q;
-  logic take;
+  logic [RowWidth-1:0] row;
+  logic there, take;
 
-  assign in_ready_o = rst_ni && (!out_valid_o || out_ready_i);
+  row_rom #(
+    .Width (RowWidth),
+    .Rows  (Rows),
+    .Table (rows())
+  ) u_rows (
+    .clk_i,
+    .rst_ni,
+    .next_i  (take),
+    .row_o   (row),
+    .there_o (there)
+  );
+
+  assign in_ready_o = there && (!out_valid_o || out_ready_i);
   assign take = in_valid_i && in_ready_o;
-
-  always_ff @(posedge clk_i) begin
-    if (!rst_ni) next_q <= RowIndexWidth'(1 % Rows);
-    else if (take) next_q <= next_q == RowIndexWidth'(Rows - 1) ? '0 : next_q + 1'b1;
-    if (!rst_ni || take) row_q <= rom[rst_ni ? next_q : '0];
-  end
 
   logic [OutWidth-1:0] scores;
   always_comb begin
@@ -78,8 +83,8 @@ module class_scores #(
       logic [ScoreBits-1:0] sum, scaled;
       sum    = ScoreBits'(in_data_i[p*InBits+:InBits]);
       scaled = GainBits == 0 ? sum << Shift :
-          sum * ScoreBits'(row_q[Pe*OffsetBits+p*GainWidth+:GainWidth]);
-      scores[p*ScoreBits+:ScoreBits] = scaled + ScoreBits'(row_q[p*OffsetBits+:OffsetBits]);
+          sum * ScoreBits'(row[Pe*OffsetBits+p*GainWidth+:GainWidth]);
+      scores[p*ScoreBits+:ScoreBits] = scaled + ScoreBits'(row[p*OffsetBits+:OffsetBits]);
     end
   end
 

@@ -1,7 +1,9 @@
 // The label of a frame: the index of the largest of `Labels` unsigned scores, the lowest one on a tie.
 //
-// Scores arrive Pe to a word, lowest index first. Latency: one cycle from the last word. Throughput:
-// one word a cycle, no bubble between frames.
+// Scores arrive Pe to a word, lowest index first. A tree of registered comparisons finds the best score of a
+// word, which then is compared with the best one so far.
+// Latency: one cycle from the last word and one for each level of the tree. Throughput: one word a cycle,
+// no bubble between frames; while a label waits, words go on as far as there is room.
 
 module label_select #(
   // Scores of a frame, at most 65536.
@@ -32,27 +34,61 @@ module label_select #(
   end
 
   localparam int unsigned IndexWidth = Labels > 1 ? $clog2(Labels) : 1;
+  localparam int unsigned Levels = $clog2(Pe);
+  localparam int unsigned PlaceWidth = Levels > 0 ? Levels : 1;
 
-  logic [IndexWidth-1:0] index_q;   // of the first score in the word at the input
-  logic [IndexWidth-1:0] best_q, best_d;
-  logic [InBits-1:0] score_q, score_d;
-  logic first, last, take;
+  // Of each level the scores that are left, and their places in their word. All levels go on together.
+  logic [InBits-1:0]     score [Levels+1][Pe];
+  logic [PlaceWidth-1:0] place [Levels+1][Pe];
+  logic [Levels:0] valid;
+  logic go;
 
-  assign first = index_q == '0;
-  assign last  = index_q == IndexWidth'(Labels - Pe);
-  assign in_ready_o = rst_ni && !(last && out_valid_o && !out_ready_i);
-  assign take = in_valid_i && in_ready_o;
-
-  always_comb begin
-    best_d  = best_q;
-    score_d = score_q;
-    for (int unsigned p = 0; p < Pe; p++) begin
-      if ((first && p == 0) || in_data_i[p*InBits+:InBits] > score_d) begin
-        best_d  = index_q + IndexWidth'(p);
-        score_d = in_data_i[p*InBits+:InBits];
+  assign valid[0] = in_valid_i;
+  for (genvar n = 0; n < int'(Pe); n++) begin : gen_in
+    assign score[0][n] = in_data_i[n*InBits+:InBits];
+    assign place[0][n] = PlaceWidth'(n);
+  end
+  for (genvar l = 1; l <= int'(Levels); l++) begin : gen_level
+    localparam int unsigned Before = (Pe + 2 ** (l - 1) - 1) / 2 ** (l - 1);
+    always_ff @(posedge clk_i) begin
+      if (!rst_ni) valid[l] <= 1'b0;
+      else if (go) valid[l] <= valid[l-1];
+    end
+    for (genvar n = 0; n < int'(Pe); n++) begin : gen_node
+      if (2 * n + 1 < int'(Before)) begin : gen_two
+        logic right;
+        assign right = score[l-1][2*n+1] > score[l-1][2*n];
+        always_ff @(posedge clk_i) begin
+          if (go) begin
+            score[l][n] <= right ? score[l-1][2*n+1] : score[l-1][2*n];
+            place[l][n] <= right ? place[l-1][2*n+1] : place[l-1][2*n];
+          end
+        end
+      end else if (2 * n < int'(Before)) begin : gen_one
+        always_ff @(posedge clk_i) begin
+          if (go) begin
+            score[l][n] <= score[l-1][2*n];
+            place[l][n] <= place[l-1][2*n];
+          end
+        end
+      end else begin : gen_none
+        assign score[l][n] = '0;
+        assign place[l][n] = '0;
       end
     end
   end
+
+  logic [IndexWidth-1:0] index_q;   // of the first score in the word that is left
+  logic [IndexWidth-1:0] best_q, best;
+  logic [InBits-1:0] score_q;
+  logic last, take, better;
+
+  assign last       = index_q == IndexWidth'(Labels - Pe);
+  assign go         = !(last && out_valid_o && !out_ready_i);
+  assign in_ready_o = go;
+  assign take       = valid[Levels] && go;
+  assign better     = index_q == '0 || score[Levels][0] > score_q;
+  assign best       = better ? index_q + IndexWidth'(place[Levels][0]) : best_q;
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni) begin
@@ -64,9 +100,9 @@ module label_select #(
       else if (out_ready_i) out_valid_o <= 1'b0;
     end
     if (take) begin
-      best_q  <= best_d;
-      score_q <= score_d;
-      if (last) out_data_o <= 16'(best_d);
+      best_q <= best;
+      if (better) score_q <= score[Levels][0];
+      if (last) out_data_o <= 16'(best);
     end
   end
 

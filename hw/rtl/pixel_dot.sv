@@ -15,7 +15,7 @@ module pixel_dot #(
   parameter int unsigned Simd = 3,
   localparam int unsigned Groups = (Simd + 2) / 3,
   localparam int unsigned Levels = $clog2(Groups),
-  localparam int unsigned Stages = 2 + (Levels + 1) / 2,
+  localparam int unsigned Stages = spinflow_pkg::pixel_stages(Simd),
   localparam int unsigned Width  = 11 + Levels   // 3 * 255 needs 11 bits, signed
 ) (
   // Clock. There is no reset.
@@ -49,11 +49,10 @@ module pixel_dot #(
     end
   end
 
-  // A tree that adds neighbours, level 0 being the groups. Even levels end in registers, and so does
-  // the last; even and odd ones are in arrays of their own, which keeps logic out of its own inputs.
-  // A node of level l is a sum of 11 + l bits, extended, and above it whether it is to be subtracted.
+  // A tree that adds neighbours, level 0 being the groups; each level ends in registers. A node of level l
+  // is a sum of 11 + l bits, extended, and above it whether it is to be subtracted.
   for (genvar p = 0; p < int'(Pe); p++) begin : gen_pe
-    logic [Width:0] even [Levels+1][Groups], odd [Levels+1][Groups];
+    logic [Width:0] node_q [Levels+1][Groups];
 
     for (genvar l = 0; l <= int'(Levels); l++) begin : gen_level
       localparam int unsigned Nodes = (Groups + 2 ** l - 1) / 2 ** l;
@@ -77,12 +76,12 @@ module pixel_dot #(
           assign neg = !w[0];
         end else begin : gen_inner
           logic [Width:0] left;
-          assign left = l % 2 == 1 ? even[l-1][2*n] : odd[l-1][2*n];
+          assign left = node_q[l-1][2*n];
           assign neg  = left[Width];
           if (2 * n + 1 < int'(Under)) begin : gen_add
             logic [Width:0] right;
             logic differ;
-            assign right  = l % 2 == 1 ? even[l-1][2*n+1] : odd[l-1][2*n+1];
+            assign right  = node_q[l-1][2*n+1];
             assign differ = left[Width] ^ right[Width];
             assign sum    = left[Bits-1:0] + (right[Bits-1:0] ^ {Bits{differ}}) + Bits'(differ);
           end else begin : gen_alone
@@ -90,21 +89,14 @@ module pixel_dot #(
           end
         end
 
-        logic [Width:0] node;
-        if (l % 2 == 0 || l == int'(Levels)) begin : gen_register
-          always_ff @(posedge clk_i) begin
-            if (en_i[1+(l+1)/2]) node <= {neg, Width'(signed'(sum))};
-          end
-        end else begin : gen_wire
-          assign node = {neg, Width'(signed'(sum))};
+        always_ff @(posedge clk_i) begin
+          if (en_i[1+l]) node_q[l][n] <= {neg, Width'(signed'(sum))};
         end
-        assign even[l][n] = l % 2 == 0 ? node : '0;
-        assign odd[l][n]  = l % 2 == 1 ? node : '0;
       end
     end
 
     logic [Width-1:0] sum;
-    assign {carry_o[p], sum} = Levels % 2 == 0 ? even[Levels][0] : odd[Levels][0];
+    assign {carry_o[p], sum} = node_q[Levels][0];
     assign sum_o[p] = sum ^ {Width{carry_o[p]}};
   end
 

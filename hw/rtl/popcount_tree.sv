@@ -3,70 +3,48 @@
 // A LUT with two outputs is a full adder for two XNORs and a bit, so five XNORs become a sum bit and
 // two carries in two and a half LUTs. What then stands in each column, a power of two, is compressed
 // level by level: six bits of a column to a 3-bit number in three LUTs, three of the rest to two bits
-// in one. Every LUT takes one bit away. At three bits a column, carry chains add the rest.
+// in one. Every LUT takes one bit away. At three bits a column a row of adders leaves two, and a carry
+// chain adds these.
 //
-// A register is behind the first levels, another holds the result. The datapath has no reset;
-// validity travels with the caller. Latency: 2 cycles. Throughput: one pair of words a cycle.
+// As many registers are between the levels as the width asks for (spinflow_pkg), another holds the
+// result. The datapath has no reset; validity travels with the caller. Latency: Stages cycles, 2 to 3 for
+// words up to 1,100 bits. Throughput: one pair of words a cycle.
 
-module popcount_tree #(
+module popcount_tree
+  import spinflow_pkg::*;
+#(
   // Bits of a word.
   parameter int unsigned Width = 64,
-  localparam int unsigned CountWidth = $clog2(Width + 1)
+  localparam int unsigned CountWidth = $clog2(Width + 1),
+  localparam int unsigned Stages = popcount_stages(Width)
 ) (
   // Clock. There is no reset.
   input  logic                  clk_i,
 
-  // The words are new; and, one cycle later, the same again for the second register.
-  input  logic                  en1_i,
-  input  logic                  en2_i,
+  // Stage k takes new values in this cycle: bit 0 goes with the words, each other bit a cycle later.
+  input  logic [Stages-1:0]     en_i,
 
-  // The two words, looked at with `en1_i`.
+  // The two words, looked at with bit 0 of `en_i`.
   input  logic [Width-1:0]      a_i,
   input  logic [Width-1:0]      b_i,
 
-  // Bits in which they agree, from two cycles after `en1_i` to the next result.
+  // Bits in which they agree, from Stages cycles after their enable to the next result.
   output logic [CountWidth-1:0] count_o
 );
 
   localparam int unsigned Fives   = (Width + 4) / 5;   // groups; the last one may be shorter
   localparam int unsigned Carries = (Width - Fives + 1) / 2;
   localparam int unsigned Columns = CountWidth + 2;    // the last two are always empty
-  localparam int unsigned MostLevels = 12;
   localparam int unsigned MostBits = Fives > Carries ? Fives : Carries;
 
-  // Bits in front of each level, by column.
-  typedef logic [MostLevels:0][Columns-1:0][15:0] heights_t;
-  function automatic heights_t heights();
-    heights    = '0;
-    heights[0][0] = 16'(Fives);
-    heights[0][1] = 16'(Carries);
-    for (int unsigned l = 0; l < MostLevels; l++) begin
-      for (int unsigned c = 0; c < CountWidth; c++) begin
-        int unsigned sixes, threes;
-        sixes  = 32'(heights[l][c]) / 6;
-        threes = 32'(heights[l][c]) % 6 / 3;
-        heights[l+1][c]   += 16'(sixes + threes + 32'(heights[l][c]) % 3);
-        heights[l+1][c+1] += 16'(sixes + threes);
-        heights[l+1][c+2] += 16'(sixes);
-      end
-    end
-  endfunction
-  localparam heights_t Heights = heights();
+  localparam heights_t Heights = popcount_heights(Width);
+  localparam int unsigned Levels = popcount_levels(Width);
 
-  function automatic int unsigned levels();
-    logic done;
-    levels = 0;
-    done   = 1'b0;
-    for (int unsigned l = 0; l < MostLevels; l++) begin
-      if (!done) begin
-        done = 1'b1;
-        for (int unsigned c = 0; c < CountWidth; c++) if (Heights[l][c] > 3) done = 1'b0;
-        if (!done) levels = l + 1;
-      end
-    end
+  // The stage whose register stands before a level that has one.
+  function automatic int unsigned stage_before(int unsigned level);
+    stage_before = 0;
+    for (int unsigned l = 0; l < level; l++) stage_before += 32'(popcount_cut(Width, l));
   endfunction
-  localparam int unsigned Levels   = levels();
-  localparam int unsigned Register = Levels < 4 ? Levels / 2 : 2;   // the level it stands before
 
   // Bit `place` of the number of ones among the six inputs of a LUT.
   function automatic logic [63:0] ones(int unsigned place);
@@ -180,33 +158,50 @@ module popcount_tree #(
         assign made[l][c][MostBits-1:Height] = '0;
       end
     end
-    if (l == int'(Register)) begin : gen_register
+    if (popcount_cut(Width, l)) begin : gen_register
       always_ff @(posedge clk_i) begin
-        if (en1_i) heap[l] <= made[l];
+        if (en_i[stage_before(l)]) heap[l] <= made[l];
       end
     end else begin : gen_wire
       assign heap[l] = made[l];
     end
   end
 
-  // The last rows. A sum whose lowest bit is cut off is not merged with the next one, which would
-  // make yosys build it without carry chains.
-  logic [CountWidth-1:0] row [3];
-  for (genvar r = 0; r < 3; r++) begin : gen_row
-    for (genvar c = 0; c < int'(CountWidth); c++) begin : gen_bit
-      if (32'(Heights[Levels][c]) > r) begin : gen_there
-        assign row[r][c] = heap[Levels][c][r];
-      end else begin : gen_none
-        assign row[r][c] = 1'b0;
-      end
+  // The last rows: an adder in each column from the lowest one of three bits on as far as carries reach,
+  // and the sum of the two rows that are left.
+  function automatic logic [CountWidth-1:0] adders();
+    adders = '0;
+    for (int unsigned c = 0; c < CountWidth; c++) begin
+      adders[c] = Heights[Levels][c] == 3 ||
+                  (Heights[Levels][c] == 2 && c > 0 && adders[c == 0 ? 0 : c-1]);
+    end
+  endfunction
+  localparam logic [CountWidth-1:0] Adders = adders();
+
+  logic [CountWidth-1:0] sums, rest;
+  logic [CountWidth:0]   carries;   // into each column
+  logic unused_carry;
+  assign carries[0]   = 1'b0;
+  assign unused_carry = carries[CountWidth];   // never set: the count fits
+  for (genvar c = 0; c < int'(CountWidth); c++) begin : gen_last
+    if (Adders[c]) begin : gen_adder
+      logic third;
+      assign third = Heights[Levels][c] == 3 && heap[Levels][c][MostBits > 2 ? 2 : 0];
+      lut_pair #(.Init (Adder)) u_adder (
+        .in_i ({3'b100, third, heap[Levels][c][1:0]}),
+        .o6_o (sums[c]),
+        .o5_o (carries[c+1])
+      );
+      assign rest[c] = carries[c];
+    end else begin : gen_through
+      assign sums[c]      = heap[Levels][c][0];
+      assign rest[c]      = Heights[Levels][c] == 2 ? heap[Levels][c][MostBits > 1 ? 1 : 0]
+                                                    : carries[c];
+      assign carries[c+1] = 1'b0;
     end
   end
-
-  logic [CountWidth-1:0] two_rows;
-  logic unused_low;
-  assign {two_rows, unused_low} = {row[0], 1'b0} + {row[1], 1'b0};
   always_ff @(posedge clk_i) begin
-    if (en2_i) count_o <= two_rows + row[2];
+    if (en_i[Stages-1]) count_o <= sums + rest;
   end
 
 endmodule

@@ -2,8 +2,8 @@
 // that, once the sum is added, the highest bit says whether the sum reaches the output's threshold.
 //
 // Rows of Pe outputs follow each other, the first one after reset and after the last. A short ROM is
-// combinational, for it is merged into the accumulators' adders; a long one has an output register. Either
-// shows the new row in the cycle after `next_i`.
+// combinational, for it is merged into the accumulators' adders; a long one is a row_rom. Either shows the
+// new row in the cycle after `next_i`, which is low in the first two cycles after a reset.
 
 module threshold_rom #(
   // Outputs of a frame, and those in a row, a divisor of Mh.
@@ -30,6 +30,7 @@ module threshold_rom #(
 
   localparam int unsigned Rows = Mh / Pe;
   localparam int unsigned RowWidth = Rows > 1 ? $clog2(Rows) : 1;
+  localparam int unsigned ShortRows = 8;   // most rows that are combinational
 
   function automatic logic [Pe*AccBits-1:0] starts(int unsigned row);
     for (int unsigned p = 0; p < Pe; p++) begin
@@ -40,22 +41,34 @@ module threshold_rom #(
     end
   endfunction
 
-  logic [Pe*AccBits-1:0] rom [Rows];
-  initial for (int unsigned n = 0; n < Rows; n++) rom[n] = starts(n);
+  function automatic logic [Rows*Pe*AccBits-1:0] all_starts();
+    for (int unsigned n = 0; n < Rows; n++) all_starts[n*Pe*AccBits+:Pe*AccBits] = starts(n);
+  endfunction
 
-  logic [RowWidth-1:0] row_d, row_q;
-  logic [Pe*AccBits-1:0] row;
-  assign row_d = !rst_ni || row_q == RowWidth'(Rows - 1) ? '0 : row_q + 1'b1;
-  always_ff @(posedge clk_i) begin
-    if (!rst_ni || next_i) row_q <= row_d;
-  end
-  if (Rows <= 8) begin : gen_short
-    assign row = rom[row_q];
-  end else begin : gen_long
+  if (Rows <= ShortRows) begin : gen_short
+    logic [Pe*AccBits-1:0] rom [Rows];
+    logic [RowWidth-1:0] row_q;
+    initial for (int unsigned n = 0; n < Rows; n++) rom[n] = starts(n);
     always_ff @(posedge clk_i) begin
-      if (!rst_ni || next_i) row <= rom[row_d];
+      if (!rst_ni)     row_q <= '0;
+      else if (next_i) row_q <= row_q == RowWidth'(Rows - 1) ? '0 : row_q + 1'b1;
     end
+    assign start_o = rom[row_q];
+  end else begin : gen_long
+    logic there;
+    row_rom #(
+      .Width (Pe * AccBits),
+      .Rows  (Rows),
+      .Table (all_starts())
+    ) u_rows (
+      .clk_i,
+      .rst_ni,
+      .next_i,
+      .row_o   (start_o),
+      .there_o (there)
+    );
+    assert property (@(posedge clk_i) disable iff (!rst_ni) !(next_i && !there))
+      else $error("threshold_rom: a row is used that is not there yet");
   end
-  assign start_o = row;
 
 endmodule

@@ -9,9 +9,11 @@
 // One read port serves both sides: the host side may only access while no frame is under way, which
 // weight_port sees to. Write errors are made there too; this is plain storage.
 //
-// Latency: one cycle for a read of the matrix-vector unit. A column is answered in three parts: the
-// lowest 32 bits two cycles after its request, the next 32 a cycle later, then the upper 8; at all other
-// times the answer is 0. Throughput: one word a cycle, one column every three cycles.
+// A request of either side is put into registers first, so that the way to all block RAMs has a cycle to
+// itself. Latency: WeightLatency cycles for a read of the matrix-vector unit. A column is answered in
+// three parts: the lowest 32 bits WeightLatency + 1 cycles after its request, the next 32 a cycle later,
+// then the upper 8; at all other times the answer is 0. Throughput: one word a cycle, one column every
+// three cycles.
 
 module weight_mem
   import spinflow_pkg::*;
@@ -24,13 +26,14 @@ module weight_mem
   // Clock. There is no reset: the memory keeps what it holds.
   input  logic                 clk_i,
 
-  // Read of a word by the matrix-vector unit; the word comes in the next cycle.
+  // Read of a word by the matrix-vector unit; the word comes WeightLatency cycles later, and holds until the
+  // next read's.
   input  logic                 rd_en_i,
   input  logic [AddrWidth-1:0] rd_addr_i,
   output logic [Width-1:0]     rd_data_o,
 
-  // Access of the host to a column, in each cycle of `host_en_i`. A read is answered in three parts, two,
-  // three and four cycles later; at all other times the answer is 0.
+  // Access of the host to a column, in each cycle of `host_en_i`. A read is answered in three parts, the
+  // first WeightLatency + 1 cycles later; at all other times the answer is 0.
   input  logic                 host_en_i,
   input  weight_req_t          host_i,
   output logic [31:0]          host_rdata_o
@@ -40,7 +43,6 @@ module weight_mem
   localparam int unsigned MainWidth = Width < 64 * Columns ? Width : 64 * Columns;
   // Block RAM is 512 deep at its widest; below this depth LUT RAM is smaller.
   localparam int unsigned ShallowDepth = 64;
-  // The column is decoded in two halves, so that a column costs two small gates.
   localparam int unsigned ColumnBits = Columns > 1 ? $clog2(Columns) : 1;
   localparam int unsigned FineBits = ColumnBits / 2;
   localparam int unsigned CoarseBits = ColumnBits - FineBits;
@@ -52,17 +54,53 @@ module weight_mem
     $error("weight_mem: Width %0d is above %0d", Width, 256 * ColumnWidth);
   end
 
-  logic [AddrWidth-1:0] addr;
-  assign addr = host_en_i ? host_i.addr[AddrWidth-1:0] : rd_addr_i;
-
-  // All columns are read for the matrix-vector unit, one for the host.
-  logic [2**CoarseBits-1:0] coarse;
-  logic [2**FineBits-1:0]   fine;
-  assign coarse = host_en_i ? (2**CoarseBits)'(1) << host_i.column[ColumnBits-1:FineBits] : '1;
+  // The request in registers. Of the columns one is the host's, decoded in two halves.
+  logic [AddrWidth-1:0]     addr_q;
+  logic [ColumnWidth-1:0]   wdata_q;
+  logic [2**CoarseBits-1:0] coarse_q;
+  logic [2**FineBits-1:0]   fine_q;
+  logic we_q, read_q, take_q;
+  logic [WeightLatency-1:1] answer_q;   // the host has read
+  initial {we_q, read_q, take_q, answer_q} = '0;
+  always_ff @(posedge clk_i) begin
+    addr_q   <= host_en_i ? host_i.addr[AddrWidth-1:0] : rd_addr_i;
+    wdata_q  <= host_i.wdata;
+    coarse_q <= (2**CoarseBits)'(1) << host_i.column[ColumnBits-1:FineBits];
+    we_q     <= host_en_i && host_i.we;
+    read_q   <= rd_en_i || (host_en_i && !host_i.we);
+    take_q   <= read_q;
+    answer_q <= {answer_q[WeightLatency-2:1], host_en_i && !host_i.we};
+  end
   if (FineBits > 0) begin : gen_fine
-    assign fine = host_en_i ? (2**FineBits)'(1) << host_i.column[FineBits-1:0] : '1;
+    always_ff @(posedge clk_i) fine_q <= (2**FineBits)'(1) << host_i.column[FineBits-1:0];
   end else begin : gen_no_fine
-    assign fine = '1;
+    assign fine_q = '1;
+  end
+
+  // All columns are read; those that the host did not mean are then given out as 0.
+  logic [Columns-1:0] write, clear_q;
+  for (genvar c = 0; c < int'(Columns); c++) begin : gen_select
+    logic selected;
+    assign selected = coarse_q[c>>FineBits] && fine_q[c%2**FineBits];
+    assign write[c] = we_q && selected;
+    always_ff @(posedge clk_i) clear_q[c] <= answer_q[1] && !selected;
+  end
+
+  // LUT RAM, which has no register of its own, is accessed a cycle later.
+  logic [AddrWidth-1:0]   mem_addr;
+  logic [ColumnWidth-1:0] mem_wdata;
+  logic [Columns-1:0]     mem_write;
+  if (Depth <= ShallowDepth) begin : gen_later
+    initial mem_write = '0;
+    always_ff @(posedge clk_i) begin
+      mem_addr  <= addr_q;
+      mem_wdata <= wdata_q;
+      mem_write <= write;
+    end
+  end else begin : gen_at_once
+    assign mem_addr  = addr_q;
+    assign mem_wdata = wdata_q;
+    assign mem_write = write;
   end
 
   logic [Columns-1:0][ColumnWidth-1:0] word;
@@ -72,37 +110,44 @@ module weight_mem
     localparam int unsigned LeftOver = Width - MainWidth > 8 * c ? Width - MainWidth - 8 * c : 0;
     localparam int unsigned High = LeftOver < 8 ? LeftOver : 8;
 
-    logic selected;
-    logic [Low+High-1:0] wdata, word_q;
-    assign selected = coarse[c>>FineBits] && fine[c%2**FineBits];
+    logic [Low+High-1:0] wdata, rdata;
     if (High > 0) begin : gen_high
-      assign wdata = {host_i.wdata[64+:High], host_i.wdata[Low-1:0]};
-      assign rd_data_o[64*Columns+8*c+:High] = word_q[Low+:High];
+      assign wdata = {mem_wdata[64+:High], mem_wdata[Low-1:0]};
+      assign rd_data_o[64*Columns+8*c+:High] = rdata[Low+:High];
     end else begin : gen_low
-      assign wdata = host_i.wdata[Low-1:0];
+      assign wdata = mem_wdata[Low-1:0];
     end
-    assign rd_data_o[64*c+:Low] = word_q[Low-1:0];
+    assign rd_data_o[64*c+:Low] = rdata[Low-1:0];
 
-    // Contents start as 0 as block RAM does; the host writes the weights, so that errors can be made.
-    // A column that the host did not mean reads 0.
+    // Contents start as 0; the host writes the weights, so that errors can be made. A column that the host
+    // did not mean reads 0.
     if (Depth <= ShallowDepth) begin : gen_lut_ram
       (* ram_style = "distributed" *) logic [Low+High-1:0] mem [Depth];
       initial mem = '{default: '0};
       always_ff @(posedge clk_i) begin
-        if (host_en_i && host_i.we && selected) mem[addr] <= wdata;
-        if (rd_en_i || host_en_i) word_q <= selected ? mem[addr] : '0;
+        if (mem_write[c]) mem[mem_addr] <= wdata;
+        if (clear_q[c])     rdata <= '0;
+        else if (take_q) rdata <= mem[mem_addr];
       end
     end else begin : gen_block_ram
-      (* ram_style = "block" *) logic [Low+High-1:0] mem [Depth];
-      initial mem = '{default: '0};
-      always_ff @(posedge clk_i) begin
-        if (host_en_i && host_i.we && selected) mem[addr] <= wdata;
-        if (rd_en_i || host_en_i) word_q <= selected ? mem[addr] : '0;
-      end
+      block_ram #(
+        .Width (Low + High),
+        .Depth (Depth)
+      ) u_ram (
+        .clk_i,
+        .we_i    (mem_write[c]),
+        .waddr_i (mem_addr),
+        .wdata_i (wdata),
+        .re_i    (read_q && !we_q),
+        .raddr_i (mem_addr),
+        .take_i  (take_q),
+        .clear_i (clear_q[c]),
+        .rdata_o (rdata)
+      );
     end
 
-    assign word[c] = ColumnWidth'(word_q[Low-1:0])
-                   | (High > 0 ? ColumnWidth'(word_q >> Low) << 64 : '0);
+    assign word[c] = ColumnWidth'(rdata[Low-1:0])
+                   | (High > 0 ? ColumnWidth'(rdata >> Low) << 64 : '0);
   end
 
   // The answer: one part of the one column that is not 0.
@@ -110,7 +155,7 @@ module weight_mem
   part_e part_q;
   initial part_q = PartNone;
   always_ff @(posedge clk_i) begin
-    if (host_en_i && !host_i.we) part_q <= PartLow;
+    if (answer_q[WeightLatency-1]) part_q <= PartLow;
     else begin
       unique case (part_q)
         PartLow:    part_q <= PartMiddle;

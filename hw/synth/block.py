@@ -12,7 +12,14 @@ import sys
 from collections.abc import Sequence
 
 from spinflow.host.core import start
-from spinflow.hw.synth.yosys import RTL, SynthesisError, packages, synthesise, version
+from spinflow.hw.synth.yosys import (
+    PRIMITIVES,
+    RTL,
+    SynthesisError,
+    packages,
+    synthesise,
+    version,
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -24,6 +31,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("module", help="name of a module of hw/rtl")
     parser.add_argument("parameters", nargs="*", metavar="NAME=VALUE", help="its parameters")
+    parser.add_argument(
+        "--primitives", choices=PRIMITIVES, default="xilinx7", help="placed by hand (xilinx7)"
+    )
     options = parser.parse_args(arguments)
     return start.finish(lambda: run(options))
 
@@ -43,7 +53,8 @@ def run(options: argparse.Namespace) -> None:
     source = RTL / f"{options.module}.sv"
     if not source.exists():
         raise SynthesisError(f"hw/rtl has no module {options.module}")
-    result = synthesise([*packages(), source], options.module, parameters, library=RTL)
+    sources, primitives = [*packages(), source], options.primitives
+    result = synthesise(sources, options.module, parameters, primitives=primitives, library=RTL)
     area, deepest = result.netlist.area(), result.netlist.deepest()
     print(f"{options.module} {' '.join(options.parameters)}".rstrip() + f" ({version()}, xc7)")
     print(

@@ -1,7 +1,7 @@
-"""Writes docs/size.md from the synthesis reports in docs/results/synth.
+"""Writes docs/size.md from the reports in docs/results: of synthesis, and of routed designs.
 
-`spinflow synth-page` makes the page anew; `spinflow synth-page out/synth/*.json` takes new
-reports over first.
+`spinflow synth-page` makes the page anew; `spinflow synth-page out/synth/*.json out/route/*.json`
+takes new reports over first.
 """
 
 from __future__ import annotations
@@ -14,11 +14,15 @@ from pathlib import Path
 from typing import Any
 
 from spinflow.host.core import start
+from spinflow.hw.route import tables as routed_tables
+from spinflow.hw.route.report import KIND
+from spinflow.hw.route.tools import ECP5
 from spinflow.hw.synth import tables
 from spinflow.hw.synth.yosys import REPOSITORY, SynthesisError
 
 PAGE = REPOSITORY / "docs/size.md"
 REPORTS = REPOSITORY / "docs/results/synth"
+ROUTED = REPOSITORY / "docs/results/route"
 
 ABOUT = """\
 # Size of the accelerators
@@ -54,12 +58,17 @@ without fault injection.
 """
 
 
-def page(reports: Sequence[dict[str, Any]]) -> str:
-    """Return the page as Markdown: one table for all designs, then one section each."""
+def page(reports: Sequence[dict[str, Any]], routed: Sequence[dict[str, Any]] = ()) -> str:
+    """Return the page as Markdown: one table for all designs, then one section each.
+
+    Args:
+        reports: of synthesis.
+        routed: of designs that were routed, all for one part.
+    """
     tools = sorted({report["tool"] for report in reports})
     parts = sorted({report["part"] for report in reports})
     text = ABOUT.format(tool=" and ".join(tools), part=" and ".join(parts))
-    text += tables.comparison(reports) + PUBLISHED_NOTE
+    text += tables.comparison(reports) + PUBLISHED_NOTE + routed_tables.section(routed)
     return text + "\n".join(
         f"## {tables.title(report)}\n\n{tables.one(report)}" for report in reports
     )
@@ -71,6 +80,12 @@ def reports() -> list[dict[str, Any]]:
     return sorted(found, key=lambda it: (it["network"], it["work"]["cycles_per_frame"]))
 
 
+def routed() -> list[dict[str, Any]]:
+    """Return the reports on routed designs that the page is made of, in the same order."""
+    found = [json.loads(path.read_text()) for path in ROUTED.glob("*.json")]
+    return sorted(found, key=lambda it: (it["network"], it["cycles_per_frame"]))
+
+
 def take_over(given: Path) -> None:
     """Copy a report to those that the page is made of.
 
@@ -79,21 +94,30 @@ def take_over(given: Path) -> None:
     """
     try:
         report = json.loads(given.read_text(encoding="utf-8"))
-        name = f"{report['network']}-{report['work']['cycles_per_frame']}.json"
-    except (ValueError, KeyError, TypeError):
-        raise SynthesisError(f"{given} is no report of spinflow synth: make it anew") from None
-    REPORTS.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(given, REPORTS / name)
+        is_routed = report.get("kind") == KIND
+        if is_routed and report["part"] != ECP5.name:
+            raise SynthesisError(f"{given} is for {report['part']}: the page has {ECP5.name}")
+        cycles = report["cycles_per_frame"] if is_routed else report["work"]["cycles_per_frame"]
+        name = f"{report['network']}-{cycles}.json"
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise SynthesisError(
+            f"{given} is no report of spinflow synth or route: make it anew"
+        ) from None
+    folder = ROUTED if is_routed else REPORTS
+    folder.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(given, folder / name)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Take reports over and write the page; return the exit status."""
     parser = start.Parser(
         prog="spinflow synth-page",
-        description="Write docs/size.md from the reports in docs/results/synth.",
+        description="Write docs/size.md from the reports in docs/results.",
         epilog="example: spinflow synth-page out/synth/tfc-mnist.json",
     )
-    parser.add_argument("reports", nargs="*", type=Path, help="new reports, out/synth/NETWORK.json")
+    parser.add_argument(
+        "reports", nargs="*", type=Path, help="new ones, out/synth/*.json, out/route/*.json"
+    )
     options = parser.parse_args(arguments)
 
     def make() -> None:
@@ -102,7 +126,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         made = reports()
         if not made:
             raise SynthesisError(f"there is no report in {REPORTS}: run make synth")
-        PAGE.write_text(page(made), encoding="utf-8")
+        PAGE.write_text(page(made, routed()), encoding="utf-8")
 
     return start.finish(make)
 

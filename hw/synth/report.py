@@ -67,7 +67,8 @@ def report(bundle: Path, out: Path, logs: Path | None = None) -> dict[str, Any]:
     """
     description = read(bundle)
     sources = source_files(bundle)
-    digest = _digest(description, sources)
+    board = boards.board_named(description.board)
+    digest = _digest(description, board, sources)
     old = _read(out)
     if old.get("digest") == digest:
         return old
@@ -75,7 +76,8 @@ def report(bundle: Path, out: Path, logs: Path | None = None) -> dict[str, Any]:
     def run(with_errors: bool) -> Result:
         name = f"{out.stem}{'' if with_errors else '-without-errors'}.log"
         log = logs / name if logs is not None else None
-        return synthesise(sources, TOP, {ERRORS: f"1'b{int(with_errors)}"}, log=log)
+        errors = {ERRORS: f"1'b{int(with_errors)}"}
+        return synthesise(sources, TOP, errors, primitives=board.primitives, log=log)
 
     with ThreadPoolExecutor() as pool:  # each run is a process of its own
         made = describe(description, *pool.map(run, (True, False)))
@@ -259,12 +261,12 @@ def _read(path: Path) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def _digest(description: Description, sources: list[Path]) -> str:
+def _digest(description: Description, board: boards.Board, sources: list[Path]) -> str:
     """Return a hash of all that a report depends on."""
     facts = (
         *(version(), description.network, description.build_id, description.part),
         *(description.cycles_per_frame, description.clock_mhz, description.products),
-        boards.board_named(description.board).resources,
+        *(board.resources, board.primitives),
     )
     digest = hashlib.sha256(repr(facts).encode())
     ours = [Path(__file__).with_name(f"{name}.py") for name in MAKERS]

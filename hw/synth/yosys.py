@@ -21,6 +21,7 @@ from typing import NamedTuple
 
 from spinflow.host.core.errors import SpinflowError
 from spinflow.host.core.sources import WORK
+from spinflow.hw.boards import facts
 from spinflow.hw.synth.netlist import Netlist, read_netlist
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -34,6 +35,10 @@ READ = (
     "read_slang --ignore-assertions --allow-use-before-declare --best-effort-hierarchy "
     "--unroll-limit 1000000 -D SYNTHESIS"
 )
+PRIMITIVES = "generic", "xilinx7"
+"""Primitives placed by hand that a netlist of the 7 series may have."""
+MODULES = "modules"
+"""What a run leaves in its folder: the modules before they are flattened, as yosys's ls prints."""
 RE_LINES = re.MULTILINE | re.DOTALL
 DEFAULT_NETTYPE = re.compile(r"^\s*`default_nettype\b.*$", re.MULTILINE)
 
@@ -49,6 +54,13 @@ class Result(NamedTuple):
     estimated_lcs: int  # yosys's own estimate of logic cells, with LUT6_2, without LUT RAM
     cpu_seconds: float
     peak_bytes: int  # of the child process or of one that it started, whichever was larger
+
+
+class Ran(NamedTuple):
+    """A run of yosys: what it said, and what it took."""
+
+    said: str
+    usage: resource.struct_rusage
 
 
 def version() -> str:
@@ -82,8 +94,10 @@ def synthesise(
     top: str,
     parameters: Mapping[str, str] | None = None,
     *,
+    primitives: str,
     library: Path | None = None,
     log: Path | None = None,
+    also: Sequence[str] = (),
 ) -> Result:
     """Synthesise module ``top`` of ``sources``; return its netlist.
 
@@ -92,48 +106,89 @@ def synthesise(
             strings.
         top: name of the top module.
         parameters: values for parameters of the top module, as SystemVerilog writes them.
+        primitives: that the RTL places by hand; one of PRIMITIVES.
         library: folder in which further modules are looked for, each in a file of its name.
         log: where the log of yosys goes; only if it fails, this is told to the user.
+        also: further commands of yosys on the netlist, as one that writes it as Verilog.
+
+    Raises:
+        SynthesisError: yosys is missing or fails, the module has no such parameter, or the
+            primitives are those of another family.
+        NetlistError: there is a cell that cannot be counted.
+    """
+    if primitives not in PRIMITIVES:
+        raise SynthesisError(
+            f"cells of the 7 series are counted, with primitives {' or '.join(PRIMITIVES)}, and "
+            f"these are {primitives}"
+        )
+    with tempfile.TemporaryDirectory(prefix="spinflow-synth-") as folder:
+        work = Path(folder)
+        netlist = work / "netlist.json"
+        commands = [f"{SYNTHESIS} -top {top}", "delete t:$scopeinfo", f"write_json {netlist}"]
+        commands += also
+        ran = run(
+            sources, top, commands, work,
+            parameters=parameters, primitives=primitives, library=library, log=log,
+        )  # fmt: skip
+        return Result(
+            netlist=read_netlist(netlist, work / MODULES, top),
+            estimated_lcs=_estimated(ran.said),
+            cpu_seconds=ran.usage.ru_utime + ran.usage.ru_stime,
+            peak_bytes=1024 * ran.usage.ru_maxrss,
+        )
+
+
+def run(
+    sources: Sequence[Path | str],
+    top: str,
+    commands: Sequence[str],
+    work: Path,
+    *,
+    primitives: str,
+    parameters: Mapping[str, str] | None = None,
+    library: Path | None = None,
+    log: Path | None = None,
+) -> Ran:
+    """Read module ``top`` of ``sources`` and run commands of yosys on it.
+
+    Its instances are signed (`child`) and listed in the file MODULES of ``work``.
+
+    Args:
+        sources: as those of `synthesise`.
+        top: name of the top module.
+        commands: of yosys, which find the design read and its hierarchy checked.
+        work: folder for files of the run.
+        primitives: that the RTL places by hand; a key of facts.PRIMITIVES.
+        parameters: as those of `synthesise`.
+        library: as that of `synthesise`.
+        log: as that of `synthesise`.
 
     Raises:
         SynthesisError: yosys is missing or fails, or the module has no such parameter.
-        NetlistError: there is a cell that cannot be counted.
     """
     version()
     given = parameters or {}
     for name in given:
         _check_parameter(sources, top, name)  # slang takes no notice of one that does not exist
-    with tempfile.TemporaryDirectory(prefix="spinflow-synth-") as folder:
-        work = Path(folder)
-        files = [part for path in sources for part in _readable(path, work)]
-        options = [f"-G {name}={value}" for name, value in given.items()]
-        if library is not None:
-            options.append(f"--libdir {library} --libext .sv")
-        netlist, modules = work / "netlist.json", work / "modules"
-        job = {
-            "read": f"{READ} {' '.join(options)} --top {top} {' '.join(files)}",
-            "modules": str(modules),
-            "top": top,
-            "synthesise": [
-                f"hierarchy -check -top {top}",
-                f"{SYNTHESIS} -top {top}",
-                "delete t:$scopeinfo",
-                f"write_json {netlist}",
-            ],
-        }
-        status, said, usage = _run(job, work / "log")
-        if log is not None:
-            log.parent.mkdir(parents=True, exist_ok=True)
-            log.write_text(said, encoding="utf-8")
-        if status != 0 or not netlist.exists():
-            where = f" (all of it: {log})" if log is not None else ""
-            raise SynthesisError(f"yosys: {_reason(said, status, work)}{where}")
-        return Result(
-            netlist=read_netlist(netlist, modules, top),
-            estimated_lcs=_estimated(said),
-            cpu_seconds=usage.ru_utime + usage.ru_stime,
-            peak_bytes=1024 * usage.ru_maxrss,
-        )
+    options = [f"-D {facts.MACRO}={facts.PRIMITIVES[primitives]}"]
+    options += [f"-G {name}={value}" for name, value in given.items()]
+    if library is not None:
+        options.append(f"--libdir {library} --libext .sv")
+    files = [part for path in sources for part in _readable(path, work)]
+    job = {
+        "read": f"{READ} {' '.join(options)} --top {top} {' '.join(files)}",
+        "modules": str(work / MODULES),
+        "top": top,
+        "synthesise": [f"hierarchy -check -top {top}", *commands],
+    }
+    status, said, usage = _run(job, work / "log")
+    if log is not None:
+        log.parent.mkdir(parents=True, exist_ok=True)
+        log.write_text(said, encoding="utf-8")
+    if status != 0:
+        where = f" (all of it: {log})" if log is not None else ""
+        raise SynthesisError(f"yosys: {_reason(said, status, work)}{where}")
+    return Ran(said, usage)
 
 
 def _run(job: Mapping[str, object], log: Path) -> tuple[int, str, resource.struct_rusage]:
@@ -145,7 +200,12 @@ def _run(job: Mapping[str, object], log: Path) -> tuple[int, str, resource.struc
             stderr=subprocess.STDOUT,
             cwd=REPOSITORY,
         )
-        _, status, usage = os.wait4(child.pid, 0)
+        try:
+            _, status, usage = os.wait4(child.pid, 0)
+        except BaseException:
+            child.kill()
+            child.wait()
+            raise
         child.returncode = os.waitstatus_to_exitcode(status)
     return child.returncode, log.read_text(encoding="utf-8", errors="replace"), usage
 

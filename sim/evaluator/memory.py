@@ -97,7 +97,7 @@ class PackedMemory(Cells):
         depth, words = self.size // 64, bits // 64
         if self.size % 64 or bits % 64 or first:
             modes = MODES.index(self.mode) if hits is not None else 0
-            flags = self._hits.view(np.uint32)
+            flags = (self._hits if hits is None else hits).view(np.uint32)
             writes.write_unaligned(
                 modes, target.view(np.uint32), flags[0], flags[self._second],
                 first, self._cells.view(np.uint32), self.size, bits, counts,
@@ -159,21 +159,34 @@ class PackedMemory(Cells):
         return 0 if self.threshold1 == self.threshold0 else 1
 
     def _draw(self, bits: int) -> tuple[int, NDArray[Any] | None]:
-        """Fills the hits of the next `bits` positions; returns the place of the first, and hits."""
+        """Draws hits for the next write; returns where its first bit is in them, and them."""
         if self.mode == "off":
             return 0, None
         first = self.position % 32
         start = self.position - first
-        words = -(-(first + bits) // 64)
+        # The fast stream is not the hardware's, which takes whole segments of weights.
+        positions = bits if self.stream == "fast" else self.positions(bits // self.width)
+        self.position += positions
+        if max(self.threshold1, self.threshold0) == 0:
+            return first, None
+        words = -(-(first + positions) // 64)
         if self._hits.shape[1] <= words:  # a word to spare
             self._hits = np.zeros((2, words + 1), np.uint64)
-        if max(self.threshold1, self.threshold0) == 0:
-            self.position += bits
-            return first, None
+        self._draw_words(start, 2 * words)
+        if positions == bits:
+            return first, self._hits
+        packed = np.zeros((2, -(-bits // 64) + 1), np.uint64)
+        for row in {0, self._second}:
+            drawn = self._hits[row].view(np.uint32)[: positions // 32]
+            rows = drawn.reshape(bits // self.width, -1)
+            bit_kernels.pack_rows(rows, self.width, packed[row].view(np.uint32), 0, len(rows))
+        return 0, packed
+
+    def _draw_words(self, start: int, words: int) -> None:
+        """Fills so many 32-bit words of hits, from position `start` on."""
         flags = self._hits.view(np.uint32)
         hits1, hits0 = flags[0], flags[self._second]
         thresholds = self.threshold1, self.threshold0
-        half_words = 2 * words
         if self.stream == "fast":
             # A generator serves a block of positions, so a part should hold some blocks.
             least = 4 * streams.STREAM_BLOCK // 32
@@ -181,7 +194,7 @@ class PackedMemory(Cells):
                 lambda lo, hi: streams.hits_of_fast(
                     self.seed, self.index, start, *thresholds, hits1, hits0, lo, hi
                 ),
-                half_words,
+                words,
                 least,
             )
         else:
@@ -189,11 +202,9 @@ class PackedMemory(Cells):
                 lambda lo, hi: streams.hits_of_hardware(
                     self.seed, start, *thresholds, hits1, hits0, lo, hi
                 ),
-                half_words,
-                WORDS_WORTH_A_THREAD // 16,
+                words,
+                WORDS_WORTH_A_THREAD // 4,
             )
-        self.position += bits
-        return first, self._hits
 
     def _write_words(
         self, target: NDArray[Any], hits: NDArray[Any] | None, depth: int, words: int

@@ -14,8 +14,9 @@ import pytest
 
 from spinflow.hls.paths import REPO
 from spinflow.host.core.errors import HostError
-from spinflow.hw.boards import common, install
+from spinflow.hw.boards import common, install, sizes
 from spinflow.hw.boards.bitstream import reason
+from tests.board import vivado
 from tests.board.conftest import change
 from tests.board.played import HOST_PYTHON, make
 from tests.board.test_prepare import replace
@@ -54,6 +55,71 @@ def test_bitstream(bundle: Path) -> None:
     described = {key: value for key, value in described.items() if "simulator" not in key}
     assert of_board == described
     assert install.read_board_bundle(bundle).document["bitstream"] == entry
+
+
+def test_missed_timing_is_tried_with_another_strategy(bundle: Path) -> None:
+    done = make(bundle, setup="-0.4 0.02", hold=0.05)
+    assert done.returncode == 0, done.stderr
+    assert "worst slack 0.02 ns" in done.stdout
+    calls = [call for call in vivado.read_calls(bundle.parent) if "impl_1" in call.arguments]
+    strategies = [c.arguments[1] for c in calls if c.name == "set_property"]
+    assert strategies == ["Performance_ExplorePostRoutePhysOpt", "Performance_NetDelay_high"]
+    result = json.loads((bundle / "vivado/out/result.json").read_text())
+    assert result["strategy"] == strategies[1] and result["wns_ns"] == 0.02
+    assert [c.name for c in calls if c.name in ("launch_runs", "reset_run")] == [
+        "launch_runs",
+        "reset_run",
+        "launch_runs",
+    ]
+
+
+def test_met_timing_is_implemented_once(bundle: Path) -> None:
+    assert make(bundle, setup="0.1 0.9").returncode == 0
+    calls = vivado.read_calls(bundle.parent)
+    assert sum(c.name == "launch_runs" and "impl_1" in c.arguments for c in calls) == 1
+
+
+def test_sizes_by_module(bundle: Path) -> None:
+    done = make(bundle, version="2023.2")
+    assert done.returncode == 0, done.stderr
+    made = json.loads((bundle / "vivado" / sizes.SIZES).read_text())
+    assert made["tool"] == "Vivado 2023.2" and made["network"] == "tfc-mnist"
+    assert made["accelerator"] == {"LUT": 3000, "FF": 3500, "RAMB36": 9.5, "DSP48": 0}
+    inside = [(block["name"], block["level"], block["LUT"]) for block in made["blocks"]]
+    assert inside == [
+        ("(between)", 1, 7),
+        ("fc0", 1, 1993),
+        ("shell", 1, 1000),
+        ("frame_io", 2, 55),
+    ]
+    parts = [block for block in made["blocks"] if block["level"] == 1]
+    for resource, used in made["accelerator"].items():
+        assert sum(block[resource] for block in parts) == used
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "| u_accel | accel | 1 |\n",
+        vivado.HIERARCHY.replace("u_accel", "other"),
+        vivado.HIERARCHY.replace("Instance", "Cell"),
+    ],
+)
+def test_a_report_without_modules_is_a_note(text: str, bundle: Path, tmp_path: Path) -> None:
+    report = tmp_path / "report.txt"
+    report.write_text(text)
+    done = make(bundle, hierarchy=report)
+    assert done.returncode == 0, done.stderr
+    assert "names no module of the accelerator" in done.stdout
+    assert not (bundle / "vivado" / sizes.SIZES).exists()
+
+
+def test_reports_of_other_forms_are_read() -> None:
+    percent = vivado.HIERARCHY.replace(" 3000 |", " 3000(5.64%) |")
+    assert sizes.blocks(percent)[0]["LUT"] == 3000
+    of_dsp48 = vivado.HIERARCHY.replace("DSP Blocks", "DSP48 Blocks")
+    assert sizes.blocks(of_dsp48) == sizes.blocks(vivado.HIERARCHY)
 
 
 def test_driver_takes_the_folder_for_the_board(bundle: Path) -> None:

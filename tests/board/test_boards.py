@@ -155,6 +155,7 @@ WRONG: dict[str, tuple[str, str, str]] = {
     "a name with signs of the shell": ('"Pynq-Z2"', '"a b; c"', "board.name is 'a b; c'"),
     "a folder with signs of the shell": ('"$HOME/jupyter_notebooks"', '"$(x)"', "begins with / or"),
     "a version that is none": ('["3.0.1", "3.1"]', '["3.x"]', "pynq[0] is '3.x'"),
+    "primitives that are none": ('"xilinx7"', '"xilinx"', "board.primitives is 'xilinx': it must"),
     "a port that is none": ('"M_AXI_GP0"', '"a b"', "control_port.name is 'a b'"),
     "a PLL that no register holds": ("io_pll = 1000.0", "io_pll = 1010.0", "a multiple of the ref"),
     "a DMA too wide": ("data_bits = 32", "data_bits = 64", "dma.data_bits is 64: it must be 32"),

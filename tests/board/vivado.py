@@ -29,6 +29,9 @@ UTILIZATION = """\
 +----------------------------+------+-------+------------+-----------+-------+
 """
 
+# As of the block design, where an IP is a module of its own name.
+HIERARCHY = (HERE / "hierarchy.txt").read_text()
+
 
 class Call(NamedTuple):
     """One call of a Vivado command."""
@@ -58,6 +61,8 @@ def environment(folder: Path, **settings: Any) -> dict[str, str]:
     """
     report = folder / "utilization-report.txt"
     report.write_text(UTILIZATION)
+    hierarchy = folder / "hierarchy-report.txt"
+    hierarchy.write_text(HIERARCHY)
     values: dict[str, Any] = {
         "version": "2022.2",
         "setup": 0.25,
@@ -65,6 +70,7 @@ def environment(folder: Path, **settings: Any) -> dict[str, str]:
         "fails": "nothing",
         "hwh": "none",
         "utilization": report,
+        "hierarchy": hierarchy,
         "calls": folder / "calls.json",
         **settings,
     }

@@ -2,8 +2,9 @@
 #
 # Knows the commands that a script may use and the forms of their arguments; any other is an error.
 # Writes each call as a line of JSON to $VIVADO_CALLS. Answers and failures are set by environment:
-# VIVADO_VERSION, VIVADO_SETUP and VIVADO_HOLD (slacks in ns, or none), VIVADO_FAILS (a run),
-# VIVADO_HWH (handover file to hand out, or none), VIVADO_UTILIZATION (report to hand out).
+# VIVADO_VERSION, VIVADO_SETUP and VIVADO_HOLD (slacks in ns, one for each implementation, the last
+# for all that follow; or none), VIVADO_FAILS (a run), VIVADO_HWH (handover file to hand out, or none),
+# VIVADO_UTILIZATION and VIVADO_HIERARCHY (reports to hand out).
 
 namespace eval vivado {
   # By command: fewest and most positional arguments, and its options with their number of values.
@@ -36,6 +37,8 @@ namespace eval vivado {
     make_wrapper              {0 0 {-files 1 -top 0}}
     get_runs                  {1 1 {}}
     launch_runs               {1 1 {-jobs 1 -to_step 1}}
+    reset_run                 {1 1 {}}
+    close_design              {0 0 {}}
     wait_on_runs              {1 1 {}}
     open_run                  {1 1 {}}
     report_utilization        {0 0 {-file 1 -hierarchical 0}}
@@ -58,6 +61,8 @@ namespace eval vivado {
   variable directory ""
   variable project ""
   variable wrapper ""
+  variable implemented 0   ;# how often
+  variable opened 0        ;# a design is open
   variable log [open $::env(VIVADO_CALLS) w]
 }
 namespace eval ipx {}
@@ -128,6 +133,8 @@ proc vivado::act {name positional options} {
   variable directory
   variable project
   variable wrapper
+  variable implemented
+  variable opened
   set first [lindex $positional 0]
   switch -- $name {
     version {return $::env(VIVADO_VERSION)}
@@ -159,7 +166,8 @@ proc vivado::act {name positional options} {
       }
     }
     get_timing_paths {
-      set slack $::env([expr {[dict exists $options -hold] ? "VIVADO_HOLD" : "VIVADO_SETUP"}])
+      set slacks $::env([expr {[dict exists $options -hold] ? "VIVADO_HOLD" : "VIVADO_SETUP"}])
+      set slack [lindex $slacks [expr {min($implemented, [llength $slacks]) - 1}]]
       return [expr {$slack eq "none" ? "" : $slack}]
     }
     generate_target {
@@ -177,13 +185,24 @@ proc vivado::act {name positional options} {
         error "Failed runs(s) : '$first'"
       }
     }
+    reset_run {
+      if {$opened} {
+        error "reset_run: the design of $first is open"
+      }
+    }
+    open_run {set opened 1}
+    close_design {set opened 0}
     launch_runs {
+      if {$first eq "impl_1"} {
+        incr implemented
+      }
       if {[dict exists $options -to_step] && $::env(VIVADO_FAILS) ne $first} {
         touch $directory/$project.runs/$first/system_wrapper.bit
       }
     }
     report_utilization {
-      touch [dict get $options -file] $::env(VIVADO_UTILIZATION)
+      set kind [expr {[dict exists $options -hierarchical] ? "HIERARCHY" : "UTILIZATION"}]
+      touch [dict get $options -file] $::env(VIVADO_$kind)
     }
     report_timing_summary {touch [dict get $options -file]}
     ipx::current_core {return core}

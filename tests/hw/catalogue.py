@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -26,22 +26,38 @@ class Case:
         values = {k: v for k, v in self.parameters.items() if isinstance(v, int)}
         return "-".join([self.bench, *(f"{k}{v}" for k, v in values.items())])
 
-    def run(self, rtl: Path = runner.RTL) -> None:
-        """Builds the module from the RTL in a folder and runs its bench."""
+    def build(self, rtl: Path = runner.RTL, flags: Sequence[str] = runner.VERILATOR_FLAGS) -> Path:
+        """Compiles the module from the RTL in a folder and returns the folder that it is in."""
         files = needed(self.bench, runner.sources(rtl))
-        folder = runner.build(self.name, self.bench, self.parameters, files)
+        return runner.build(self.name, self.bench, self.parameters, files, flags)
+
+    def run(
+        self,
+        rtl: Path = runner.RTL,
+        flags: Sequence[str] = runner.VERILATOR_FLAGS,
+        extra_env: Mapping[str, str] | None = None,
+        arguments: Sequence[str] = (),
+    ) -> None:
+        """Builds the module from the RTL in a folder and runs its bench.
+
+        Args:
+            rtl: the folder.
+            flags: for Verilator.
+            extra_env: more variables for the bench.
+            arguments: for the simulation.
+        """
         # Verilog's hexadecimal constants as Python reads them.
         values = {k: re.sub(r"^\d+'h", "0x", str(v)) for k, v in self.parameters.items()}
-        runner.run(folder, self.bench, f"tests.hw.benches.{self.bench}",
-                   noise=self.noise,
-                   extra_env={f"BENCH_{k}": v for k, v in values.items()})  # fmt: skip
+        environment = {f"BENCH_{k}": v for k, v in values.items()} | dict(extra_env or {})
+        runner.run(self.build(rtl, flags), self.bench, f"tests.hw.benches.{self.bench}",
+                   noise=self.noise, extra_env=environment, arguments=arguments)  # fmt: skip
 
 
 def needed(top: str, files: list[Path]) -> list[Path]:
-    """Of these files the packages and the modules that `top` is made of, in their order."""
+    """Of these files the modules that `top` is made of and their packages, in their order."""
     texts = {file: file.read_text(encoding="utf-8") for file in files}
     by_name = {file.stem: file for file in files}
-    wanted = {file for file in files if file.stem.endswith("_pkg")}
+    wanted: set[Path] = set()
     todo = [by_name[top]]
     while todo:
         file = todo.pop()
@@ -49,7 +65,8 @@ def needed(top: str, files: list[Path]) -> list[Path]:
             continue
         wanted.add(file)
         instances = re.findall(r"^\s*(\w+)\s+(?:#\(|u_\w+\s*\()", texts[file], re.MULTILINE)
-        todo += [by_name[name] for name in instances if name in by_name]
+        packages = re.findall(r"\b\w+_pkg\b", texts[file])
+        todo += [by_name[name] for name in (*instances, *packages) if name in by_name]
     return [file for file in files if file in wanted]
 
 
@@ -145,6 +162,41 @@ def padding(rows: int, columns: int, folds: int, sides: list[int]) -> Case:
         "Rows": rows, "Columns": columns, "Folds": folds, "Bits": 8,
         "Top": top, "Left": left, "Bottom": bottom, "Right": right,
     })  # fmt: skip
+
+
+def window(
+    size: tuple[int, int],
+    kernel: tuple[int, int],
+    stride: tuple[int, int] = (1, 1),
+    *,
+    bits: int,
+    folds: int | None = None,
+    block: bool = False,
+) -> Case:
+    """A sliding window: word by word with its folds, at once without."""
+    return Case("window_at_once" if folds is None else "window_words", {
+        "Rows": size[0], "Columns": size[1], **({} if folds is None else {"Folds": folds}),
+        "Bits": bits, "KernelRows": kernel[0], "KernelColumns": kernel[1],
+        "StrideRows": stride[0], "StrideColumns": stride[1], "BlockRam": int(block),
+    })  # fmt: skip
+
+
+def drawn_windows(count: int) -> list[Case]:
+    """Some windows of any kind, every other one at once."""
+    rng = random.Random("windows")
+    cases: list[Case] = []
+    while len(cases) < count:
+        kernel, stride, out = ((rng.randint(1, 4), rng.randint(1, 4)) for _ in range(3))
+        size = tuple((o - 1) * s + k for o, s, k in zip(out, stride, kernel, strict=True))
+        folds = None if len(cases) % 2 else rng.randint(1, 4)
+        if folds is None and kernel == (1, 1):
+            continue
+        block = rng.random() < 0.3
+        bits = rng.randint(1, 20)
+        cases.append(
+            window((size[0], size[1]), kernel, stride, bits=bits, folds=folds, block=block)
+        )
+    return cases
 
 
 def scores(labels: int, pe: int, in_bits: int, gain_bits: int, offset_bits: int) -> Case:
@@ -258,6 +310,8 @@ CASES = [
     mvu(16, 10, 1, 8, threshold=False),
     mvu(140, 6, 3, 70, threshold=False),  # wide words
     mvu(24, 20, 2, 8, threshold=True),  # a long ROM of thresholds
+    mvu(8, 256, 1, 8, threshold=True),  # one in block RAM, a row a cycle
+    mvu(260, 2, 1, 130, threshold=True),  # a popcount of three stages
     mvu(27, 8, 4, 3, threshold=True, in_bits=8),
     mvu(25, 4, 4, 5, threshold=True, in_bits=8),  # Nf = 1
     mvu(27, 6, 3, 27, threshold=True, in_bits=8),  # Sf = 1, three levels of groups
@@ -286,6 +340,31 @@ CASES = [
         Case("weight_mem", {"Width": width, "Depth": depth}, noise=False)
         for width, depth in [(5, 7), (40, 12), (64, 1), (100, 70), (144, 65), (650, 3)]
     ),
+    Case("block_ram", {"Width": 9, "Depth": 70}, noise=False),
+    Case("block_ram", {"Width": 3, "Depth": 5, "HasInit": 1, "Init": "15'h5AC3"}, noise=False),
+    window((5, 5), (3, 3), bits=16, folds=2),
+    window((3, 3), (3, 3), bits=4, folds=4),  # one window
+    window((4, 9), (2, 5), (2, 1), bits=8, folds=1),
+    window((8, 8), (2, 2), (3, 3), bits=5, folds=1),  # a step beyond the kernel
+    window((7, 7), (1, 1), (2, 2), bits=3, folds=2),  # single pixels
+    window((1, 14), (1, 2), (1, 3), bits=8, folds=1),
+    window((12, 1), (3, 1), bits=8, folds=3),
+    window((11, 11), (5, 5), (3, 3), bits=2, folds=1),
+    window((6, 8), (2, 2), (2, 2), bits=12, folds=3),
+    window((9, 7), (3, 3), (2, 2), bits=8, folds=2),
+    window((13, 5), (1, 2), (4, 3), bits=8, folds=2),
+    window((4, 70), (3, 3), bits=6, folds=1),  # a depth that is no power of two
+    window((5, 9), (3, 3), bits=8, folds=1, block=True),
+    window((6, 5), (3, 3), (3, 2), bits=9, folds=3, block=True),
+    window((5, 5), (3, 3), bits=8),
+    window((6, 9), (2, 5), (2, 1), bits=3),
+    window((8, 8), (2, 2), (3, 3), bits=5),
+    window((5, 1), (3, 1), bits=8),
+    window((1, 9), (1, 3), (1, 2), bits=8),
+    window((7, 3), (3, 3), (2, 1), bits=4),  # a kernel as wide as the map
+    window((6, 12), (3, 3), bits=8, block=True),
+    window((5, 8), (3, 4), bits=8, block=True),  # the shortest line in block RAM
+    *drawn_windows(8),
     Case("weight_port", {"AddrWidth": 16, "NumWeights": 2, **windows([40, 5], [6, 9])}),
     Case("weight_port", {"AddrWidth": 16, "NumWeights": 3, **windows([96, 32, 1], [3, 4, 5])}),
     Case(
@@ -328,6 +407,9 @@ CASES = [
             "Depth": words([3 * n + 2 for n in range(64)]),
         },
     ),
+    Case("event_total"),
+    Case("frame_times", {"Width": 7, "OpenWidth": 6}),
+    Case("frame_times", {"Width": 10, "OpenWidth": 8}),
     Case("frame_io", {"InBeats": 1}),
     Case("frame_io", {"InBeats": 5}),
     Case(
@@ -338,6 +420,7 @@ CASES = [
             "NumBuffers": 2,
             "BuildId": "32'hCAFE1234",
             "InBeats": 3,
+            "NumResets": 3,
             "Layer": words([0, 1, 0, 3]),
             **windows([40, 5], [6, 9]),
             "Width": words([40, 5, 60, 2]),

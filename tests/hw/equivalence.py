@@ -12,6 +12,9 @@ YOSYS = "import sys; from pyosys import libyosys; libyosys.run_pass(sys.argv[1],
 
 Proof = subprocess.CompletedProcess[str]
 
+PRIMITIVES = "Generic", "Xilinx7", "UltraScale"
+"""As `primitives_e` of hw/rtl/spinflow_pkg.sv names them."""
+
 
 def prove(
     simulated: str,
@@ -19,6 +22,7 @@ def prove(
     also: tuple[str, ...],
     parameters: str,
     *,
+    primitives: str = "Generic",
     change: tuple[str, str] = ("", ""),
     sequence: str = "",
 ) -> Proof:
@@ -29,23 +33,27 @@ def prove(
         synthesised: module as synthesis takes it; the same one or another.
         also: modules that the latter is made of.
         parameters: of both, as options of read_slang.
+        primitives: that the latter places; one of PRIMITIVES.
         change: replaces a piece of the text of what synthesis takes.
         sequence: options of yosys's sat, for modules with registers.
     """
     source = runner.RTL / f"{synthesised}.sv"
-    name = "".join(c if c.isalnum() else "-" for c in f"{synthesised}{parameters}{change[1]}")
+    what = f"{synthesised}{parameters}{primitives}{change[1]}"
+    name = "".join(c if c.isalnum() else "-" for c in what)
     folder = runner.BUILDS / name
     folder.mkdir(parents=True, exist_ok=True)
     changed = folder / source.name
     changed.write_text(source.read_text(encoding="utf-8").replace(*change), encoding="utf-8")
     parts = " ".join(str(runner.RTL / f"{part}.sv") for part in also)
+    package = runner.RTL / "spinflow_pkg.sv"
     script = folder / "prove.ys"
     script.write_text(
         "\n".join([
             f"read_slang --no-synthesis-define {parameters} --top {simulated} "
-            f"{runner.RTL / simulated}.sv",
+            f"--libdir {runner.RTL} --libext .sv {package} {runner.RTL / simulated}.sv",
             f"rename {simulated} gold",
-            f"read_slang {parameters} --top {synthesised} {changed} {parts}",
+            f"read_slang -D SPINFLOW_PRIMITIVES={primitives} {parameters} --top {synthesised} "
+            f"{package} {changed} {parts}",
             f"rename {synthesised} gate",
             "proc", "techmap -map +/xilinx/cells_sim.v", "opt_clean",
             "miter -equiv -flatten -make_assert gold gate miter",

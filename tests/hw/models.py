@@ -48,6 +48,16 @@ def origin(x: int, y: int) -> tuple[int, int]:
     return y, x
 
 
+def place_of(drawn: int) -> tuple[int, int]:
+    """A seed and a position, below 2^32, whose draw is this."""
+    for other in range(MASK32):
+        seed, block = origin(drawn << 8 & MASK32, other)  # the tail of an even position
+        position = 2 * block & MASK32
+        if block >> 31 and lead(seed, position) == drawn >> 24:
+            return seed, position
+    raise AssertionError("a lead is not right in 256 cases, nor the block in 2")
+
+
 def memory_seed(base: int, repeat: int, index: int) -> int:
     """The seed of one memory for one repeat."""
     return word(base ^ 0x5EED0000, 64 * repeat + index)
@@ -216,6 +226,26 @@ class Weights:
         self.words[word] &= ~(MASK32 << 32 * segment)
         self.words[word] |= stored << 32 * segment
         self.counts.add(counts)
+
+
+def popcount_stages(width: int) -> int:
+    """Return the cycles of a popcount of ``width`` pairs of bits.
+
+    Sums of five bits stand in two columns; levels of LUTs make three bits of six in a column, and
+    two of three, until none has more than three. Three such levels take two stages, four more
+    another.
+    """
+    columns = {0: -(-width // 5), 1: (width - -(-width // 5) + 1) // 2}
+    levels = 0
+    while max(columns.values()) > 3:
+        below: dict[int, int] = {}
+        for place, bits in columns.items():
+            sixes, threes = bits // 6, bits % 6 // 3
+            for up, made in enumerate((sixes + threes + bits % 3, sixes + threes, sixes)):
+                below[place + up] = below.get(place + up, 0) + made
+        columns = below
+        levels += 1
+    return 2 + max(0, -(-(levels - 3) // 4))
 
 
 def popcount_layer(

@@ -29,7 +29,10 @@ REGS = REPOSITORY / "build" / "regs"
 LINT = REPOSITORY / "hw" / "lint" / "verilator.vlt"
 BUILDS = REPOSITORY / "build" / "tests"
 # What watches the streams at the ports of our modules, in every build.
-RULES = [Path(__file__).with_name(name) for name in ("stream_rule.sv", "stream_rules.sv")]
+RULES = [
+    REPOSITORY / "hw/formal/stream_rule.sv",
+    Path(__file__).with_name("stream_rules.sv"),
+]
 
 Parameter = int | str
 
@@ -52,8 +55,9 @@ class BenchError(AssertionError):
 def sources(rtl: Path = RTL) -> list[Path]:
     """All of our SystemVerilog, packages first; Verilator takes what the top module needs."""
     generated = [REGS / f"spinflow_{name}.sv" for name in ("regs_pkg", "map_pkg", "regs")]
-    package = rtl / "spinflow_pkg.sv"
-    return [*generated[:2], package, generated[2], *sorted(set(rtl.glob("*.sv")) - {package})]
+    packages = sorted(rtl.glob("*_pkg.sv"))
+    modules = sorted(set(rtl.glob("*.sv")) - set(packages))
+    return [*generated[:2], *packages, generated[2], *modules]
 
 
 def build(
@@ -90,6 +94,7 @@ def run(
     seed: int = 1,
     noise: bool = True,
     extra_env: Mapping[str, str] | None = None,
+    arguments: Sequence[str] = (),
 ) -> int:
     """Runs the cocotb tests of `module` on a build and returns how many; BenchError when one fails.
 
@@ -106,7 +111,8 @@ def run(
                 test_module=module, hdl_toplevel=top, hdl_toplevel_lang="verilog",
                 build_dir=folder, test_dir=folder, seed=seed, log_file=log,
                 results_xml=str(results),
-                test_args=[f"+verilator+rand+reset+{2 * noise:d}", f"+verilator+seed+{seed}"],
+                test_args=[f"+verilator+rand+reset+{2 * noise:d}", f"+verilator+seed+{seed}",
+                           *arguments],
                 extra_env={"COCOTB_ANSI_OUTPUT": "0", **(extra_env or {})},
             )  # fmt: skip
         try:
@@ -128,6 +134,15 @@ def fingerprint(
     for file in [*files, LINT]:
         digest.update(file.name.encode())
         digest.update(file.read_bytes())
+    return digest.hexdigest()[:12]
+
+
+def bench_digest(bench: str) -> str:
+    """A short hash of a bench and of what it has in common with others."""
+    digest = hashlib.sha256()
+    common = ("benches/base.py", "benches/axi.py", "benches/memories.py", "models.py")
+    for name in (f"benches/{bench}.py", *common):
+        digest.update((Path(__file__).parent / name).read_bytes())
     return digest.hexdigest()[:12]
 
 

@@ -235,3 +235,39 @@ bind axil_slave stream_rule #(
   .valid_i (rvalid_o),
   .ready_i (rready_i)
 );
+bind window_words stream_rule #(
+  .Width ($bits(in_data_i))
+) u_in_rule (
+  .clk_i   (clk_i),
+  .rst_ni  (rst_ni),
+  .data_i  (in_data_i),
+  .valid_i (in_valid_i),
+  .ready_i (in_ready_o)
+);
+bind window_words stream_rule #(
+  .Width ($bits(out_data_o))
+) u_out_rule (
+  .clk_i   (clk_i),
+  .rst_ni  (rst_ni),
+  .data_i  (out_data_o),
+  .valid_i (out_valid_o),
+  .ready_i (out_ready_i)
+);
+bind window_at_once stream_rule #(
+  .Width ($bits(in_data_i))
+) u_in_rule (
+  .clk_i   (clk_i),
+  .rst_ni  (rst_ni),
+  .data_i  (in_data_i),
+  .valid_i (in_valid_i),
+  .ready_i (in_ready_o)
+);
+bind window_at_once stream_rule #(
+  .Width ($bits(out_data_o))
+) u_out_rule (
+  .clk_i   (clk_i),
+  .rst_ni  (rst_ni),
+  .data_i  (out_data_o),
+  .valid_i (out_valid_o),
+  .ready_i (out_ready_i)
+);

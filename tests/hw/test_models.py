@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 
 from spinflow.host.core import stream
-from tests.hw.models import draw, lead, origin, tail, word
+from tests.hw.models import draw, lead, origin, place_of, tail, word
 
 
 def test_two_random_streams_agree() -> None:
@@ -28,3 +28,9 @@ def test_a_block_is_found_from_its_words() -> None:
     for wanted in [(0, 2**32 - 1), (2**32 - 1, 5), (rng.getrandbits(32), rng.getrandbits(32))]:
         seed, block = origin(*wanted)
         assert (word(seed, 2 * block), word(seed, 2 * block + 1)) == wanted
+
+
+def test_a_place_is_found_from_its_draw() -> None:
+    """So that a draw beside any threshold can be asked for."""
+    for wanted in (0, 1, 2**24 - 1, 2**24, 0x80000000, 2**32 - 2, 2**32 - 1):
+        assert draw(*place_of(wanted)) == wanted

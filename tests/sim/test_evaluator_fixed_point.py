@@ -111,7 +111,7 @@ def test_bit_by_bit(bits: int, mode: str, images: np.ndarray) -> None:
     trained = [m.weight for m in modules() if isinstance(m, nn.Linear | nn.Conv2d)]
     for number, weight in enumerate(trained):
         target = in_memory(to_codes(weight.detach().numpy(), bits), bits)
-        expected = write(target, np.zeros_like(target), mode, 50 + number, 0)
+        expected = write(target, np.zeros_like(target), mode, 50 + number, weights=True)
         found = in_memory(evaluator.read_weights(number).astype(np.int64), bits)
         np.testing.assert_array_equal(found, expected)
         counted = evaluator.counters(number)
@@ -133,7 +133,7 @@ def test_bit_by_bit(bits: int, mode: str, images: np.ndarray) -> None:
         found = in_memory(taps[f"{name}.buffer"].astype(np.int64), bits)
         depth = len(target) // len(images)
         old = np.concatenate([np.zeros_like(target[:depth]), found[:-depth]])
-        np.testing.assert_array_equal(found, write(target, old, mode, 50 + index, 0))
+        np.testing.assert_array_equal(found, write(target, old, mode, 50 + index))
         counted = evaluator.counters(index)
         assert counted.switched == (target != old).sum()
         assert counted.err1 + counted.err0 == (found != target).sum()
@@ -144,11 +144,16 @@ def bias() -> np.ndarray:
     return np.asarray(modules()[-1].bias.detach().double().numpy())
 
 
-def write(target: np.ndarray, old: np.ndarray, mode: str, seed: int, start: int) -> np.ndarray:
+def write(
+    target: np.ndarray, old: np.ndarray, mode: str, seed: int, weights: bool = False
+) -> np.ndarray:
+    """Bits (codes, bits) as they are stored; a code of weights takes a segment of its own."""
     if mode == "off":
         return target
-    thresholds = np.where(target.reshape(-1) == 1, rate(0.02), rate(0.1))
-    hit = hits(seed, start, thresholds).reshape(target.shape)
+    bits = target.shape[1]
+    taken = np.pad(target, ((0, 0), (0, -bits % 32))) if weights else target
+    thresholds = np.where(taken.reshape(-1) == 1, rate(0.02), rate(0.1))
+    hit = hits(seed, 0, thresholds).reshape(taken.shape)[:, :bits]
     return target ^ hit if mode == "flip" else np.where(hit, old, target)
 
 

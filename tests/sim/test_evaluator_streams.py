@@ -21,7 +21,7 @@ RATES = [1e-4, 1e-3, 0.01, 0.05, 0.0625, 0.07, 0.2, 0.5, 0.9]
 
 
 def memory(stream: str, bits: int = BITS, index: int = 0) -> PackedMemory:
-    entry = MemoryInfo(index, "m", "weights", 0, width=1, depth=bits)
+    entry = MemoryInfo(index, "m", "buffer", 0, width=1, depth=bits)
     return PackedMemory(entry, stream, Workers(1))
 
 

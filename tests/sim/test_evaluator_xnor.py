@@ -48,11 +48,15 @@ def hits_of(target: np.ndarray, seed: int) -> np.ndarray:
     return hits(seed, 0, thresholds).reshape(target.shape)
 
 
-def write(target: np.ndarray, old: np.ndarray, mode: str, seed: int) -> np.ndarray:
-    """Bits as they are stored, in the order in which they are written."""
+def write(
+    target: np.ndarray, old: np.ndarray, mode: str, seed: int, weights: bool = False
+) -> np.ndarray:
+    """Bits as they are stored, in the order in which they are written; weights fill segments."""
     if mode == "off":
         return target
-    hit = hits_of(target, seed)
+    width = target.shape[1]
+    taken = np.pad(target, ((0, 0), (0, -width % 32))) if weights else target
+    hit = hits_of(taken, seed)[:, :width]
     return target ^ hit if mode == "flip" else np.where(hit, old, target)
 
 
@@ -111,7 +115,7 @@ def test_bit_by_bit(tiny: XnorNetwork, images: np.ndarray, mode: str) -> None:
         if layer.op == "linear":
             latent = latent.reshape(-1, channels, rows, columns)
         target = (latent.transpose(0, 2, 3, 1).reshape(len(latent), -1) >= 0).astype(np.uint8)
-        expected = write(target, np.zeros_like(target), mode, 70 + number)
+        expected = write(target, np.zeros_like(target), mode, 70 + number, weights=True)
         words = evaluator.read_weights(number).astype("<u4").view(np.uint8)
         found = np.unpackbits(words, axis=1, bitorder="little")[:, : layer.fan_in]
         np.testing.assert_array_equal(found, expected)

@@ -76,6 +76,45 @@ def test_reports_are_taken_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert json.loads((tmp_path / "reports/some-net-256.json").read_text()) == REPORT
 
 
+END = {"block": "fc0.popcount", "module": "popcount_tree", "signal": "count_o"}
+ROUTED: dict[str, Any] = {
+    "kind": "spinflow route",
+    "network": "some-net",
+    "cycles_per_frame": 256,
+    "part": "LFE5U-85F",
+    "grade": "CABGA756, speed 8",
+    "tool": "nextpnr",
+    "fmax_mhz": 101.23,
+    "least_mhz": 98.76,
+    "seeds": {"1": 98.76, "2": 101.23},
+    "use": {"LUT4": {"used": 1234, "available": 83640}},
+    "slowest": {"delay_ns": 9.88, "wires_ns": 5.55, "levels": 7, "from": END, "to": END},
+}
+
+
+def test_routed_designs_have_a_section_of_their_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(page, "REPORTS", tmp_path / "reports")
+    monkeypatch.setattr(page, "ROUTED", tmp_path / "routed")
+    monkeypatch.setattr(page, "PAGE", tmp_path / "size.md")
+    for name, report in ("synth", REPORT), ("route", ROUTED):
+        (tmp_path / f"{name}.json").write_text(json.dumps(report))
+    assert page.main([str(tmp_path / "synth.json"), str(tmp_path / "route.json")]) == 0
+    assert json.loads((tmp_path / "routed/some-net-256.json").read_text()) == ROUTED
+    made = (tmp_path / "size.md").read_text()
+    assert made == page.page([REPORT], [ROUTED]) != page.page([REPORT])
+    assert "**Routed on LFE5U-85F (CABGA756, speed 8): another family than the board's" in made
+    (row,) = [line for line in made.split("\n") if "101.2" in line]
+    cells = [cell.strip() for cell in row.split("|")[1:-1]]
+    assert cells == ["some-net", "256", "101.2", "98.8 of 2", "9.9", "5.6", "1,234"]
+    assert "from `fc0.popcount` (popcount_tree) `count_o`" in made
+
+    (tmp_path / "route.json").write_text(json.dumps(ROUTED | {"part": "xc7z020"}))
+    assert page.main([str(tmp_path / "route.json")]) == 1
+    assert "is for xc7z020: the page has LFE5U-85F" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("given", ["missing.json", "broken.json"])
 def test_what_is_no_report_is_one_line(
     given: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

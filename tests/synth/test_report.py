@@ -180,4 +180,10 @@ def test_a_killed_yosys_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr("sys.executable", "/bin/false")
     bundle = accelerator.write(tmp_path)
     with pytest.raises(SynthesisError, match="stopped with status 1 and no message"):
-        synthesise([bundle / "rtl/accel.sv"], "accel")
+        synthesise([bundle / "rtl/accel.sv"], "accel", primitives="xilinx7")
+
+
+def test_primitives_of_another_family_are_not_counted(tmp_path: Path) -> None:
+    bundle = accelerator.write(tmp_path)
+    with pytest.raises(SynthesisError, match="xilinx7, and these are ultrascale"):
+        synthesise([bundle / "rtl/accel.sv"], "accel", primitives="ultrascale")

@@ -43,7 +43,7 @@ def test_the_tables_are_those_of_the_zoo_and_the_results() -> None:
 
 
 def test_the_page_of_sizes_is_that_of_the_reports() -> None:
-    made = sizes.page(sizes.reports())
+    made = sizes.page(sizes.reports(), sizes.routed())
     assert sizes.PAGE.read_text() == made, "run spinflow synth-page"
 
 

@@ -56,6 +56,7 @@ PROGRAMS = {
     "spinflow.hw.synth": [sys.executable, "-m", "spinflow.hw.synth", NOWHERE],
     "spinflow.hw.synth.block": [sys.executable, "-m", "spinflow.hw.synth.block", "threshold"],
     "spinflow.hw.synth.page": [sys.executable, "-m", "spinflow.hw.synth.page", NOWHERE],
+    "spinflow.hw.route": [sys.executable, "-m", "spinflow.hw.route", NOWHERE],
     "generate.py": [sys.executable, "-m", "spinflow.hw.regs.generate", f"{NOWHERE}/regs"],
     "lint.py": [sys.executable, "-m", "spinflow.hw.lint.lint"],
     **{

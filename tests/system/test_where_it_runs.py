@@ -252,8 +252,8 @@ def test_what_is_deleted_is_built_again(checkout: Path) -> None:
 
 
 def test_a_mistyped_network(checkout: Path) -> None:
-    targets = ["run", "bundle", "synth", "bitstream", "deploy", "board-sweep"]
-    networks = ["mlp-mnis", "a b", "mlp-mnist tfc-mnist", "../x", "$$(id)", "'"]
+    targets = ["run", "bundle", "synth", "route", "bitstream", "deploy", "board-sweep"]
+    networks = ["mlp-mnis", "a b", "b a", "mlp-mnist tfc-mnist", "../x", "$$(id)", "'"]
     for target, network in [*zip(targets, networks, strict=True), ("run", ""), ("bundle", "a b")]:
         done = make(checkout, target, f"NETWORK={network}")
         assert done.returncode == 2 and done.stderr.count("\n") == 1 and not done.stdout

@@ -21,6 +21,7 @@ HALF = 16  # 32-bit lanes of a vector
 I1, I8, I16 = ir.IntType(1), ir.IntType(8), ir.IntType(16)
 I32, I64 = ir.IntType(32), ir.IntType(64)
 V16 = ir.VectorType(I32, HALF)
+B64 = ir.VectorType(I8, 64)
 V32 = ir.VectorType(I32, LANES)
 S32 = ir.VectorType(I16, LANES)
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections import deque
 from typing import Any
 
 import cocotb
 
 from tests.hw.benches.base import Bench, Sink, Source, equal, parameter
+from tests.hw.benches.memories import WEIGHT_LATENCY
 from tests.hw.models import (
     padded_places,
     pixel_layer,
     popcount_layer,
+    popcount_stages,
     word_of,
     zero_padded_layer,
 )
@@ -59,14 +62,16 @@ class MvuBench(Bench):
                      for p in range(self.pe) for s in range(self.simd)])
             for n in range(self.mh // self.pe * sf)
         ]  # fmt: skip
-        self.read: int | None = None
+        self.read: deque[int | None] = deque([None] * WEIGHT_LATENCY)
 
     async def cycle(self, **inputs: int) -> None:
-        """One cycle; a word that was asked for arrives in the next one, and only then."""
-        word = self.rng.getrandbits(self.pe * self.simd) if self.read is None else self.read
+        """One cycle; a word that was asked for arrives WEIGHT_LATENCY later, and only then."""
+        word = self.read.popleft()
+        if word is None:
+            word = self.rng.getrandbits(self.pe * self.simd)
         await super().cycle(mem_rdata_i=word, **inputs)
         enabled = int(self.dut.mem_en_o.value)
-        self.read = self.memory[int(self.dut.mem_addr_o.value)] if enabled else None
+        self.read.append(self.memory[int(self.dut.mem_addr_o.value)] if enabled else None)
 
     def send(self, frames: int) -> None:
         """Queues frames, some close to a row of weights, so that sums reach both ends."""
@@ -106,7 +111,7 @@ class MvuBench(Bench):
         """Reset of the unit."""
         await self.reset()
         self.expected.clear()
-        self.read = None
+        self.read = deque([None] * WEIGHT_LATENCY)
         self.window = 0
 
 
@@ -153,12 +158,14 @@ async def test_full_throughput(dut: Any) -> None:
     sf = bench.mw // bench.simd
     steps = len(bench.memory)
     # Both ends counted.
-    latency = sf + 4 + bench.zero_pad
+    latency = sf + 1 + WEIGHT_LATENCY
     if sf > 1 and bench.mh > bench.pe:
         latency += 1  # of the buffer
     if bench.in_bits == 8:
         groups = -(-bench.simd // 3)
-        latency += ((groups - 1).bit_length() + 1) // 2  # of the adders behind the first
+        latency += 1 + (groups - 1).bit_length()  # their weights come a cycle later
+    else:
+        latency += popcount_stages(bench.simd) + bench.zero_pad
     assert bench.sink.cycles[0] - begin + 1 == latency
     for number, cycle in enumerate(bench.sink.cycles):
         frame, output = divmod(number, bench.mh // bench.pe)

@@ -8,6 +8,8 @@ from tests.hw.benches.base import Bench
 from tests.hw.models import MASK32
 
 COLUMN_WIDTH = 72
+WEIGHT_LATENCY = 3
+"""Cycles from the request of a word of weights to the word."""
 
 
 class WeightMemories:
@@ -33,7 +35,7 @@ class WeightMemories:
         self.rdata.value = sum(word << 32 * i for i, word in enumerate(words))
 
     def sample(self) -> None:
-        """A read is answered in three parts, the first one two cycles later."""
+        """A read is answered in three parts, the first a cycle after its column."""
         enable = int(self.enable.value)
         if not enable:
             return
@@ -48,7 +50,9 @@ class WeightMemories:
             self.writes += 1
         else:
             word = columns[column]
-            self.answers[memory] = deque([0, word & MASK32, word >> 32 & MASK32, word >> 64])
+            self.answers[memory] = deque(
+                [*[0] * WEIGHT_LATENCY, word & MASK32, word >> 32 & MASK32, word >> 64]
+            )
 
     def words(self, memory: int) -> dict[int, int]:
         """What a memory holds, by address, but for words of 0."""

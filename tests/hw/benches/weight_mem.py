@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections import deque
 from typing import Any
 
 import cocotb
 
 from tests.hw.benches.base import Bench, parameter
-from tests.hw.benches.memories import COLUMN_WIDTH, column_bits, column_place
+from tests.hw.benches.memories import COLUMN_WIDTH, WEIGHT_LATENCY, column_bits, column_place
 from tests.hw.models import MASK32
 
 
@@ -29,12 +28,13 @@ async def test_random_accesses(dut: Any) -> None:
         )
 
     wide: int | None = None  # what the unit should see, if it read last
-    # What the host should see in the next cycles; None where the unit's read is in the way.
-    parts: deque[int | None] = deque()
-    await bench.cycles(4)
+    words_to_come: dict[int, int | None] = {}  # by cycle
+    # What the host should see, by cycle; None where the unit's read is in the way, else 0.
+    parts: dict[int, int | None] = {}
+    free = 0  # the first cycle in which the host may access again
+    await bench.cycles(6)
     for number in range(1200):
-        # A column is accessed at most every three cycles.
-        side = rng.choice(["unit", "none"] if len(parts) > 2 else ["unit", "read", "write", "none"])
+        side = rng.choice(["unit", "read", "write", "none"] if number >= free else ["unit", "none"])
         address = number % depth if number < depth else rng.randrange(depth)
         column = rng.randrange(len(exist))
         data = rng.getrandbits(COLUMN_WIDTH)
@@ -45,23 +45,27 @@ async def test_random_accesses(dut: Any) -> None:
             rd_en_i=int(side == "unit"), rd_addr_i=address if side == "unit" else 0,
             host_en_i=int(side in ("read", "write")), host_i=request,
         )  # fmt: skip
+        wide = words_to_come.pop(number, wide)
         if wide is not None:
             assert int(dut.rd_data_o.value) == wide
-        expected = parts.popleft() if parts else 0
+        expected = parts.pop(number, 0)
         if expected is not None:
             assert int(dut.host_rdata_o.value) == expected, f"part in cycle {number}"
-        last = parts[0] if parts else 0
+        there = number + WEIGHT_LATENCY
         if side == "unit":
-            wide = whole(words[address])
-            parts = deque([last, *[None] * (len(parts) - 1)])
+            words_to_come[there] = whole(words[address])
+            parts |= {cycle: None for cycle in parts if cycle > there}
         elif side == "read":
             word = words[address][column]
-            parts = deque([last, word & MASK32, word >> 32 & MASK32, word >> 64])
-            wide = None
+            words_to_come[there] = None
+            for part, value in enumerate((word & MASK32, word >> 32 & MASK32, word >> 64)):
+                parts[there + 1 + part] = value
+            free = number + 3
         elif side == "write":
             words[address][column] = data & exist[column]
-            wide = None
+            free = number + 3
     for address, columns in enumerate(words):
         await bench.cycle(rd_en_i=1, rd_addr_i=address, host_en_i=0)
-        await bench.cycle(rd_en_i=0)
+        for _ in range(WEIGHT_LATENCY):
+            await bench.cycle(rd_en_i=0)
         assert int(dut.rd_data_o.value) == whole(columns), f"word {address}"

@@ -1,4 +1,4 @@
-"""xnor_popcount: agreeing bits of random words, two cycles later, also with pauses between."""
+"""xnor_popcount: agreeing bits of random words, some cycles later, also with pauses between."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ from typing import Any
 import cocotb
 
 from tests.hw.benches.base import Bench, parameter
-
-LATENCY = 2
+from tests.hw.models import popcount_stages
 
 
 async def check_random_words(dut: Any) -> None:
@@ -17,7 +16,9 @@ async def check_random_words(dut: Any) -> None:
     bench = Bench(dut, reset=None)
     width = parameter("Width")
     ones = (1 << width) - 1
-    pipe: deque[int | None] = deque([None] * LATENCY)
+    stages = popcount_stages(width)
+    assert len(dut.en_i) == stages
+    pipe: deque[int | None] = deque([None] * stages)
     enabled = 0
     for _ in range(600):
         a = bench.rng.getrandbits(width)
@@ -26,8 +27,8 @@ async def check_random_words(dut: Any) -> None:
             flips = ones >> bench.rng.randrange(width)  # a run of bits, for long carries
         b = bench.rng.getrandbits(width) if flips is None else a ^ flips
         valid = bench.rng.random() < 0.7
-        await bench.cycle(a_i=a, b_i=b, en1_i=int(valid), en2_i=enabled)
-        enabled = int(valid)
+        enabled = (enabled << 1 | int(valid)) & (1 << stages) - 1
+        await bench.cycle(a_i=a, b_i=b, en_i=enabled)
         expected = pipe.popleft()
         if expected is not None:
             assert int(dut.count_o.value) == expected
