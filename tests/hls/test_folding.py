@@ -82,7 +82,6 @@ def check(layers, chosen, cycles):
     assert sorted(loads) == list(range(len(loads)))
 
 
-
 def test_slower_is_smaller():
     sizes = [choose(cnv(), 3072, cycles).total["LUT"] for cycles in (8_192, 16_384, 65_536)]
     assert sizes == sorted(sizes, reverse=True) and len(set(sizes)) == 3
