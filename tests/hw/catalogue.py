@@ -234,6 +234,8 @@ CASES = [
     engine(1, 2, [1]),
     engine(3, 5, [4, 3]),
     engine(9, 17, [16, 9, 11, 10, 15]),
+    Case("stream_fifo", {"Width": 9, "Depth": 8}),
+    Case("stream_fifo", {"Width": 1, "Depth": 2}),
     *(
         Case("run_ahead", {"Width": width, "RunAhead": slots, "Ports": ports}, noise=False)
         for width, slots, ports in [

@@ -104,6 +104,13 @@ def test_the_page_is_up_to_date() -> None:
     assert reached_page.page() == reached_page.PAGE.read_text(encoding="utf-8")
 
 
+def test_every_bench_has_a_case() -> None:
+    """No bench is left behind when the catalogue changes."""
+    benches = (Path(reached.__file__).parent / "benches").glob("*.py")
+    tests = {path.stem for path in benches if "@cocotb.test" in path.read_text(encoding="utf-8")}
+    assert tests == {case.bench for case in CASES} | set(reached.WHOLE.values())
+
+
 @pytest.mark.slow
 def test_a_bench_is_measured() -> None:
     """The bench of a small module reaches all its lines, and its counts are of our RTL alone."""
