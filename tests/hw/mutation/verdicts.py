@@ -44,7 +44,7 @@ def row_of(verdict: Verdict) -> Row:
     elif equal.proven(site):
         result, by = PROVEN, "induction over registers"
     else:
-        result, by = SURVIVES, ""
+        result, by = SURVIVES, verdict.reason.partition("\n")[0]
     old, new = (" ".join(text.split()) for text in (site.old, site.new))
     return Row(verdict.number, site.file, site.line, site.kind, old, new, result, by)
 
