@@ -53,8 +53,8 @@ def examine(
 ) -> Iterator[Verdict]:
     """Run the benches on some of the chosen variants; yield what became of each.
 
-    A bench that fails on the RTL as it stands is passed over, and the verdict on a variant that none
-    of the others rejects says so.
+    A bench that fails on the RTL as it stands is passed over, and the verdict on a variant that
+    none of the others rejects says so.
     """
     folder = write(chosen)
     with ProcessPoolExecutor(processes) as pool:
