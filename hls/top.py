@@ -161,6 +161,7 @@ def _top(design: Design, build_id: int, network: str) -> str:
         buffers=design.buffers,
         engines=max(ask.engine for ask in asks) + 1,
         asks=asks,
+        resets=design.resets,
         strides=[stride_of(memory.width) for memory in design.weights],
         pixels=Stream(PIXELS, 32, is_watched=False),
         label=streams[-1],

@@ -1,4 +1,4 @@
-// Types shared by Spinflow's modules: the error configuration of a memory, how memories get their draws,
+// Types shared by Spinflow's modules: modes of write errors, how memories get their draws,
 // the counter increments, the request that reaches a weight memory from the AXI-Lite side, and the windows
 // of a convolution. The latencies that one module has and others count on. And the one place that says
 // which primitives of a part are placed by hand.
@@ -27,15 +27,8 @@ package spinflow_pkg;
     ModeSwitch = 2'd2
   } error_mode_e;
 
-  // How the writes of one memory err. Rates are thresholds on a 32-bit draw.
-  typedef struct packed {
-    logic [1:0]  mode;    // error_mode_e; 3 makes no errors
-    logic [31:0] rate1;   // for writes of a 1
-    logic [31:0] rate0;   // for writes of a 0
-    logic [31:0] seed;    // of the memory's random stream
-  } error_cfg_t;
-
-  // A write to the configuration of a memory, for those who keep some of it.
+  // A write to the configuration of a memory, for those who keep some of it. Rates are thresholds on a
+  // 32-bit draw, for writes of a 1 and of a 0.
   typedef struct packed {
     logic        rate1, rate0, seed;   // which word it is
     logic [5:0]  index;                // of which memory

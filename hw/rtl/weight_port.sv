@@ -5,12 +5,12 @@
 // A segment lies in one column of its memory or, 8 bits in each, in four (see weight_mem). A column is
 // read, changed and written back.
 //
-// Cycles from request to acknowledge: in one column a read takes 7, or 8 in the column's upper half, a
-// write 10 with mode off and 77 with errors, 79 from an odd position of the stream. In four columns, which
-// a ninth of the segments of a wide memory lie in, a read takes 30, a write 62 or 31 more than in one.
-// Longer if the counts of the write before are still being added up: they stay at `count_o` until
-// `count_ready_i` is high again. An access that is not allowed (not idle, outside every window) ends with
-// `err_o` after one.
+// Cycles from request to acknowledge: in one column a read takes 6, or 7 in the column's upper half, a
+// write 9 with mode off and 78 with errors, 80 from an odd position of the stream. In four columns, which
+// a ninth of the segments of a wide memory lie in, a read takes 23, a write 47 or 23 more than in one.
+// Longer while the memory's configuration is not there, and if the counts of the write before are still
+// being added up: they stay at `count_o` until `count_ready_i` is high again. An access that is not
+// allowed (not idle, outside every window) ends with `err_o` after two.
 
 module weight_port
   import spinflow_pkg::*;
@@ -37,7 +37,7 @@ module weight_port
   // Restarts all random streams; for a cycle. Memories and an access under way stay as they are.
   input  logic                          soft_reset_i,
 
-  // No frame is under way: weights may be accessed. Looked at in the cycle of `req_i`.
+  // No frame is under way: weights may be accessed. Looked at in the cycle after `req_i`.
   input  logic                          idle_i,
 
   // Access from the AXI-Lite slave: `req_i` is high for a cycle, the others hold until `ack_o`.
@@ -51,7 +51,7 @@ module weight_port
   output logic                          err_o,         // not allowed; nothing was done
   output logic [31:0]                   rdata_o,       // the segment before; 0 with `err_o`
 
-  // An access is under way or begins; no frame may start.
+  // An access is under way, from the cycle after `req_i` on; no frame may start.
   output logic                          busy_o,
 
   // Access to one column of a weight memory, and its answer in parts (see weight_mem); the answers of all
@@ -81,7 +81,9 @@ module weight_port
   input  logic                          count_ready_i
 );
 
-  typedef enum logic [2:0] {StIdle, StDecode, StFetch, StGather, StDraw, StWrite, StAck} state_e;
+  typedef enum logic [2:0] {
+    StIdle, StCheck, StDecode, StFetch, StGather, StDraw, StWrite, StAck
+  } state_e;
   state_e state_q, state_d;
 
   logic [NumWeights-1:0] memory;
@@ -205,7 +207,8 @@ module weight_port
   always_comb begin
     state_d = state_q;
     unique case (state_q)
-      StIdle:   if (req_i) state_d = allowed ? StDecode : StAck;
+      StIdle:   if (req_i) state_d = StCheck;
+      StCheck:  state_d = allowed ? StDecode : StAck;
       StDecode: if (decode) state_d = StFetch;
       StFetch:  state_d = StGather;
       StGather: if (gathered) begin
@@ -228,7 +231,7 @@ module weight_port
       err_o   <= 1'b0;
     end else begin
       state_q <= state_d;
-      if (state_q == StIdle) err_o <= req_i && !allowed;
+      if (state_q == StCheck) err_o <= !allowed;
     end
     // A spread segment is put back in a second round through its columns.
     if (state_q == StIdle) begin
@@ -250,6 +253,6 @@ module weight_port
 
   assign ack_o   = state_q == StAck;
   assign rdata_o = err_o ? '0 : old_q;
-  assign busy_o  = state_q != StIdle || req_i;
+  assign busy_o  = state_q != StIdle;
 
 endmodule

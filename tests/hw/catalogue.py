@@ -413,6 +413,9 @@ CASES = [
             "Depth": words([3 * n + 2 for n in range(64)]),
         },
     ),
+    Case("event_total"),
+    Case("frame_times", {"Width": 7, "OpenWidth": 6}),
+    Case("frame_times", {"Width": 10, "OpenWidth": 8}),
     Case("frame_io", {"InBeats": 1}),
     Case("frame_io", {"InBeats": 5}),
     Case(
@@ -423,6 +426,7 @@ CASES = [
             "NumBuffers": 2,
             "BuildId": "32'hCAFE1234",
             "InBeats": 3,
+            "NumResets": 3,
             "Layer": words([0, 1, 0, 3]),
             **windows([40, 5], [6, 9]),
             "Width": words([40, 5, 60, 2]),
