@@ -7,13 +7,15 @@ from tests.hw.mutation import verdicts
 
 PAGE = runner.REPOSITORY / "docs" / "coverage.md"
 
+NONE = "No figures are kept yet."
+
 
 def page() -> str:
     """Return the text of the page, its tables made anew from docs/results."""
     text = PAGE.read_text(encoding="utf-8")
     tables = {
-        "coverage": reached.table(reached.kept()),
-        "mutants": verdicts.table(verdicts.read(verdicts.LIST)),
+        "coverage": reached.table(reached.kept()) if reached.KEPT.exists() else NONE,
+        "mutants": verdicts.table(verdicts.read(verdicts.LIST)) if verdicts.LIST.exists() else NONE,
         "left out": reasons(reached.left_out(), ("line", "function")),
         "argued": reasons(verdicts.arguments(), ("old",)),
     }
