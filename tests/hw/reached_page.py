@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.hw import reached, runner
-from tests.hw.mutation import verdicts
+from tests.hw.mutation import equal, verdicts
 
 PAGE = runner.REPOSITORY / "docs" / "coverage.md"
 
@@ -17,7 +17,7 @@ def page() -> str:
         "coverage": reached.table(reached.kept()) if reached.KEPT.exists() else NONE,
         "mutants": verdicts.table(verdicts.read(verdicts.LIST)) if verdicts.LIST.exists() else NONE,
         "left out": reasons(reached.left_out(), ("line", "function")),
-        "argued": reasons(verdicts.arguments(), ("old",)),
+        "argued": reasons(equal.arguments(), ("old",)),
     }
     for name, table in tables.items():
         begin, end = f"<!-- {name} -->\n", f"<!-- end of {name} -->"
