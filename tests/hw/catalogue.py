@@ -26,6 +26,12 @@ class Case:
         values = {k: v for k, v in self.parameters.items() if isinstance(v, int)}
         return "-".join([self.bench, *(f"{k}{v}" for k, v in values.items())])
 
+    def environment(self) -> dict[str, str]:
+        """The parameters as variables, from which the bench takes them."""
+        # Verilog's hexadecimal constants as Python reads them.
+        values = {k: re.sub(r"^\d+'h", "0x", str(v)) for k, v in self.parameters.items()}
+        return {f"BENCH_{k}": v for k, v in values.items()}
+
     def build(self, rtl: Path = runner.RTL, flags: Sequence[str] = runner.VERILATOR_FLAGS) -> Path:
         """Compiles the module from the RTL in a folder and returns the folder that it is in."""
         files = needed(self.bench, runner.sources(rtl))
@@ -46,9 +52,7 @@ class Case:
             extra_env: more variables for the bench.
             arguments: for the simulation.
         """
-        # Verilog's hexadecimal constants as Python reads them.
-        values = {k: re.sub(r"^\d+'h", "0x", str(v)) for k, v in self.parameters.items()}
-        environment = {f"BENCH_{k}": v for k, v in values.items()} | dict(extra_env or {})
+        environment = self.environment() | dict(extra_env or {})
         runner.run(self.build(rtl, flags), self.bench, f"tests.hw.benches.{self.bench}",
                    noise=self.noise, extra_env=environment, arguments=arguments)  # fmt: skip
 
