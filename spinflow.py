@@ -45,7 +45,9 @@ COMMANDS = {
         "spinflow.hw.formal.__main__", "formal", "prove what cores of the RTL promise"
     ),
     "synth-page": Command("spinflow.hw.synth.page", "build", "docs/size.md, from synth's reports"),
-    "cores-page": Command("spinflow.hw.cores.page", "build", "table of cores in hw/README.md"),
+    "cores-page": Command(
+        "spinflow.hw.synth.cores_page", "build", "table of cores in hw/README.md"
+    ),
     "route": Command("spinflow.hw.route.__main__", "route", "place and route an accelerator"),
     "info": Command(HOST, "board", "what a bundle holds"),
     "selftest": Command(HOST, "board", "check an accelerator, part by part"),

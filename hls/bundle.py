@@ -110,14 +110,15 @@ def make(order: Order, folder: Path, work: Path) -> Description:
     (folder / "accel.hwh").write_text(hwh, encoding="utf-8")
     _copy_tests(order, design, folder)
     described = _description(order, finn, design, build_id, folder)
-    _describe_cores(described, design, folder / "rtl")
+    _describe_cores(described, design, order.block, folder / "rtl")
     return described
 
 
-def _describe_cores(described: Description, design: plan.Design, rtl: Path) -> None:
+def _describe_cores(described: Description, design: plan.Design, block: Path, rtl: Path) -> None:
     """Write what tools that take IP read: the IP-XACT component and the FuseSoC core."""
     sources = (rtl / LISTING).read_text(encoding="utf-8").split()
-    component = ipxact.component(described, design.address_width, sources)
+    registers = block / ipxact.REGISTERS
+    component = ipxact.component(described, design.address_width, sources, registers)
     (rtl / ipxact.NAME).write_text(component, encoding="utf-8")
     (rtl / fusesoc.NAME).write_text(fusesoc.accelerator(described, sources), encoding="utf-8")
 

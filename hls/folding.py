@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from spinflow.hls.cost import FILL, NOTHING, RESOURCES, Cost
+from spinflow.hls.draws import ENGINE, MOST_DRAWS, Buffer, share
 from spinflow.hls.ops import kinds
 from spinflow.hls.ops.width_converter import converter
 from spinflow.hls.paths import BuildError
@@ -318,8 +319,26 @@ def _chosen(
         slowest = max(slowest, cycles_of(layer, folding, bits))
         bits = folding.pe
     costs = {layer.name: cost_of(layer, folding) for layer, folding in pairs}
-    costs["shell"] = Cost(SHELL + between)
-    return Choice(cycles, {layer.name: folding for layer, folding in pairs}, costs, slowest)
+    foldings, engines = _with_engines(pairs)
+    costs["shell"] = Cost(SHELL + between + engines)
+    return Choice(cycles, foldings, costs, slowest)
+
+
+def _with_engines(pairs: Sequence[tuple[LayerShape, Folding]]) -> tuple[dict[str, Folding], float]:
+    """Return the foldings with the draw engines of their buffers.
+
+    With them the LUTs of what of these engines no buffer takes.
+    """
+    of = [(layer, folding) for layer, folding in pairs if layer.buffered]
+    count, shared = share(
+        [Buffer(layer, folding.pe, layer.mw // folding.simd) for layer, folding in of]
+    )
+    foldings = {layer.name: folding for layer, folding in pairs}
+    for (layer, folding), (draws, engine) in zip(of, shared, strict=True):
+        foldings[layer.name] = replace(
+            folding, ports=draws.ports, run_ahead=draws.run_ahead, engine=engine
+        )
+    return foldings, ENGINE * (count - sum(draws.engines for draws, _ in shared))
 
 
 def _cannot_meet(cycles: int, layer: LayerShape, least: int) -> BuildError:
@@ -369,8 +388,7 @@ def _given(layer: LayerShape, wanted: Mapping[str, int], cycles: int) -> list[Fo
     if not options:
         raise BuildError(
             f"PE {wanted['PE']} of layer {layer.name} cannot be with SIMD {wanted['SIMD']}: its "
-            "buffer draws for the bits of an odd PE one by one; an even PE or a smaller SIMD is "
-            "needed"
+            f"buffer draws for at most {MOST_DRAWS} bits a cycle; a smaller PE or SIMD is needed"
         )
     limit = max(cycles, min(cycles_of(layer, option) for option in options))
     return [option for option in options if cycles_of(layer, option) <= limit]

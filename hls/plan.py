@@ -32,6 +32,8 @@ from spinflow.host.core.description import (
 
 __all__ = ["PIXELS", "Design", "Stage", "plan"]
 
+MOST_RESETS = 8  # copies of the layers' reset that accel_shell makes
+
 
 @dataclass(frozen=True)
 class Stage:
@@ -95,6 +97,11 @@ class Design:
     def pixels(self) -> int:
         """Bytes of an input frame."""
         return int(np.prod(self.shape))
+
+    @property
+    def resets(self) -> int:
+        """Copies of the layers' reset."""
+        return 1 + max(stage.place.reset for stage in self.stages)
 
     @property
     def weights(self) -> tuple[MemoryInfo, ...]:
@@ -170,12 +177,18 @@ def _stages(model: ModelWrapper) -> list[Stage]:
     """Name each node after its layer and join their streams."""
     stages: list[Stage] = []
     walk = Walk(model, [*layer_names(model), "label"])
+    asks = 0
     for node in model.graph.node:
         op = op_of(node, f"before {walk.next_layer}")
         walk.number += op.begins_layer
         name = op.name(walk)
         memory = None if op.memory is None else walk.number
-        place = Place(name, walk.stream, name, memory)
+        # Layers that follow each other share a copy of the reset, if there are more than copies.
+        layers = len(walk.names)
+        reset = max(0, walk.number) * min(MOST_RESETS, layers) // layers
+        place = Place(name, walk.stream, name, memory, asks, reset)
+        if op.memory == "buffer":
+            asks += op.block().ports
         stages.append(Stage(op, place, op.layer(walk, name), walk.number))
         walk.stream = name
     return stages

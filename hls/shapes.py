@@ -17,9 +17,6 @@ INPUT_PE = 4
 BEAT_BITS = 32
 """Bits of a word of the input stream."""
 
-RUN_AHEADS = (16, 32, 64, 128)
-"""Words for which a buffer's error maker may draw ahead."""
-
 
 @dataclass(frozen=True)
 class Window:
@@ -133,17 +130,18 @@ class Folding:
     """What one layer computes in a cycle: ``pe`` outputs from ``simd`` inputs each.
 
     Attributes:
-        lanes, interval, run_ahead: the error maker of its buffer makes ``lanes`` draws every
-            ``interval`` cycles, up to ``run_ahead`` words ahead; 0 lanes without a buffer.
+        ports, run_ahead, engine: its buffer asks for draws at so many ports, for up to
+            ``run_ahead`` slots ahead, the first of which is at this engine; 0 ports without a
+            buffer.
         window_simd: channels that enter the sliding window at once; 0 without a window.
         parallel: whether the window gives all its pixels at once.
     """
 
     pe: int
     simd: int
-    lanes: int = 0
-    interval: int = 1
-    run_ahead: int = RUN_AHEADS[0]
+    ports: int = 0
+    run_ahead: int = 0
+    engine: int = 0
     window_simd: int = 0
     parallel: bool = False
 

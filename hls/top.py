@@ -27,6 +27,14 @@ TOP = "accel.sv"
 
 
 @dataclass(frozen=True)
+class Ask:
+    """A port at which a buffer asks for draws: the number of its memory, and the engine."""
+
+    memory: int
+    engine: int
+
+
+@dataclass(frozen=True)
 class Stream:
     """Three wires of the top module: data of whole bytes, valid and ready.
 
@@ -134,6 +142,11 @@ def _top(design: Design, build_id: int, network: str) -> str:
         }
         for stage, stream in zip(design.stages, streams, strict=True)
     ]
+    asks = [
+        Ask(buffer.index, buffer.engine + port)
+        for buffer in design.buffers
+        for port in range(buffer.ports)
+    ]
     template = _environment().get_template(f"{TOP}.j2")
     return template.render(
         network=network,
@@ -146,6 +159,9 @@ def _top(design: Design, build_id: int, network: str) -> str:
         memories=design.memories,
         weights=design.weights,
         buffers=design.buffers,
+        engines=max(ask.engine for ask in asks) + 1,
+        asks=asks,
+        resets=design.resets,
         strides=[stride_of(memory.width) for memory in design.weights],
         pixels=Stream(PIXELS, 32, is_watched=False),
         label=streams[-1],

@@ -40,10 +40,8 @@ def info(options: argparse.Namespace) -> None:
     bundle = bundles.load(options.bundle)
     print(f"{bundle.network}, build {bundle.build_id:#010x}, {bundle.clock_mhz:g} MHz")
     print(f"trained network: accuracy {bundle.software_accuracy:.4f}")
-    print(
-        f"folding: {bundle.cycles_per_frame} cycles a frame, "
-        f"{bundle.clock_mhz * 1e6 / bundle.cycles_per_frame:.0f} frames/s at most"
-    )
+    bound = bundle.cycles_per_frame
+    print(f"folding: {bound} cycles a frame, {bundle.clock_mhz * 1e6 / bound:.0f} frames/s at most")
     for layer in bundle.layers:
         print(f"  {layer.name:8} {layer.OP:13} {_layer_facts(layer)}")
     with Accelerator(bundle) as accelerator:
@@ -55,6 +53,7 @@ def info(options: argparse.Namespace) -> None:
                 f"  {memory.index:2}  {memory.name:15} {memory.kind:8} {memory.depth:6} "
                 f"{memory.width:6}  {mode:6}  {rate1:<10.4g}  {rate0:<10.4g}  {seed:#010x}"
             )
+        print(accelerator.snapshot().lines())
 
 
 def _layer_facts(layer: Layer) -> str:
@@ -124,6 +123,7 @@ def run(options: argparse.Namespace) -> None:
         f"cycles     {row.cycles} ({cycles:.1f} a frame, {row.stalls} stalled): "
         f"{row.clock_mhz * 1e6 / cycles:.0f} frames/s at {row.clock_mhz:g} MHz"
     )
+    print(f"latency    {row.latency_min} to {row.latency_max} cycles from first word to label")
 
 
 def run_throughput(options: argparse.Namespace) -> None:

@@ -101,7 +101,7 @@ def complete(
     ).as_json()
 
 
-DRAWS = {"lanes": 1, "interval": 2, "run_ahead": 16}
+DRAWS = {"ports": 1, "run_ahead": 32, "engine": 2}
 
 
 def _folding(products: Sequence[Product]) -> FoldingInfo:

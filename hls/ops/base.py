@@ -46,12 +46,21 @@ class Place:
         name: of the instance, without its prefix `u_`.
         source, sink: prefixes of the streams it reads and writes.
         memory: number of its memory among those of its kind; None if it has none.
+        first_ask: number of the first port at which it asks for draws, if it does.
+        reset: number of its copy of the layers' reset.
     """
 
     name: str
     source: str
     sink: str
     memory: int | None = None
+    first_ask: int = 0
+    reset: int = 0
+
+    @property
+    def reset_wire(self) -> str:
+        """The reset, active low, as the top module has it."""
+        return f"core_rst_n[{self.reset}]"
 
 
 @dataclass

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import functools
-import math
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -19,12 +16,13 @@ from qonnx.custom_op.registry import getCustomOp
 from qonnx.transformation.general import GiveUniqueNodeNames
 from qonnx.transformation.infer_datatypes import InferDataTypes
 
-from spinflow.hls.cost import MEMORY_REGISTERS, NOTHING, Cost, lut_ram
+from spinflow.hls.cost import MEMORY_REGISTERS, NOTHING, Cost
+from spinflow.hls.draws import RUN_AHEADS, draws_for
 from spinflow.hls.ops.base import ABSTRACT_DOMAIN, Module, Place, Walk
 from spinflow.hls.ops.kinds import kind_of
 from spinflow.hls.ops.map_node import MapNode
 from spinflow.hls.ops.text import stream_ports, sv_instance
-from spinflow.hls.shapes import RUN_AHEADS, Folding, LayerShape, divisors
+from spinflow.hls.shapes import Folding, LayerShape
 from spinflow.host.core.description import Block
 
 MOST_WIDTH = 255
@@ -36,17 +34,8 @@ LEAST_DEPTH = 2
 SAFE_DEPTH = 1024
 """Most words of a buffer whose depth nobody has looked for."""
 
-INTERVALS = (1, 2, 4, 8)
-"""Cycles from one block of draws to the next that the error maker may take."""
-
-SPARE = 2
-"""Words drawn ahead that are not counted upon: the error maker starts on a word a little late."""
-
-PIPE: Mapping[int, float] = {1: 410.0, 2: 390.0, 4: 270.0, 8: 175.0}
-"""LUTs of two draws in so many cycles, and of their comparison with the rates."""
-
-CONTROL = 240.0
-"""LUTs of control, run-ahead control and counters, without draws."""
+CONTROL = 130.0
+"""LUTs of control, run-ahead control and counters, without what is drawn ahead."""
 
 
 class MRAMBuffer(MapNode, HWCustomOp):
@@ -56,14 +45,14 @@ class MRAMBuffer(MapNode, HWCustomOp):
     """
 
     def get_nodeattr_types(self) -> dict[str, Any]:
-        """Return the attributes: Depth in words of PE bits, Lanes draws every Interval."""
+        """Return the attributes: Depth in words of PE bits; engines of the ports for draws."""
         return {
             **super().get_nodeattr_types(),
             "NumChannels": ("i", True, 0),
             "PE": ("i", True, 0),
             "Depth": ("i", False, 0),
-            "Lanes": ("i", False, 1),
-            "Interval": ("i", False, 1),
+            "Ports": ("i", False, 1),
+            "Engine": ("i", False, 0),
             "RunAhead": ("i", False, RUN_AHEADS[0]),
             "dataType": ("s", True, ""),
             "numInputVectors": ("ints", False, [1]),
@@ -112,19 +101,13 @@ class MRAMBuffer_rtl(Module, MRAMBuffer, RTLBackend):
 
     @staticmethod
     def options(layer: LayerShape, folding: Folding) -> list[Folding]:
-        """Return the folding with the least error maker that no word waits for.
-
-        There is none where an odd PE comes in fewer cycles than it has bits: draws come in pairs,
-        so that words of an odd number of bits take them one by one.
-        """
+        """Return the folding with the least of draws ahead that no word waits for."""
         if not layer.buffered:
             return [folding]
-        draws = _error_maker(layer, folding.pe, layer.mw // folding.simd)
+        draws = draws_for(layer, folding.pe, layer.mw // folding.simd)
         if draws is None:
             return []
-        return [
-            replace(folding, lanes=draws.lanes, interval=draws.interval, run_ahead=draws.run_ahead)
-        ]
+        return [replace(folding, ports=draws.ports, run_ahead=draws.run_ahead)]
 
     @staticmethod
     def objection(layer: LayerShape, pe: int) -> str | None:
@@ -135,16 +118,18 @@ class MRAMBuffer_rtl(Module, MRAMBuffer, RTLBackend):
 
     @staticmethod
     def cost(layer: LayerShape, folding: Folding) -> Cost:
-        """Return the cost of the buffer with its error maker, but for the memory itself."""
+        """Return the cost of the buffer with its part of an engine, but for the memory itself."""
         if not layer.buffered:
             return NOTHING
-        return Cost(CONTROL + MEMORY_REGISTERS + draws_cost(folding))
+        draws = draws_for(layer, folding.pe, layer.mw // folding.simd)
+        assert draws is not None
+        return Cost(CONTROL + MEMORY_REGISTERS + draws.lut(folding.pe))
 
     def fold(self, folding: Folding, depth: int | None) -> None:
-        """Take over the width, the error maker and the depth."""
+        """Take over the width, the ways to its draws and the depth."""
         super().fold(folding, depth)
-        self.set_nodeattr("Lanes", folding.lanes)
-        self.set_nodeattr("Interval", folding.interval)
+        self.set_nodeattr("Ports", folding.ports)
+        self.set_nodeattr("Engine", folding.engine)
         self.set_nodeattr("RunAhead", folding.run_ahead)
         self.set_nodeattr(
             "Depth",
@@ -161,34 +146,32 @@ class MRAMBuffer_rtl(Module, MRAMBuffer, RTLBackend):
             width=self.get_outstream_width(),
             depth=self.get_nodeattr("Depth"),
             edge=self.onnx_node.output[0],
-            lanes=self.get_nodeattr("Lanes"),
-            interval=self.get_nodeattr("Interval"),
+            ports=self.get_nodeattr("Ports"),
             run_ahead=self.get_nodeattr("RunAhead"),
+            engine=self.get_nodeattr("Engine"),
         )
 
     def instance(self, model: ModelWrapper, place: Place) -> str:
-        """Return the buffer with its configuration and its counters."""
+        """Return the buffer with its configuration, its draws and its counters."""
         parameters = {
             "Width": self.get_instream_width(),
             "Depth": self.get_nodeattr("Depth"),
-            "Lanes": self.get_nodeattr("Lanes"),
-            "Interval": self.get_nodeattr("Interval"),
             "RunAhead": self.get_nodeattr("RunAhead"),
+            "Ports": self.get_nodeattr("Ports"),
             "WithErrors": "WithErrors",
         }
+        asks = f"{place.first_ask}+:{self.get_nodeattr('Ports')}"
         ports = stream_ports(place) | {
-            "cfg_i": f"buffer_cfg[{place.memory}]",
+            "mode_i": f"buffer_mode[{place.memory}]",
             "restart_i": f"buffer_restart[{place.memory}]",
+            "request_o": f"draw_request[{asks}]",
+            "grant_i": f"draw_grant[{asks}]",
+            "answer_i": f"draw_answer[{asks}]",
+            "answer_valid_i": f"draw_valid[{asks}]",
             "count_o": f"buffer_count[{place.memory}]",
             "stall_o": f"buffer_stall[{place.memory}]",
         }
         return sv_instance(self.rtl_module, place.name, parameters, ports)
-
-
-def draws_cost(folding: Folding) -> float:
-    """Return the estimated LUTs of a buffer's error maker."""
-    pipes = math.ceil(folding.lanes / 2)
-    return PIPE[folding.interval] * pipes + lut_ram(2 * folding.pe, folding.run_ahead)
 
 
 def _insert_after(model: ModelWrapper, last: Any, matrix: Any, name: str) -> None:
@@ -212,48 +195,3 @@ def _insert_after(model: ModelWrapper, last: Any, matrix: Any, name: str) -> Non
     )
     model.graph.value_info.append(helper.make_tensor_value_info(kept, TensorProto.FLOAT, shape))
     model.graph.node.insert(list(model.graph.node).index(last) + 1, buffer)
-
-
-@functools.cache
-def _error_maker(layer: LayerShape, pe: int, pace: int) -> Folding | None:
-    """Return the least error maker that no word waits for where one comes every ``pace`` cycles.
-
-    There is one of as many lanes as bits for each even PE, and for 1.
-    """
-    for draws in _error_makers(pe):
-        if _keeps_up(layer, draws, pace):
-            return draws
-    return None
-
-
-@functools.cache
-def _error_makers(pe: int) -> list[Folding]:
-    """Return the error makers for words of ``pe`` bits, the smallest first."""
-    options = [
-        Folding(pe, 1, lanes, interval, run_ahead)
-        for lanes in divisors(pe)
-        if lanes == 1 or lanes % 2 == 0
-        for interval in INTERVALS
-        for run_ahead in RUN_AHEADS
-    ]
-    # Of equals, the one that takes its pipe the longer.
-    return sorted(
-        options, key=lambda option: (draws_cost(option), option.run_ahead, -option.interval)
-    )
-
-
-def _keeps_up(layer: LayerShape, folding: Folding, pace: int) -> bool:
-    """Return whether no word ever waits for its draws, however fast the unit gives words.
-
-    It gives one every ``pace`` cycles at most. After a max-pool the words of a pixel come together,
-    in the last of the rows that are joined; what was drawn ahead in the quiet time then helps.
-    """
-    draws = folding.pe / folding.lanes * folding.interval  # cycles that a word's draws take
-    if layer.pool == 1:
-        return draws <= pace
-    assert layer.window is not None
-    pixel = layer.mh // folding.pe  # words
-    row = layer.window.out_columns // layer.pool * pixel
-    busy = (layer.pool * row - (layer.pool - 1) * pixel) * pace  # first to last word of a row
-    late = max(pixel - pixel * pace / draws, row - busy / draws)
-    return late <= folding.run_ahead - SPARE and draws <= layer.pool**2 * pace

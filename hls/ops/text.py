@@ -34,7 +34,7 @@ def stream_ports(place: Place) -> dict[str, str]:
     """Return the clock, the reset and both streams of one of Spinflow's stream modules."""
     return {
         "clk_i": "aclk",
-        "rst_ni": "core_rst_n",
+        "rst_ni": place.reset_wire,
         "in_data_i": f"{place.source}_data",
         "in_valid_i": f"{place.source}_valid",
         "in_ready_o": f"{place.source}_ready",
@@ -48,7 +48,7 @@ def finn_instance(op: Any, place: Place) -> str:
     """Return the instance of a module that FINN generated for a node."""
     ports = {
         "ap_clk": "aclk",
-        "ap_rst_n": "core_rst_n",
+        "ap_rst_n": place.reset_wire,
         "in0_V_TDATA": f"{place.source}_data",
         "in0_V_TVALID": f"{place.source}_valid",
         "in0_V_TREADY": f"{place.source}_ready",

@@ -28,6 +28,35 @@ class Fact:
 
 
 @dataclass(frozen=True)
+class FrameTimes:
+    """How long frames took since the last clear or soft reset, in clock cycles.
+
+    Where nothing was measured it is None.
+    A time that the hardware cannot hold is its largest, which then means that or more.
+
+    Attributes:
+        latency: from the first word in to the label out, of the frame that was timed last. One
+            frame is timed at a time.
+        latency_min, latency_max: the least and the most of the frames that were timed.
+        distance_min, distance_max: the least and the most from any label to the next one.
+    """
+
+    latency: int | None = None
+    latency_min: int | None = None
+    latency_max: int | None = None
+    distance_min: int | None = None
+    distance_max: int | None = None
+
+    def __str__(self) -> str:
+        if self.latency is None:
+            return "no frame timed"
+        latency = f"latency {self.latency_min} to {self.latency_max} cycles, last {self.latency}"
+        if self.distance_min is None:
+            return latency
+        return f"{latency}; from label to label {self.distance_min} to {self.distance_max} cycles"
+
+
+@dataclass(frozen=True)
 class Snapshot:
     """All counters at one moment.
 
@@ -36,12 +65,21 @@ class Snapshot:
         frames: frames done since the last clear or soft reset.
         cycles: clock cycles in which the accelerator was not idle.
         stalls: cycles in which a buffer waited for draws.
+        times: of frames; software has none.
     """
 
     memories: dict[str, Counts]
     frames: int
     cycles: int
     stalls: int
+    times: FrameTimes = FrameTimes()
+
+    def lines(self) -> str:
+        """Return what is counted of all frames, for people."""
+        return (
+            f"counters: {self.frames} frames, {self.cycles} cycles, {self.stalls} stalled\n"
+            f"frames: {self.times}"
+        )
 
 
 def register_name(name: str, memory: MemoryInfo | None) -> str:
@@ -142,6 +180,16 @@ class RegisterAccess:
             frames=self.read("FRAMES_DONE"),
             cycles=self.read("CYCLES_LO") | self.read("CYCLES_HI") << 32,
             stalls=self.read("STALLS_LO") | self.read("STALLS_HI") << 32,
+            times=self._times(),
+        )
+
+    def _times(self) -> FrameTimes:
+        latencies = [self.read(name) for name in ("LATENCY", "LATENCY_MIN", "LATENCY_MAX")]
+        distances = [self.read(name) for name in ("DISTANCE_MIN", "DISTANCE_MAX")]
+        # The most is 0 until something was measured; the least is then its largest number.
+        return FrameTimes(
+            *(latencies if latencies[-1] else [None] * 3),
+            *(distances if distances[-1] else [None] * 2),
         )
 
     def _counts(self, memory: MemoryInfo) -> Counts:

@@ -155,6 +155,10 @@ class Bench:
             **asdict(trial.aging),
             upsets=upsets,
             data=self.tests.data,
+            latency_min=after.times.latency_min or 0,
+            latency_max=after.times.latency_max or 0,
+            distance_min=after.times.distance_min or 0,
+            distance_max=after.times.distance_max or 0,
         )
 
     def _prepare(self, trial: Trial, chosen: Sequence[MemoryInfo]) -> None:

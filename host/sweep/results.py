@@ -22,6 +22,7 @@ from spinflow.host.sweep.row import (
     HEADER,
     MOST_BYTES,
     PROMISED,
+    TIMED,
     Identity,
     Key,
     Row,
@@ -31,7 +32,7 @@ from spinflow.host.sweep.row import (
     trial_words,
 )
 
-__all__ = ["COLUMNS", "Identity", "Key", "ResultsFile", "Row", "read"]
+__all__ = ["COLUMNS", "TIMED", "Identity", "Key", "ResultsFile", "Row", "read"]
 
 
 class ResultsFile:

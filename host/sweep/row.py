@@ -134,6 +134,10 @@ class Row:
         disturbed1, disturbed0: probability that the reads turned over a stored 1, a stored 0.
         upsets: stored weight bits that retention and reads turned over.
         data: name of the data that the images are of.
+        latency_min, latency_max: least and most clock cycles from a frame's first word to its
+            label, of the frames that were timed; 0 where nothing has cycles.
+        distance_min, distance_max: least and most clock cycles from a label to the next one; 0
+            where nothing has cycles and with a single image.
     """
 
     network: str
@@ -183,6 +187,10 @@ class Row:
     disturbed0: Share
     upsets: int
     data: str
+    latency_min: int
+    latency_max: int
+    distance_min: int
+    distance_max: int
 
     @property
     def key(self) -> Key:
@@ -207,6 +215,9 @@ def _line(cells: list[str]) -> str:
     csv.writer(text, lineterminator="\n").writerow(cells)
     return text.getvalue()
 
+
+TIMED = ("cycles", "stalls", "latency_min", "latency_max", "distance_min", "distance_max")
+"""Columns of clock cycles, which are 0 where nothing has cycles."""
 
 HEADER = _line(list(COLUMNS))
 PROMISED = _line(list(COLUMNS[:14])).strip()
@@ -256,8 +267,13 @@ def _check(row: Row) -> None:
             raise ValueError(
                 f"{name} is {getattr(row, name)}, more than the {row.bits_written} written bits"
             )
-    for name in ("switched1", "same1"):
-        low, high = getattr(row, f"{name}_low"), getattr(row, f"{name}_high")
+    for name, least, most in (
+        ("switched1", "low", "high"),
+        ("same1", "low", "high"),
+        ("latency", "min", "max"),
+        ("distance", "min", "max"),
+    ):
+        low, high = getattr(row, f"{name}_{least}"), getattr(row, f"{name}_{most}")
         if low > high:
             raise ValueError(f"{name} is from {low} to {high}")
 

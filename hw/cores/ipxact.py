@@ -1,25 +1,21 @@
 """A bundle's accelerator as an IP-XACT component (IEEE 1685-2014): `rtl/accel.xml`.
 
 Interfaces, ports, registers with their fields, windows of the weights, and the list of sources. The
-registers come from spinflow.rdl by PeakRDL-ipxact, the rest from what accel.json says.
+registers are those that hw/regs makes by PeakRDL-ipxact, the rest is what accel.json says.
 """
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element, SubElement
 
-from peakrdl_ipxact import IPXACTExporter, Standard
-
 from spinflow.host.core.description import Description, MemoryInfo
 from spinflow.hw.boards.prepare import STREAM_BITS, Port, ports
-from spinflow.hw.regs.generate import compile_rdl
 
 NAME = "accel.xml"
+REGISTERS = "spinflow_regs.xml"
 NAMESPACE = "http://www.accellera.org/XMLSchema/IPXACT/1685-2014"
 VENDOR, LIBRARY = "spinflow", "accel"
 ROOT = "${SPINFLOW}"
@@ -36,20 +32,23 @@ _BUSES = {
 }
 
 
-def component(described: Description, address_bits: int, sources: Sequence[str]) -> str:
+def component(
+    described: Description, address_bits: int, sources: Sequence[str], registers: Path
+) -> str:
     """Return the component's XML.
 
     Args:
         described: the bundle.
         address_bits: of the accelerator's AXI-Lite side.
         sources: as in rtl/files.f.
+        registers: the component of the register block, which hw/regs makes.
     """
     ElementTree.register_namespace("ipxact", NAMESPACE)
     whole = Element(_tag("component"))
     _identify(whole, VENDOR, LIBRARY, described.network, f"{described.build_id:08x}")
     found = ports(address_bits)
     _interfaces(SubElement(whole, _tag("busInterfaces")), found, described.clock_mhz)
-    whole.append(_memory_maps(described.memories))
+    whole.append(_memory_maps(described.memories, registers))
     _model(SubElement(whole, _tag("model")), found)
     _files(SubElement(whole, _tag("fileSets")), sources)
     _text(whole, "description", f"Accelerator of the binary neural network {described.network}")
@@ -113,14 +112,13 @@ def _interfaces(parent: Element, found: Iterable[Port], clock_mhz: float) -> Non
             _text(parameter, "value", value)
 
 
-def _memory_maps(memories: Sequence[MemoryInfo]) -> Element:
-    """Return the registers, and the windows of the weights behind them."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = os.path.join(folder, NAME)
-        exporter = IPXACTExporter(vendor=VENDOR, library=LIBRARY, standard=Standard.IEEE_1685_2014)
-        exporter.export(compile_rdl(memories=len(memories)), path, component_name="registers")
-        found = ElementTree.parse(path).getroot().find(_tag("memoryMaps"))
+def _memory_maps(memories: Sequence[MemoryInfo], registers: Path) -> Element:
+    """Return the registers, of as many memories as there are, and the windows of the weights."""
+    found = ElementTree.parse(registers).getroot().find(_tag("memoryMaps"))
     assert found is not None
+    number = found.find(f".//{_tag('registerFile')}//{_tag('dim')}")
+    assert number is not None
+    number.text = str(len(memories))
     only = found[0]
     name = only.find(_tag("name"))
     assert name is not None

@@ -6,6 +6,7 @@
     spinflow_map_pkg.sv                      offsets of the memories' registers, for our own RTL
     regmap.json                              the `registers` object of a bundle's accel.json
     registers.md                             the documentation page (PeakRDL-markdown)
+    spinflow_regs.xml                        the block as an IP-XACT component (PeakRDL-ipxact)
     spinflow_regs.core                       the block as a FuseSoC core
 """
 
@@ -14,6 +15,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from peakrdl_ipxact import IPXACTExporter, Standard
 from peakrdl_markdown import MarkdownExporter
 from peakrdl_regblock import RegblockExporter
 from peakrdl_regblock.cpuif.passthrough import PassthroughCpuif
@@ -23,7 +25,7 @@ from systemrdl.node import AddrmapNode, RegfileNode, RegNode
 
 from spinflow.host.core import start
 from spinflow.host.core.files import replace_text
-from spinflow.hw.cores import fusesoc
+from spinflow.hw.cores import fusesoc, ipxact
 
 RDL = Path(__file__).with_name("spinflow.rdl")
 
@@ -104,6 +106,8 @@ def write(out: Path) -> None:
     # The page shows one memory's registers instead of the same ones for each.
     page = compile_rdl(memories=1)
     MarkdownExporter().export(page, str(out / "registers.md"), rename="spinflow_regs")
+    exporter = IPXACTExporter(vendor="spinflow", library="hw", standard=Standard.IEEE_1685_2014)
+    exporter.export(top, str(out / ipxact.REGISTERS), component_name="spinflow_regs")
     replace_text(out / fusesoc.REGISTERS, fusesoc.registers(sorted(out.glob("*.sv"))))
     replace_text(out / "regmap.json", json.dumps(registers, indent=2) + "\n")
 

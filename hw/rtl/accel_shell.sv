@@ -22,7 +22,10 @@ module accel_shell
   parameter int unsigned InBeats    = 196,
   // Whether memories can err.
   parameter bit          WithErrors = 1'b1,
+  // Copies of the layers' reset, at most 8.
+  parameter int unsigned NumResets  = 1,
   localparam int unsigned NumMems = NumWeights + NumBuffers,
+  localparam int unsigned IndexWidth = NumWeights > 1 ? $clog2(NumWeights) : 1,
   // Of each memory: number of its weight layer, bits of a word, words.
   parameter logic [NumMems-1:0][31:0] Layer = '0,
   parameter logic [NumMems-1:0][31:0] Width = {NumMems{32'd1}},
@@ -71,8 +74,11 @@ module accel_shell
   input  logic                 m_axis_tready,
   output logic                 m_axis_tlast,
 
-  // Reset of the layers, active low: after `aresetn` and for a soft reset.
-  output logic                 core_rst_no,
+  // Reset of the layers, active low: after `aresetn` and for a soft reset. Each copy is low for the same
+  // time, a cycle later than the copy of the next number, so whatever takes another one's data is to have
+  // a copy of the same number or a higher one: it is ready before these can come, and its reset begins
+  // before the other one ends.
+  output logic [NumResets-1:0] core_rst_no,
 
   // Stream of pixels to the first layer; data and valid hold until ready.
   output logic [31:0]          in_data_o,
@@ -89,17 +95,29 @@ module accel_shell
   output weight_req_t                 weight_req_o,
   input  logic [NumWeights-1:0][31:0] weight_rdata_i,
 
-  // Buffers: how their writes err; a pulse that restarts their random streams; what they count in this
-  // cycle; whether they wait for draws.
-  output error_cfg_t [NumBuffers-1:0] buffer_cfg_o,
+  // Buffers: how their writes err (error_mode_e); a pulse that restarts their random streams; what they count
+  // in this cycle; whether they wait for draws.
+  output logic [NumBuffers-1:0][1:0]  buffer_mode_o,
   output logic [NumBuffers-1:0]       buffer_restart_o,
   input  count_t [NumBuffers-1:0]     buffer_count_i,
-  input  logic [NumBuffers-1:0]       buffer_stall_i
+  input  logic [NumBuffers-1:0]       buffer_stall_i,
+
+  // Draw engines: what is written to rates and seeds; and, for the weight memory of that number, what is
+  // wanted, whether it is granted, and the answer.
+  output cfg_write_t                  cfg_write_o,
+  output logic [IndexWidth-1:0]       weight_index_o,
+  output draw_request_t               weight_request_o,
+  input  logic                        weight_grant_i,
+  input  draw_answer_t                weight_answer_i,
+  input  logic                        weight_valid_i
 );
 
   if (NumWeights < 1 || NumBuffers < 1) begin : gen_no_memories
     $error("accel_shell: %0d weight memories and %0d buffers, at least one of each is needed",
            NumWeights, NumBuffers);
+  end
+  if (NumResets < 1 || NumResets > 8) begin : gen_bad_resets
+    $error("accel_shell: %0d copies of the reset, there are 1 to 8", NumResets);
   end
 
   localparam int unsigned CoreResetCycles = 16;
@@ -147,11 +165,11 @@ module accel_shell
   assign unused_prot = {s_axi_awprot, s_axi_arprot};
 
   // Registers
-  localparam int unsigned IndexWidth = NumWeights > 1 ? $clog2(NumWeights) : 1;
-  logic regs_ack, under_way, frame_done, soft_reset, transfer_restart;
+  localparam int unsigned OpenWidth = 16;
+  logic regs_ack, under_way, first_beat, frame_done, soft_reset, transfer_restart, ends_rst_n_q;
+  logic [OpenWidth-1:0] open;
   logic [31:0] regs_rdata, frames_per_transfer;
-  logic [IndexWidth-1:0] weight_index;
-  error_cfg_t weight_cfg;
+  logic [1:0] weight_mode;
   logic [NumMems-1:0] restart;
   count_t weight_count;
   logic weight_count_valid, weight_count_ready;
@@ -163,6 +181,7 @@ module accel_shell
     .NumWeights (NumWeights),
     .NumBuffers (NumBuffers),
     .BuildId    (BuildId),
+    .OpenWidth  (OpenWidth),
     .Layer      (Layer),
     .Width      (Width),
     .Depth      (Depth)
@@ -176,17 +195,20 @@ module accel_shell
     .ack_o                 (regs_ack),
     .rdata_o               (regs_rdata),
     .under_way_i           (under_way),
-    .core_rst_ni           (core_rst_no),
+    .core_rst_ni           (ends_rst_n_q),
     .partial_i             (partial),
+    .first_beat_i          (first_beat),
     .frame_done_i          (frame_done),
+    .open_i                (open),
     .buffer_stall_i,
     .soft_reset_o          (soft_reset),
     .frames_per_transfer_o (frames_per_transfer),
     .transfer_restart_o    (transfer_restart),
-    .weight_index_i        (weight_index),
-    .weight_cfg_o          (weight_cfg),
-    .buffer_cfg_o,
+    .weight_index_i        (weight_index_o),
+    .weight_mode_o         (weight_mode),
+    .buffer_mode_o,
     .restart_o             (restart),
+    .cfg_write_o,
     .weight_count_i        (weight_count),
     .weight_count_valid_i  (weight_count_valid),
     .weight_count_ready_o  (weight_count_ready),
@@ -223,9 +245,13 @@ module accel_shell
     .weight_en_o,
     .weight_req_o,
     .weight_rdata_i,
-    .index_o       (weight_index),
-    .cfg_i         (weight_cfg),
+    .index_o       (weight_index_o),
+    .mode_i        (weight_mode),
     .restart_i     (restart[NumWeights-1:0]),
+    .request_o     (weight_request_o),
+    .grant_i       (weight_grant_i),
+    .answer_i      (weight_answer_i),
+    .answer_valid_i (weight_valid_i),
     .count_o       (weight_count),
     .count_valid_o (weight_count_valid),
     .count_ready_i (weight_count_ready)
@@ -235,29 +261,37 @@ module accel_shell
   assign err   = weight_ack && weight_err;
   assign rdata = weight_ack ? weight_rdata : regs_rdata;
 
-  // Soft reset: the layers are held in reset for a while, the AXI-Lite side goes on.
-  logic [$clog2(CoreResetCycles+1)-1:0] reset_left_q;
+  // Soft reset: the layers are held in reset for a while, the AXI-Lite side goes on. The ends of the
+  // stream close before the first copy of the reset begins and open after the last one has ended.
+  logic [$clog2(CoreResetCycles)-1:0] reset_left_q;
+  logic core_rst_n_q;
   always_ff @(posedge aclk) begin
     if (!aresetn || soft_reset) begin
-      reset_left_q <= ($clog2(CoreResetCycles + 1))'(CoreResetCycles - 1);
-      core_rst_no  <= 1'b0;
+      reset_left_q <= ($clog2(CoreResetCycles))'(CoreResetCycles - 1);
+      core_rst_n_q <= 1'b0;
+      ends_rst_n_q <= 1'b0;
     end else begin
       if (reset_left_q != '0) reset_left_q <= reset_left_q - 1'b1;
-      core_rst_no <= reset_left_q == '0;
+      core_rst_n_q <= reset_left_q == '0;
+      ends_rst_n_q <= reset_left_q == '0 && core_rst_no[0];
     end
+    core_rst_no <= NumResets'({core_rst_n_q, core_rst_no} >> 1);
   end
 
   // Ends of the stream
   frame_io #(
-    .InBeats (InBeats)
+    .InBeats   (InBeats),
+    .OpenWidth (OpenWidth)
   ) u_frame_io (
     .clk_i                 (aclk),
-    .rst_ni                (core_rst_no),
+    .rst_ni                (ends_rst_n_q),
     .hold_i                (weight_busy && !under_way),
     .frames_per_transfer_i (frames_per_transfer),
     .transfer_restart_i    (transfer_restart),
     .under_way_o           (under_way),
+    .first_beat_o          (first_beat),
     .frame_done_o          (frame_done),
+    .open_o                (open),
     .s_axis_tdata,
     .s_axis_tvalid,
     .s_axis_tready,

@@ -9,8 +9,7 @@
 // Without `WithErrors` it is a plain FIFO: no errors, no counts. That is for comparing areas.
 //
 // Latency: one cycle from a write to its word at the output. Throughput: one word a cycle, as long as
-// the error maker has drawn ahead; `stall_o` marks the cycles in which it has not. The error maker draws
-// for Lanes bits every Interval cycles (1, 2, 4 or 8).
+// draws have been made ahead; `stall_o` marks the cycles in which they have not.
 
 module buffer_mem
   import spinflow_pkg::*;
@@ -18,11 +17,10 @@ module buffer_mem
   // Bits of a word, at most 255, and words, at least 2.
   parameter int unsigned Width    = 2,
   parameter int unsigned Depth    = 512,
-  // Draws that are started at once, a divisor of Width; cycles from these to the next: 1, 2, 4 or 8.
-  parameter int unsigned Lanes    = 2,
-  parameter int unsigned Interval = 1,
-  // Words that draws are made ahead for, a power of two.
-  parameter int unsigned RunAhead = 16,
+  // Slots of draws that are made ahead, a power of two; see run_ahead.
+  parameter int unsigned RunAhead = 32,
+  // Ports at which draws are asked for; see run_ahead.
+  parameter int unsigned Ports    = 1,
   // Whether writes can err.
   parameter bit          WithErrors = 1'b1,
   localparam int unsigned BusWidth = 8 * ((Width + 7) / 8)
@@ -31,10 +29,16 @@ module buffer_mem
   input  logic                clk_i,
   input  logic                rst_ni,
 
-  // How writes err, and a pulse that restarts the random stream. Both change only while no frame is under
-  // way.
-  input  error_cfg_t          cfg_i,
+  // How writes err (error_mode_e), and a pulse that restarts the random stream, for a new mode or new rates
+  // or a new seed. Both change only while no frame is under way.
+  input  logic [1:0]          mode_i,
   input  logic                restart_i,
+
+  // Draws, of each port from an engine: what is wanted, whether it is granted, and the answer.
+  output draw_request_t [Ports-1:0] request_o,
+  input  logic [Ports-1:0]          grant_i,
+  input  draw_answer_t [Ports-1:0]  answer_i,
+  input  logic [Ports-1:0]          answer_valid_i,
 
   // Words to write; padding to whole bytes is not read.
   input  logic [BusWidth-1:0] in_data_i,
@@ -79,29 +83,32 @@ module buffer_mem
     logic hits_valid;
     count_t count;
 
-    error_maker #(
+    run_ahead #(
       .Width    (Width),
-      .Lanes    (Lanes),
-      .Interval (Interval),
-      .RunAhead (RunAhead)
-    ) u_error_maker (
+      .RunAhead (RunAhead),
+      .Ports    (Ports)
+    ) u_run_ahead (
       .clk_i,
       .rst_ni,
-      .cfg_i,
+      .enable_i (mode_i != ModeOff),
       .restart_i,
-      .hit1_o  (hit1),
-      .hit0_o  (hit0),
-      .valid_o (hits_valid),
-      .pop_i   (write && cfg_i.mode != ModeOff)
+      .request_o,
+      .grant_i,
+      .answer_i,
+      .answer_valid_i,
+      .hit1_o   (hit1),
+      .hit0_o   (hit0),
+      .valid_o  (hits_valid),
+      .pop_i    (write && mode_i != ModeOff)
     );
 
-    assign draws_ready = cfg_i.mode == ModeOff || hits_valid;
+    assign draws_ready = mode_i == ModeOff || hits_valid;
     assign old_word    = wrapped_q ? mem[write_addr_q] : '0;
 
     error_write #(
       .Width (Width)
     ) u_error_write (
-      .mode_i   (cfg_i.mode),
+      .mode_i,
       .mask_i   ({Width{1'b1}}),
       .old_i    (old_word),
       .target_i (in_data_i[Width-1:0]),
@@ -116,6 +123,7 @@ module buffer_mem
       else                   count_o <= count;
     end
   end else begin : gen_no_errors
+    assign request_o   = '0;
     assign draws_ready = 1'b1;
     assign new_word    = in_data_i[Width-1:0];
     assign count_o     = '0;

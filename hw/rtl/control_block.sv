@@ -2,7 +2,8 @@
 // register block (spinflow_regs) holds the global registers and hands those of the memories on to
 // memory_regs; counter_bank adds up what the memories count. Frames, cycles and stalls are counted here.
 //
-// A snapshot copies all totals to what is read, a clear zeroes them; a soft reset clears, too.
+// A snapshot copies all totals to what is read, a clear zeroes them; a soft reset clears, too. Times of
+// frames are read as they stand.
 //
 // Without `WithErrors` the memories' error registers and counters read 0.
 
@@ -19,6 +20,8 @@ module control_block
   localparam int unsigned NumMems = NumWeights + NumBuffers,
   localparam int unsigned AddrWidth = spinflow_regs_pkg::SPINFLOW_REGS_MIN_ADDR_WIDTH,
   localparam int unsigned IndexWidth = NumWeights > 1 ? $clog2(NumWeights) : 1,
+  // Bits of the number of frames under way.
+  parameter int unsigned OpenWidth = 16,
   // What the memories' constant registers read: number of the layer, bits of a word, words.
   parameter logic [NumMems-1:0][31:0] Layer = '0,
   parameter logic [NumMems-1:0][31:0] Width = {NumMems{32'd1}},
@@ -41,7 +44,9 @@ module control_block
   input  logic                        under_way_i,             // a frame is under way
   input  logic                        core_rst_ni,             // reset of the layers, active low
   input  logic                        partial_i,               // pulse: part of a word not written
+  input  logic                        first_beat_i,            // pulse: a frame's first beat is in
   input  logic                        frame_done_i,            // pulse: a label has left
+  input  logic [OpenWidth-1:0]        open_i,                  // frames under way before these
   input  logic [NumBuffers-1:0]       buffer_stall_i,          // one bit each: waits for draws
 
   // What the host asks for.
@@ -49,14 +54,15 @@ module control_block
   output logic [31:0]                 frames_per_transfer_o,   // labels from one TLAST to the next
   output logic                        transfer_restart_o,      // pulse: that was written
 
-  // Configuration of the weight memory of this number, in the same cycle; not valid during an access.
+  // The mode of the weight memory of this number, in the same cycle, and those of all buffers; and a pulse
+  // for each memory whose configuration was written, which restarts its random stream.
   input  logic [IndexWidth-1:0]       weight_index_i,
-  output error_cfg_t                  weight_cfg_o,
-
-  // Configuration of all buffers; and a pulse for each memory whose configuration was written, which
-  // restarts its random stream.
-  output error_cfg_t [NumBuffers-1:0] buffer_cfg_o,
+  output logic [1:0]                  weight_mode_o,
+  output logic [NumBuffers-1:0][1:0]  buffer_mode_o,
   output logic [NumMems-1:0]          restart_o,
+
+  // What is written to rates and seeds; see memory_regs.
+  output cfg_write_t                  cfg_write_o,
 
   // What a write to that weight memory counted: taken with valid and ready, held until ready again.
   input  count_t                      weight_count_i,
@@ -102,8 +108,17 @@ module control_block
   // Registers of the memories
   logic refused, memories_rd_ack, memories_wr_ack;
   logic [31:0] memories_rdata;
-  logic [CounterAddrWidth-1:0] counter_addr;
-  logic [31:0] counter_data;
+  logic show_valid;
+  logic [CounterAddrWidth-1:0] show_addr;
+  logic [31:0] show_data;
+  logic [NumMems-1:0][1:0] mode;
+  assign buffer_mode_o = mode[NumMems-1:NumWeights];
+  always_comb begin
+    weight_mode_o = ModeOff;
+    for (int unsigned m = 0; m < NumWeights; m++) begin
+      if (32'(weight_index_i) == m) weight_mode_o = mode[m];
+    end
+  end
 
   memory_regs #(
     .WithErrors (WithErrors),
@@ -124,18 +139,21 @@ module control_block
     .wr_ack_o       (memories_wr_ack),
     .rdata_o        (memories_rdata),
     .refused_o      (refused),
-    .index_i        (weight_index_i),
-    .weight_cfg_o,
-    .buffer_cfg_o,
+    .mode_o         (mode),
     .restart_o,
-    .counter_addr_o (counter_addr),
-    .counter_data_i (counter_data)
+    .cfg_write_o,
+    .show_valid_i   (show_valid),
+    .show_addr_i    (show_addr),
+    .show_data_i    (show_data)
   );
 
-  // Totals of the memories
-  logic counters_busy, clear, snapshot;
-  assign clear    = regs_out.CONTROL.clear.value || soft_reset_o;
-  assign snapshot = regs_out.CONTROL.snapshot.value;
+  // Totals of the memories. Nothing counts while the layers are in reset.
+  logic counters_busy, clear_q, snapshot_q, held;
+  assign held = !core_rst_ni;
+  always_ff @(posedge clk_i) begin
+    clear_q    <= !rst_ni || regs_out.CONTROL.clear.value || soft_reset_o;
+    snapshot_q <= rst_ni && regs_out.CONTROL.snapshot.value;
+  end
 
   if (WithErrors) begin : gen_counters
     counter_bank #(
@@ -150,43 +168,69 @@ module control_block
       .weight_valid_i (weight_count_valid_i),
       .weight_ready_o (weight_count_ready_o),
       .buffer_count_i,
-      .clear_i        (clear),
-      .snapshot_i     (snapshot),
+      .hold_i         (held),
+      .clear_i        (clear_q),
+      .snapshot_i     (snapshot_q),
       .busy_o         (counters_busy),
-      .read_addr_i    (counter_addr),
-      .read_data_o    (counter_data)
+      .show_valid_o   (show_valid),
+      .show_addr_o    (show_addr),
+      .show_data_o    (show_data)
     );
   end else begin : gen_no_counters
     assign counters_busy        = 1'b0;
-    assign counter_data         = '0;
+    assign show_valid           = 1'b0;
+    assign show_addr            = '0;
+    assign show_data            = '0;
     assign weight_count_ready_o = 1'b1;
   end
 
   // Totals of the accelerator
-  logic [31:0] frames_q, frames_shown_q;
-  logic [63:0] cycles_q, cycles_shown_q, stalls_q, stalls_shown_q;
-  logic stall_q;
-  always_ff @(posedge clk_i) begin
-    stall_q <= buffer_stall_i != '0;
-    if (!rst_ni || clear) begin
-      frames_q <= '0;
-      cycles_q <= '0;
-      stalls_q <= '0;
-    end else begin
-      frames_q <= frames_q + 32'(frame_done_i);
-      cycles_q <= cycles_q + 64'(under_way_i);
-      stalls_q <= stalls_q + 64'(stall_q);
-    end
-    if (!rst_ni || clear) begin
-      frames_shown_q <= '0;
-      cycles_shown_q <= '0;
-      stalls_shown_q <= '0;
-    end else if (snapshot) begin
-      frames_shown_q <= frames_q;
-      cycles_shown_q <= cycles_q;
-      stalls_shown_q <= stalls_q;
-    end
-  end
+  logic [63:0] frames_shown, cycles_shown, stalls_shown;
+  logic stall_q, clear;
+  assign clear = clear_q || held;
+  always_ff @(posedge clk_i) stall_q <= buffer_stall_i != '0;
+  event_total u_frames (
+    .clk_i,
+    .clear_i    (clear),
+    .event_i    (frame_done_i),
+    .snapshot_i (snapshot_q),
+    .shown_o    (frames_shown)
+  );
+  event_total u_cycles (
+    .clk_i,
+    .clear_i    (clear),
+    .event_i    (under_way_i),
+    .snapshot_i (snapshot_q),
+    .shown_o    (cycles_shown)
+  );
+  event_total u_stalls (
+    .clk_i,
+    .clear_i    (clear),
+    .event_i    (stall_q),
+    .snapshot_i (snapshot_q),
+    .shown_o    (stalls_shown)
+  );
+  logic unused_frames;
+  assign unused_frames = ^frames_shown[63:32];
+
+  // Times of frames
+  localparam int unsigned TimeWidth = $bits(regs_in.LATENCY.value.next);
+  logic [TimeWidth-1:0] latency, latency_min, latency_max, distance_min, distance_max;
+  frame_times #(
+    .Width     (TimeWidth),
+    .OpenWidth (OpenWidth)
+  ) u_frame_times (
+    .clk_i,
+    .clear_i        (clear),
+    .first_i        (first_beat_i),
+    .done_i         (frame_done_i),
+    .open_i,
+    .latency_last_o (latency),
+    .latency_min_o  (latency_min),
+    .latency_max_o  (latency_max),
+    .distance_min_o (distance_min),
+    .distance_max_o (distance_max)
+  );
 
   always_comb begin
     regs_in.memories.rd_ack         = memories_rd_ack;
@@ -196,12 +240,17 @@ module control_block
     regs_in.NUM_MEMORIES.value.next = 8'(NumMems);
     // A weight access keeps the bus until it is done: whoever reads STATUS sees none.
     regs_in.STATUS.idle.next        = !under_way_i;
-    regs_in.STATUS.busy.next        = counters_busy || !core_rst_ni;
+    regs_in.STATUS.busy.next        = counters_busy || clear_q || snapshot_q || held;
     regs_in.STATUS.refused.hwset    = refused;
     regs_in.STATUS.partial.hwset    = partial_i;
-    regs_in.FRAMES_DONE.value.next  = frames_shown_q;
-    {regs_in.CYCLES_HI.value.next, regs_in.CYCLES_LO.value.next} = cycles_shown_q;
-    {regs_in.STALLS_HI.value.next, regs_in.STALLS_LO.value.next} = stalls_shown_q;
+    regs_in.FRAMES_DONE.value.next  = frames_shown[31:0];
+    {regs_in.CYCLES_HI.value.next, regs_in.CYCLES_LO.value.next} = cycles_shown;
+    {regs_in.STALLS_HI.value.next, regs_in.STALLS_LO.value.next} = stalls_shown;
+    regs_in.LATENCY.value.next      = latency;
+    regs_in.LATENCY_MIN.value.next  = latency_min;
+    regs_in.LATENCY_MAX.value.next  = latency_max;
+    regs_in.DISTANCE_MIN.value.next = distance_min;
+    regs_in.DISTANCE_MAX.value.next = distance_max;
   end
 
 endmodule

@@ -1,16 +1,16 @@
-// 64-bit totals of all memories' counters in LUT RAM, four a memory, in halves of 32 bits: a total is
-// added to in two cycles, the lower half first.
+// 64-bit totals of all memories' counters, four a memory, in block RAM: two words each, the lower half
+// with one more bit, its overflow.
 //
-// A buffer may write in any cycle, so it has narrow counters beside it, which are visited in turn and
-// drained into the totals; written bits are counted in words there. Weight memories are written one at a
-// time and seldom: what such a write counted is added next, before another one is taken
-// (`weight_ready_o`); its counts stay at the input until then. Buffers do not write while weights are
-// written.
+// A buffer may write in any cycle, so it has narrow counters beside it. In a sweep each of these is
+// drained into the lower half of its total, one a cycle; then the four totals of one buffer, each in its
+// turn, are settled: a lower half's overflow goes into the upper half. A sweep takes 4*NumBuffers + 8
+// cycles. Weight memories are written one at a time and seldom: what such a write counted is added and
+// settled next, sweeps wait for it, before another one is taken (`weight_ready_o`); its counts stay at
+// the input until then. Buffers do not write while weights are written.
 //
-// A snapshot copies every total to the RAM that is read; a clear zeroes the totals, the narrow counters
-// and what is read. Either takes one pass of 8*NumMems cycles, in which `busy_o` is high and counting
-// goes on, but no weight is written. If both are asked for, the snapshot comes first. Reads are
-// combinational.
+// A snapshot settles all memories, one a sweep, and shows each total; a clear zeroes totals and narrow
+// counters, and shows that. Either begins after the sweep under way; all the time `busy_o` is high and
+// counting goes on, but no weight is written. If both are asked for, the snapshot comes first.
 
 module counter_bank
   import spinflow_pkg::*;
@@ -22,7 +22,7 @@ module counter_bank
   parameter logic [NumBuffers-1:0][31:0] BufferWidth = {NumBuffers{32'd1}},
   localparam int unsigned NumMems = NumWeights + NumBuffers,
   localparam int unsigned IndexWidth = NumWeights > 1 ? $clog2(NumWeights) : 1,
-  localparam int unsigned AddrWidth = $clog2(4 * NumMems)
+  localparam int unsigned AddrWidth = $clog2(8 * NumMems)
 ) (
   // Clock, and reset (active low): all totals become 0, which takes a pass.
   input  logic                    clk_i,
@@ -35,26 +35,26 @@ module counter_bank
   input  logic                    weight_valid_i,
   output logic                    weight_ready_o,
 
-  // What each buffer counts in this cycle; 0 where nothing is written.
+  // What each buffer counts in this cycle; 0 where nothing is written. With `hold_i` nothing counts.
   input  count_t [NumBuffers-1:0] buffer_count_i,
+  input  logic                    hold_i,
 
   // Pulses that ask for a pass, and whether one is asked for or under way.
   input  logic                    clear_i,
   input  logic                    snapshot_i,
   output logic                    busy_o,
 
-  // Half of a total as of the last snapshot, in the same cycle. The address is
-  // 8*memory + {0 written, 2 switched, 4 err1, 6 err0} + {0 lower half, 1 upper half}.
-  input  logic [AddrWidth:0]      read_addr_i,
-  output logic [31:0]             read_data_o
+  // Half of a total to be shown, in each cycle of `show_valid_o`, all of them while `busy_o` is high. The
+  // address is 8*memory + {0 written, 2 switched, 4 err1, 6 err0} + {0 lower half, 1 upper half}.
+  output logic                    show_valid_o,
+  output logic [AddrWidth-1:0]    show_addr_o,
+  output logic [31:0]             show_data_o
 );
 
-  // In a pass all totals are visited, while draining only those of the buffers and, between two of
-  // these, the four of a weight memory. A narrow counter waits at most two passes, since a command
-  // restarts the pass.
-  localparam int unsigned LongestWait = 2 * 8 * NumMems;
-  localparam logic [AddrWidth-1:0] First = AddrWidth'(4 * NumWeights);
-  localparam logic [AddrWidth-1:0] Last = AddrWidth'(4 * NumMems - 1);
+  localparam int unsigned MemWidth = AddrWidth - 3;
+  // Most cycles in which a narrow counter counts from a visit to the next one: those of a sweep, and a
+  // buffer may begin to write while the last counts of a weight memory are added.
+  localparam int unsigned LongestWait = 4 * NumBuffers + 8 + 8;
 
   function automatic int unsigned value_width();
     value_width = 8;   // of a weight memory's increment
@@ -65,119 +65,146 @@ module counter_bank
   endfunction
   localparam int unsigned ValueWidth = value_width();
 
-  typedef enum logic [1:0] {PassDrain, PassSnapshot, PassClear} pass_e;
-  pass_e pass_q;
-  logic snapshot_wanted_q, clear_wanted_q, start_snapshot, start_clear, may_start, pass_end, zero;
-  logic [AddrWidth-1:0] addr_q, addr;
-
-  // Which half of a total is read. Whatever changes what is visited does so with the upper one.
-  logic upper_q;
-  always_ff @(posedge clk_i) upper_q <= rst_ni && !upper_q;
-
-  // A weight memory's counts, of which weight_step_q is added next.
+  // Where a sweep stands: one bit for each buffer, drained in four cycles, and the highest one for the
+  // memory that is settled in eight. A weight memory's counts come in between and take eight, too.
+  logic [NumBuffers:0] slot_q;
+  logic [2:0] step_q, weight_step_q;
+  logic [MemWidth-1:0] drained_q, settled_q;   // numbers of memories
+  logic weight_waits_q, weight_taken, settling, slot_end, sweep_end;
   logic [IndexWidth-1:0] weight_index_q;
-  logic [3:0][7:0]       weight_count;
-  logic [1:0]            weight_step_q;
-  logic                  weight_waits_q, weight_taken;
 
-  assign weight_count = {weight_count_i.err0, weight_count_i.err1, weight_count_i.switched,
-                         weight_count_i.written};
-  assign weight_ready_o = !weight_waits_q && !busy_o && upper_q;
+  assign settling  = slot_q[NumBuffers];
+  assign slot_end  = settling ? step_q == 3'd7 : step_q[1:0] == 2'd3;
+  assign sweep_end = settling && step_q == 3'd7 && !weight_waits_q;
+
+  // A total's halves follow each other.
+  assign weight_ready_o = !weight_waits_q && !busy_o && (!settling || step_q[0]);
   assign weight_taken   = weight_valid_i && weight_ready_o;
   always_ff @(posedge clk_i) begin
-    if (!rst_ni)                               weight_waits_q <= 1'b0;
-    else if (weight_taken)                     weight_waits_q <= 1'b1;
-    else if (upper_q && weight_step_q == 2'd3) weight_waits_q <= 1'b0;
-    if (weight_taken) begin
-      weight_index_q <= weight_index_i;
-      weight_step_q  <= '0;
-    end else if (weight_waits_q && upper_q) begin
-      weight_step_q  <= weight_step_q + 1'b1;
-    end
+    if (!rst_ni)                    weight_waits_q <= 1'b0;
+    else if (weight_taken)          weight_waits_q <= 1'b1;
+    else if (weight_step_q == 3'd7) weight_waits_q <= 1'b0;
+    weight_step_q <= weight_waits_q ? weight_step_q + 1'b1 : '0;
+    if (weight_taken) weight_index_q <= weight_index_i;
   end
-
-  assign pass_end       = addr_q == Last;
-  assign may_start      = upper_q && (pass_q == PassDrain || (pass_end && !weight_waits_q));
-  assign start_snapshot = snapshot_wanted_q && may_start;
-  assign start_clear    = clear_wanted_q && !snapshot_wanted_q && may_start;
-  assign zero           = start_clear;
-  assign busy_o = snapshot_wanted_q || clear_wanted_q || pass_q != PassDrain;
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni) begin
-      // The RAMs have no reset: a clear and a snapshot of zeros make them so.
-      pass_q            <= PassDrain;
-      clear_wanted_q    <= 1'b1;
-      snapshot_wanted_q <= 1'b0;
-      addr_q            <= First;
-    end else begin
-      if (snapshot_i) snapshot_wanted_q <= 1'b1;
-      else if (start_snapshot) snapshot_wanted_q <= 1'b0;
-      if (clear_i) clear_wanted_q <= 1'b1;
-      else if (start_clear) clear_wanted_q <= 1'b0;
-
-      if (start_snapshot) begin
-        pass_q <= PassSnapshot;
-        addr_q <= '0;
-      end else if (start_clear) begin
-        pass_q <= PassClear;
-        addr_q <= '0;
-      end else if (upper_q && !weight_waits_q) begin
-        addr_q <= pass_end ? First : addr_q + 1'b1;
-        if (pass_end) pass_q <= PassDrain;
-      end
+      slot_q <= (NumBuffers+1)'(1);
+      step_q <= '0;
+    end else if (!weight_waits_q) begin
+      step_q <= slot_end ? '0 : step_q + 1'b1;
+      if (slot_end) slot_q <= {slot_q[NumBuffers-1:0], settling};
     end
+    if (!rst_ni || sweep_end)             drained_q <= MemWidth'(NumWeights);
+    else if (slot_end && !weight_waits_q) drained_q <= drained_q + 1'b1;
   end
 
-  // What the buffers' narrow counters hold, in bits, by counter and by the address of their totals.
-  logic [4*NumBuffers-1:0][ValueWidth-1:0] narrow;
-  logic [2**AddrWidth-1:0][ValueWidth-1:0] by_addr;
-  assign by_addr = (2**AddrWidth*ValueWidth)'({narrow, (4*NumWeights*ValueWidth)'(0)});
+  // Passes begin and end between two sweeps.
+  typedef enum logic [1:0] {PassNone, PassSnapshot, PassClear} pass_e;
+  pass_e pass_q;
+  logic snapshot_wanted_q, clear_wanted_q, first_q, last, start, zero;
+  assign last  = settled_q == MemWidth'(NumMems - 1);
+  assign start = sweep_end && (snapshot_wanted_q || clear_wanted_q) && (pass_q == PassNone || last);
+  assign zero  = start && !snapshot_wanted_q;
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni) begin
+      // The RAM has no reset: a clear makes it so.
+      pass_q            <= PassNone;
+      clear_wanted_q    <= 1'b1;
+      snapshot_wanted_q <= 1'b0;
+      settled_q         <= MemWidth'(NumWeights);
+    end else begin
+      if (snapshot_i)             snapshot_wanted_q <= 1'b1;
+      else if (start)             snapshot_wanted_q <= 1'b0;
+      if (clear_i)                clear_wanted_q <= 1'b1;
+      else if (zero)              clear_wanted_q <= 1'b0;
+      if (start)                  pass_q <= snapshot_wanted_q ? PassSnapshot : PassClear;
+      else if (sweep_end && last) pass_q <= PassNone;
+      if (start)                  settled_q <= '0;
+      else if (sweep_end && last) settled_q <= MemWidth'(NumWeights);
+      else if (sweep_end)         settled_q <= settled_q + 1'b1;
+    end
+    if (sweep_end) first_q <= zero;
+  end
+
+  // Narrow counters: first which of four, then which buffer's.
+  logic [NumBuffers-1:0][ValueWidth-1:0] drained;
   for (genvar b = 0; b < int'(NumBuffers); b++) begin : gen_buffer
     logic [3:0][7:0] increment;
+    logic [3:0][ValueWidth-1:0] narrow;
     assign increment = {buffer_count_i[b].err0, buffer_count_i[b].err1, buffer_count_i[b].switched,
                         8'(buffer_count_i[b].written != '0)};
     for (genvar k = 0; k < 4; k++) begin : gen_counter
-      localparam int unsigned Most = LongestWait * (k == 0 ? 1 : BufferWidth[b]);
-      localparam int unsigned NarrowWidth = $clog2(Most + 1);
+      // Written bits are counted in words.
+      localparam int unsigned Unit = k == 0 ? BufferWidth[b] : 1;
+      localparam int unsigned NarrowWidth = $clog2(LongestWait * BufferWidth[b] / Unit + 1);
       logic [NarrowWidth-1:0] narrow_q;
       logic visited;
-      assign visited = addr_q == AddrWidth'(4 * (NumWeights + b) + k) &&
-                       !weight_waits_q && !upper_q;
+      assign visited = slot_q[b] && step_q[1:0] == 2'(k) && !weight_waits_q;
       always_ff @(posedge clk_i) begin
-        if (!rst_ni || zero) narrow_q <= '0;
+        if (!rst_ni || zero || hold_i) narrow_q <= '0;
         else narrow_q <= NarrowWidth'(increment[k]) + (visited ? '0 : narrow_q);
       end
-      assign narrow[4*b+k] = ValueWidth'(narrow_q) * ValueWidth'(k == 0 ? BufferWidth[b] : 1);
+      assign narrow[k] = ValueWidth'(narrow_q) * ValueWidth'(Unit);
     end
+    always_ff @(posedge clk_i) drained[b] <= narrow[step_q[1:0]];
   end
 
-  // Read in one cycle, added to and written in the next.
-  (* ram_style = "distributed" *) logic [31:0] total [8*NumMems];
-  (* ram_style = "distributed" *) logic [31:0] shown [8*NumMems];
-  logic [31:0]           total_q, sum;
-  logic [ValueWidth-1:0] value_q;
-  logic [AddrWidth:0]    sum_addr_q;
-  logic                  carry, carry_q, show_q, unused_carry_in;
+  // A visit: its address, the total's half out of the RAM, that in a register beside the value to be
+  // added, the sum; then it is written. No half is visited again within four cycles.
+  localparam int unsigned Steps = 3;
+  typedef struct packed {
+    logic [AddrWidth-1:0] addr;
+    logic settles;   // else a narrow counter is drained
+    logic forget;    // the total counts as 0
+    logic show;
+  } visit_t;
+  visit_t visit;
+  visit_t [Steps-1:0] visit_q;
+  logic [NumBuffers-1:0] slot_now_q;
+  logic weight_now_q;
+  logic [7:0] weight_value_q;
+  always_comb begin
+    visit.settles = weight_waits_q || settling;
+    visit.show    = settling && pass_q != PassNone && !weight_waits_q;
+    // A clear zeroes buffers' lower halves when they are first drained after its beginning.
+    visit.forget  = !weight_waits_q && pass_q == PassClear &&
+                    (settling ? step_q[0] || 32'(settled_q) < NumWeights : first_q);
+    if (weight_waits_q) visit.addr = {MemWidth'(weight_index_q), weight_step_q};
+    else if (settling)  visit.addr = {settled_q, step_q};
+    else                visit.addr = {drained_q, step_q[1:0], 1'b0};
+  end
 
-  assign addr = weight_waits_q ? AddrWidth'({weight_index_q, weight_step_q}) : addr_q;
-  // The carry of the lower half comes into the upper one from below the lowest bit.
-  assign {carry, sum, unused_carry_in} = {1'b0, total_q, 1'b1} + 34'({value_q, carry_q});
+  // Whoever is not visited adds 0.
+  logic [ValueWidth-1:0] value_d, value_q;
+  always_comb begin
+    value_d = weight_now_q ? ValueWidth'(weight_value_q) : '0;
+    for (int unsigned b = 0; b < NumBuffers; b++) if (slot_now_q[b]) value_d |= drained[b];
+  end
 
+  (* ram_style = "block" *) logic [32:0] total [2**AddrWidth];
+  logic [32:0] read_q, total_q, sum_q;
+  logic [3:0][7:0] weight_count;
+  assign weight_count = {weight_count_i.err0, weight_count_i.err1, weight_count_i.switched,
+                         weight_count_i.written};
   always_ff @(posedge clk_i) begin
-    if (pass_q == PassClear) total_q <= '0;
-    else                     total_q <= total[{addr, upper_q}];
-    if (upper_q)             value_q <= '0;
-    else if (weight_waits_q) value_q <= ValueWidth'(weight_count[weight_step_q]);
-    else                     value_q <= by_addr[addr_q];
-    carry_q    <= carry && upper_q;
-    sum_addr_q <= {addr, upper_q};
-    show_q     <= pass_q != PassDrain;
-
-    total[sum_addr_q] <= sum;
-    if (show_q) shown[sum_addr_q] <= sum;
+    visit_q        <= {visit_q[Steps-2:0], visit};
+    slot_now_q     <= weight_waits_q ? '0 : slot_q[NumBuffers-1:0];
+    weight_now_q   <= weight_waits_q && !weight_step_q[0];
+    weight_value_q <= weight_count[weight_step_q[2:1]];
+    value_q        <= value_d;
+    read_q         <= total[visit.addr];
+    total_q        <= visit_q[0].forget ? '0 : read_q;
+    // The overflow of the lower half, in the cycle before, comes into the upper one.
+    sum_q <= total_q + 33'(value_q) +
+             33'(sum_q[32] && visit_q[1].settles && visit_q[1].addr[0]);
+    total[visit_q[Steps-1].addr] <= {sum_q[32] && !visit_q[Steps-1].settles, sum_q[31:0]};
   end
 
-  assign read_data_o = shown[read_addr_i];
+  assign busy_o       = snapshot_wanted_q || clear_wanted_q || pass_q != PassNone || show_valid_o;
+  assign show_valid_o = visit_q[Steps-1].show;
+  assign show_addr_o  = visit_q[Steps-1].addr;
+  assign show_data_o  = sum_q[31:0];
 
 endmodule

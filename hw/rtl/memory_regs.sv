@@ -1,10 +1,12 @@
 // Registers of all memories: what each one is (constants), how its writes err (configuration) and its
-// counters. Configuration is in LUT RAM; of the weight memories one at a time is wanted, `index_i`, and
-// that of the buffers is in flip-flops too.
+// counters, as counter_bank last showed them. All that the host reads lies in one block RAM, the image,
+// 16 words a memory at the offsets of the register map. Modes are in flip-flops, too; rates and seeds are
+// passed on as they are written, to who makes draws.
 //
 // Configuration is taken only while idle and restarts the memory's random stream; otherwise it is
-// ignored and `refused_o` tells. Latency: one cycle, but after a reset an access waits until the LUT RAM
-// is cleared, for at most 2^ceil(log2(NumMems)) cycles: all configuration is zero then, mode off. Without
+// ignored and `refused_o` tells. Latency of an access: three cycles a read, two a write; a write waits
+// while counters are being shown, and after a reset an access waits until all configuration is cleared,
+// mode off, for 4*2^ceil(log2(NumMems)) cycles and those in which counters are shown. Without
 // `WithErrors` it stays so.
 
 module memory_regs
@@ -17,8 +19,8 @@ module memory_regs
   parameter int unsigned NumWeights = 3,
   parameter int unsigned NumBuffers = 2,
   localparam int unsigned NumMems = NumWeights + NumBuffers,
+  localparam int unsigned MemWidth = NumMems > 1 ? $clog2(NumMems) : 1,
   localparam int unsigned CounterAddrWidth = $clog2(8 * NumMems),
-  localparam int unsigned IndexWidth = NumWeights > 1 ? $clog2(NumWeights) : 1,
   // Of each memory: number of its layer, bits of a word, words.
   parameter logic [NumMems-1:0][31:0] Layer = '0,
   parameter logic [NumMems-1:0][31:0] Width = '0,
@@ -44,129 +46,116 @@ module memory_regs
   output logic [31:0] rdata_o,
   output logic        refused_o,      // pulse: configuration was not taken
 
-  // Configuration of the weight memory of this number, in the same cycle; not valid during an access.
-  input  logic [IndexWidth-1:0]       index_i,
-  output error_cfg_t                  weight_cfg_o,
-
-  // Configuration of all buffers; and a pulse for each memory whose configuration was written.
-  output error_cfg_t [NumBuffers-1:0] buffer_cfg_o,
+  // Modes of all memories, and a pulse for each memory whose configuration was written, in the cycle from
+  // which on it holds.
+  output logic [NumMems-1:0][1:0]     mode_o,
   output logic [NumMems-1:0]          restart_o,
 
-  // Half of a counter, in the same cycle; the address is that of counter_bank.
-  output logic [CounterAddrWidth-1:0] counter_addr_o,
-  input  logic [31:0]                 counter_data_i
+  // What is written to rates and seeds, also the zeros after a reset; in the cycle of `restart_o`.
+  output cfg_write_t                  cfg_write_o,
+
+  // Half of a counter to be shown from the next cycle on, in each cycle of `show_valid_i`; the address
+  // is that of counter_bank.
+  input  logic                        show_valid_i,
+  input  logic [CounterAddrWidth-1:0] show_addr_i,
+  input  logic [31:0]                 show_data_i
 );
 
-  localparam int unsigned MemWidth = NumMems > 1 ? $clog2(NumMems) : 1;
+  localparam int unsigned ImageWidth = MemWidth + 4;
 
   if (NumMems > MapMemCount) begin : gen_too_many
     $error("memory_regs: %0d memories, the register map has room for %0d", NumMems, MapMemCount);
   end
 
-  logic [5:0] mem_index, offset;
+  // What the address means, registered, and the access that waits.
+  localparam logic [3:0] FirstCfg = MapMemMode[5:2];   // RATE1, RATE0 and SEED follow it
   logic [MemWidth-1:0] mem;
-  logic exists, is_cfg, is_counter, write_cfg;
-
-  assign mem_index  = addr_i[11:6];
-  assign offset     = addr_i[5:0];
-  assign mem        = mem_index[MemWidth-1:0];
-  assign exists     = 32'(mem_index) < NumMems;
-  assign is_cfg     = exists && offset >= MapMemMode && offset <= MapMemSeed;
-  assign is_counter = exists && offset >= MapMemWrittenLo;
-
-  logic clearing, waits_q, access;
-  logic [MemWidth:0] clear_q;   // the memory to clear; its highest bit says that all are
-  assign clearing = WithErrors && !clear_q[MemWidth];
-  assign access   = (req_i || waits_q) && !clearing;
+  logic [3:0] word;
+  logic exists_q, is_cfg_q, in_image_q, waits_q, clearing, write_now, write_cfg, read_now;
+  assign mem  = addr_i[6+:MemWidth];
+  assign word = addr_i[5:2];
+  logic [1:0] unused_addr;
+  assign unused_addr = addr_i[1:0];
   always_ff @(posedge clk_i) begin
-    if (!rst_ni) begin
-      clear_q <= '0;
-      waits_q <= 1'b0;
-    end else begin
-      if (clearing) clear_q <= clear_q + 1'b1;
-      waits_q <= clearing && (req_i || waits_q);
+    exists_q   <= 32'(addr_i[11:6]) < NumMems;
+    in_image_q <= 32'(addr_i[11:6]) < 2 ** MemWidth;
+    is_cfg_q   <= word >= FirstCfg && word <= MapMemSeed[5:2];
+    waits_q    <= rst_ni && (req_i || (waits_q && !write_now && !read_now));
+  end
+
+  // After a reset the configuration words of all memories are cleared one after the other.
+  logic [MemWidth+2:0] clear_q;   // memory and word; its highest bit says that all are cleared
+  assign clearing = WithErrors && !clear_q[MemWidth+2];
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni) clear_q <= '0;
+    else if (clearing && !show_valid_i) clear_q <= clear_q + 1'b1;
+  end
+
+  assign read_now  = waits_q && !we_i && !clearing;
+  assign write_now = waits_q && we_i && !clearing && !show_valid_i;
+  assign write_cfg = WithErrors && write_now && exists_q && is_cfg_q && idle_i;
+
+  // What is written, to the image and wherever else configuration is kept.
+  logic [MemWidth-1:0] cfg_mem;
+  logic [3:0]  cfg_word;
+  logic [31:0] write_data;
+  logic        write_any;   // configuration, by the host or for clearing
+  assign write_any = (clearing && !show_valid_i) || write_cfg;
+  assign cfg_mem   = clearing ? clear_q[MemWidth+1:2] : mem;
+  assign cfg_word  = clearing ? FirstCfg + 4'(clear_q[1:0]) : word;
+  always_comb begin
+    if (show_valid_i)            write_data = show_data_i;
+    else if (clearing)           write_data = '0;
+    else if (word == FirstCfg)   write_data = {30'd0, wdata_i[1:0]};
+    else                         write_data = wdata_i;
+  end
+
+  // The image. Its constants are there from the beginning.
+  typedef logic [31:0] image_t [2**ImageWidth];
+  function automatic image_t constants();
+    for (int unsigned a = 0; a < 2 ** ImageWidth; a++) constants[a] = '0;
+    for (int unsigned m = 0; m < NumMems; m++) begin
+      constants[16*m+32'(MapMemInfo[5:2])]  = {16'd0, Layer[m][7:0], 8'(m >= NumWeights)};
+      constants[16*m+32'(MapMemWidth[5:2])] = Width[m];
+      constants[16*m+32'(MapMemDepth[5:2])] = Depth[m];
     end
-  end
-  assign write_cfg = WithErrors && access && we_i && is_cfg && idle_i;
+  endfunction
 
-  // Four configuration words a memory.
-  (* ram_style = "distributed" *) logic [1:0]  mode  [2**MemWidth];
-  (* ram_style = "distributed" *) logic [31:0] rate1 [2**MemWidth];
-  (* ram_style = "distributed" *) logic [31:0] rate0 [2**MemWidth];
-  (* ram_style = "distributed" *) logic [31:0] seed  [2**MemWidth];
-  logic [MemWidth-1:0] ram_addr;
-  error_cfg_t  cfg;
-  logic [31:0] old_word, cfg_word;
-
-  always_comb begin
-    if (clearing)    ram_addr = clear_q[MemWidth-1:0];
-    else if (access) ram_addr = mem;
-    else             ram_addr = MemWidth'(index_i);
-  end
-  assign cfg = '{
-    mode:  mode[ram_addr],
-    rate1: rate1[ram_addr],
-    rate0: rate0[ram_addr],
-    seed:  seed[ram_addr]
-  };
-  assign weight_cfg_o = WithErrors ? cfg : '0;
-
-  always_comb begin
-    unique case (offset)
-      MapMemMode:  old_word = 32'(cfg.mode);
-      MapMemRate1: old_word = cfg.rate1;
-      MapMemRate0: old_word = cfg.rate0;
-      default:     old_word = cfg.seed;
-    endcase
-  end
-  assign cfg_word = clearing ? '0 : wdata_i;
-
+  logic [ImageWidth-1:0] read_addr, write_addr;
+  logic [MemWidth-1:0] shown;
+  logic [31:0] read_q;
+  (* ram_style = "block" *) logic [31:0] image [2**ImageWidth];
+  initial image = constants();
+  assign read_addr  = {mem, word};
+  assign shown      = MemWidth'(show_addr_i[CounterAddrWidth-1:3]);
+  assign write_addr = show_valid_i ? {shown, 1'b1, show_addr_i[2:0]} : {cfg_mem, cfg_word};
   always_ff @(posedge clk_i) begin
-    if (clearing || (write_cfg && offset == MapMemMode))  mode[ram_addr]  <= cfg_word[1:0];
-    if (clearing || (write_cfg && offset == MapMemRate1)) rate1[ram_addr] <= cfg_word;
-    if (clearing || (write_cfg && offset == MapMemRate0)) rate0[ram_addr] <= cfg_word;
-    if (clearing || (write_cfg && offset == MapMemSeed))  seed[ram_addr]  <= cfg_word;
+    if (WithErrors && (show_valid_i || write_any)) image[write_addr] <= write_data;
+    read_q <= image[read_addr];
+  end
+
+  logic reading_q;
+  always_ff @(posedge clk_i) begin
+    reading_q <= rst_ni && read_now;
+    rd_ack_o  <= rst_ni && reading_q;
+    wr_ack_o  <= rst_ni && write_now;
+    refused_o <= rst_ni && write_now && exists_q && is_cfg_q && !idle_i;
+    rdata_o   <= in_image_q ? read_q : '0;
   end
 
   always_ff @(posedge clk_i) begin
+    cfg_write_o <= '{
+      rate1: write_any && cfg_word == MapMemRate1[5:2],
+      rate0: write_any && cfg_word == MapMemRate0[5:2],
+      seed:  write_any && cfg_word == MapMemSeed[5:2],
+      index: 6'(cfg_mem),
+      data:  write_data
+    };
     for (int unsigned m = 0; m < NumMems; m++) begin
       restart_o[m] <= rst_ni && write_cfg && 32'(mem) == m;
+      if (!rst_ni) mode_o[m] <= ModeOff;
+      else if (write_cfg && 32'(mem) == m && word == FirstCfg) mode_o[m] <= write_data[1:0];
     end
-    for (int unsigned b = 0; b < NumBuffers; b++) begin
-      if (!rst_ni) buffer_cfg_o[b] <= '0;
-      else if (write_cfg && 32'(mem) == NumWeights + b) begin
-        unique case (offset)
-          MapMemMode:  buffer_cfg_o[b].mode  <= cfg_word[1:0];
-          MapMemRate1: buffer_cfg_o[b].rate1 <= cfg_word;
-          MapMemRate0: buffer_cfg_o[b].rate0 <= cfg_word;
-          default:     buffer_cfg_o[b].seed  <= cfg_word;
-        endcase
-      end
-    end
-  end
-
-  assign counter_addr_o = {mem, offset[4:2]};
-
-  logic [31:0] rdata_d;
-  always_comb begin
-    rdata_d = '0;
-    if (is_cfg) rdata_d = WithErrors ? old_word : '0;
-    else if (is_counter) rdata_d = counter_data_i;
-    else if (exists) begin
-      unique case (offset)
-        MapMemInfo:  rdata_d = {16'd0, Layer[mem][7:0], 8'(32'(mem) >= NumWeights)};
-        MapMemWidth: rdata_d = Width[mem];
-        MapMemDepth: rdata_d = Depth[mem];
-        default:  rdata_d = '0;
-      endcase
-    end
-  end
-
-  always_ff @(posedge clk_i) begin
-    rd_ack_o  <= rst_ni && access && !we_i;
-    wr_ack_o  <= rst_ni && access && we_i;
-    refused_o <= rst_ni && access && we_i && is_cfg && !idle_i;
-    if (access) rdata_o <= rdata_d;
   end
 
 endmodule

@@ -1,7 +1,7 @@
-// Types shared by Spinflow's modules: the error configuration of a memory, its counter increments, the
-// request that reaches a weight memory from the AXI-Lite side, and the windows of a convolution. The
-// latencies that one module has and others count on. And the one place that says which primitives of a
-// part are placed by hand.
+// Types shared by Spinflow's modules: modes of write errors, how memories get their draws,
+// the counter increments, the request that reaches a weight memory from the AXI-Lite side, and the windows
+// of a convolution. The latencies that one module has and others count on. And the one place that says
+// which primitives of a part are placed by hand.
 
 package spinflow_pkg;
 
@@ -27,13 +27,36 @@ package spinflow_pkg;
     ModeSwitch = 2'd2
   } error_mode_e;
 
-  // How the writes of one memory err. Rates are thresholds on a 32-bit draw.
+  // A write to the configuration of a memory, for those who keep some of it. Rates are thresholds on a
+  // 32-bit draw, for writes of a 1 and of a 0.
   typedef struct packed {
-    logic [1:0]  mode;    // error_mode_e; 3 makes no errors
-    logic [31:0] rate1;   // for writes of a 1
-    logic [31:0] rate0;   // for writes of a 0
-    logic [31:0] seed;    // of the memory's random stream
-  } error_cfg_t;
+    logic        rate1, rate0, seed;   // which word it is
+    logic [5:0]  index;                // of which memory
+    logic [31:0] data;
+  } cfg_write_t;
+
+  // Draws come in blocks of eight, for positions 8*n .. 8*n + 7 of a memory's random stream.
+  parameter int unsigned BlockDraws = 8;
+
+  // Whoever wants a block says where its draws go; the answer brings that back. The engine does not
+  // look at it.
+  parameter int unsigned DrawTagWidth = 16;
+
+  // Of a stream, one engine may make every n-th block.
+  typedef struct packed {
+    logic                    valid;     // wants a block; may be withdrawn
+    logic                    first;     // the stream starts anew, with block `start`
+    logic [2:0]              start;
+    logic [2:0]              advance;   // from this block to the next one
+    logic [DrawTagWidth-1:0] tag;
+  } draw_request_t;
+
+  // What became of a block's draws: of each whether it errs if a 1, and if a 0, is written.
+  typedef struct packed {
+    logic [DrawTagWidth-1:0] tag;
+    logic [BlockDraws-1:0]   hit1;
+    logic [BlockDraws-1:0]   hit0;
+  } draw_answer_t;
 
   // What one write adds to a memory's counters, in bits.
   typedef struct packed {
@@ -75,11 +98,6 @@ package spinflow_pkg;
     logic [15:0] stride_rows, stride_columns;   // from a window to the next
     logic [15:0] out_rows, out_columns;         // windows
   } window_t;
-
-  // A draw errs below its threshold; the largest threshold means always.
-  function automatic logic draw_errs(logic [31:0] draw, logic [31:0] threshold);
-    return (draw < threshold) || (&threshold);
-  endfunction
 
   // How a popcount_tree is built. More levels and columns than any width up to 65,535 has.
   parameter int unsigned MostLevels  = 12;

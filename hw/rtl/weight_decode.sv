@@ -1,9 +1,9 @@
 // Finds the place that an address of the AXI-Lite side means: which weight memory, which word of it, and
 // where in that word's columns the 32-bit segment lies (see weight_mem).
 //
-// An access goes through two steps. While `sample_i` is high, `hit_o` tells whether the address lies in
-// any memory's window, and the number of that memory is registered. In a later cycle, with `take_i`, the
-// place inside the memory is registered too. The address holds from the first step to the second.
+// An access goes through two steps. While `sample_i` is high, the memory whose window the address lies in
+// is registered, if there is one. In a later cycle, with `take_i`, the place inside the memory is
+// registered too. The address holds from the first step to the second.
 
 module weight_decode
   import spinflow_pkg::*;
@@ -29,10 +29,9 @@ module weight_decode
   input  logic                  sample_i,
   input  logic                  take_i,
 
-  // The address lies in a window, at a word and a segment that exist. Combinational.
+  // Whether the address lies in a window, at a word and a segment that exist, and the memory, by its
+  // number and as one bit of all; valid from the cycle after `sample_i`.
   output logic                  hit_o,
-
-  // The memory, by its number and as one bit of all; valid from the cycle after `sample_i`.
   output logic [IndexWidth-1:0] index_o,
   output logic [NumWeights-1:0] memory_o,
 
@@ -69,7 +68,7 @@ module weight_decode
     assign paired[m]  = 32'(segment[m]) < Paired;
   end
 
-  assign hit_o = window != '0;
+  assign hit_o = memory_o != '0;
 
   // The word and the segment in the memory that was sampled.
   logic [15:0] word_d, segment_d, paired_d;

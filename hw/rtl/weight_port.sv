@@ -5,12 +5,12 @@
 // A segment lies in one column of its memory or, 8 bits in each, in four (see weight_mem). A column is
 // read, changed and written back.
 //
-// Cycles from request to acknowledge: in one column a read takes 7, or 8 in the column's upper half, a
-// write 10 with mode off and 77 with errors, 79 from an odd position of the stream. In four columns, which
-// a ninth of the segments of a wide memory lie in, a read takes 30, a write 62 or 31 more than in one.
-// Longer if the counts of the write before are still being added up: they stay at `count_o` until
-// `count_ready_i` is high again. An access that is not allowed (not idle, outside every window) ends with
-// `err_o` after one.
+// Cycles from request to acknowledge: in one column a read takes 6, or 7 in the column's upper half, a
+// write 9 with mode off and 78 with errors, 80 from an odd position of the stream. In four columns, which
+// a ninth of the segments of a wide memory lie in, a read takes 23, a write 47 or 23 more than in one.
+// Longer while the memory's configuration is not there, and if the counts of the write before are still
+// being added up: they stay at `count_o` until `count_ready_i` is high again. An access that is not
+// allowed (not idle, outside every window) ends with `err_o` after two.
 
 module weight_port
   import spinflow_pkg::*;
@@ -37,7 +37,7 @@ module weight_port
   // Restarts all random streams; for a cycle. Memories and an access under way stay as they are.
   input  logic                          soft_reset_i,
 
-  // No frame is under way: weights may be accessed. Looked at in the cycle of `req_i`.
+  // No frame is under way: weights may be accessed. Looked at in the cycle after `req_i`.
   input  logic                          idle_i,
 
   // Access from the AXI-Lite slave: `req_i` is high for a cycle, the others hold until `ack_o`.
@@ -51,7 +51,7 @@ module weight_port
   output logic                          err_o,         // not allowed; nothing was done
   output logic [31:0]                   rdata_o,       // the segment before; 0 with `err_o`
 
-  // An access is under way or begins; no frame may start.
+  // An access is under way, from the cycle after `req_i` on; no frame may start.
   output logic                          busy_o,
 
   // Access to one column of a weight memory, and its answer in parts (see weight_mem); the answers of all
@@ -61,12 +61,18 @@ module weight_port
   input  logic [NumWeights-1:0][31:0]   weight_rdata_i,
 
   // Number of the memory that is accessed, from the cycle after the request to the next one, and the
-  // configuration of that memory, answered in the same cycle.
+  // mode of that memory's errors, answered in the same cycle.
   output logic [IndexWidth-1:0]         index_o,
-  input  error_cfg_t                    cfg_i,
+  input  logic [1:0]                    mode_i,
 
   // Restarts the random stream of a memory, for a cycle; one bit a memory.
   input  logic [NumWeights-1:0]         restart_i,
+
+  // Draws from the engine for the memory of `index_o`: what is wanted, whether it is granted, the answer.
+  output draw_request_t                 request_o,
+  input  logic                          grant_i,
+  input  draw_answer_t                  answer_i,
+  input  logic                          answer_valid_i,
 
   // What a write counted, in bits. It is taken in a cycle with both valid and ready, and holds after that
   // until ready is high again.
@@ -75,7 +81,9 @@ module weight_port
   input  logic                          count_ready_i
 );
 
-  typedef enum logic [2:0] {StIdle, StDecode, StFetch, StGather, StDraw, StWrite, StAck} state_e;
+  typedef enum logic [2:0] {
+    StIdle, StCheck, StDecode, StFetch, StGather, StDraw, StWrite, StAck
+  } state_e;
   state_e state_q, state_d;
 
   logic [NumWeights-1:0] memory;
@@ -85,11 +93,11 @@ module weight_port
   logic        spread, upper_half;   // a segment in the upper bits of four columns is spread
   logic [1:0]  pass_q;               // which of the four columns
   logic        putting_q;
-  error_cfg_t  cfg_q;
+  logic [1:0]  mode_q;
   logic        hit, allowed, with_errors, decode, gathered, last_pass;
 
   assign allowed     = idle_i && hit;
-  assign with_errors = WithErrors && cfg_q.mode != ModeOff;
+  assign with_errors = WithErrors && mode_q != ModeOff;
   // What the write before counted is held until it is taken.
   assign decode      = state_q == StDecode && count_ready_i;
   assign last_pass   = !spread || pass_q == 2'((bits - 1'b1) >> 3);
@@ -148,7 +156,7 @@ module weight_port
   logic        drawn;
   // Both are used from two cycles after the decoding on.
   always_ff @(posedge clk_i) begin
-    cfg_q  <= cfg_i;
+    mode_q <= mode_i;
     mask_q <= 32'((33'd1 << bits) - 33'd1);
   end
 
@@ -160,25 +168,28 @@ module weight_port
       .rst_ni,
       .soft_reset_i,
       .restart_i,
-      .index_i   (index_o),
-      .memory_i  (memory),
-      .cfg_i     (cfg_q),
-      .begin_i   (decode),
-      .working_i (with_errors && we_i && !putting_q &&
-                  (state_q == StFetch || state_q == StGather || state_q == StDraw)),
-      .gather_i  (state_q == StGather),
-      .write_i   (state_q == StWrite),
-      .commit_i  (state_q == StWrite && last_pass && count_ready_i && with_errors),
+      .index_i        (index_o),
+      .memory_i       (memory),
+      .mode_i         (mode_q),
+      .begin_i        (decode),
+      .working_i      (with_errors && we_i && !putting_q && (state_q == StDraw || (!spread &&
+                       (state_q == StFetch || state_q == StGather)))),
+      .gather_i       (state_q == StGather),
       .wdata_i,
-      .old_i     (old_q),
-      .mask_i    (mask_q),
-      .bits_i    (bits),
-      .error_o   (error),
-      .drawn_o   (drawn),
+      .old_i          (old_q),
+      .mask_i         (mask_q),
+      .bits_i         (bits),
+      .request_o,
+      .grant_i,
+      .answer_i,
+      .answer_valid_i,
+      .error_o        (error),
+      .drawn_o        (drawn),
       .count_o
     );
     assign count_valid_o = state_q == StWrite && last_pass;
   end else begin : gen_no_errors
+    assign request_o     = '0;
     assign error         = '0;
     assign drawn         = 1'b1;
     assign count_o       = '0;
@@ -196,7 +207,8 @@ module weight_port
   always_comb begin
     state_d = state_q;
     unique case (state_q)
-      StIdle:   if (req_i) state_d = allowed ? StDecode : StAck;
+      StIdle:   if (req_i) state_d = StCheck;
+      StCheck:  state_d = allowed ? StDecode : StAck;
       StDecode: if (decode) state_d = StFetch;
       StFetch:  state_d = StGather;
       StGather: if (gathered) begin
@@ -219,7 +231,7 @@ module weight_port
       err_o   <= 1'b0;
     end else begin
       state_q <= state_d;
-      if (state_q == StIdle) err_o <= req_i && !allowed;
+      if (state_q == StCheck) err_o <= !allowed;
     end
     // A spread segment is put back in a second round through its columns.
     if (state_q == StIdle) begin
@@ -241,6 +253,6 @@ module weight_port
 
   assign ack_o   = state_q == StAck;
   assign rdata_o = err_o ? '0 : old_q;
-  assign busy_o  = state_q != StIdle || req_i;
+  assign busy_o  = state_q != StIdle;
 
 endmodule

@@ -40,7 +40,7 @@ reports over into this page.
   block that they come from; a LUT goes to the block of most of its neighbours. The blocks add up to
   the total exactly, the border between two of them is a matter of judgement.
 - *Wrappers* are what the write errors cost: with `WithErrors = 0` the same top has memories without
-  error makers, counters and error registers. The difference is shown part by part.
+  draws, counters and error registers. The difference is shown part by part.
 - A level of logic is a LUT, a carry cell, a wide multiplexer or a read of LUT RAM between two
   registers. The delay in ns is a yardstick between designs, from rounded cell delays and a guess
   for each wire.

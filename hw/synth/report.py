@@ -1,6 +1,6 @@
 """Size and depth of a bundle's accelerator: what yosys makes of it for the board's part.
 
-The accelerator is synthesised twice, with the error makers of its memories and without
+The accelerator is synthesised twice, with the write errors of its memories and without
 (`WithErrors`); the difference is what the MRAM wrappers cost. A report says which yosys it is from
 and holds a digest of all that it depends on, so that an unchanged bundle is not synthesised again.
 """
@@ -37,8 +37,8 @@ PUBLISHED_CLOCK_MHZ = 100.0
 
 # What an MRAM wrapper is made of, by the module that a cell is in or that is above it; first match.
 ITEMS: dict[str, Callable[[set[str]], bool]] = {
-    "run-ahead": lambda kinds: {"error_maker", "stream_fifo"} <= kinds,
-    "error makers": lambda kinds: "error_maker" in kinds,
+    "run-ahead": lambda kinds: "run_ahead" in kinds,
+    "draw engines": lambda kinds: "draw_engines" in kinds,
     "buffer writes": lambda kinds: "buffer_mem" in kinds,
     "weight engine": lambda kinds: "weight_port" in kinds,
     "counters": lambda kinds: "counter_bank" in kinds,
@@ -48,7 +48,7 @@ ITEMS: dict[str, Callable[[set[str]], bool]] = {
 # Modules of this folder that a report depends on.
 MAKERS = "report", "yosys", "child", "cells", "netlist", "paths"
 # Modules of which the parts are listed too.
-OPENED = {"accel_shell", "control_block", "buffer_mem", "error_maker"}
+OPENED = {"accel_shell", "control_block", "buffer_mem", "draw_engines", "draw_engine"}
 
 
 def report(bundle: Path, out: Path, logs: Path | None = None) -> dict[str, Any]:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from spinflow.host.sweep.results import Row
+from spinflow.host.sweep.results import TIMED, Row
+
+UNTIMED: dict[str, Any] = dict.fromkeys(TIMED, 0)
+"""What software says of the columns of clock cycles."""
 
 
 def row(**changes: Any) -> Row:
@@ -57,5 +60,9 @@ def row(**changes: Any) -> Row:
         "disturbed0": 0.0,
         "upsets": 0,
         "data": "mnist",
+        "latency_min": 300,
+        "latency_max": 420,
+        "distance_min": 64,
+        "distance_max": 80,
     }
     return Row(**{**values, **changes})

@@ -49,7 +49,7 @@ FAULTS: list[tuple[Change, str]] = [
         "format is 1, but this program reads format 4; build the bundle anew, with spinflow b",
     ),
     (lambda d: d.update(format=True), "format is True, but this program reads format 4"),
-    (lambda d: d.update(map_version=9), "map_version is 9, but this program reads map_version 1"),
+    (lambda d: d.update(map_version=9), "map_version is 9, but this program reads map_version 2"),
     (lambda d: d.update(build_id=2**32), "build_id is 4294967296: it must be a whole number from"),
     (lambda d: d.pop("memories"), "accel.json: it has no memories"),
     (lambda d: d.update(colour="red"), "it has an unknown key 'colour'"),

@@ -64,7 +64,7 @@ def test_memories_and_taps_follow_from_the_layers(described: Description) -> Non
     assert with_indices(described.layers, names) == described.layers
     blocks = {
         m.name.removesuffix(".buffer"): Block(
-            m.width, m.depth, m.edge, m.lanes, m.interval, m.run_ahead
+            m.width, m.depth, m.edge, m.ports, m.run_ahead, m.engine
         )
         for m in memories
         if not m.is_weights

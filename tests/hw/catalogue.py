@@ -17,7 +17,8 @@ class Case:
 
     bench: str
     parameters: Mapping[str, runner.Parameter] = field(default_factory=dict)
-    noise: bool = True  # at the start; not for a module whose assertions no reset holds back
+    # At the start; not for a module whose assertions no reset holds back, or that has none.
+    noise: bool = True
 
     @property
     def name(self) -> str:
@@ -122,19 +123,21 @@ def padded_mvu(
     })  # fmt: skip
 
 
-def maker(width: int, lanes: int, interval: int) -> Case:
-    """An error maker."""
-    return Case("error_maker", {
-        "Width": width, "Lanes": lanes, "Interval": interval, "RunAhead": 16,
-    })  # fmt: skip
+def engine(weights: int, memories: int, asks: list[int]) -> Case:
+    """A draw engine, and for which memories it is asked."""
+    return Case("draw_engine", {
+        "NumWeights": weights, "NumMems": memories, "NumAsks": len(asks), "Memory": words(asks),
+    }, noise=False)  # fmt: skip
 
 
-def buffer(width: int, depth: int, lanes: int, interval: int, *, with_errors: bool = True) -> Case:
+def buffer(
+    width: int, depth: int, run_ahead: int = 16, ports: int = 1, *, with_errors: bool = True
+) -> Case:
     """A buffer memory."""
     return Case("buffer_mem", {
-        "Width": width, "Depth": depth, "Lanes": lanes, "Interval": interval, "RunAhead": 16,
+        "Width": width, "Depth": depth, "RunAhead": run_ahead, "Ports": ports,
         "WithErrors": int(with_errors),
-    })  # fmt: skip
+    }, noise=not with_errors)  # fmt: skip
 
 
 def pool(rows: int, columns: int, *, folds: int, pe: int, size: int = 2) -> Case:
@@ -227,31 +230,27 @@ def windows(widths: list[int], depths: list[int]) -> dict[str, runner.Parameter]
 
 
 CASES = [
-    *(Case("draw_pipe", {"Interval": interval}) for interval in [1, 2, 4, 8]),
-    Case("stream_fifo", {"Width": 9, "Depth": 8}),
-    Case("stream_fifo", {"Width": 1, "Depth": 2}),
+    Case("draw_pipe", noise=False),
+    engine(1, 2, [1]),
+    engine(3, 5, [4, 3]),
+    engine(9, 17, [16, 9, 11, 10, 15]),
     *(
-        maker(width, lanes, interval)
-        for interval, shapes in {
-            1: [(1, 1), (2, 1), (4, 4), (8, 4), (6, 2)],
-            2: [(3, 1), (4, 4), (6, 2)],
-            4: [(1, 1), (8, 4)],
-            8: [(2, 1), (6, 6)],
-        }.items()
-        for width, lanes in shapes
+        Case("run_ahead", {"Width": width, "RunAhead": slots, "Ports": ports}, noise=False)
+        for width, slots, ports in [
+            *[(1, 4, 1), (2, 32, 1), (4, 16, 1), (8, 8, 1), (3, 32, 1), (6, 16, 1), (24, 8, 1)],
+            *[(20, 64, 1), (8, 16, 2), (16, 16, 2), (4, 8, 3), (5, 8, 2)],
+        ]
     ),
     *(Case("error_write", {"Width": width}) for width in [1, 32, 255]),
     *(
-        buffer(width, depth, lanes, interval)
-        for interval, shapes in {
-            1: [(1, 3, 1), (2, 32, 2), (8, 7, 4), (6, 5, 2), (13, 6, 1)],
-            2: [(4, 40, 4), (3, 5, 1)],
-            4: [(8, 9, 2)],
-            8: [(1, 2, 1), (12, 6, 4)],
-        }.items()
-        for width, depth, lanes in shapes
+        buffer(width, depth)
+        for width, depth in [
+            (1, 3), (2, 32), (8, 7), (6, 5), (13, 6), (4, 40), (3, 5), (16, 9), (1, 2), (12, 6),
+        ]
     ),
-    buffer(5, 11, 1, 1, with_errors=False),
+    buffer(4, 10, 64),
+    buffer(8, 20, ports=2),
+    buffer(5, 11, with_errors=False),
     *(
         Case("bin_threshold", {"Pe": pe, "InBits": bits, "Threshold": f"{bits + 1}'h{threshold:x}"})
         for pe, bits, threshold in [(4, 8, 128), (1, 8, 256), (3, 5, 1)]
@@ -399,6 +398,9 @@ CASES = [
             "Depth": words([3 * n + 2 for n in range(64)]),
         },
     ),
+    Case("event_total"),
+    Case("frame_times", {"Width": 7, "OpenWidth": 6}),
+    Case("frame_times", {"Width": 10, "OpenWidth": 8}),
     Case("frame_io", {"InBeats": 1}),
     Case("frame_io", {"InBeats": 5}),
     Case(
@@ -409,6 +411,7 @@ CASES = [
             "NumBuffers": 2,
             "BuildId": "32'hCAFE1234",
             "InBeats": 3,
+            "NumResets": 3,
             "Layer": words([0, 1, 0, 3]),
             **windows([40, 5], [6, 9]),
             "Width": words([40, 5, 60, 2]),

@@ -1,11 +1,11 @@
-// Writes random words through a Verilated buffer_mem, as fast as it takes them, and counts what erred.
+// Writes random words through a Verilated drawn_buffer, as fast as it takes them, and counts what erred.
 // For statistics that need more draws than a bench in Python can make. Called through ctypes.
 
 #include <array>
 #include <cstddef>
 #include <cstdint>
 
-#include "Vbuffer_mem.h"
+#include "Vdrawn_buffer.h"
 #include "verilated.h"
 
 namespace {
@@ -20,7 +20,7 @@ std::uint64_t next_target(std::uint64_t &state) {
     return state;
 }
 
-void clock(Vbuffer_mem &top) {
+void clock(Vdrawn_buffer &top) {
     top.clk_i = 0;
     top.eval();
     top.clk_i = 1;
@@ -45,13 +45,16 @@ extern "C" void error_loop(std::uint32_t mode, std::uint32_t rate1, std::uint32_
                            std::uint32_t seed, std::uint64_t targets, std::uint64_t words,
                            Totals *totals, std::uint64_t *errors) {
     VerilatedContext context;
-    Vbuffer_mem top{&context};
-    top.cfg_i[0] = seed;
-    top.cfg_i[1] = rate0;
-    top.cfg_i[2] = rate1;
-    top.cfg_i[3] = mode;
+    Vdrawn_buffer top{&context};
+    // Rates and seed of memory 1, one after the other; see cfg_write_t.
     top.rst_ni = 0;
-    clock(top);
+    const std::uint32_t written[3] = {seed, rate0, rate1};
+    for (int word = 0; word < 3; ++word) {
+        top.cfg_write_i = std::uint64_t{1} << (38 + word) | std::uint64_t{1} << 32 | written[word];
+        clock(top);
+    }
+    top.cfg_write_i = 0;
+    top.mode_i = mode;
     clock(top);
     top.rst_ni = 1;
     top.in_valid_i = 1;

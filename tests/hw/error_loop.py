@@ -1,4 +1,4 @@
-"""Builds error_loop.cpp around a Verilated buffer_mem and calls it: some 5e7 draws a second."""
+"""Builds error_loop.cpp around a Verilated drawn_buffer and calls it: some 5e6 draws a second."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ from tests.hw.catalogue import needed
 
 SOURCE = Path(__file__).with_suffix(".cpp")
 WIDTH = 64
-PARAMETERS = {"Width": WIDTH, "Depth": 32, "Lanes": WIDTH, "RunAhead": 16}
+PARAMETERS = {"Width": WIDTH, "Depth": 32}
+TOP = Path(__file__).with_name("drawn_buffer.sv")
 CXX_FLAGS = f"-O3 -march=native -fPIC -DDEPTH={PARAMETERS['Depth']}"
 
 
@@ -66,15 +67,15 @@ def write(
 @functools.cache
 def library() -> ctypes.CDLL:
     """The shared library, built if need be."""
-    files = needed("buffer_mem", runner.sources())
+    files = needed("drawn_buffer", [*runner.sources(), TOP])
     flags = ["--no-assert", CXX_FLAGS]
-    name = runner.fingerprint("buffer_mem", PARAMETERS, [*files, SOURCE], flags)
+    name = runner.fingerprint("drawn_buffer", PARAMETERS, [*files, SOURCE], flags)
     folder = runner.BUILDS / f"error_loop-{name}"
     with runner.locked(folder):
         if not (folder / "error_loop.so").exists():
             command = [
                 str(runner.verilator()), "--cc", "--exe", "--build", "--no-assert", "-O3",
-                "--top-module", "buffer_mem", "--Mdir", str(folder), "-o", "new.so",
+                "--top-module", "drawn_buffer", "--Mdir", str(folder), "-o", "new.so",
                 *(f"-G{key}={value}" for key, value in PARAMETERS.items()),
                 "-CFLAGS", CXX_FLAGS, "-LDFLAGS", "-shared",
                 "-MAKEFLAGS", "CFG_CXXFLAGS_PCH_I=-include", "-MAKEFLAGS", "CFG_GCH_IF_CLANG=",

@@ -157,6 +157,15 @@ class Stream:
         self.config = config or self.config
 
 
+def block_hits(config: Config, block: int) -> tuple[int, int]:
+    """Which of the eight draws of a block err as a 1 and as a 0."""
+    draws = [draw(config.seed, 8 * block + i) for i in range(8)]
+    return (
+        word_of([errs(value, config.rate1) for value in draws]),
+        word_of([errs(value, config.rate0) for value in draws]),
+    )
+
+
 class Buffer:
     """A buffer memory: every word is written with errors and read back."""
 

@@ -16,6 +16,7 @@ import pytest
 from spinflow.host.sweep.results import Row, read
 from spinflow.model import store
 from spinflow.sim.sweep import main
+from tests.host.rows import UNTIMED
 
 REPOSITORY = Path(__file__).parents[2]
 BUNDLE = REPOSITORY / "build" / "tfc-mnist"
@@ -42,7 +43,7 @@ LONG_TRIALS = 15 * 2 * 2
 
 def untimed(path: Path) -> list[Row]:
     """The rows of a file without what differs between backends: time, and their name."""
-    return [replace(row, cycles=0, stalls=0, backend="") for row in read(path / "results.csv")]
+    return [replace(row, **UNTIMED, backend="") for row in read(path / "results.csv")]
 
 
 def command(*arguments: str | Path) -> list[str]:

@@ -14,6 +14,7 @@ from spinflow.host.sweep import grid as grids
 from spinflow.host.sweep.results import Row, read
 from spinflow.sim import sweep
 from spinflow.sim.engines import SOFTWARE
+from tests.host.rows import UNTIMED
 
 REPOSITORY = Path(__file__).parents[2]
 BUNDLE = REPOSITORY / "build" / "tfc-mnist"
@@ -38,7 +39,7 @@ def test_a_sweep_runs_where_it_is_told_to(tmp_path: Path, on: str) -> None:
 @pytest.mark.slow
 def test_where_a_sweep_runs_makes_no_difference_to_its_rows(tmp_path: Path) -> None:
     found = [
-        [replace(row, backend="", cycles=0, stalls=0) for row in swept(tmp_path / on, "--on", on)]
+        [replace(row, backend="", **UNTIMED) for row in swept(tmp_path / on, "--on", on)]
         for on in ("rtl", "evaluator", "emulator")
     ]
     assert found[0] == found[1] == found[2]

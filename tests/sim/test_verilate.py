@@ -138,8 +138,8 @@ def test_taps_become_a_table() -> None:
     ("line", "reason"),
     [
         (
-            "%Error-USERERROR: /a/b/error_maker.sv:49:5: error_maker: Lanes 4 must divide Width 6",
-            "the RTL refuses this design: error_maker: Lanes 4 must divide Width 6",
+            "%Error-USERERROR: /a/b/run_ahead.sv:49:5: run_ahead: Ports 8 must be from 1 to 7",
+            "the RTL refuses this design: run_ahead: Ports 8 must be from 1 to 7",
         ),
         (
             "%Error: /a/accel.sv:7:8: syntax error, unexpected ';'",
@@ -153,7 +153,7 @@ def test_taps_become_a_table() -> None:
     ],
 )
 def test_the_reason_is_the_error_and_no_warning(line: str, reason: str) -> None:
-    warning = "%Warning-WIDTH: /a/b/error_maker.sv:3:4: Operator ADD expects 8 bits"
+    warning = "%Warning-WIDTH: /a/b/run_ahead.sv:3:4: Operator ADD expects 8 bits"
     assert verilate.reason_of(f"{warning}\n{line}\nmake: stopped\n") == reason
     assert verilate.reason_of("nothing\n").endswith(": no message")
 

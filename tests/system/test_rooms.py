@@ -13,14 +13,16 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 
 # Each room and the rooms that it may import from. `host` is the ground floor, `papers` the roof.
 # `hw.boards` is a room of its own in `hw`: what a board is, all that build for one read there. In
-# `model` it is `model.data`: what is trained and what is imported gets its images there.
+# `model` it is `model.data`: what is trained and what is imported gets its images there. `hw.cores`
+# describes an accelerator to other tools when it is built.
 BELOW = {
     "host": set(),
     "model.data": {"host"},
     "model": {"host", "model.data"},
     "hw.boards": {"host"},
-    "hls": {"host", "hw.boards", "model.data"},
-    "hw": {"host", "hw.boards"},
+    "hw.cores": {"host", "hw.boards"},
+    "hls": {"host", "hw.boards", "hw.cores", "model.data"},
+    "hw": {"host", "hw.boards", "hw.cores"},
     "sim": {"host", "model", "model.data", "hw.boards"},
     "papers": {"host", "model", "model.data", "sim"},
 }

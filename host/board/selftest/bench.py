@@ -181,9 +181,27 @@ class Bench:
             wrong.append(f"CYCLES reads {seen.cycles} for {count} frames, above {least} expected")
         if seen.stalls > seen.cycles:
             wrong.append(f"STALLS reads {seen.stalls}, CYCLES only {seen.cycles}")
-        return wrong
+        return wrong + unlike_times(seen, count)
 
     def incoming(self, memory: MemoryInfo, count: int) -> Bits:
         """Return what golden images write into a buffer when nothing errs before it."""
         edge = self.golden.edges[memory.name][:count]
         return edge.astype(np.uint8).reshape(-1, memory.width)
+
+
+def unlike_times(seen: Snapshot, count: int) -> list[str]:
+    """Compare the times of frames with what a run of some images after a soft reset allows."""
+    times = seen.times
+    if times.latency is None or times.latency_min is None or times.latency_max is None:
+        return [f"LATENCY_MAX reads 0 after {count} frames"]
+    wrong = []
+    if not 0 < times.latency_min <= times.latency <= times.latency_max <= seen.cycles:
+        wrong.append(
+            f"LATENCY reads {times.latency}, LATENCY_MIN {times.latency_min}, LATENCY_MAX "
+            f"{times.latency_max}, CYCLES {seen.cycles}"
+        )
+    if (times.distance_max is None) != (count < 2):
+        wrong.append(f"DISTANCE_MAX reads {times.distance_max or 0} after {count} frames")
+    if not 0 < (times.distance_min or 1) <= (times.distance_max or 1):
+        wrong.append(f"DISTANCE_MIN reads {times.distance_min}, DISTANCE_MAX {times.distance_max}")
+    return wrong

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from spinflow.host.board.registers import FrameTimes
 from spinflow.host.board.selftest.bench import Bench
 from spinflow.host.board.selftest.results import Check, CheckError, raise_if, unlike
 from spinflow.host.core.errors import HostError
@@ -136,7 +137,8 @@ class ExactChecks:
         raise_if(wrong)
         return (
             f"{count} frames, {seen.cycles} cycles ({seen.cycles / count:.1f} a frame, the bound "
-            f"is {self._bundle.cycles_per_frame}), no stalls, bits of {len(self._buffers)} buffers"
+            f"is {self._bundle.cycles_per_frame}), {seen.times}, no stalls, bits of "
+            f"{len(self._buffers)} buffers"
         )
 
     def _resets(self) -> str:
@@ -150,11 +152,13 @@ class ExactChecks:
             command()
             seen = self._device.snapshot()
             left = {name: counts for name, counts in seen.memories.items() if counts != Counts()}
-            if (seen.frames, seen.cycles, seen.stalls) != (0, 0, 0) or left:
+            if (seen.frames, seen.cycles, seen.stalls, seen.times) != (0, 0, 0, FrameTimes()):
                 wrong.append(
                     f"after a {name} the counters read {seen.frames} frames, {seen.cycles} cycles, "
-                    f"{seen.stalls} stalls, {left}"
+                    f"{seen.stalls} stalls, {seen.times}"
                 )
+            if left:
+                wrong.append(f"after a {name} the counters of memories read {left}")
         chosen = self._bench.error_places()
         for memory in self._weights:
             addresses = chosen[memory.name]

@@ -9,7 +9,7 @@ from spinflow.host.core.plain import MIB
 
 NAME = "accel.json"
 FORMAT = 4
-MAP_VERSION = 1
+MAP_VERSION = 2
 
 DESCRIPTION_LIMIT = MIB
 """Most bytes of accel.json; that of a network of 17 memories has 25 KB."""

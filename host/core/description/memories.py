@@ -44,7 +44,7 @@ class MemoryInfo:
         segments: of weights, 32-bit words that carry one word over AXI-Lite.
         base: of weights, byte offset of its window in the accelerator's slave.
         stride: of weights, bytes from one word to the next in the window.
-        lanes, interval, run_ahead: of a buffer, how draws are made; no value depends on it.
+        ports, run_ahead, engine: of a buffer, how draws are made; no value depends on it.
     """
 
     index: int
@@ -57,9 +57,9 @@ class MemoryInfo:
     segments: int = 0
     base: int = 0
     stride: int = 0
-    lanes: int = 0
-    interval: int = 0
+    ports: int = 0
     run_ahead: int = 0
+    engine: int = 0
 
     @property
     def is_weights(self) -> bool:
@@ -85,7 +85,7 @@ class MemoryInfo:
         return {name: getattr(self, name) for name in names}
 
 
-DRAWS = ("lanes", "interval", "run_ahead")
+DRAWS = ("ports", "run_ahead", "engine")
 """The attributes of a buffer that say how its draws are made."""
 
 
@@ -96,9 +96,9 @@ class Block:
     width: int
     depth: int
     edge: str = ""
-    lanes: int = 0
-    interval: int = 0
+    ports: int = 0
     run_ahead: int = 0
+    engine: int = 0
 
 
 @dataclass(frozen=True)
@@ -162,9 +162,9 @@ def memories_of(stored: Iterable[Stored], control_bytes: int = 0) -> tuple[Memor
                 width=block.width,
                 depth=block.depth,
                 edge=block.edge,
-                lanes=block.lanes,
-                interval=block.interval,
+                ports=block.ports,
                 run_ahead=block.run_ahead,
+                engine=block.engine,
             )
             for index, (layer, number, block) in enumerate(buffers, len(weights))
         ),

@@ -196,12 +196,12 @@ def _input(at: At, length_bits: int) -> tuple[int, ...]:
 _OF_WEIGHTS = ("index", "name", "kind", "layer", "width", "depth", "segments", "base", "stride")
 _OF_BUFFER = ("index", "name", "kind", "layer", "width")
 _FREE = {
-    "depth": MOST_ELEMENTS,
-    "lanes": MOST_WIDTH,
-    "interval": 1 << 16,
-    "run_ahead": MOST_ELEMENTS,
+    "depth": (1, MOST_ELEMENTS),
+    "ports": (1, MOST_WIDTH),
+    "run_ahead": (1, MOST_ELEMENTS),
+    "engine": (0, MOST_ELEMENTS),
 }
-"""What the layers do not say of a buffer, and how large it may be."""
+"""What the layers do not say of a buffer, and how small and how large it may be."""
 
 
 def _memories(
@@ -256,7 +256,7 @@ def _memory(at: At, expected: MemoryInfo, accel: Range) -> MemoryInfo:
     of = at.object((*fixed, "edge", *free))
     for key in fixed:
         of[key].exactly(getattr(expected, key))
-    found: dict[str, Any] = {key: of[key].whole(1, _FREE[key]) for key in free}
+    found: dict[str, Any] = {key: of[key].whole(*_FREE[key]) for key in free}
     return replace(expected, edge=_tensor(of["edge"]), **found)
 
 

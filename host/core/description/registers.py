@@ -11,6 +11,8 @@ GLOBAL_REGISTERS = {
     "STATUS": ("idle", "busy", "refused"),
     **dict.fromkeys(("FRAMES_PER_TRANSFER", "FRAMES_DONE"), ("value",)),
     **dict.fromkeys(("CYCLES_LO", "CYCLES_HI", "STALLS_LO", "STALLS_HI"), ("value",)),
+    **dict.fromkeys(("LATENCY", "LATENCY_MIN", "LATENCY_MAX"), ("value",)),
+    **dict.fromkeys(("DISTANCE_MIN", "DISTANCE_MAX"), ("value",)),
 }
 """Registers and the fields of them that the driver uses; a map may have more."""
 

@@ -42,7 +42,7 @@ class LayerFolding:
 
     Attributes:
         pe, simd: outputs and inputs that are computed at once.
-        lanes, interval, run_ahead: how the draws of the buffer behind it are made.
+        ports, run_ahead, engine: how the draws of the buffer behind it are made.
         window_simd: channels that its sliding window takes at once, 0 without one.
         parallel: whether the window gives its whole kernel at once.
         estimate: resources that it is expected to take.
@@ -50,9 +50,9 @@ class LayerFolding:
 
     pe: int
     simd: int
-    lanes: int
-    interval: int
+    ports: int
     run_ahead: int
+    engine: int
     window_simd: int
     parallel: bool
     estimate: Resources

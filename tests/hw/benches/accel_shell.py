@@ -6,6 +6,7 @@ memories a list of words.
 
 from __future__ import annotations
 
+from collections import deque
 from typing import Any
 
 import cocotb
@@ -21,10 +22,13 @@ from tests.hw.benches.axi import (
     address_of,
 )
 from tests.hw.benches.base import Bench, Sink, Source, equal, parameter
+from tests.hw.benches.draws import DrawServer
 from tests.hw.benches.memories import WeightMemories, fields
-from tests.hw.models import ALWAYS, FLIP, SWITCH, Config, Counts, Weights
+from tests.hw.models import ALWAYS, FLIP, MASK32, SWITCH, Config, Counts, Weights
 
 CORE_RESET_CYCLES = 16
+TIMES = ("LATENCY", "LATENCY_MIN", "LATENCY_MAX", "DISTANCE_MIN", "DISTANCE_MAX")
+MOST_TIME = (1 << 24) - 1
 COUNTERS = "WRITTEN", "SWITCHED", "ERR1", "ERR0"
 
 
@@ -51,12 +55,17 @@ class ShellBench(Bench):
         self.core_out = Source(self, dut.label_data_i, dut.label_valid_i, dut.label_ready_o)
         self.sink = Sink(self, dut.m_axis_tdata, dut.m_axis_tvalid, dut.m_axis_tready,
                          dut.m_axis_tlast, dut.m_axis_tkeep)  # fmt: skip
-        self.agents.append(self)
+        self.agents.append(self)  # before the engine, which it tells what memory asks
+        self.server = DrawServer(self, (13, 30), (
+            "weight_request_o", "weight_grant_i", "weight_answer_i", "weight_valid_i",
+        ))  # fmt: skip
         self.registers = Registers(dut, self.rng)
         self.buffer_traffic = False
-        self.core_in_reset = 0  # cycles
+        self.copies = parameter("NumResets", 1)
+        self.in_reset = [0] * self.copies  # cycles, of each copy of the layers' reset
         self.offered = False  # a beat, to the layers, which were not ready
         self.weight_cycles = 0  # in which a weight memory was accessed
+        self.under_way: deque[tuple[int, bool]] = deque()  # when frames began, which one is timed
         self.labels: list[int] = []
         self.lasts: list[int] = []
         self.clear()
@@ -69,20 +78,32 @@ class ShellBench(Bench):
         for model, counts in zip(self.models, self.counts, strict=False):
             model.counts = counts
         self.cycles_busy = self.stalls = self.frames = 0
+        self.under_way = deque((began, False) for began, _ in self.under_way)
+        self.label: int | None = None  # when the last one left
+        self.latencies: list[int] = []
+        self.distances: list[int] = []
 
     def core_reset(self) -> None:
-        """What a reset does to the streams inside."""
+        """What a reset does to the ends of the streams; the layers' copies of it come later."""
         self.core_in.withdraw()
-        self.core_out.withdraw()
         self.sink.withdraw()
         self.labels.clear()
         self.offered = False
+        self.under_way.clear()
 
     def drive(self) -> None:
         """Increments and stalls of the buffers; the layers are in reset while they are told so."""
-        if not int(self.dut.core_rst_no.value):
-            self.core_in_reset += 1
+        copies = int(self.dut.core_rst_no.value)
+        for copy in range(self.copies):
+            self.in_reset[copy] += not copies >> copy & 1
+        if not int(self.dut.ends_rst_n_q.value):
             self.core_reset()
+        if not copies >> self.copies - 1 & 1:
+            self.core_out.withdraw()
+        self.server.stream = int(self.dut.weight_index_o.value)
+        # The number is noise until the first access.
+        known = self.server.stream < self.weights
+        self.server.config = self.models[self.server.stream].stream.config if known else Config()
         packed = stall = 0
         if self.buffer_traffic:
             for index in range(self.weights, self.memories):
@@ -98,10 +119,12 @@ class ShellBench(Bench):
 
     def sample(self) -> None:
         """The streams have been sampled: follow the frames."""
-        if not int(self.dut.core_rst_no.value):
+        if not int(self.dut.ends_rst_n_q.value):
             assert not int(self.dut.s_axis_tready.value), "input taken during a reset"
+            assert not int(self.dut.in_valid_o.value), "input given to layers in reset"
             assert not int(self.dut.m_axis_tvalid.value), "output during a reset"
             return
+        assert int(self.dut.core_rst_no.value) == (1 << self.copies) - 1, "open during a reset"
         # A frame is under way from the cycle after its first beat was offered to that of its label.
         opened = -(-len(self.core_in.words) // self.beats)
         beat = bool(self.core_in.cycles) and self.core_in.cycles[-1] == self.cycle_number
@@ -122,6 +145,18 @@ class ShellBench(Bench):
         if label:
             self.frames += 1
             self.lasts.append(int(self.dut.m_axis_tlast.value))
+        self.follow_times(opens=opens, label=label)
+
+    def follow_times(self, *, opens: bool, label: bool) -> None:
+        """One frame is timed at a time; a frame may begin with the label of another one."""
+        now = self.cycle_number
+        if label:
+            began, timed = self.under_way.popleft()
+            self.latencies += [now - began] if timed else []
+            self.distances += [] if self.label is None else [now - self.label]
+            self.label = now
+        if opens:
+            self.under_way.append((now, not any(timed for _, timed in self.under_way)))
 
     def withdraw(self) -> None:
         """For a hard reset."""
@@ -143,7 +178,7 @@ class ShellBench(Bench):
         """Hard reset, then run."""
         await self.reset(3)
         cocotb.start_soon(self.forever())
-        await self.wait(lambda: bool(int(self.dut.core_rst_no.value)), "the layers to start")
+        await self.wait(lambda: bool(int(self.dut.ends_rst_n_q.value)), "the layers to start")
 
     async def wait(self, condition: Any, what: str) -> None:
         """Waits for a condition while the bench runs."""
@@ -216,6 +251,12 @@ class ShellBench(Bench):
         assert await self.registers.read("FRAMES_DONE") == self.frames
         assert await self.registers.read("CYCLES") == self.cycles_busy
         assert await self.registers.read("STALLS") == self.stalls
+        known, apart = self.latencies, self.distances
+        expected = (known[-1] if known else 0, min(known, default=MOST_TIME),
+                    max(known, default=0), min(apart, default=MOST_TIME),
+                    max(apart, default=0))  # fmt: skip
+        times = tuple([await self.registers.read(name) for name in TIMES])
+        assert times == expected, f"times {times}, expected {expected}"
 
     def address(self, memory: int, word: int, segment: int) -> int:
         """Where a segment is in the address space."""
@@ -230,7 +271,7 @@ async def test_identity(dut: Any) -> None:
     bench.registers.pause(0.5)
     read = bench.registers.read
     assert await read("ID") == int.from_bytes(b"SPIN", "big")
-    assert await read("MAP_VERSION") == 1
+    assert await read("MAP_VERSION") == 2
     assert await read("BUILD_ID") == parameter("BuildId")
     assert await read("NUM_MEMORIES") == bench.memories
     assert await read("FRAMES_PER_TRANSFER") == 1
@@ -282,7 +323,7 @@ async def test_whole_words_only(dut: Any) -> None:
         bench.address(0, 0, 0),
     ]
     before = [await registers.read_at(place) for place in places]
-    bench.core_in_reset = 0
+    bench.in_reset = [0] * bench.copies
     for place in places:
         # First byte and number of bytes, in one word.
         for first, size in [(a, n) for n in (1, 2, 3) for a in range(5 - n)]:
@@ -292,7 +333,7 @@ async def test_whole_words_only(dut: Any) -> None:
             await registers.write("STATUS", PARTIAL)
             assert await registers.read("STATUS") == IDLE
     assert [await registers.read_at(place) for place in places] == before
-    assert not bench.core_in_reset, "a soft reset came of a part of a word"
+    assert not any(bench.in_reset), "a soft reset came of a part of a word"
     await bench.write_weights(5)
     await bench.compare_weights()
     await bench.compare_counters()
@@ -383,9 +424,11 @@ async def test_wide_counters(dut: Any) -> None:
     await bench.start()
     for frames, cycles in (2**16 - 2, 2**32 - 5), (2**31 - 2, 2**48 - 5):
         await bench.clock.falling_edge
-        dut.u_control_block.frames_q.value = bench.frames = frames
-        dut.u_control_block.cycles_q.value = bench.cycles_busy = cycles
-        dut.u_control_block.stalls_q.value = bench.stalls = cycles
+        bench.frames, bench.cycles_busy, bench.stalls = frames, cycles, cycles
+        control = dut.u_control_block
+        for total, value in ((control.u_frames, frames), (control.u_cycles, cycles),
+                             (control.u_stalls, cycles)):  # fmt: skip
+            total.low_q.value, total.high_q.value = value & MASK32, value >> 32
         bench.new_run(rate=0.5)
         bench.buffer_traffic = True
         await bench.finish(bench.send(5))
@@ -410,18 +453,17 @@ async def test_soft_reset(dut: Any) -> None:
         bench.send(3)
         await bench.wait(lambda: len(bench.core_in.words) > bench.beats, "a frame")
         bench.source.withdraw()
-        bench.core_in_reset = 0
+        bench.in_reset = [0] * bench.copies
         await bench.registers.command(SOFT_RESET)
-        assert bench.core_in_reset == CORE_RESET_CYCLES
+        assert bench.in_reset == [CORE_RESET_CYCLES] * bench.copies
         bench.clear()
         for model in bench.models:
             model.stream.restart()
-        packed = int(dut.buffer_cfg_o.value)
+        packed = int(dut.buffer_mode_o.value)
         for memory, config in enumerate(configs):
             assert await bench.registers.read("SEED", memory) == config.seed
             if memory >= bench.weights:
-                found = packed >> 98 * (memory - bench.weights) & (1 << 98) - 1
-                assert found == config.packed()
+                assert packed >> 2 * (memory - bench.weights) & 3 == config.mode
         assert await bench.registers.read("STATUS") == IDLE
         await bench.compare_counters()
         await bench.write_weights(6)
@@ -453,7 +495,7 @@ async def test_hard_reset(dut: Any) -> None:
         last = bench.memories - 1
         assert await bench.registers.read("MODE", last) == 0
         assert await bench.registers.read("SEED", last) == 0
-        assert int(dut.buffer_cfg_o.value) == 0
+        assert int(dut.buffer_mode_o.value) == 0
         for model in bench.models:
             model.stream.restart(Config())
         await bench.compare_counters()

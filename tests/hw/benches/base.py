@@ -16,7 +16,7 @@ import cocotb
 from cocotb.clock import Clock
 from cocotb.triggers import FallingEdge, ReadOnly
 
-from tests.hw.models import ALWAYS, FLIP, OFF, SWITCH, Config, origin
+from tests.hw.models import ALWAYS, FLIP, OFF, SWITCH, Config, draw, origin
 
 PERIOD_NS = 10
 LIMIT = int(os.environ.get("BENCH_LIMIT", "200000"))  # cycles; a longer wait has failed
@@ -177,22 +177,28 @@ class Bench:
         raise AssertionError(f"waited {limit} cycles for {what}")
 
 
-def far_places(rng: random.Random, mode: int) -> list[tuple[Config, int]]:
-    """Configurations and even positions of their streams that no bench would get to by itself.
+def far_blocks(rng: random.Random, mode: int) -> list[tuple[Config, int]]:
+    """Configurations and blocks of draws that no bench would get to by itself.
 
-    They lie where the number of a position or of its block outgrows 17 or 32 bits, at the period's
-    end, and where a draw is all ones, which only a rate of always errs against.
+    They lie where the number of a block, of leads or of tails, outgrows 16 bits or more, at the
+    period's end, and where a draw is all ones, which only a rate of always errs against.
     """
-    rate = 1 << 31
-    places = [
-        (Config(mode, rate, rate >> 1, rng.getrandbits(32)), position)
-        for position in (2**16 - 8, 2**17 - 8, 2**32 - 8, 2**32 + 2**31, 2**33 - 8)
-    ]
+    places = []
+    for block in (2**16 - 2, 2**24 - 2, 2**29 - 2, 2**30 - 2, 2**31 - 2):
+        seed = rng.getrandbits(32)
+        # Close to a draw, so that its tail is looked at.
+        near = draw(seed, 8 * block + 9)
+        places.append((Config(mode, near, near + 1 & ALWAYS, seed), block))
+    # A lead of all ones whose tail is, too: block and seed of that word of tails.
     for half in 0, 1:
-        other = rng.getrandbits(32)
-        seed, block = origin(*((ALWAYS, other) if half == 0 else (other, ALWAYS)))
+        while True:
+            other = rng.getrandbits(32)
+            seed, number = origin(*((ALWAYS, other) if half == 0 else (other, ALWAYS)))
+            position = 2 * (number - 2**31) + half
+            if number >= 2**31 and draw(seed, position) == ALWAYS:
+                break
         for rates in (ALWAYS, ALWAYS - 1), (ALWAYS - 1, ALWAYS):
-            places.append((Config(mode, *rates, seed), 2 * block))
+            places.append((Config(mode, *rates, seed), position >> 3))
     return places
 
 

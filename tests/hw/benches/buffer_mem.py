@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import cocotb
 
 from tests.hw.benches.base import Bench, Sink, Source, equal, parameter
+from tests.hw.benches.draws import DrawServer
 from tests.hw.models import FLIP, OFF, SWITCH, Buffer, Config, Counts
 
 WITH_ERRORS = bool(parameter("WithErrors"))
-# Cycles from one word's draws to the next one's.
-WORD_CYCLES = parameter("Width") // parameter("Lanes") * parameter("Interval")
-WARM_UP = (parameter("RunAhead") + 1) * WORD_CYCLES + 32  # in which the run-ahead fills
+WIDTH = parameter("Width")
+WIDTH, PORTS = parameter("Width"), parameter("Ports")
+# Blocks of a slot of draws that each port asks for, and words of a slot.
+SHARE = math.lcm(WIDTH, 8, 8 * PORTS if WIDTH // math.gcd(WIDTH, 8) % PORTS else 8) // 8 // PORTS
+SLOT_WORDS = SHARE * PORTS * 8 // WIDTH
+WARM_UP = (parameter("RunAhead") + 1) * SHARE + 64  # in which the run-ahead fills
 
 
 class BufferBench(Bench):
@@ -26,7 +31,8 @@ class BufferBench(Bench):
         self.expected: list[int] = []
         self.counts = Counts()
         self.stalls = 0
-        dut.cfg_i.value = 0
+        self.server = DrawServer(self)
+        dut.mode_i.value = 0
         dut.restart_i.value = 0
 
     async def cycle(self, **inputs: int) -> None:
@@ -49,7 +55,9 @@ class BufferBench(Bench):
 
     async def configure(self, config: Config) -> None:
         """A write to the configuration registers, which restarts the stream and no address."""
-        await self.cycle(cfg_i=config.packed(), restart_i=1)
+        self.server.rate = 0.0
+        await self.cycle(mode_i=config.mode, restart_i=1)
+        self.server.rate, self.server.config = 1.0, config
         await self.cycle(restart_i=0)
         # Without error makers the configuration is of no effect.
         self.model.stream.restart(config if WITH_ERRORS else Config())
@@ -107,7 +115,7 @@ async def test_backpressure_fills_it(dut: Any) -> None:
     bench.sink.rate = 0.0
     depth = parameter("Depth")
     bench.send(depth + 5)
-    await bench.cycles(WARM_UP + (WORD_CYCLES + 1) * depth)
+    await bench.cycles(WARM_UP + (SHARE + 1) * depth)
     assert bench.source.taken == depth
     stalls = bench.stalls
     await bench.cycles(50)
@@ -121,19 +129,40 @@ async def test_full_throughput(dut: Any) -> None:
     """Off: a word a cycle. With errors: as the draws come, stalls only while waiting for them."""
     bench = BufferBench(dut)
     await bench.start()
+    bench.server.latency = (5, 5)
+    # As many words as are drawn ahead; where a word a cycle can be drawn, many.
+    ahead = parameter("RunAhead") * SLOT_WORDS
+    words = 200 if SHARE <= SLOT_WORDS or not WITH_ERRORS else ahead
     for config in Config(), Config(FLIP, 1 << 31, 1 << 31, 3), Config(SWITCH, 1 << 31, 1 << 31, 4):
         await bench.configure(config)
         await bench.cycles(WARM_UP)
         first = len(bench.sink.words)
         stalls = bench.stalls
-        bench.send(200)
+        bench.send(words)
         await bench.finish()
         times = bench.sink.cycles[first:]
-        if WORD_CYCLES == 1 or config.mode == OFF or not WITH_ERRORS:
-            assert times[-1] - times[0] == 199, "a bubble"
-            assert bench.stalls == stalls, "a stall though draws were ahead"
-        else:
-            settled = times[100:]
-            assert settled[-1] - settled[0] == WORD_CYCLES * 99
-            # Every cycle in which the next word waited for its draws is a stall.
-            assert bench.stalls - stalls == times[-1] - times[0] - 199
+        assert times[-1] - times[0] == words - 1, "a bubble"
+        assert bench.stalls == stalls, "a stall though draws were ahead"
+
+
+@cocotb.test()
+async def test_stalls(dut: Any) -> None:
+    """Every cycle in which the next word waits for its draws is a stall, and no other one."""
+    bench = BufferBench(dut)
+    await bench.start()
+    if not WITH_ERRORS:
+        return
+    await bench.configure(Config(FLIP, 1 << 31, 1 << 31, 3))
+    await bench.cycles(WARM_UP)
+    bench.server.rate = 0.0
+    words = (parameter("RunAhead") + 4) * SLOT_WORDS
+    bench.send(words)
+    await bench.cycles(words + 100)
+    assert bench.source.taken in range(words - 4 * SLOT_WORDS - SLOT_WORDS, words)
+    stalls = bench.stalls
+    await bench.cycles(10)
+    assert bench.stalls == stalls + 10
+    bench.server.rate = 1.0
+    await bench.finish()
+    times = bench.sink.cycles
+    assert bench.stalls == times[-1] - times[0] - (words - 1) > 100

@@ -25,7 +25,8 @@ class FrameBench(Bench):
         self.last: bool | None = None  # TLAST of the label that is offered
         self.hold_rate = 0.0
         self.held = 0  # cycles in which input waited
-        self.done = 0
+        self.pulses = False, False  # first beat and label of the cycle before
+        self.open_before = 0  # frames that were under way before that
         self.opened = 0  # frames
         self.offered = False  # a beat, to the layers
         self.labels: list[int] = []
@@ -35,7 +36,7 @@ class FrameBench(Bench):
 
     async def cycle(self, **inputs: int) -> None:
         """One cycle, in which a frame that is whole gives its label."""
-        taken, done = len(self.core_in.words), len(self.sink.words)
+        taken, done, opened = len(self.core_in.words), len(self.sink.words), self.opened
         under_way = self.opened > done or self.offered
         hold = int(not under_way and self.rng.random() < self.hold_rate)
         await super().cycle(hold_i=hold, **inputs)
@@ -51,7 +52,15 @@ class FrameBench(Bench):
                 self.labels.append(self.rng.getrandbits(16))
                 self.core_out.queue.append(self.labels[-1])
         left = len(self.sink.words) > done
-        assert bool(int(self.dut.frame_done_o.value)) == left
+        pulses = tuple(
+            bool(int(pulse.value)) for pulse in (self.dut.first_beat_o, self.dut.frame_done_o)
+        )
+        assert pulses == self.pulses, f"first beat, label {pulses}"
+        if any(pulses):
+            assert int(self.dut.open_o.value) == self.open_before, "frames under way before these"
+        first = len(self.core_in.words) > taken and taken % self.beats == 0
+        self.pulses = first, left
+        self.open_before = opened - done
         self.follow_transfer(left=left, restart=bool(inputs.get("transfer_restart_i")))
 
     def follow_transfer(self, *, left: bool, restart: bool) -> None:
@@ -96,6 +105,7 @@ class FrameBench(Bench):
             seen.clear()
         self.opened = self.in_transfer = 0
         self.offered = False
+        self.pulses = False, False
         self.last = None
 
 
@@ -150,7 +160,7 @@ async def test_long_transfers(dut: Any) -> None:
     await bench.start()
     for frames in 2**8 + 1, 2**16 + 1, 2**31 + 1, 2**32 - 1:
         await bench.restart_transfer(frames)
-        await bench.cycle(frame_q=frames - 2)
+        await bench.cycle(number_q=frames - 1)
         bench.in_transfer = frames - 2
         bench.send(4)
         await bench.finish()

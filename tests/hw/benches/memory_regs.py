@@ -9,7 +9,7 @@ import cocotb
 
 from tests.hw.benches.base import Bench, parameter
 from tests.hw.benches.memories import fields
-from tests.hw.models import MASK32, Config
+from tests.hw.models import MASK32
 from tests.hw.runner import REGS
 
 MEMORY = json.loads((REGS / "regmap.json").read_text(encoding="utf-8"))["memory"]
@@ -18,13 +18,12 @@ CONFIG = "MODE", "RATE1", "RATE0", "SEED"
 COUNTERS = "WRITTEN", "SWITCHED", "ERR1", "ERR0"
 
 
-def counter(address: int) -> int:
-    """Some 64-bit number for each counter."""
-    return (address + 1) * 0x9E37_79B9_7F4A_7C15 & (1 << 64) - 1
+READ, WRITE = 3, 2  # cycles from the request to the acknowledge of an access that needs not wait
+PASSED = "RATE1", "RATE0", "SEED"  # from the highest bit of cfg_write_t on
 
 
 class RegsBench(Bench):
-    """The registers, their bus, the counters behind them and a dictionary beside them."""
+    """The registers, their bus, counters that are shown at random moments, and dictionaries."""
 
     def __init__(self, dut: Any) -> None:
         super().__init__(dut)
@@ -34,20 +33,35 @@ class RegsBench(Bench):
             name: fields(parameter(name), self.memories) for name in ("Layer", "Width", "Depth")
         }
         self.config = [dict.fromkeys(CONFIG, 0) for _ in range(self.memories)]
+        self.passed: list[dict[str, int]] = [{} for _ in range(self.memories)]  # to the engines
         self.idle = 1
         self.restarts = [0] * self.memories
+        self.counters = [0] * (8 * self.memories)  # halves, as they are shown
+        self.to_show = [*range(len(self.counters))]  # all once: nothing else makes them known
+        self.show_rate = 0.0
         self.fresh = True  # since a reset nothing was accessed
-        dut.req_i.value = 0
+        dut.req_i.value = dut.show_valid_i.value = 0
         self.agents.append(self)
 
     def drive(self) -> None:
-        """Counters are read combinationally."""
+        """Halves of counters come at random moments."""
         self.dut.idle_i.value = self.idle
-        address, upper = divmod(int(self.dut.counter_addr_o.value), 2)
-        self.dut.counter_data_i.value = counter(address) >> 32 * upper & MASK32
+        shows = bool(self.to_show) or self.rng.random() < self.show_rate
+        self.dut.show_valid_i.value = int(shows)
+        address = self.to_show.pop() if self.to_show else self.rng.randrange(len(self.counters))
+        self.dut.show_addr_i.value = address
+        self.dut.show_data_i.value = half = self.rng.getrandbits(32)
+        if shows:
+            self.counters[address] = half
 
     def sample(self) -> None:
-        """Restarts are pulses: they are counted."""
+        """Restarts are pulses: they are counted. What is passed on is kept, as engines do."""
+        write = int(self.dut.cfg_write_o.value)
+        for bit, name in enumerate(PASSED):
+            if write >> 40 - bit & 1:
+                memory = write >> 32 & 0x3F
+                if memory < self.memories:
+                    self.passed[memory][name] = write & MASK32
         restart = int(self.dut.restart_o.value)
         for memory in range(self.memories):
             self.restarts[memory] += restart >> memory & 1
@@ -59,20 +73,21 @@ class RegsBench(Bench):
     async def access(self, address: int, data: int | None = None) -> int:
         """A read or, with data, a write, as the register block does it; the read data."""
         write = data is not None
-        # The counter's address follows the bus address, so its data takes part of a cycle more.
-        await self.cycle(req_i=0, addr_i=address)
+        limit = 12 * self.memories + 20 if self.fresh or self.show_rate else 0
         await self.cycle(req_i=1, we_i=int(write), addr_i=address, wdata_i=data or 0)
-        await self.cycle(req_i=0)
-        if self.fresh:
-            # The RAM is being cleared.
-            await self.until(self.acknowledged, "the first acknowledge", 2 * self.memories)
+        for _ in range(WRITE if write else READ):
+            assert not self.acknowledged(), "acknowledged too early"
+            await self.cycle(req_i=0)
+        if limit:
+            # The RAM is being cleared, or counters are shown.
+            await self.until(self.acknowledged, "the acknowledge", limit)
             self.fresh = False
         assert bool(int(self.dut.wr_ack_o.value)) == write
         assert bool(int(self.dut.rd_ack_o.value)) != write
         self.refused = bool(int(self.dut.refused_o.value))
         value = int(self.dut.rdata_o.value)
         await self.cycle()
-        assert not int(self.dut.wr_ack_o.value) and not int(self.dut.rd_ack_o.value)
+        assert not self.acknowledged()
         return value
 
     def acknowledged(self) -> bool:
@@ -88,8 +103,7 @@ class RegsBench(Bench):
         if name in ("WIDTH", "DEPTH"):
             return self.constants[name.capitalize()][memory]
         what, half = name.split("_")
-        value = counter(4 * memory + COUNTERS.index(what))
-        return value >> 32 if half == "HI" else value & MASK32
+        return self.counters[8 * memory + 2 * COUNTERS.index(what) + (half == "HI")]
 
     async def compare(self) -> None:
         """Reads every register of every memory, and what lies beside them."""
@@ -99,7 +113,7 @@ class RegsBench(Bench):
                 expected = self.expected(memory, names[0]) if names else 0
                 found = await self.access(MEMORY["stride"] * memory + offset)
                 assert found == expected, f"memory {memory} {names} reads {found:#x}"
-            await self.compare_config(memory)
+            self.compare_config(memory)
         for memory in {*range(self.memories, MEMORY["count"])} & {
             self.memories,
             MEMORY["count"] - 1,
@@ -107,15 +121,12 @@ class RegsBench(Bench):
             for offset in OFFSETS.values():
                 assert await self.access(MEMORY["stride"] * memory + offset) == 0
 
-    async def compare_config(self, memory: int) -> None:
-        """Compares what one memory is given: a buffer always, weights while they are asked for."""
-        if memory < self.weights:
-            await self.cycle(index_i=memory)
-            packed = int(self.dut.weight_cfg_o.value)
-        else:
-            packed = int(self.dut.buffer_cfg_o.value) >> 98 * (memory - self.weights)
-            packed &= (1 << 98) - 1
-        assert packed == Config(*self.config[memory].values()).packed(), f"memory {memory}"
+    def compare_config(self, memory: int) -> None:
+        """Compares a memory's mode, and what was passed on of the rest."""
+        config = self.config[memory]
+        modes = int(self.dut.mode_o.value)
+        assert modes >> 2 * memory & 3 == config["MODE"], f"mode of memory {memory}"
+        assert self.passed[memory] == {name: config[name] for name in PASSED}, f"memory {memory}"
 
     async def write(self, memory: int, name: str, data: int) -> None:
         """Writes a register and keeps the dictionary; only configuration is writable, when idle."""
@@ -127,7 +138,7 @@ class RegsBench(Bench):
         assert sum(self.restarts) - before == int(taken), "restarts"
         if taken:
             self.config[memory][name] = data & (3 if name == "MODE" else MASK32)
-            await self.compare_config(memory)
+            self.compare_config(memory)
 
 
 @cocotb.test()
@@ -135,6 +146,7 @@ async def test_random_accesses(dut: Any) -> None:
     """Writes of all registers, idle and not, to memories that exist and not."""
     bench = RegsBench(dut)
     await bench.reset()
+    await bench.until(lambda: not bench.to_show, "all counters to be shown")
     await bench.compare()
     for _ in range(3):
         for _ in range(150):
@@ -142,10 +154,12 @@ async def test_random_accesses(dut: Any) -> None:
             beyond = range(bench.memories, MEMORY["count"])[:1]
             memory = bench.rng.choice([*range(bench.memories), *beyond, MEMORY["count"] - 1])
             name = bench.rng.choice(CONFIG * 4 + tuple(OFFSETS))
+            bench.show_rate = bench.rng.choice([0.0, 0.7])
             restarts = list(bench.restarts)
             await bench.write(memory, name, bench.rng.getrandbits(32))
             others = [m for m in range(bench.memories) if m != memory]
             assert all(bench.restarts[m] == restarts[m] for m in others), "another one restarted"
+        bench.show_rate = 0.0
         await bench.compare()
 
 
@@ -154,13 +168,15 @@ async def test_reset(dut: Any) -> None:
     """After a reset all configuration is zero, also if it is looked at or written at once."""
     bench = RegsBench(dut)
     await bench.reset()
-    for _ in range(3):
+    for turn in range(4):
         for memory in range(bench.memories):
             for name in CONFIG:
                 await bench.write(memory, name, bench.rng.getrandbits(32))
         await bench.reset()
         bench.config = [dict.fromkeys(CONFIG, 0) for _ in range(bench.memories)]
         last = bench.memories - 1
+        if turn % 2:
+            assert await bench.access(MEMORY["stride"] * last + OFFSETS["MODE"]) == 0
         await bench.write(last, "SEED", 0x12345678)
         assert await bench.access(MEMORY["stride"] * last + OFFSETS["RATE1"]) == 0
         await bench.compare()

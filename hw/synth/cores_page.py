@@ -18,8 +18,8 @@ import tomllib
 from spinflow.host.core import start
 from spinflow.host.core.files import replace_text
 from spinflow.host.core.tables import markdown
-from spinflow.hw.cores.headers import Core, cores
 from spinflow.hw.formal import cores as formal
+from spinflow.hw.synth.headers import Core, cores
 from spinflow.hw.synth.yosys import (
     REPOSITORY,
     RTL,
