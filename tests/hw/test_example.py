@@ -1,4 +1,4 @@
-"""The example design with MRAM wrappers: simulated, linted by FuseSoC, and found wrong where it is."""
+"""The example design with MRAM wrappers: simulated, linted by FuseSoC, faults in it found."""
 
 from __future__ import annotations
 
