@@ -48,8 +48,8 @@ module memory_regs
   output logic        refused_o,      // pulse: configuration was not taken
 
   // Configuration of the weight memory of this number. While `weight_want_i` is high, which is only
-  // between two accesses of the host to registers, it is fetched unless it is there; it is valid, and
-  // holds, while `weight_valid_o` is high.
+  // between two accesses of the host to registers, it is fetched unless it is there; from the cycle of
+  // `weight_valid_o` on it is valid, until configuration is written or another memory's is wanted.
   input  logic [IndexWidth-1:0]       index_i,
   input  logic                        weight_want_i,
   output error_cfg_t                  weight_cfg_o,
@@ -82,15 +82,16 @@ module memory_regs
   localparam logic [3:0] FirstCfg = MapMemMode[5:2];   // RATE1, RATE0 and SEED follow it
   logic [MemWidth-1:0] mem;
   logic [3:0] word;
-  logic exists_q, is_cfg_q, in_image_q, waits_q, clearing, write_now, write_cfg, read_now;
+  logic is_cfg_q, in_image_q, waits_q, clearing, write_now, write_cfg, read_now;
+  logic [NumMems-1:0] chosen_q;   // the memory, one bit of all
   assign mem  = addr_i[6+:MemWidth];
   assign word = addr_i[5:2];
   logic [1:0] unused_addr;
   assign unused_addr = addr_i[1:0];
   always_ff @(posedge clk_i) begin
-    exists_q   <= 32'(addr_i[11:6]) < NumMems;
     in_image_q <= 32'(addr_i[11:6]) < 2 ** MemWidth || weight_want_i;
-    is_cfg_q   <= word >= FirstCfg && word <= MapMemSeed[5:2];
+    is_cfg_q   <= word >= FirstCfg && word <= MapMemSeed[5:2] && 32'(addr_i[11:6]) < NumMems;
+    for (int unsigned m = 0; m < NumMems; m++) chosen_q[m] <= 32'(mem) == m;
     waits_q    <= rst_ni && (req_i || (waits_q && !write_now && !read_now));
   end
 
@@ -104,7 +105,7 @@ module memory_regs
 
   assign read_now  = waits_q && !we_i && !clearing;
   assign write_now = waits_q && we_i && !clearing && !show_valid_i;
-  assign write_cfg = WithErrors && write_now && exists_q && is_cfg_q && idle_i;
+  assign write_cfg = WithErrors && write_now && is_cfg_q && idle_i;
 
   // What is written, to the image and wherever else configuration is kept.
   logic [MemWidth-1:0] cfg_mem;
@@ -151,7 +152,7 @@ module memory_regs
     reading_q <= rst_ni && read_now;
     rd_ack_o  <= rst_ni && reading_q;
     wr_ack_o  <= rst_ni && write_now;
-    refused_o <= rst_ni && write_now && exists_q && is_cfg_q && !idle_i;
+    refused_o <= rst_ni && write_now && is_cfg_q && !idle_i;
     rdata_o   <= in_image_q ? read_q : '0;
   end
 
@@ -160,9 +161,11 @@ module memory_regs
   logic [IndexWidth-1:0] fetched_q;   // number of the memory
   logic fetch, valid_q;
   error_cfg_t weight_cfg_q;
-  assign weight_valid_o = !WithErrors || (valid_q && index_i == fetched_q);
-  assign fetch          = weight_want_i && !weight_valid_o && !clearing;
+  logic there;
+  assign there = !WithErrors || (valid_q && index_i == fetched_q);
+  assign fetch = weight_want_i && !there && !clearing;
   always_ff @(posedge clk_i) begin
+    weight_valid_o <= weight_want_i && there;
     if (!rst_ni || write_cfg) valid_q <= 1'b0;
     else if (fetch)           valid_q <= fetch_q == LastFetch;
     if (!rst_ni || !fetch)    fetch_q <= '0;
@@ -197,12 +200,10 @@ module memory_regs
   end
 
   always_ff @(posedge clk_i) begin
-    for (int unsigned m = 0; m < NumMems; m++) begin
-      restart_o[m] <= rst_ni && write_cfg && 32'(mem) == m;
-    end
+    restart_o <= rst_ni && write_cfg ? chosen_q : '0;
     for (int unsigned b = 0; b < NumBuffers; b++) begin
       if (!rst_ni) buffer_cfg_o[b] <= '0;
-      else if (write_cfg && 32'(mem) == NumWeights + b) begin
+      else if (write_cfg && chosen_q[NumWeights+b]) begin
         unique case (word)
           MapMemMode[5:2]:  buffer_cfg_o[b].mode  <= write_data[1:0];
           MapMemRate1[5:2]: buffer_cfg_o[b].rate1 <= write_data;

@@ -132,7 +132,8 @@ class RegsBench(Bench):
                          4 * 4 * self.memories + FETCH)  # fmt: skip
         assert int(self.dut.weight_cfg_o.value) == expected, f"memory {memory}"
         await self.cycle(weight_want_i=0)
-        assert int(self.dut.weight_valid_o.value) and int(self.dut.weight_cfg_o.value) == expected
+        await self.cycles(self.rng.randrange(3))
+        assert int(self.dut.weight_cfg_o.value) == expected, "it does not hold"
 
     async def write(self, memory: int, name: str, data: int) -> None:
         """Writes a register and keeps the dictionary; only configuration is writable, when idle."""
