@@ -2,9 +2,8 @@
 // the ends of the stream. The generated top puts the layers between its stream ports.
 //
 // Memories are numbered as in accel.json: weight memories first, then buffers. On the AXI-Lite side the
-// control block is at address 0 and the weight windows are above it.
-// Without `WithErrors` weights are written as they come, and the memories' error registers and counters
-// read 0. That is for comparing areas.
+// control block is at address 0 and the weight windows are above it. Without `WithErrors`, for comparing
+// areas, weights are written as they come, and the memories' error registers and counters read 0.
 
 module accel_shell
   import spinflow_pkg::*;

@@ -290,7 +290,7 @@ MUTANTS = [
     Mutant("written bits counted as words", "counter_bank.sv",
            "k == 0 ? BufferWidth[b] : 1;", "1;", COUNTERS),
     Mutant("weights written while a pass runs", "counter_bank.sv",
-           "!weight_waits_q && !busy_o", "!weight_waits_q", COUNTERS),
+           "!busy_o && !clear_i && !snapshot_i", "1'b1", COUNTERS),
     Mutant("an increment lost at each visit", "counter_bank.sv",
            "NarrowWidth'(increment[k]) + (visited ? '0 : narrow_q);",
            "visited ? '0 : narrow_q + NarrowWidth'(increment[k]);", COUNTERS),
