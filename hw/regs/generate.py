@@ -24,10 +24,12 @@ from systemrdl.compiler import RDLCompiler
 from systemrdl.node import AddrmapNode, RegfileNode, RegNode
 
 from spinflow.host.core import start
+from spinflow.host.core.errors import SpinflowError
 from spinflow.host.core.files import replace_text
 from spinflow.hw.cores import fusesoc, ipxact
 
 RDL = Path(__file__).with_name("spinflow.rdl")
+GLOBAL_BYTES = 128  # where control_block looks for registers that are not of memories
 
 
 def compile_rdl(memories: int | None = None) -> AddrmapNode:
@@ -94,14 +96,33 @@ def map_package(registers: dict[str, Any]) -> str:
     return "\n".join([*lines, "", "endpackage", ""])
 
 
+def shorten(block: Path) -> None:
+    """Read at the address of the bus alone: ours holds until it is answered.
+
+    PeakRDL keeps a copy of the address, and to choose between the two is half of the longest path.
+    """
+    text = block.read_text(encoding="utf-8")
+    chosen = "decoded_req ? decoded_addr : pending_rd_addr;"
+    if text.count(chosen) != 1:
+        raise SpinflowError(f"{block}: PeakRDL does not choose its read address as expected")
+    replace_text(block, text.replace(chosen, "decoded_addr;"))
+
+
 def write(out: Path) -> None:
     """Write all products to a folder, which is made if need be."""
     out.mkdir(parents=True, exist_ok=True)
     top = compile_rdl()
     registers = regmap(top)
+    if max(register["offset"] for register in registers["global"].values()) >= GLOBAL_BYTES:
+        raise SpinflowError(f"{RDL}: control_block decodes global registers below {GLOBAL_BYTES}")
     RegblockExporter().export(
-        top, str(out), cpuif_cls=PassthroughCpuif, default_reset_activelow=True
+        top,
+        str(out),
+        cpuif_cls=PassthroughCpuif,
+        default_reset_activelow=True,
+        retime_read_response=True,
     )
+    shorten(out / "spinflow_regs.sv")
     replace_text(out / "spinflow_map_pkg.sv", map_package(registers))
     # The page shows one memory's registers instead of the same ones for each.
     page = compile_rdl(memories=1)

@@ -1,12 +1,9 @@
 // Everything of an accelerator but its layers: AXI-Lite slave, control block, weight port, soft reset and
 // the ends of the stream. The generated top puts the layers between its stream ports.
 //
-// Memories are numbered as in accel.json: weight memories first, then buffers.
-//
-// On the AXI-Lite side the control block is at address 0 and the weight windows are above it.
-//
-// Without `WithErrors` weights are written as they come, and the memories' error registers and counters
-// read 0. That is for comparing areas.
+// Memories are numbered as in accel.json: weight memories first, then buffers. On the AXI-Lite side the
+// control block is at address 0 and the weight windows are above it. Without `WithErrors`, for comparing
+// areas, weights are written as they come, and the memories' error registers and counters read 0.
 
 module accel_shell
   import spinflow_pkg::*;
@@ -74,10 +71,8 @@ module accel_shell
   input  logic                 m_axis_tready,
   output logic                 m_axis_tlast,
 
-  // Reset of the layers, active low: after `aresetn` and for a soft reset. Each copy is low for the same
-  // time, a cycle later than the copy of the next number, so whatever takes another one's data is to have
-  // a copy of the same number or a higher one: it is ready before these can come, and its reset begins
-  // before the other one ends.
+  // Resets of the layers, active low: after `aresetn` and for a soft reset. What takes another one's data
+  // is to have a copy of the same number or a higher one; see core_reset.
   output logic [NumResets-1:0] core_rst_no,
 
   // Stream of pixels to the first layer; data and valid hold until ready.
@@ -116,11 +111,7 @@ module accel_shell
     $error("accel_shell: %0d weight memories and %0d buffers, at least one of each is needed",
            NumWeights, NumBuffers);
   end
-  if (NumResets < 1 || NumResets > 8) begin : gen_bad_resets
-    $error("accel_shell: %0d copies of the reset, there are 1 to 8", NumResets);
-  end
 
-  localparam int unsigned CoreResetCycles = 16;
   localparam int unsigned RegsAddrWidth = spinflow_regs_pkg::SPINFLOW_REGS_MIN_ADDR_WIDTH;
   localparam logic [31:0] RegsSize = spinflow_regs_pkg::SPINFLOW_REGS_SIZE;
 
@@ -161,12 +152,12 @@ module accel_shell
     .partial_o (partial)
   );
 
-  logic [5:0] unused_prot;
-  assign unused_prot = {s_axi_awprot, s_axi_arprot};
+  wire unused_prot = ^{s_axi_awprot, s_axi_arprot};
 
   // Registers
   localparam int unsigned OpenWidth = 16;
-  logic regs_ack, under_way, first_beat, frame_done, soft_reset, transfer_restart, ends_rst_n_q;
+  logic regs_req_q, weight_req_q, regs_ack, under_way, first_beat, frame_done;
+  logic soft_reset, transfer_restart, ends_rst_n;
   logic [OpenWidth-1:0] open;
   logic [31:0] regs_rdata, frames_per_transfer;
   logic [1:0] weight_mode;
@@ -174,7 +165,12 @@ module accel_shell
   count_t weight_count;
   logic weight_count_valid, weight_count_ready;
 
+  // Which side a request is for takes a cycle.
   assign to_regs = 32'(addr) < RegsSize;
+  always_ff @(posedge aclk) begin
+    regs_req_q   <= aresetn && req && to_regs;
+    weight_req_q <= aresetn && req && !to_regs;
+  end
 
   control_block #(
     .WithErrors (WithErrors),
@@ -188,14 +184,14 @@ module accel_shell
   ) u_control_block (
     .clk_i                 (aclk),
     .rst_ni                (aresetn),
-    .req_i                 (req && to_regs),
+    .req_i                 (regs_req_q),
     .we_i                  (we),
     .addr_i                ({addr[RegsAddrWidth-1:2], 2'b00}),
     .wdata_i               (wdata),
     .ack_o                 (regs_ack),
     .rdata_o               (regs_rdata),
     .under_way_i           (under_way),
-    .core_rst_ni           (ends_rst_n_q),
+    .core_rst_ni           (ends_rst_n),
     .partial_i             (partial),
     .first_beat_i          (first_beat),
     .frame_done_i          (frame_done),
@@ -234,7 +230,7 @@ module accel_shell
     .rst_ni        (aresetn),
     .soft_reset_i  (soft_reset),
     .idle_i        (!under_way),
-    .req_i         (req && !to_regs),
+    .req_i         (weight_req_q),
     .we_i          (we),
     .addr_i        (addr),
     .wdata_i       (wdata),
@@ -257,26 +253,19 @@ module accel_shell
     .count_ready_i (weight_count_ready)
   );
 
-  assign ack   = regs_ack || weight_ack;
-  assign err   = weight_ack && weight_err;
-  assign rdata = weight_ack ? weight_rdata : regs_rdata;
+  assign ack = regs_ack || weight_ack;
+  assign {err, rdata} = weight_ack ? {weight_err, weight_rdata} : {1'b0, regs_rdata};
 
-  // Soft reset: the layers are held in reset for a while, the AXI-Lite side goes on. The ends of the
-  // stream close before the first copy of the reset begins and open after the last one has ended.
-  logic [$clog2(CoreResetCycles)-1:0] reset_left_q;
-  logic core_rst_n_q;
-  always_ff @(posedge aclk) begin
-    if (!aresetn || soft_reset) begin
-      reset_left_q <= ($clog2(CoreResetCycles))'(CoreResetCycles - 1);
-      core_rst_n_q <= 1'b0;
-      ends_rst_n_q <= 1'b0;
-    end else begin
-      if (reset_left_q != '0) reset_left_q <= reset_left_q - 1'b1;
-      core_rst_n_q <= reset_left_q == '0;
-      ends_rst_n_q <= reset_left_q == '0 && core_rst_no[0];
-    end
-    core_rst_no <= NumResets'({core_rst_n_q, core_rst_no} >> 1);
-  end
+  // Resets of the layers
+  core_reset #(
+    .NumResets (NumResets)
+  ) u_core_reset (
+    .clk_i        (aclk),
+    .rst_ni       (aresetn),
+    .soft_reset_i (soft_reset),
+    .core_rst_no,
+    .ends_rst_no  (ends_rst_n)
+  );
 
   // Ends of the stream
   frame_io #(
@@ -284,7 +273,7 @@ module accel_shell
     .OpenWidth (OpenWidth)
   ) u_frame_io (
     .clk_i                 (aclk),
-    .rst_ni                (ends_rst_n_q),
+    .rst_ni                (ends_rst_n),
     .hold_i                (weight_busy && !under_way),
     .frames_per_transfer_i (frames_per_transfer),
     .transfer_restart_i    (transfer_restart),

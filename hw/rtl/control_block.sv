@@ -31,8 +31,8 @@ module control_block
   input  logic                        clk_i,
   input  logic                        rst_ni,
 
-  // Access from the AXI-Lite slave: `req_i` is high for a cycle, the others hold until `ack_o`. Read data
-  // are valid with the acknowledge.
+  // Access from the AXI-Lite slave: `req_i` is high for a cycle, the others hold from the cycle before to
+  // `ack_o`. Read data are valid with the acknowledge.
   input  logic                        req_i,
   input  logic                        we_i,                    // 1 writes, 0 reads
   input  logic [AddrWidth-1:0]        addr_i,                  // byte address in the block
@@ -81,12 +81,17 @@ module control_block
   logic rd_ack, wr_ack;
   logic [3:0] unused_regs;
 
+  // The registers that are not of memories lie below 128: whether an address is above is known before
+  // its request, so that decoding is short.
+  logic beyond_q;
+  always_ff @(posedge clk_i) beyond_q <= addr_i[AddrWidth-2:7] != '0;
+
   spinflow_regs u_regs (
     .clk                  (clk_i),
     .rst_n                (rst_ni),
     .s_cpuif_req          (req_i),
     .s_cpuif_req_is_wr    (we_i),
-    .s_cpuif_addr         (addr_i),
+    .s_cpuif_addr         ({addr_i[AddrWidth-1], {AddrWidth-8{beyond_q}}, addr_i[6:0]}),
     .s_cpuif_wr_data      (wdata_i),
     .s_cpuif_wr_biten     ('1),
     .s_cpuif_req_stall_wr (unused_regs[0]),
@@ -102,8 +107,10 @@ module control_block
 
   assign ack_o                 = rd_ack || wr_ack;
   assign soft_reset_o          = regs_out.CONTROL.soft_reset.value;
-  assign frames_per_transfer_o = regs_out.FRAMES_PER_TRANSFER.value.value;
-  assign transfer_restart_o    = regs_out.FRAMES_PER_TRANSFER.value.swmod;
+  always_ff @(posedge clk_i) begin
+    frames_per_transfer_o <= regs_out.FRAMES_PER_TRANSFER.value.value;
+    transfer_restart_o    <= rst_ni && regs_out.FRAMES_PER_TRANSFER.value.swmod;
+  end
 
   // Registers of the memories
   logic refused, memories_rd_ack, memories_wr_ack;
@@ -133,7 +140,7 @@ module control_block
     .idle_i         (!under_way_i),
     .req_i          (regs_out.memories.req),
     .we_i           (regs_out.memories.req_is_wr),
-    .addr_i         (regs_out.memories.addr),
+    .addr_i         (addr_i[11:0]),
     .wdata_i        (regs_out.memories.wr_data),
     .rd_ack_o       (memories_rd_ack),
     .wr_ack_o       (memories_wr_ack),

@@ -70,17 +70,20 @@ module counter_bank
   logic [NumBuffers:0] slot_q;
   logic [2:0] step_q, weight_step_q;
   logic [MemWidth-1:0] drained_q, settled_q;   // numbers of memories
-  logic weight_waits_q, weight_taken, settling, slot_end, sweep_end;
+  logic weight_waits_q, weight_taken, settling, slot_end, sweep_end_q;
   logic [IndexWidth-1:0] weight_index_q;
 
   assign settling  = slot_q[NumBuffers];
   assign slot_end  = settling ? step_q == 3'd7 : step_q[1:0] == 2'd3;
-  assign sweep_end = settling && step_q == 3'd7 && !weight_waits_q;
 
-  // A total's halves follow each other.
-  assign weight_ready_o = !weight_waits_q && !busy_o && (!settling || step_q[0]);
-  assign weight_taken   = weight_valid_i && weight_ready_o;
+  // A total's halves follow each other: nothing comes between them, which is known a cycle before.
+  logic between;
+  assign between      = settling ? step_q[0] && step_q != 3'd7
+                                 : slot_q[NumBuffers-1] && step_q[1:0] == 2'd3;
+  assign weight_taken = weight_valid_i && weight_ready_o;
   always_ff @(posedge clk_i) begin
+    weight_ready_o <= rst_ni && !weight_waits_q && !weight_taken && !between &&
+                      !busy_o && !clear_i && !snapshot_i;
     if (!rst_ni)                    weight_waits_q <= 1'b0;
     else if (weight_taken)          weight_waits_q <= 1'b1;
     else if (weight_step_q == 3'd7) weight_waits_q <= 1'b0;
@@ -96,16 +99,18 @@ module counter_bank
       step_q <= slot_end ? '0 : step_q + 1'b1;
       if (slot_end) slot_q <= {slot_q[NumBuffers-1:0], settling};
     end
-    if (!rst_ni || sweep_end)             drained_q <= MemWidth'(NumWeights);
+    // Nothing comes before the last cycle of a sweep either.
+    sweep_end_q <= rst_ni && settling && step_q == 3'd6 && !weight_waits_q;
+    if (!rst_ni || sweep_end_q)           drained_q <= MemWidth'(NumWeights);
     else if (slot_end && !weight_waits_q) drained_q <= drained_q + 1'b1;
   end
 
   // Passes begin and end between two sweeps.
   typedef enum logic [1:0] {PassNone, PassSnapshot, PassClear} pass_e;
   pass_e pass_q;
-  logic snapshot_wanted_q, clear_wanted_q, first_q, last, start, zero;
-  assign last  = settled_q == MemWidth'(NumMems - 1);
-  assign start = sweep_end && (snapshot_wanted_q || clear_wanted_q) && (pass_q == PassNone || last);
+  logic snapshot_wanted_q, clear_wanted_q, first_q, last_q, start, zero;
+  assign start = sweep_end_q && (snapshot_wanted_q || clear_wanted_q) &&
+                 (pass_q == PassNone || last_q);
   assign zero  = start && !snapshot_wanted_q;
   always_ff @(posedge clk_i) begin
     if (!rst_ni) begin
@@ -115,17 +120,18 @@ module counter_bank
       snapshot_wanted_q <= 1'b0;
       settled_q         <= MemWidth'(NumWeights);
     end else begin
-      if (snapshot_i)             snapshot_wanted_q <= 1'b1;
-      else if (start)             snapshot_wanted_q <= 1'b0;
-      if (clear_i)                clear_wanted_q <= 1'b1;
-      else if (zero)              clear_wanted_q <= 1'b0;
-      if (start)                  pass_q <= snapshot_wanted_q ? PassSnapshot : PassClear;
-      else if (sweep_end && last) pass_q <= PassNone;
-      if (start)                  settled_q <= '0;
-      else if (sweep_end && last) settled_q <= MemWidth'(NumWeights);
-      else if (sweep_end)         settled_q <= settled_q + 1'b1;
+      if (snapshot_i)                 snapshot_wanted_q <= 1'b1;
+      else if (start)                 snapshot_wanted_q <= 1'b0;
+      if (clear_i)                    clear_wanted_q <= 1'b1;
+      else if (zero)                  clear_wanted_q <= 1'b0;
+      if (start)                      pass_q <= snapshot_wanted_q ? PassSnapshot : PassClear;
+      else if (sweep_end_q && last_q) pass_q <= PassNone;
+      if (start)                      settled_q <= '0;
+      else if (sweep_end_q && last_q) settled_q <= MemWidth'(NumWeights);
+      else if (sweep_end_q)           settled_q <= settled_q + 1'b1;
     end
-    if (sweep_end) first_q <= zero;
+    if (sweep_end_q) first_q <= zero;
+    last_q <= settled_q == MemWidth'(NumMems - 1);
   end
 
   // Narrow counters: first which of four, then which buffer's.
@@ -158,16 +164,15 @@ module counter_bank
     logic [AddrWidth-1:0] addr;
     logic settles;   // else a narrow counter is drained
     logic forget;    // the total counts as 0
-    logic show;
   } visit_t;
   visit_t visit;
   visit_t [Steps-1:0] visit_q;
+  logic [Steps-1:0] show_q;   // whether the sum is to be shown
   logic [NumBuffers-1:0] slot_now_q;
   logic weight_now_q;
   logic [7:0] weight_value_q;
   always_comb begin
     visit.settles = weight_waits_q || settling;
-    visit.show    = settling && pass_q != PassNone && !weight_waits_q;
     // A clear zeroes buffers' lower halves when they are first drained after its beginning.
     visit.forget  = !weight_waits_q && pass_q == PassClear &&
                     (settling ? step_q[0] || 32'(settled_q) < NumWeights : first_q);
@@ -190,6 +195,8 @@ module counter_bank
                          weight_count_i.written};
   always_ff @(posedge clk_i) begin
     visit_q        <= {visit_q[Steps-2:0], visit};
+    if (!rst_ni) show_q <= '0;
+    else show_q <= {show_q[Steps-2:0], settling && pass_q != PassNone && !weight_waits_q};
     slot_now_q     <= weight_waits_q ? '0 : slot_q[NumBuffers-1:0];
     weight_now_q   <= weight_waits_q && !weight_step_q[0];
     weight_value_q <= weight_count[weight_step_q[2:1]];
@@ -202,8 +209,8 @@ module counter_bank
     total[visit_q[Steps-1].addr] <= {sum_q[32] && !visit_q[Steps-1].settles, sum_q[31:0]};
   end
 
-  assign busy_o       = snapshot_wanted_q || clear_wanted_q || pass_q != PassNone || show_valid_o;
-  assign show_valid_o = visit_q[Steps-1].show;
+  assign busy_o       = snapshot_wanted_q || clear_wanted_q || pass_q != PassNone || show_q != '0;
+  assign show_valid_o = show_q[Steps-1];
   assign show_addr_o  = visit_q[Steps-1].addr;
   assign show_data_o  = sum_q[31:0];
 

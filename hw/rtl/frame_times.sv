@@ -37,11 +37,11 @@ module frame_times #(
     return timer + Width'(timer != '1);
   endfunction
 
-  // The frame that is timed waits for this many labels before its own.
+  // The frame that is timed waits for this many labels before its own, which is the next one or not.
   logic [OpenWidth-1:0] before_q;
-  logic timed_q, ends, begins, latency_q;
+  logic next_q, timed_q, ends, begins, latency_q;
   logic [Width-1:0] latency_timer_q;
-  assign ends   = timed_q && done_i && before_q == '0;
+  assign ends   = timed_q && done_i && next_q;
   assign begins = first_i && (!timed_q || ends);
 
   logic labelled_q, distance_q;
@@ -52,6 +52,7 @@ module frame_times #(
     else                        latency_timer_q <= next(latency_timer_q);
     if (begins)                 before_q <= open_i - OpenWidth'(done_i);
     else if (timed_q && done_i) before_q <= before_q - 1'b1;
+    next_q <= (begins ? open_i : before_q) == OpenWidth'(done_i);
     if (done_i)                 distance_timer_q <= Width'(1);
     else                        distance_timer_q <= next(distance_timer_q);
     distance_last_q <= distance_timer_q;

@@ -71,15 +71,16 @@ module memory_regs
   localparam logic [3:0] FirstCfg = MapMemMode[5:2];   // RATE1, RATE0 and SEED follow it
   logic [MemWidth-1:0] mem;
   logic [3:0] word;
-  logic exists_q, is_cfg_q, in_image_q, waits_q, clearing, write_now, write_cfg, read_now;
+  logic is_cfg_q, in_image_q, waits_q, clearing, write_now, write_cfg, read_now;
+  logic [NumMems-1:0] chosen_q;   // the memory, one bit of all
   assign mem  = addr_i[6+:MemWidth];
   assign word = addr_i[5:2];
   logic [1:0] unused_addr;
   assign unused_addr = addr_i[1:0];
   always_ff @(posedge clk_i) begin
-    exists_q   <= 32'(addr_i[11:6]) < NumMems;
     in_image_q <= 32'(addr_i[11:6]) < 2 ** MemWidth;
-    is_cfg_q   <= word >= FirstCfg && word <= MapMemSeed[5:2];
+    is_cfg_q   <= word >= FirstCfg && word <= MapMemSeed[5:2] && 32'(addr_i[11:6]) < NumMems;
+    for (int unsigned m = 0; m < NumMems; m++) chosen_q[m] <= 32'(mem) == m;
     waits_q    <= rst_ni && (req_i || (waits_q && !write_now && !read_now));
   end
 
@@ -93,7 +94,7 @@ module memory_regs
 
   assign read_now  = waits_q && !we_i && !clearing;
   assign write_now = waits_q && we_i && !clearing && !show_valid_i;
-  assign write_cfg = WithErrors && write_now && exists_q && is_cfg_q && idle_i;
+  assign write_cfg = WithErrors && write_now && is_cfg_q && idle_i;
 
   // What is written, to the image and wherever else configuration is kept.
   logic [MemWidth-1:0] cfg_mem;
@@ -139,7 +140,7 @@ module memory_regs
     reading_q <= rst_ni && read_now;
     rd_ack_o  <= rst_ni && reading_q;
     wr_ack_o  <= rst_ni && write_now;
-    refused_o <= rst_ni && write_now && exists_q && is_cfg_q && !idle_i;
+    refused_o <= rst_ni && write_now && is_cfg_q && !idle_i;
     rdata_o   <= in_image_q ? read_q : '0;
   end
 
@@ -151,10 +152,10 @@ module memory_regs
       index: 6'(cfg_mem),
       data:  write_data
     };
+    restart_o <= rst_ni && write_cfg ? chosen_q : '0;
     for (int unsigned m = 0; m < NumMems; m++) begin
-      restart_o[m] <= rst_ni && write_cfg && 32'(mem) == m;
       if (!rst_ni) mode_o[m] <= ModeOff;
-      else if (write_cfg && 32'(mem) == m && word == FirstCfg) mode_o[m] <= write_data[1:0];
+      else if (write_cfg && chosen_q[m] && word == FirstCfg) mode_o[m] <= write_data[1:0];
     end
   end
 

@@ -1,9 +1,9 @@
 // Finds the place that an address of the AXI-Lite side means: which weight memory, which word of it, and
 // where in that word's columns the 32-bit segment lies (see weight_mem).
 //
-// An access goes through two steps. While `sample_i` is high, the memory whose window the address lies in
-// is registered, if there is one. In a later cycle, with `take_i`, the place inside the memory is
-// registered too. The address holds from the first step to the second.
+// An access goes through three steps. While `sample_i` is high, the memory whose window the address lies
+// in is registered, if there is one. In the cycle after, word and segment in that memory are. With
+// `take_i`, two cycles or more after the first step, the place of the segment is registered too. The address holds from the first step to the second.
 
 module weight_decode
   import spinflow_pkg::*;
@@ -24,7 +24,7 @@ module weight_decode
   // Clock. There is no reset: all registers are loaded at the beginning of an access.
   input  logic                  clk_i,
 
-  // Byte address of the segment, and the two steps of an access.
+  // Byte address of the segment, and the first and the last step of an access.
   input  logic [AddrWidth-1:0]  addr_i,
   input  logic                  sample_i,
   input  logic                  take_i,
@@ -35,7 +35,8 @@ module weight_decode
   output logic [IndexWidth-1:0] index_o,
   output logic [NumWeights-1:0] memory_o,
 
-  // The segment's place; valid from the cycle after `take_i`.
+  // The segment's place; the word is valid two cycles after `sample_i`, the others from the cycle after
+  // `take_i` on.
   output logic [15:0]           word_o,         // number of the word
   output logic [7:0]            column_o,       // its column, or the first of four
   output logic                  spread_o,       // in the upper 8 bits of four columns
@@ -68,13 +69,11 @@ module weight_decode
     assign paired[m]  = 32'(segment[m]) < Paired;
   end
 
-  assign hit_o = memory_o != '0;
-
   // The word and the segment in the memory that was sampled.
-  logic [15:0] word_d, segment_d, paired_d;
-  logic [5:0]  bits_d;
+  logic [15:0] word_d, segment_d, paired_d, segment_q, paired_q;
+  logic [5:0]  bits_d, bits_q;
   logic [IndexWidth-1:0] index_d;
-  logic is_paired;
+  logic is_paired_q;
   always_comb begin
     word_d    = '0;
     segment_d = '0;
@@ -91,19 +90,23 @@ module weight_decode
       if (window[m]) index_d |= IndexWidth'(m);
     end
   end
-  assign is_paired = (memory_o & paired) != '0;
 
   always_ff @(posedge clk_i) begin
     if (sample_i) begin
+      hit_o    <= window != '0;
       memory_o <= window;
       index_o  <= index_d;
     end
+    word_o      <= word_d;
+    bits_q      <= bits_d;
+    segment_q   <= segment_d;
+    paired_q    <= paired_d;
+    is_paired_q <= (memory_o & paired) != '0;
     if (take_i) begin
-      word_o       <= word_d;
-      bits_o       <= bits_d;
-      spread_o     <= !is_paired;
-      upper_half_o <= segment_d[0];
-      column_o     <= is_paired ? segment_d[8:1] : 8'((segment_d - paired_d) << 2);
+      bits_o       <= bits_q;
+      spread_o     <= !is_paired_q;
+      upper_half_o <= segment_q[0];
+      column_o     <= is_paired_q ? segment_q[8:1] : 8'((segment_q - paired_q) << 2);
     end
   end
 

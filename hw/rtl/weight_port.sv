@@ -91,7 +91,7 @@ module weight_port
   logic [7:0]  column_index;
   logic [5:0]  bits;
   logic        spread, upper_half;   // a segment in the upper bits of four columns is spread
-  logic [1:0]  pass_q;               // which of the four columns
+  logic [1:0]  pass_q, passes_q;     // which of the four columns, and the last one
   logic        putting_q;
   logic [1:0]  mode_q;
   logic        hit, allowed, with_errors, decode, gathered, last_pass;
@@ -100,7 +100,7 @@ module weight_port
   assign with_errors = WithErrors && mode_q != ModeOff;
   // What the write before counted is held until it is taken.
   assign decode      = state_q == StDecode && count_ready_i;
-  assign last_pass   = !spread || pass_q == 2'((bits - 1'b1) >> 3);
+  assign last_pass   = !spread || pass_q == passes_q;
 
   weight_decode #(
     .AddrWidth  (AddrWidth),
@@ -154,10 +154,11 @@ module weight_port
 
   logic [31:0] mask_q, error;
   logic        drawn;
-  // Both are used from two cycles after the decoding on.
+  // All are used from two cycles after the decoding on.
   always_ff @(posedge clk_i) begin
-    mode_q <= mode_i;
-    mask_q <= 32'((33'd1 << bits) - 33'd1);
+    mode_q   <= mode_i;
+    passes_q <= 2'((bits - 1'b1) >> 3);
+    for (int unsigned b = 0; b < 32; b++) mask_q[b] <= 32'(bits) > b;
   end
 
   if (WithErrors) begin : gen_errors
@@ -228,9 +229,11 @@ module weight_port
   always_ff @(posedge clk_i) begin
     if (!rst_ni) begin
       state_q <= StIdle;
+      busy_o  <= 1'b0;
       err_o   <= 1'b0;
     end else begin
       state_q <= state_d;
+      busy_o  <= state_d != StIdle;
       if (state_q == StCheck) err_o <= !allowed;
     end
     // A spread segment is put back in a second round through its columns.
@@ -253,6 +256,5 @@ module weight_port
 
   assign ack_o   = state_q == StAck;
   assign rdata_o = err_o ? '0 : old_q;
-  assign busy_o  = state_q != StIdle;
 
 endmodule

@@ -96,7 +96,7 @@ class ShellBench(Bench):
         copies = int(self.dut.core_rst_no.value)
         for copy in range(self.copies):
             self.in_reset[copy] += not copies >> copy & 1
-        if not int(self.dut.ends_rst_n_q.value):
+        if not int(self.dut.ends_rst_n.value):
             self.core_reset()
         if not copies >> self.copies - 1 & 1:
             self.core_out.withdraw()
@@ -119,7 +119,7 @@ class ShellBench(Bench):
 
     def sample(self) -> None:
         """The streams have been sampled: follow the frames."""
-        if not int(self.dut.ends_rst_n_q.value):
+        if not int(self.dut.ends_rst_n.value):
             assert not int(self.dut.s_axis_tready.value), "input taken during a reset"
             assert not int(self.dut.in_valid_o.value), "input given to layers in reset"
             assert not int(self.dut.m_axis_tvalid.value), "output during a reset"
@@ -178,7 +178,7 @@ class ShellBench(Bench):
         """Hard reset, then run."""
         await self.reset(3)
         cocotb.start_soon(self.forever())
-        await self.wait(lambda: bool(int(self.dut.ends_rst_n_q.value)), "the layers to start")
+        await self.wait(lambda: bool(int(self.dut.ends_rst_n.value)), "the layers to start")
 
     async def wait(self, condition: Any, what: str) -> None:
         """Waits for a condition while the bench runs."""
