@@ -3,7 +3,8 @@
 // Every block RAM of the design is one of these, so that all tools infer the same.
 //
 // A 7-series block RAM is at its widest, 512 words of 72 bits, only in this form. Without a writer it is a
-// ROM. Nothing is read in the cycle of a write, so no tool has to add what makes the two orders alike.
+// ROM. Nothing is read in the cycle of a write, or from another place, so no tool has to add what makes
+// the two orders alike.
 //
 // Latency: two cycles from the address to the word. Throughput: a read or a write a cycle.
 
@@ -15,6 +16,8 @@ module block_ram #(
   parameter bit HasInit = 1'b0,
   localparam int unsigned InitBits = HasInit ? Depth * Width : 1,
   parameter logic [InitBits-1:0] Init = '0,
+  // Whether a word is read in the cycle of a write too; the caller then sees to it that it is another one.
+  parameter bit BothAtOnce = 1'b0,
   localparam int unsigned AddrWidth = Depth > 1 ? $clog2(Depth) : 1
 ) (
   // Clock. There is no reset: the memory keeps what it holds.
@@ -25,7 +28,8 @@ module block_ram #(
   input  logic [AddrWidth-1:0] waddr_i,
   input  logic [Width-1:0]     wdata_i,
 
-  // Read of a word; in the cycle of a write and while this is low the memory's own output holds.
+  // Read of a word; while this is low the memory's own output holds, and in the cycle of
+  // a write, unless BothAtOnce.
   input  logic                 re_i,
   input  logic [AddrWidth-1:0] raddr_i,
 
@@ -50,7 +54,7 @@ module block_ram #(
     if (we_i) mem[waddr_i] <= wdata_i;
   end
   always_ff @(posedge clk_i) begin
-    if (re_i && !we_i) read_q <= mem[raddr_i];
+    if (re_i && (BothAtOnce || !we_i)) read_q <= mem[raddr_i];
   end
   always_ff @(posedge clk_i) begin
     if (clear_i)     rdata_o <= '0;
