@@ -3,7 +3,8 @@
 // Every block RAM of the design is one of these, so that all tools infer the same.
 //
 // A 7-series block RAM is at its widest, 512 words of 72 bits, only in this form. Without a writer it is a
-// ROM. Nothing is read in the cycle of a write, so no tool has to add what makes the two orders alike.
+// ROM. Nothing is read in the cycle of a write, or from another place, so no tool has to add what makes
+// the two orders alike.
 //
 // For the 7 series Vivado extends a depth to a power of two (AR 61995). Where that takes more block RAM
 // than two parts do, the next lower power of two and what is left, these are two memories.
@@ -20,6 +21,8 @@ module block_ram
   parameter bit HasInit = 1'b0,
   localparam int unsigned InitBits = HasInit ? Depth * Width : 1,
   parameter logic [InitBits-1:0] Init = '0,
+  // Whether a word is read in the cycle of a write too; the caller then sees to it that it is another one.
+  parameter bit BothAtOnce = 1'b0,
   localparam int unsigned AddrWidth = Depth > 1 ? $clog2(Depth) : 1
 ) (
   // Clock. There is no reset: the memory keeps what it holds.
@@ -30,7 +33,8 @@ module block_ram
   input  logic [AddrWidth-1:0] waddr_i,
   input  logic [Width-1:0]     wdata_i,
 
-  // Read of a word; in the cycle of a write and while this is low the memory's own output holds.
+  // Read of a word; while this is low the memory's own output holds, and in the cycle of
+  // a write, unless BothAtOnce.
   input  logic                 re_i,
   input  logic [AddrWidth-1:0] raddr_i,
 
@@ -47,6 +51,8 @@ module block_ram
   localparam int unsigned Parts = Split ? 2 : 1;
 
   logic [Parts-1:0][Width-1:0] read_q;
+  logic may_read;
+  assign may_read = re_i && (BothAtOnce || !we_i);
   for (genvar p = 0; p < int'(Parts); p++) begin : gen_part
     localparam int unsigned First = p * (Whole / 2);
     localparam int unsigned Words = !Split ? Depth : p == 0 ? Whole / 2 : Depth - Whole / 2;
@@ -62,7 +68,7 @@ module block_ram
 
     logic write, read;
     assign write = we_i && (!Split || waddr_i[AddrWidth-1] == 1'(p));
-    assign read  = re_i && !we_i && (!Split || raddr_i[AddrWidth-1] == 1'(p));
+    assign read  = may_read && (!Split || raddr_i[AddrWidth-1] == 1'(p));
     always_ff @(posedge clk_i) begin
       if (write) mem[waddr_i[Bits-1:0]] <= wdata_i;
     end
@@ -75,7 +81,7 @@ module block_ram
   if (Split) begin : gen_choice
     logic upper_q;
     always_ff @(posedge clk_i) begin
-      if (re_i && !we_i) upper_q <= raddr_i[AddrWidth-1];
+      if (may_read) upper_q <= raddr_i[AddrWidth-1];
     end
     assign word = upper_q ? read_q[Parts-1] : read_q[0];
   end else begin : gen_one

@@ -138,16 +138,19 @@ module window_at_once #(
       end
 
       if (Block) begin : gen_block
-        (* ram_style = "block" *) logic [(KernelRows-1)*Bits-1:0] mem [Depth];
-        logic [(KernelRows-1)*Bits-1:0] read_q, line_q;
-        always_ff @(posedge clk_i) begin
-          if (take) begin
-            mem[addr_q] <= leaves;
-            read_q      <= mem[next];
-            line_q      <= read_q;
-          end
-        end
-        assign enters[KernelRows-1:1] = line_q;
+        block_ram #(
+          .Width ((KernelRows - 1) * Bits), .Depth (Depth), .BothAtOnce (1'b1)
+        ) u_block (
+          .clk_i,
+          .we_i    (take),
+          .waddr_i (addr_q),
+          .wdata_i (leaves),
+          .re_i    (take),
+          .raddr_i (next),
+          .take_i  (take),
+          .clear_i (1'b0),
+          .rdata_o (enters[KernelRows-1:1])
+        );
       end else begin : gen_lut
         (* ram_style = "distributed" *) logic [(KernelRows-1)*Bits-1:0] mem [Depth];
         always_ff @(posedge clk_i) begin

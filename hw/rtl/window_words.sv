@@ -236,18 +236,25 @@ module window_words #(
   logic [Bits-1:0] word_q;
 
   if (BlockRam) begin : gen_block
-    (* ram_style = "block" *) logic [Bits-1:0] mem [Depth];
-    logic [Bits-1:0] read_q;
     logic read_valid_q, word_en;
 
     assign word_en = !out_valid_o || out_ready_i;
     assign out_en  = !read_valid_q || word_en;
 
-    always_ff @(posedge clk_i) begin
-      if (take)    mem[waddr_q] <= in_data_i[Bits-1:0];
-      if (out_en)  read_q <= mem[raddr_q];
-      if (word_en) word_q <= read_q;
-    end
+    // A word that is read has come before, so the one that comes goes to another place.
+    block_ram #(
+      .Width (Bits), .Depth (Depth), .BothAtOnce (1'b1)
+    ) u_block (
+      .clk_i,
+      .we_i    (take),
+      .waddr_i (waddr_q),
+      .wdata_i (in_data_i[Bits-1:0]),
+      .re_i    (fetch),
+      .raddr_i (raddr_q),
+      .take_i  (word_en),
+      .clear_i (1'b0),
+      .rdata_o (word_q)
+    );
 
     always_ff @(posedge clk_i) begin
       if (!rst_ni) begin

@@ -179,7 +179,7 @@ MUTANTS = [
     Mutant("the output register of a block RAM follows at once", "block_ram.sv",
            "else if (take_i) rdata_o <= word;", "else rdata_o <= word;", DEEP_MEM),
     Mutant("a block RAM reads while it writes", "block_ram.sv",
-           "read  = re_i && !we_i", "read  = re_i", BLOCK_RAM),
+           "re_i && (BothAtOnce || !we_i)", "re_i", BLOCK_RAM),
     Mutant("a block RAM in two parts gives the lower one", "block_ram.sv",
            "upper_q ? read_q[Parts-1] : read_q[0]", "read_q[0]", SPLIT_RAM),
     Mutant("both parts of a block RAM are written", "block_ram.sv",

@@ -39,7 +39,7 @@ WINDOW_MUTANTS = [
     ("the buffer's end is not the address's", "window_words.sv",
      "back[AddrWidth] ? straight : back[AddrWidth-1:0]", "straight", LONG_LINES),
     ("a window word in block RAM is lost while another waits", "window_words.sv",
-     "if (word_en) word_q <= read_q;", "word_q <= read_q;", BLOCK_WINDOW),
+     ".take_i  (word_en),", ".take_i  (1'b1),", BLOCK_WINDOW),
     ("a window that waits moves on", "window_at_once.sv",
      "in_ready_o = !out_valid_o || out_ready_i", "in_ready_o = 1'b1", AT_ONCE),
     ("windows beyond the end of a row", "window_at_once.sv",
