@@ -2,9 +2,9 @@
 // stored, one cycle after it was written at the latest when none is in front. What is stored is the word
 // but for its errors: with mode off none, in flip mode every bit whose draw hits, in switch mode those
 // of them whose target differs from the word before at that place. Word n since the reset is written to
-// place n mod Depth, and what was there counts as 0 the first time round. In the cycle after a write the
-// counts are those of the write, else 0. A word waits only while Depth words do or, if words err,
-// while there is no draw for it; in the latter case `stall_o` tells.
+// place n mod Depth, and what was there counts as 0 the first time round. Two cycles
+// after a write the counts are those of the write, else 0. A word waits only while Depth words do, in the
+// first cycle after a reset or, if words err, while there is no draw for it; then `stall_o` tells.
 //
 // Assumed: words in stay until they are taken; the mode changes only while nothing is there and nothing is
 // offered. In place of run_ahead are draws
@@ -64,7 +64,8 @@ module buffer_mem_formal
   logic [$clog2(Depth+1)-1:0]  level_q;
   logic                        round_q;
   logic [1:0]                  mode_q;
-  count_t                      count_q;
+  count_t                      count_q, count_before_q;
+  logic                        started_q;   // no reset in the cycle before
   logic [Width-1:0] target, old, hit, error, stored;
   logic write, read;
   assign write  = in_valid_i && in_ready_o;
@@ -92,13 +93,16 @@ module buffer_mem_formal
   );
 
   always_ff @(posedge clk_i) begin
-    mode_q <= mode_i;
+    mode_q    <= mode_i;
+    started_q <= rst_ni;
     if (!rst_ni) begin
       next_q  <= '0;
       round_q <= 1'b0;
       level_q <= '0;
-      count_q <= '0;
+      count_q        <= '0;
+      count_before_q <= '0;
     end else begin
+      count_before_q <= count_q;
       if (level_q != '0 || in_valid_i) assume (mode_i == mode_q && !restart_i);
       level_q <= level_q + ($clog2(Depth+1))'(write) - ($clog2(Depth+1))'(read);
       if (write) begin
@@ -114,9 +118,9 @@ module buffer_mem_formal
         count_q.err0     <= 8'($countones(error & ~target));
       end
       if (write && mode_i != 2'd0) assert (dut.gen_errors.hits_valid);
-      assert (count_o == count_q);
-      assert (stall_o == (in_valid_i && !in_ready_o && 32'(level_q) < Depth));
-      if (mode_i == 2'd0 && 32'(level_q) < Depth) assert (in_ready_o);
+      assert (count_o == count_before_q);
+      assert (stall_o == (in_valid_i && !in_ready_o && 32'(level_q) < Depth && started_q));
+      if (mode_i == 2'd0 && 32'(level_q) < Depth && started_q) assert (in_ready_o);
       if (32'(level_q) == Depth) assert (!in_ready_o);
       cover (round_q && mode_i == 2'd2 && write && error != '0);
       cover (round_q && mode_i == 2'd2 && write && hit != '0 && error == '0);

@@ -10,7 +10,7 @@
 // Who asks with a request has been heard in a cycle of its grant; of several the one of the highest number
 // goes first, and the weights after all others. What is asked for must be taken.
 //
-// Latency: 12 cycles from grant to answer, 12 more for each pair of draws with a tie. Throughput: a block,
+// Latency: 13 cycles from grant to answer, 12 more for each pair of draws with a tie. Throughput: a block,
 // eight draws, a cycle without ties; one block in 16 has one at random rates. There is no reset: what is
 // under way comes out.
 
