@@ -7,11 +7,10 @@
 //
 // Cycles from request to acknowledge: in one column a read takes 8, or 9 in the column's upper half, a
 // write 11 with mode off and 24 with errors. In four columns, which a ninth of the segments of a wide
-// memory lie in, a read takes 31, a write 63 and 83. A draw that ties adds 12, and so does each turn that
-// the draw engine gives to others.
-// Longer if the counts of the write before are still
-// being added up: they stay at `count_o` until `count_ready_i` is high again. An access that is not
-// allowed (not idle, outside every window) ends with `err_o` after two.
+// memory lie in, a read takes 31, a write 63 and 83. Ties of draws add 12 each time round, blocks that the
+// engine makes for others one each. Longer if the counts of the write before are still being added up:
+// they stay at `count_o` until `count_ready_i` is high again. An access that is not allowed (not idle,
+// outside every window) ends with `err_o` after two.
 
 module weight_port
   import spinflow_pkg::*;
