@@ -65,6 +65,22 @@ def from_report(report: Mapping[str, Any]) -> list[Step]:
     ]
 
 
+def ends(report: Mapping[str, Any]) -> list[Step]:
+    """Return where paths end at registers and memories, each with its latest arrival, by nextpnr.
+
+    Args:
+        report: of nextpnr, with the option for detailed timing.
+    """
+    found = []
+    for net in report.get("detailed_net_timings", []):
+        for end in net["endpoints"]:
+            if net["event"].startswith("posedge ") and end["event"] == net["event"]:
+                delay = end["delay"]  # least and most in newer versions
+                latest = max(delay) if isinstance(delay, list) else delay
+                found.append(Step("end", float(latest), end["cell"], end["port"]))
+    return found
+
+
 def from_log(log: str) -> list[Step]:
     """Return the slowest path from register to register of the log of an older nextpnr.
 
@@ -125,6 +141,22 @@ def describe(steps: Sequence[Step], instances: Mapping[str, str]) -> dict[str, A
         "to": _place(steps[-1], instances),
         "through": through,
     }
+
+
+def by_block(ends: Sequence[Step], instances: Mapping[str, str]) -> list[dict[str, Any]]:
+    """Return of each block the end of a path at which a signal arrives last, the latest first.
+
+    Args:
+        ends: from `ends`.
+        instances: paths of the instances in the harness, and the names of their modules.
+    """
+    latest: dict[str, Step] = {}
+    for end in ends:
+        block = _block(end.cell, instances)
+        if block not in latest or end.delay_ns > latest[block].delay_ns:
+            latest[block] = end
+    found = sorted(latest.items(), key=lambda item: (-item[1].delay_ns, item[0]))
+    return [{"arrival_ns": round(end.delay_ns, 2), **_place(end, instances)} for _, end in found]
 
 
 def _place(step: Step, instances: Mapping[str, str]) -> dict[str, str]:

@@ -13,7 +13,7 @@ from statistics import median
 from typing import Any, NamedTuple
 
 from spinflow.host.core.description import Description, read
-from spinflow.host.core.files import replace_bytes, replace_text, work_beside
+from spinflow.host.core.files import check_replaceable, replace_bytes, replace_text, work_beside
 from spinflow.host.core.sources import source_files
 from spinflow.hw import boards
 from spinflow.hw.boards.prepare import check_ports, ports
@@ -67,9 +67,12 @@ def report(order: Order) -> dict[str, Any]:
         BoardError: the bundle's board is not known, or the accelerator has other ports.
         SynthesisError: yosys fails.
         RouteError: the design does not fit, or a tool is missing or fails.
+        OSError: a file cannot be written, or is something else.
     """
     if not 1 <= order.seeds <= MOST_SEEDS:
         raise RouteError(f"{order.seeds} seeds: it must be 1 to {MOST_SEEDS}")
+    for file in order.out, order.image:
+        check_replaceable(file)
     description = read(order.bundle)
     board = boards.board_named(description.board)
     sources = source_files(order.bundle)
@@ -118,6 +121,7 @@ def describe(every: Mapping[int, Routed], instances: Mapping[str, str]) -> dict[
         "median_mhz": round(median(clocks.values()), 2),
         "use": every[best].use,
         "slowest": paths.describe(every[best].steps, instances),
+        "latest_by_block": paths.by_block(every[best].ends, instances),
         "slowest_by_seed": {
             str(seed): paths.describe(routed.steps, instances) for seed, routed in every.items()
         },

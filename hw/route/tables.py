@@ -31,6 +31,9 @@ and packs a bitstream ([how](routing.md)); the report is `out/route/<network>.js
   options.
 
 """
+SHOWN = 12
+"""Blocks of which the latest arrival is shown."""
+RIGHT = [False, False, False, True]
 NOTE = """
 The slowest path of each:
 
@@ -64,6 +67,10 @@ def one(report: dict[str, Any]) -> str:
         ]
         for part in path["through"]
     ]
+    latest = [
+        [end["block"], end["module"], end["signal"], f"{end['arrival_ns']:.2f}"]
+        for end in report["latest_by_block"][:SHOWN]
+    ]
     return "\n".join(
         [
             f"{report['network']}, build {report['build_id']:08x}, routed on {report['part']} "
@@ -81,6 +88,8 @@ def one(report: dict[str, Any]) -> str:
                 ["block", "module", "logic, ns", "wires, ns"], steps, [False] * 2 + [True] * 2
             ),
             "",
+            *(["Where signals arrive last, block by block, without set-up:", ""] if latest else []),
+            *([markdown(["block", "module", "signal", "ns"], latest, RIGHT), ""] if latest else []),
             f"{image['file']}: {image['bytes']:,} bytes, SHA-256 {image['sha256']}",
             "",
         ]

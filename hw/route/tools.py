@@ -94,11 +94,13 @@ class Routed:
     Attributes:
         fmax_mhz: of its clock.
         steps: of its slowest path.
+        ends: of all paths, with the latest arrival; none where nextpnr does not tell them.
         use: of the part's resources, used and available.
     """
 
     fmax_mhz: float
     steps: list[Step]
+    ends: list[Step]
     use: dict[str, dict[str, int]]
 
 
@@ -148,11 +150,13 @@ def route_ecp5(folder: Path, seed: int, lock: int) -> Routed:
         ["--85k", "--package", "CABGA756", "--speed", "8", "--json", NETLIST, "--top", TOP],
         ["--lpf-allow-unconstrained", "--timing-allow-fail", "--freq", str(ASKED_MHZ)],
         ["--seed", str(seed), "--report", REPORT, "--textcfg", CONFIGURATION],
+        ["--detailed-timing-report"],
         folder=folder, lock=lock, part=ECP5, log=f"seed-{seed}.log",
     )  # fmt: skip
     report = json.loads((folder / REPORT).read_text(encoding="utf-8"))
     (clock,) = report["fmax"].values()
-    return Routed(float(clock["achieved"]), paths.from_report(report), used(log, ECP5))
+    slowest, ends = paths.from_report(report), paths.ends(report)
+    return Routed(float(clock["achieved"]), slowest, ends, used(log, ECP5))
 
 
 def pack_ecp5(folder: Path, lock: int) -> bytes:
@@ -188,7 +192,7 @@ def route_zynq(folder: Path, seed: int, lock: int, chipdb: Path) -> Routed:
     clocks = _CLOCK.findall(log)
     if not clocks:
         raise RouteError(f"{XILINX} routed the design and reports no clock's frequency")
-    return Routed(float(clocks[-1]), paths.from_log(log), used(log, ZYNQ))
+    return Routed(float(clocks[-1]), paths.from_log(log), [], used(log, ZYNQ))
 
 
 def xdc() -> str:

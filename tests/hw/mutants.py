@@ -19,6 +19,7 @@ from typing import NamedTuple
 
 from tests.hw import runner
 from tests.hw.catalogue import CASES, Case
+from tests.hw.window_mutants import WINDOW_MUTANTS
 
 RESULTS = runner.REPOSITORY / "out" / "mutants.json"
 PROCESSES = 2
@@ -68,6 +69,7 @@ WIDE_TREE = "popcount_tree-Width200"
 BLOCK_ROM = "binary_mvu-Mw8-Mh256-Pe1-Simd8-InBits1-HasThreshold1-OutBits1"
 DEEP_MEM = "weight_mem-Width100-Depth70"
 BLOCK_RAM = "block_ram-Width9-Depth70"
+SPLIT_RAM = "block_ram-Width36-Depth1200"
 POOL = "bin_maxpool-Rows5-Columns7-Folds3-Pe3-Size2"
 LABEL = "label_select-Labels10-Pe5-InBits11"
 MANY_LABELS = "label_select-Labels1000-Pe125-InBits12"
@@ -85,6 +87,7 @@ SHELL = "accel_shell-AddrWidth16-NumWeights2-NumBuffers2-InBeats3-NumResets3"
 TIMES = "frame_times-Width7-OpenWidth6"
 
 MUTANTS = [
+    *(Mutant(*each) for each in WINDOW_MUTANTS),
     Mutant("wrong rotation in the random stream", "draw_pipe.sv",
            "rol(base, 3 * j)", "rol(base, 2 * j)", "draw_pipe"),
     Mutant("the keys of the rounds since the base forgotten", "draw_pipe.sv",
@@ -173,9 +176,13 @@ MUTANTS = [
     Mutant("a column that the host did not mean is given out", "weight_mem.sv",
            "answer_q[1] && !selected", "1'b0", WIDE_MEM),
     Mutant("the output register of a block RAM follows at once", "block_ram.sv",
-           "else if (take_i) rdata_o <= read_q;", "else rdata_o <= read_q;", DEEP_MEM),
+           "else if (take_i) rdata_o <= word;", "else rdata_o <= word;", DEEP_MEM),
     Mutant("a block RAM reads while it writes", "block_ram.sv",
-           "re_i && !we_i", "re_i", BLOCK_RAM),
+           "read  = re_i && !we_i", "read  = re_i", BLOCK_RAM),
+    Mutant("a block RAM in two parts gives the lower one", "block_ram.sv",
+           "upper_q ? read_q[Parts-1] : read_q[0]", "read_q[0]", SPLIT_RAM),
+    Mutant("both parts of a block RAM are written", "block_ram.sv",
+           "waddr_i[AddrWidth-1] == 1'(p)", "1'b1", SPLIT_RAM),
     Mutant("the middle of a column answered twice", "weight_mem.sv",
            "host_rdata_o <= 32'(column[71:64]);", "host_rdata_o <= column[63:32];", WIDE_MEM),
     Mutant("words beyond 2^15 at the place of others", "weight_decode.sv",
@@ -201,8 +208,6 @@ MUTANTS = [
            "if (count_ready_i) state_d = last_pass", "state_d = last_pass", PORT),
     Mutant("counts change while they are added up", "weight_port.sv",
            "state_q == StDecode && count_ready_i", "state_q == StDecode", PORT),
-    Mutant("a configuration used before it is there", "weight_port.sv",
-           "count_ready_i && cfg_valid_i;", "count_ready_i;", PORT),
     Mutant("idle not looked at", "weight_port.sv", "idle_i && hit", "hit", PORT),
     Mutant("a configured memory's stream goes on", "weight_errors.sv",
            "if (restart_i[m]) started_q", "if (1'b0) started_q", PORT),
@@ -241,9 +246,9 @@ MUTANTS = [
     Mutant("threshold off by one", "binary_mvu.sv",
            "= total[p][AccBits-1];", "= total[p] > AccBits'(1 << (AccBits - 1));", MVU),
     Mutant("thresholds do not follow the outputs", "row_rom.sv",
-           "row_o <= rom[address_q];", "row_o <= rom[address_q ^ RowWidth'(1)];", LONG),
+           "row_o  <= rom[copy_q];", "row_o  <= rom[copy_q ^ RowWidth'(1)];", LONG),
     Mutant("a table in block RAM begins with its second row", "row_rom.sv",
-           "empty_q   <= '1;", "empty_q   <= Ahead'(1);", BLOCK_ROM),
+           "empty_q   <= '1;", "empty_q   <= 2'd1;", BLOCK_ROM),
     Mutant("the last row of a table left out", "row_rom.sv",
            "RowWidth'(Rows - 1)", "RowWidth'(Rows - 2)", LONG_SCORES),
     Mutant("a table goes on after a reset", "row_rom.sv",
@@ -282,7 +287,7 @@ MUTANTS = [
     Mutant("folds of a pixel share a place", "bin_maxpool.sv",
            "addr_q - AddrWidth'(Folds - 1)", "addr_q", POOL),
     Mutant("a full output is overwritten", "bin_maxpool.sv",
-           " && !(window_last && out_valid_o && !out_ready_i)", "", POOL),
+           "= !(window_last && out_valid_o && !out_ready_i)", "= 1'b1", POOL),
     Mutant("results in the pipeline have no place kept for them", "binary_mvu.sv",
            "level < LevelWidth'(FifoDepth - Done - 1)", "level < LevelWidth'(FifoDepth)", ONE_FOLD),
     Mutant("the second frame's end is not seen", "fold_input.sv",
@@ -311,9 +316,11 @@ MUTANTS = [
            "{word_q[InBits*(Ratio-1)-1:0], in_data_i[InBits-1:0]}", "stream_widen-InBits3-Ratio5"),
     Mutant("the padding of a frame given out", "frame_trim.sv",
            "last ? CountWidth'(Rest) : CountWidth'(Ratio)", "CountWidth'(Ratio)",
-           "frame_trim-OutBits8-Words5"),
+           "frame_trim-OutBits8-Words3"),
     Mutant("a frame begins after a reset where the last one stood", "frame_trim.sv",
-           "      number_q <= '0;\n", "", "frame_trim-OutBits8-Words593"),
+           "      number_q    <= '0;\n", "", "frame_trim-OutBits8-Words593"),
+    Mutant("the last byte of a frame given out twice", "frame_trim.sv",
+           "last && Rest == 1", "1'b0", "frame_trim-OutBits8-Words5"),
     Mutant("a map is through before it has come in", "stream_crop.sv",
            "waits_q ? whole_q : in_valid_i", "waits_q ? 1'b1 : in_valid_i", CROP),
     Mutant("columns left over are kept", "stream_crop.sv",
@@ -326,7 +333,11 @@ MUTANTS = [
            "!in_map && begun_q", "!in_map",
            "stream_pad-Rows4-Columns3-Folds1-Bits8-Top1-Left1-Bottom1-Right1"),
     Mutant("a word taken over the last part but one", "stream_narrow.sv",
-           "left_q == CountWidth'(1)", "left_q <= CountWidth'(2)", "stream_narrow-OutBits3-Ratio5"),
+           "part_q == CountWidth'(Ratio - 2)", "part_q == CountWidth'(Ratio - 3)",
+           "stream_narrow-OutBits3-Ratio5"),
+    Mutant("a word collected over one that waits", "stream_widen.sv",
+           "in_ready_o = !out_valid_o || out_ready_i", "in_ready_o = 1'b1",
+           "stream_widen-InBits3-Ratio5"),
     Mutant("a narrow counter too short by a bit", "counter_bank.sv",
            "NarrowWidth = $clog2(LongestWait * BufferWidth[b] / Unit + 1)",
            "NarrowWidth = $clog2(LongestWait * BufferWidth[b] / Unit + 1) - 1", COUNTERS),
@@ -418,7 +429,7 @@ MUTANTS = [
     Mutant("counted on while the layers are in reset", "control_block.sv",
            "clear = clear_q || held;", "clear = 1'b0;", SHELL),
     Mutant("counts of two weight memories swapped", "accel_shell.sv",
-           ".weight_index_i        (weight_index)", ".weight_index_i        (~weight_index)",
+           ".weight_index_i        (weight_index_o)", ".weight_index_i        (~weight_index_o)",
            SHELL),
 ]  # fmt: skip
 

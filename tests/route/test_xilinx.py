@@ -129,6 +129,9 @@ def test_what_is_missing_is_named(
     assert "and nextpnr-xilinx is not on PATH" in said("--chipdb", str(chipdb))
     monkeypatch.delenv("SPINFLOW_CHIPDB")
     assert said("--seeds", "0") == "spinflow: 0 seeds: it must be 1 to 100\n"
+    (tmp_path / "x.bit").mkdir()
+    assert "x.bit: is there, and not a plain file" in said()
+    (tmp_path / "x.bit").rmdir()
     monkeypatch.setattr(tools, "DISTRIBUTION", "yowasp-nextpnr-none")
     assert "yowasp-nextpnr-none is not installed: run make setup" in said()
 

@@ -88,7 +88,7 @@ ROUTED: dict[str, Any] = {
     "least_mhz": 98.76,
     "seeds": {"1": 98.76, "2": 101.23},
     "use": {"LUT4": {"used": 1234, "available": 83640}},
-    "slowest": {"delay_ns": 9.88, "wires_ns": 5.55, "levels": 7, "from": END, "to": END},
+    "slowest": {"delay_ns": 9.88, "wires_ns": 5.56, "levels": 7, "from": END, "to": END},
 }
 
 
