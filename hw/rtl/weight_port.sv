@@ -5,12 +5,12 @@
 // A segment lies in one column of its memory or, 8 bits in each, in four (see weight_mem). A column is
 // read, changed and written back.
 //
-// Cycles from request to acknowledge: in one column a read takes 6, or 7 in the column's upper half, a
-// write 9 with mode off and 78 with errors, 80 from an odd position of the stream. In four columns, which
-// a ninth of the segments of a wide memory lie in, a read takes 23, a write 47 or 23 more than in one.
-// Longer while the memory's configuration is not there, and if the counts of the write before are still
-// being added up: they stay at `count_o` until `count_ready_i` is high again. An access that is not
-// allowed (not idle, outside every window) ends with `err_o` after two.
+// Cycles from request to acknowledge: in one column a read takes 8, or 9 in the column's upper half, a
+// write 11 with mode off and 24 with errors. In four columns, which a ninth of the segments of a wide
+// memory lie in, a read takes 31, a write 63 and 83. Ties of draws add 12 each time round, blocks that the
+// engine makes for others one each. Longer if the counts of the write before are still being added up:
+// they stay at `count_o` until `count_ready_i` is high again. An access that is not allowed (not idle,
+// outside every window) ends with `err_o` after two.
 
 module weight_port
   import spinflow_pkg::*;
