@@ -25,8 +25,7 @@ from spinflow.hw.formal.cores import FOLDER, Core
 RTL = REPOSITORY / "hw/rtl"
 
 READ = "read_slang --no-synthesis-define --allow-use-before-declare --unroll-limit 1000000"
-# What has no value, as what is read beyond a memory's end, is free, and so is what a module gives out
-# that is left out.
+# What has no value is free: what is read beyond a memory's end, what a module left out gives out.
 PREPARE = """\
 setundef -undriven -anyseq
 hierarchy -top {top}

@@ -347,6 +347,7 @@ CASES = [
         for width, depth in [(5, 7), (40, 12), (64, 1), (100, 70), (144, 65), (650, 3)]
     ),
     Case("block_ram", {"Width": 9, "Depth": 70}, noise=False),
+    Case("block_ram", {"Width": 36, "Depth": 1200}, noise=False),  # in two parts
     Case("block_ram", {"Width": 3, "Depth": 5, "HasInit": 1, "Init": "15'h5AC3"}, noise=False),
     window((5, 5), (3, 3), bits=16, folds=2),
     window((3, 3), (3, 3), bits=4, folds=4),  # one window
