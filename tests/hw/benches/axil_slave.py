@@ -193,15 +193,17 @@ async def test_every_strobe(dut: Any) -> None:
 
 @cocotb.test()
 async def test_reset_in_the_middle(dut: Any) -> None:
-    """A reset with accesses under way leaves no answer behind."""
+    """A reset with accesses under way leaves no request and no answer behind."""
     bench = SlaveBench(dut)
     await bench.start()
-    bench.bus.longest = 3
-    for _ in range(6):
-        bench.b.rate = bench.r.rate = 0.5
+    for number in range(12):
+        # Some resets come in the very cycle of a request.
+        bench.bus.longest = 3 * (number % 2)
+        bench.b.rate = bench.r.rate = 0.5 + 0.5 * (number % 2 == 0)
         bench.send(20)
         await bench.cycles(bench.rng.randrange(3, 25))
         await bench.start()
+        assert not int(dut.req_o.value), "a request during a reset"
         await bench.cycles(3)
         assert not int(dut.bvalid_o.value) and not int(dut.rvalid_o.value)
         bench.send(10)
