@@ -7,14 +7,22 @@ made; `docs/size.md` shows what it makes of the networks.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 RESOURCES = ("LUT", "RAMB36", "DSP48")
 
-FILL = 0.75
-"""Share of each of the part's resources that a design without a target of its own may take, by the
-estimate. The rest is for what the estimate does not know (the board's shell, some percent of
-error) and for routing, which gets hard in a part that is fuller."""
+FILL = 0.80
+"""Share of each of the part's resources that accelerator and shell together may take, by the
+estimate. The rest is for some percent of error in the estimate, and for routing, which gets hard in
+a part that is fuller."""
+
+SHELL = {"LUT": 4_500, "RAMB36": 4, "DSP48": 0}
+"""What is kept for the board's shell (`hw/boards/design.tcl`): an AXI DMA in simple mode with both
+channels of 32 bits (about 1,700 LUT and 3 RAMB36), a SmartConnect of one slave and two masters for
+registers and one of two slaves and one master for memory (about 700 and 1,900 LUT), and the reset
+(about 20). These are round figures for such blocks, not reports of this design: it has about 6,000
+flip-flops, of which there are always enough."""
 
 MEMORY_REGISTERS = 20.0
 """LUTs of the registers of one memory in the control block."""
@@ -54,9 +62,31 @@ def lut_ram(width: int, depth: int, ports: int = 1) -> float:
     return LUT_RAM_BIT * width * 32 * math.ceil(depth / 32) * ports
 
 
-def block_ram(width: int, depth: int) -> float:
-    """Return the RAMB36 of a memory, in halves."""
-    halves = min(
-        math.ceil(width / columns) * math.ceil(depth / words) for columns, words in RAMB18_SHAPES
+def block_ram(width: int, depth: int) -> Cost:
+    """Return the cost of the module `block_ram`.
+
+    Vivado extends a depth to a power of two on the 7 series (AR 61995). The module is of two
+    memories where these take less: the next lower power of two, and what is left of the depth. A
+    bit of the word is then chosen by a LUT.
+    """
+    lower = 1 << max(0, (depth - 1).bit_length() - 1)
+    whole = _halves(width, depth)
+    parts = _halves(width, lower) + _halves(width, depth - lower) if depth > lower else whole
+    return Cost(float(width), 0.5 * parts) if parts < whole else Cost(0.0, 0.5 * whole)
+
+
+def _halves(width: int, depth: int) -> int:
+    """Return the RAMB18 of a memory whose depth is extended to a power of two."""
+    extended = 1 << (depth - 1).bit_length()
+    return min(
+        math.ceil(width / bits) * math.ceil(extended / words) for bits, words in RAMB18_SHAPES
     )
-    return halves / 2
+
+
+def budget(part: Mapping[str, int]) -> dict[str, int]:
+    """Return what of a part's resources an accelerator may take: FILL of them less the SHELL.
+
+    Args:
+        part: what the part has; at least RESOURCES.
+    """
+    return {name: max(0, math.floor(FILL * part[name]) - SHELL[name]) for name in RESOURCES}

@@ -1,9 +1,9 @@
 """How the buffers get the draws of their write errors: ports, draws made ahead, and engines.
 
-A draw engine (`hw/rtl/draw_engine.sv`) makes a block of eight draws a cycle, and goes round once more
-for each pair of draws that a tie leaves open. Buffers share engines; one that takes more than an
-engine makes asks several, each for every n-th block, at a port each. No value depends on any of it;
-it is chosen so that no word waits for its draws.
+A draw engine (`hw/rtl/draw_engine.sv`) makes a block of eight draws a cycle, and goes round once
+more for each pair of draws that a tie leaves open. Buffers share engines; one that takes more than
+an engine makes asks several, each for every n-th block, at a port each. No value depends on any of
+it; it is chosen so that no word waits for its draws.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ BLOCK = 8
 """Draws of a block."""
 
 LAPS = 1 + 4 * (1 - (1 - 2 / 256) ** 2)
-"""How often a block goes through an engine on average: a pair of draws has a tie with one of the two
-rates if one of its leads is that of a rate, one in 256 each."""
+"""How often a block goes through an engine on average: a pair of draws has a tie with one of the
+two rates if one of its leads is that of a rate, one in 256 each."""
 
 CAPACITY = 0.96
 """Share of an engine's cycles that may be taken. Above it, ties that come in a row make others wait
 for long."""
 
 LATENCY = 13 + 4 * 12 + 15
-"""Cycles in which a block's draws are there for certain: an engine's latency, with ties of all pairs,
-and the turns of others."""
+"""Cycles in which a block's draws are there for certain: an engine's latency, with ties of all
+pairs, and the turns of others."""
 
 RUN_AHEADS = (32, 64, 128)
 """Slots of draws that are made ahead. Fewer than 32 take as many LUTs."""
@@ -122,8 +122,8 @@ def _options(layer: LayerShape, pe: int, pace: int, ports: int) -> list[Draws]:
 def _late(layer: LayerShape, pe: int, pace: int, draws: float) -> float:
     """Return the words that come before their draws, which take so many cycles a word.
 
-    After a max-pool the words of a pixel come together, in the last of the rows that are joined; what
-    was drawn ahead in the quiet time then helps.
+    After a max-pool the words of a pixel come together, in the last of the rows that are joined;
+    what was drawn ahead in the quiet time then helps.
     """
     if layer.pool == 1:
         return 0.0
@@ -176,7 +176,7 @@ def share(buffers: Sequence[Buffer]) -> tuple[int, list[tuple[Draws, int]]]:
 
 
 def _pack(chosen: Sequence[Draws], count: int) -> list[int] | None:
-    """Return the first engine of each buffer, so that no engine has too much; None if there is none."""
+    """Return the first engine of each buffer, none of which has too much; None if it cannot be."""
     loads, firsts = [0.0] * count, [0] * len(chosen)
     for place in sorted(range(len(chosen)), key=lambda place: -chosen[place].load):
         ports, load = chosen[place].ports, chosen[place].load

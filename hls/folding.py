@@ -13,7 +13,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from spinflow.hls.cost import FILL, NOTHING, RESOURCES, Cost
+from spinflow.hls.cost import FILL, NOTHING, RESOURCES, Cost, budget
 from spinflow.hls.draws import ENGINE, MOST_DRAWS, Buffer, share
 from spinflow.hls.ops import kinds
 from spinflow.hls.ops.width_converter import converter
@@ -104,11 +104,12 @@ def choose(
         layers: the weight layers in order.
         pixels: bytes of an input frame.
         cycles: most cycles of a frame.
-        resources: LUT, RAMB36 and DSP48 of the part; no limit if None.
+        resources: LUT, RAMB36 and DSP48 of the part, of which the design may take its `budget`;
+            no limit if None.
         given: PE and SIMD by layer name that are to be used as they are.
 
     Raises:
-        BuildError: the target is not positive or cannot be met, the design does not fit the part,
+        BuildError: the target is not positive or cannot be met, the design is above the budget,
             or a given folding does not divide.
     """
     _check_target(pixels, cycles)
@@ -133,12 +134,13 @@ def choose(
     }
     if resources is None:
         return _search(layers, pixels, priced, cycles=cycles, limits=limits, rate=EXCHANGE_RATES[0])
+    room = budget(resources)
     choices = []
     for rate in EXCHANGE_RATES:
         choices.append(_search(layers, pixels, priced, cycles=cycles, limits=limits, rate=rate))
-        if _share(choices[-1], resources) <= 1:
+        if _share(choices[-1], room) <= 1:
             return choices[-1]
-    raise _too_large(min(choices, key=lambda choice: _share(choice, resources)), resources)
+    raise _too_large(min(choices, key=lambda choice: _share(choice, room)), room)
 
 
 def fastest(
@@ -147,12 +149,11 @@ def fastest(
     resources: Mapping[str, int],
     given: Given | None = None,
 ) -> Choice:
-    """Return the folding of the least cycles a frame that takes at most FILL of each resource.
+    """Return the folding of the least cycles a frame that fits the budget.
 
     Targets are tried from the least possible on, each a half more than the one before, and
-    between the last that does not fit and the first that does. Where none fits, the whole part may
-    be filled. The target of what is found is its own cycles a frame: the same folding as a build
-    with that target has.
+    between the last that does not fit and the first that does. The target of what is found is its
+    own cycles a frame: the same folding as a build with that target has.
 
     Args:
         layers: the weight layers in order.
@@ -166,20 +167,19 @@ def fastest(
     free = [layer for layer in layers if layer.name not in (given or {})]
     arrival = pixels // pixels_at_once(pixels)
     least, most = _bounds(free, arrival)
-    for fill in (FILL, 1.0):
-        part = {name: math.floor(count * fill) for name, count in resources.items()}
-        tried = _Tried(layers, pixels, part, given)
-        target, before = least, least - 1
-        while tried.at(target) is None and target < most:
-            before, target = target, min(most, math.ceil(target * STEP))
-        while tried.at(target) is not None and target - before > target // 50 + 1:
-            middle = (before + target) // 2
-            before, target = (middle, target) if tried.at(middle) is None else (before, middle)
-        found = tried.at(target)
-        if found is not None:
-            return replace(found, target=max(found.cycles_per_frame, arrival))
+    tried = _Tried(layers, pixels, resources, given)
+    target, before = least, least - 1
+    while tried.at(target) is None and target < most:
+        before, target = target, min(most, math.ceil(target * STEP))
+    while tried.at(target) is not None and target - before > target // 50 + 1:
+        middle = (before + target) // 2
+        before, target = (middle, target) if tried.at(middle) is None else (before, middle)
+    found = tried.at(target)
+    if found is not None:
+        return replace(found, target=max(found.cycles_per_frame, arrival))
     slowest = choose(layers, pixels, most, None, given)
-    raise _too_large(slowest, resources, "narrower layers make it smaller, slower ones do not")
+    remedy = "narrower layers make it smaller, slower ones do not"
+    raise _too_large(slowest, budget(resources), remedy)
 
 
 class _Tried:
@@ -238,16 +238,17 @@ def _share(choice: Choice, resources: Mapping[str, int]) -> float:
 
 
 def _too_large(
-    choice: Choice, resources: Mapping[str, int], remedy: str = "more cycles make it smaller"
+    choice: Choice, room: Mapping[str, int], remedy: str = "more cycles make it smaller"
 ) -> BuildError:
     over = [
-        f"{choice.total[resource]} {resource} of {resources[resource]} "
-        f"({choice.total[resource] - resources[resource]} too many)"
+        f"{choice.total[resource]} {resource} of {room[resource]} "
+        f"({choice.total[resource] - room[resource]} too many)"
         for resource in RESOURCES
-        if choice.total[resource] > resources[resource]
+        if choice.total[resource] > room[resource]
     ]
     return BuildError(
-        f"a design of {choice.target} cycles per frame needs about {' and '.join(over)}; {remedy}"
+        f"a design of {choice.target} cycles per frame needs about {' and '.join(over)}, which is "
+        f"what {FILL:.0%} of the part leaves beside the board's shell; {remedy}"
     )
 
 

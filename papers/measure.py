@@ -114,7 +114,7 @@ def _bench(name: str, count: int) -> Bench:
         chosen = numbers.astype("<u4").view(np.uint8).reshape(-1, 4)
         right = np.ones(len(chosen), np.uint8)
         return Bench(FirstFive(name, engine, pictures), TestSet(chosen, right, "pictures"))
-    device = SoftwareAccelerator(bundle_of(name, engine), engine, BACKEND)
+    device = SoftwareAccelerator(bundle_of(name, engine, BACKEND), engine, BACKEND)
     return Bench(device, images(name, count))
 
 
@@ -141,7 +141,7 @@ class FirstFive(SoftwareAccelerator):
     """
 
     def __init__(self, name: str, engine: Any, pictures: Pictures) -> None:
-        super().__init__(bundle_of(name, engine), engine, BACKEND)
+        super().__init__(bundle_of(name, engine, BACKEND), engine, BACKEND)
         self._pictures = pictures
         self._sums = engine.sums
 

@@ -244,6 +244,11 @@ LINES = [
         pytest(BUILD, "tests/hw/test_chip.py"),
     ),
     Line(
+        "formal",
+        "cores keep their contracts: proofs, covers, every mutant refuted",
+        pytest(BUILD, "tests/hw/test_formal.py"),
+    ),
+    Line(
         "physics",
         "device models: tables, solvers against exact arithmetic, round trips, bad input",
         pytest(BUILD, *MTJ_TESTS, processes=2),

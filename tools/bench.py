@@ -85,6 +85,7 @@ def main() -> None:
         )
     bench["mtj"] = measured("spinflow", "physics", "bench")
     print(f"mtj: Monte Carlo takes {bench['mtj']['ratio']:.0f} times as long as quadrature")
+    bench["stream"] = measured("tools.bench_stream")["stream"]
     bench["evaluator"] = measured("tools.bench_evaluator")["evaluator"]
     for network, figures in bench["evaluator"].items():
         if not isinstance(figures, dict):  # a condition of the measurement

@@ -1,4 +1,4 @@
-"""The random stream as bytes, for batteries of tests that read them (docs/decisions.md).
+"""The random stream, with any number of rounds, as bytes for the batteries of tests that read them.
 
 `python -m tools.random_bytes PART` writes them to the standard output without end, so that
 
@@ -26,11 +26,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tools.rounds import permute
-
 AT_ONCE = 1 << 15  # blocks, or positions where each takes one of its own
 SEED_DOMAIN = 0x5EED0000
 Array = NDArray[Any]
+
+
+def permute(block: Array, seed: Array, rounds: int) -> tuple[Array, Array]:
+    """Return the permutation of docs/contracts.md with another number of rounds, uint32 arrays."""
+    x, y = block.copy(), seed.copy()
+    for r in range(rounds):
+        key = np.uint32(0x9E3779B9 * (r + 1) & 0xFFFFFFFF)
+        x = (((x >> np.uint32(8)) | (x << np.uint32(24))) + y) ^ key
+        y = ((y << np.uint32(3)) | (y >> np.uint32(29))) ^ x
+    return x, y
 
 
 class Stream:

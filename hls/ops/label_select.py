@@ -35,7 +35,7 @@ CONTROL = 20.0
 SUM_BIT = 1.0  # one bit of a score where gains are equal: the addition of its offset
 ROM_BIT = 2.0  # one bit of gains and offsets, 64 deep
 
-ROM_BLOCK_WORDS = 512
+ROM_BLOCK_WORDS = 256
 """Gains and offsets of at least so many words are in block RAM."""
 
 
@@ -126,16 +126,16 @@ class LabelSelect_rtl(Module, LabelSelect, RTLBackend):
             return NOTHING
         rows = layer.mh // folding.pe
         width = folding.pe * (layer.gain_bits + layer.offset_bits)
-        lut, ram, dsp = CONTROL, 0.0, 0.0
+        lut, table, dsp = CONTROL, NOTHING, 0.0
         if layer.gain_bits:
             dsp = folding.pe
         else:
             lut += SUM_BIT * folding.pe * max(layer.mw.bit_length(), layer.offset_bits)
         if rows >= ROM_BLOCK_WORDS:
-            ram = block_ram(width, rows)
+            table = block_ram(width, rows)
         elif rows > 1:
             lut += ROM_BIT * width * rows / 64
-        return Cost(lut, ram, dsp)
+        return Cost(lut, 0.0, dsp) + table
 
     def name(self, walk: Walk) -> str:
         """Return "label"."""

@@ -44,8 +44,11 @@ ROM_BIT = 1.0  # one bit of thresholds, 64 deep
 SHALLOW_WORDS = 64
 """A weight memory of at most so many words is LUT RAM."""
 
-ROM_BLOCK_WORDS = 512
-"""Thresholds of at least so many words are in block RAM."""
+COLUMN_BITS, MAIN_BITS = 72, 64
+"""Bits of a column of a weight memory, and those of them that are filled first."""
+
+ROM_BLOCK_WORDS = 256
+"""Thresholds of at least so many words are in block RAM (`row_rom`)."""
 
 ZERO_PADDING: dict[str, Any] = {"zeroPadding": ("ints", False, [])}
 """The attribute of a matrix of bits whose window is padded with 0: the numbers of a
@@ -432,11 +435,26 @@ def weight_memory(width: int, depth: int) -> Cost:
     """Return the cost of a weight memory."""
     if depth <= SHALLOW_WORDS:
         return Cost(SHALLOW_WEIGHT_BIT * width + lut_ram(width, depth))
-    return Cost(WEIGHT_BIT * width, block_ram(width, depth))
+    columns = Cost(WEIGHT_BIT * width)
+    for column in _columns(width):
+        columns += block_ram(column, depth)
+    return columns
+
+
+def _columns(width: int) -> list[int]:
+    """Return the bits of each column of a weight memory, as `weight_mem` cuts its words."""
+    count = -(-width // COLUMN_BITS)
+    main = min(width, MAIN_BITS * count)
+    spare = COLUMN_BITS - MAIN_BITS
+    return [
+        min(main - MAIN_BITS * column, MAIN_BITS)
+        + max(0, min(width - main - spare * column, spare))
+        for column in range(count)
+    ]
 
 
 def threshold_rom(width: int, depth: int) -> Cost:
     """Return the cost of a unit's thresholds, ``width`` bits for its outputs at once."""
     if depth < ROM_BLOCK_WORDS:
         return Cost(ROM_BIT * width * depth / 64)
-    return Cost(0.0, block_ram(width, depth))
+    return block_ram(width, depth)

@@ -19,6 +19,9 @@ from spinflow.host.core import checks
 from spinflow.host.core.errors import RateError
 from spinflow.host.core.text import shown
 
+VERSION = 2
+"""Another number wherever a seed gives other errors: rows of two versions are not of one sweep."""
+
 ALWAYS = 2**32 - 1
 """The threshold against which every draw errs."""
 
@@ -108,8 +111,8 @@ def draws(seed: int, positions: Any) -> npt.NDArray[np.uint32]:
 def hits(seed: int, start: int, thresholds: Any) -> npt.NDArray[np.bool_]:
     """Return which draws at consecutive positions err, each against a threshold of its own.
 
-    The same as ``errs(draws(...), thresholds)`` at a tenth of the work: one block gives eight
-    leads, and a tail is made only where a lead equals that of its threshold.
+    The same as ``errs(draws(...), thresholds)`` with less work: one block gives eight leads, and
+    a tail is made only where a lead equals that of its threshold.
 
     Args:
         seed: 32-bit seed of the stream.

@@ -29,10 +29,11 @@ class Core(NamedTuple):
     module: str  # the core's; the properties are the module MODULE_formal of hw/formal/MODULE.sv
     promise: str  # in one line
     parameters: Mapping[str, str]  # of the properties' module, as SystemVerilog writes them
+    free: tuple[str, ...]  # modules below it that are left out: what they give out is free
     prover: str  # one of PROVERS
     depth: int  # cycles: of a bounded check, of the induction's k, and within which mutants fail
     cover_depth: int  # cycles within which every cover is reached
-    quick: bool  # proven in a few seconds, so `--quick` does it as well
+    quick_depth: int  # cycles that `--quick` looks at instead of a long job; 0 where it is short
     note: str  # what a reader of the results should know of their limits
     mutants: tuple[Mutant, ...]
 
@@ -50,10 +51,11 @@ def _core(name: str, entry: Mapping[str, Any]) -> Core:
         module=module,
         promise=entry["promise"],
         parameters={key: str(value) for key, value in entry.get("parameters", {}).items()},
+        free=tuple(entry.get("free", ())),
         prover=entry["prover"],
         depth=entry["depth"],
         cover_depth=entry.get("cover_depth", entry["depth"]),
-        quick=entry.get("quick", True),
+        quick_depth=entry.get("quick_depth", 0),
         note=entry.get("note", ""),
         mutants=tuple(
             Mutant(mutant.get("file", f"{module}.sv"), mutant["old"], mutant["new"])

@@ -1,7 +1,7 @@
 // What label_select promises: for each frame of Labels scores the index of the largest, of equal ones the
-// lowest, one cycle after the frame's last word; labels come out once each, in order, and stay until they
-// are taken. A word is taken in every cycle, but for the last of a frame while a label waits and does not
-// go. After a reset the next word is the first of a frame.
+// lowest, ceil(log2(Pe)) + 1 cycles after the frame's last word; labels come out once each, in order, and
+// stay until they are taken. A word is taken in every cycle in which no label waits, or it goes. After a
+// reset the next word is the first of a frame.
 //
 // Assumed: words in stay until they are taken.
 
@@ -23,7 +23,8 @@ module label_select_formal #(
   input logic               mark_i
 );
 
-  localparam int unsigned Words = Labels / Pe;
+  localparam int unsigned Words  = Labels / Pe;
+  localparam int unsigned Stages = $clog2(Pe) + 1;
 
   logic        in_ready_o, out_valid_o;
   logic [15:0] out_data_o;
@@ -61,7 +62,7 @@ module label_select_formal #(
     end
   end
 
-  stream_order #(.Width (16), .Room (1), .Latency (1)) u_order (
+  stream_order #(.Width (16), .Room (Stages), .Latency (Stages)) u_order (
     .clk_i,
     .rst_ni,
     .mark_i,
@@ -77,7 +78,7 @@ module label_select_formal #(
     else if (take) word_q <= last ? '0 : word_q + 1'b1;
     if (take) scores_q <= scores;
     if (rst_ni) begin
-      assert (in_ready_o || (last && out_valid_o && !out_ready_i));
+      assert (in_ready_o || (out_valid_o && !out_ready_i));
       cover (out_valid_o && out_ready_i && take && last);
       cover (take && last && 32'(label) == Labels - 1);
     end

@@ -38,7 +38,7 @@ def examine(core: Core, *, quick: bool = False, mutants: int | None = None) -> R
     Raises:
         FormalError: a tool is missing, or sources are not accepted.
     """
-    kind = "bounded" if quick and not core.quick else core.prover
+    kind = "quick" if quick and core.quick_depth else core.prover
     main = sby.run(core, kind, BUILDS / f"{core.name}-{kind}")
     cover = sby.run(core, "cover", BUILDS / f"{core.name}-cover")
     found, faults = _found(core, kind, main)
@@ -94,6 +94,7 @@ def _found(core: Core, kind: str, verdict: Verdict) -> tuple[str, list[str]]:
         "pdr": "proven (PDR)",
         "induction": f"proven (induction, k = {cycles})",
         "bounded": f"holds for {cycles} cycles",
+        "quick": f"holds for {cycles} cycles",
     }
     if verdict.status == "PASS":
         return words[kind], []

@@ -25,10 +25,17 @@ from spinflow.hw.formal.cores import FOLDER, Core
 RTL = REPOSITORY / "hw/rtl"
 
 READ = "read_slang --no-synthesis-define --allow-use-before-declare --unroll-limit 1000000"
-# What has no value, as what is read beyond a memory's end, is free.
-PREPARE = (
-    "prep -top {top}\nmemory_map -formal\nsetundef -undriven -anyseq\nsetundef -anyseq\nopt_clean\n"
-)
+# What has no value is free: what is read beyond a memory's end, what a module left out gives out.
+PREPARE = """\
+setundef -undriven -anyseq
+hierarchy -top {top}
+cutpoint -blackbox
+prep -top {top}
+memory_map
+setundef -undriven -anyseq
+setundef -anyseq
+opt_clean
+"""
 # Modules that properties share.
 SHARED = ("begins_in_reset.sv", "stream_rule.sv", "word_watch.sv", "stream_order.sv")
 
@@ -59,6 +66,7 @@ KINDS = {
     "pdr": Kind("prove", "abc pdr"),
     "induction": Kind("prove", "smtbmc yices"),
     "bounded": Kind("bmc", "abc bmc3"),
+    "quick": Kind("bmc", "abc bmc3"),
     "cover": Kind("cover", "smtbmc --nomem yices"),
     "mutant": Kind("bmc", "abc bmc3"),
 }
@@ -98,7 +106,7 @@ def run(core: Core, kind: str, folder: Path, *, rtl: Path = RTL, limit: int = 36
 
 def core_depth(core: Core, kind: str) -> int:
     """Return how many cycles a job of this kind looks at; PDR looks at all."""
-    return core.cover_depth if kind == "cover" else core.depth
+    return {"cover": core.cover_depth, "quick": core.quick_depth}.get(kind, core.depth)
 
 
 def _configuration(core: Core, kind: Kind, depth: int, rtl: Path, limit: int) -> str:
@@ -107,6 +115,7 @@ def _configuration(core: Core, kind: Kind, depth: int, rtl: Path, limit: int) ->
     files = [rtl / "spinflow_pkg.sv", *(FOLDER / name for name in SHARED)]
     files.append(FOLDER / f"{core.module}.sv")
     options = " ".join(f"-G {name}={value}" for name, value in core.parameters.items())
+    options += "".join(f" --blackboxed-module {name}" for name in core.free)
     read = f"{READ} {options} --libdir {rtl} --libext .sv --top {top} {' '.join(map(str, files))}"
     return (
         f"[options]\nmode {kind.mode}\ndepth {depth}\ntimeout {limit}\n\n"

@@ -86,7 +86,8 @@ module stream_pad_formal #(
         if (fold_end)   column_q <= column_end ? '0 : column_q + 1'b1;
         if (column_end) row_q    <= map_end ? '0 : row_q + 1'b1;
       end
-      if (take || (give && map_end)) come_q <= (give && map_end ? '0 : come_q) + (take ? 1 : 0);
+      if (give && map_end) come_q <= '0;
+      else if (take)       come_q <= come_q + 1'b1;
       if (out_valid_o && !in_map) assert (out_data_o == '0 && (come_q != '0 || in_valid_i));
       if (!in_map && (come_q != '0 || in_valid_i)) assert (out_valid_o);
       if (in_map) assert (out_valid_o == (in_valid_i || waiting != '0));

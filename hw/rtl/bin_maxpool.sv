@@ -63,7 +63,7 @@ module bin_maxpool #(
   // A left over row or column never reaches the end of a window.
   assign pooled      = 32'(column_q) < OutColumns * Size && 32'(row_q) < OutRows * Size;
   assign window_last = x_last && y_last;
-  assign in_ready_o  = rst_ni && !(window_last && out_valid_o && !out_ready_i);
+  assign in_ready_o  = !(window_last && out_valid_o && !out_ready_i);
   assign take        = in_valid_i && in_ready_o;
 
   always_ff @(posedge clk_i) begin

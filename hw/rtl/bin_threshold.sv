@@ -31,7 +31,7 @@ module bin_threshold #(
     assign bits_d[p] = {1'b0, in_data_i[p*InBits+:InBits]} >= Threshold;
   end
 
-  assign in_ready_o = rst_ni && (!out_valid_o || out_ready_i);
+  assign in_ready_o = !out_valid_o || out_ready_i;
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni) out_valid_o <= 1'b0;

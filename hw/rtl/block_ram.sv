@@ -5,9 +5,14 @@
 // A 7-series block RAM is at its widest, 512 words of 72 bits, only in this form. Without a writer it is a
 // ROM. Nothing is read in the cycle of a write, so no tool has to add what makes the two orders alike.
 //
+// For the 7 series Vivado extends a depth to a power of two (AR 61995). Where that takes more block RAM
+// than two parts do, the next lower power of two and what is left, these are two memories.
+//
 // Latency: two cycles from the address to the word. Throughput: a read or a write a cycle.
 
-module block_ram #(
+module block_ram
+  import spinflow_pkg::*;
+#(
   // Bits of a word, and words.
   parameter int unsigned Width = 72,
   parameter int unsigned Depth = 512,
@@ -36,25 +41,50 @@ module block_ram #(
   output logic [Width-1:0]     rdata_o
 );
 
-  (* ram_style = "block", rom_style = "block", syn_ramstyle = "block_ram", syn_romstyle = "EBR" *)
-  logic [Width-1:0] mem [Depth];
+  localparam int unsigned Whole = 1 << AddrWidth;
+  localparam bit Split = Depth > Whole / 2 && AddrWidth > 1 && ram_halves(Width, Depth) >
+      ram_halves(Width, Whole / 2) + ram_halves(Width, Depth - Whole / 2);
+  localparam int unsigned Parts = Split ? 2 : 1;
 
-  if (HasInit) begin : gen_init
-    initial for (int unsigned n = 0; n < Depth; n++) mem[n] = Init[n*Width+:Width];
-  end else begin : gen_zeros
-    initial mem = '{default: '0};
+  logic [Parts-1:0][Width-1:0] read_q;
+  for (genvar p = 0; p < int'(Parts); p++) begin : gen_part
+    localparam int unsigned First = p * (Whole / 2);
+    localparam int unsigned Words = !Split ? Depth : p == 0 ? Whole / 2 : Depth - Whole / 2;
+    localparam int unsigned Bits  = Words > 1 ? $clog2(Words) : 1;
+
+    (* ram_style = "block", rom_style = "block", syn_ramstyle = "block_ram", syn_romstyle = "EBR" *)
+    logic [Width-1:0] mem [Words];
+    if (HasInit) begin : gen_init
+      initial for (int unsigned n = 0; n < Words; n++) mem[n] = Init[(First+n)*Width+:Width];
+    end else begin : gen_zeros
+      initial mem = '{default: '0};
+    end
+
+    logic write, read;
+    assign write = we_i && (!Split || waddr_i[AddrWidth-1] == 1'(p));
+    assign read  = re_i && !we_i && (!Split || raddr_i[AddrWidth-1] == 1'(p));
+    always_ff @(posedge clk_i) begin
+      if (write) mem[waddr_i[Bits-1:0]] <= wdata_i;
+    end
+    always_ff @(posedge clk_i) begin
+      if (read) read_q[p] <= mem[raddr_i[Bits-1:0]];
+    end
   end
 
-  logic [Width-1:0] read_q;
-  always_ff @(posedge clk_i) begin
-    if (we_i) mem[waddr_i] <= wdata_i;
+  logic [Width-1:0] word;   // that was read last
+  if (Split) begin : gen_choice
+    logic upper_q;
+    always_ff @(posedge clk_i) begin
+      if (re_i && !we_i) upper_q <= raddr_i[AddrWidth-1];
+    end
+    assign word = upper_q ? read_q[Parts-1] : read_q[0];
+  end else begin : gen_one
+    assign word = read_q[0];
   end
-  always_ff @(posedge clk_i) begin
-    if (re_i && !we_i) read_q <= mem[raddr_i];
-  end
+
   always_ff @(posedge clk_i) begin
     if (clear_i)     rdata_o <= '0;
-    else if (take_i) rdata_o <= read_q;
+    else if (take_i) rdata_o <= word;
   end
 
 endmodule

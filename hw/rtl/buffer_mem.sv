@@ -50,7 +50,7 @@ module buffer_mem
   output logic                out_valid_o,
   input  logic                out_ready_i,
 
-  // What the write of the cycle before adds to the counters, in bits; 0 if there was none.
+  // What the write of two cycles before adds to the counters, in bits; 0 if there was none.
   output count_t              count_o,
 
   // A word waits in this cycle because its draws have not been made, not because the buffer is full.
@@ -60,6 +60,10 @@ module buffer_mem
   localparam int unsigned AddrWidth  = Depth > 1 ? $clog2(Depth) : 1;
   localparam int unsigned LevelWidth = $clog2(Depth + 1);
 
+  if (Width > MaxCountedWidth) begin : gen_bad_width
+    $error("buffer_mem: Width %0d is above %0d, what a counter increment can hold", Width,
+           MaxCountedWidth);
+  end
   if (Depth < 2) begin : gen_bad_depth
     $error("buffer_mem: Depth %0d is below 2", Depth);
   end
@@ -68,20 +72,22 @@ module buffer_mem
   (* ram_style = "distributed" *) logic [Width-1:0] mem [Depth];
   logic [AddrWidth-1:0]  write_addr_q, read_addr_q;
   logic [LevelWidth-1:0] level_q;
-  logic                  wrapped_q;
-  logic                  full, draws_ready, write, read;
+  logic                  started_q, full_q;   // full_q: or in reset
+  logic                  draws_ready, write, read;
   logic [Width-1:0]      new_word;
 
-  assign full        = level_q == LevelWidth'(Depth);
-  assign in_ready_o  = !full && draws_ready && rst_ni;
-  assign stall_o     = in_valid_i && !full && !draws_ready && rst_ni;
-  assign write       = in_valid_i && in_ready_o;
-  assign read        = out_valid_o && out_ready_i;
+  function automatic logic [AddrWidth-1:0] next_addr(logic [AddrWidth-1:0] addr);
+    return addr == AddrWidth'(Depth - 1) ? '0 : addr + 1'b1;
+  endfunction
+
+  assign in_ready_o = !full_q && draws_ready;
+  assign stall_o    = in_valid_i && !full_q && !draws_ready;
+  assign write      = in_valid_i && in_ready_o;
+  assign read       = out_valid_o && out_ready_i;
 
   if (WithErrors) begin : gen_errors
-    logic [Width-1:0] hit1, hit0, old_word;
+    logic [Width-1:0] hit1, hit0;
     logic hits_valid;
-    count_t count;
 
     run_ahead #(
       .Width    (Width),
@@ -103,24 +109,54 @@ module buffer_mem
     );
 
     assign draws_ready = mode_i == ModeOff || hits_valid;
-    assign old_word    = wrapped_q ? mem[write_addr_q] : '0;
 
-    error_write #(
+    // The old word of the next write is read with the write before it.
+    logic [AddrWidth-1:0] old_addr_q;
+    logic [Width-1:0]     old_q;
+    logic                 wrapped_q;
+    always_ff @(posedge clk_i) begin
+      if (!rst_ni) begin
+        old_addr_q <= AddrWidth'(1);
+        old_q      <= '0;
+        wrapped_q  <= 1'b0;
+      end else if (write) begin
+        old_addr_q <= next_addr(old_addr_q);
+        if (old_addr_q == '0) wrapped_q <= 1'b1;
+        old_q <= wrapped_q || old_addr_q == '0 ? mem[old_addr_q] : '0;
+      end
+    end
+
+    logic [Width-1:0] switched, err1, err0, switched_q, err1_q, err0_q;
+    logic             written_q;
+    error_bits #(
       .Width (Width)
-    ) u_error_write (
+    ) u_error_bits (
       .mode_i,
-      .mask_i   ({Width{1'b1}}),
-      .old_i    (old_word),
-      .target_i (in_data_i[Width-1:0]),
-      .hit1_i   (hit1),
-      .hit0_i   (hit0),
-      .stored_o (new_word),
-      .count_o  (count)
+      .mask_i     ({Width{1'b1}}),
+      .old_i      (old_q),
+      .target_i   (in_data_i[Width-1:0]),
+      .hit1_i     (hit1),
+      .hit0_i     (hit0),
+      .stored_o   (new_word),
+      .switched_o (switched),
+      .err1_o     (err1),
+      .err0_o     (err0)
     );
 
     always_ff @(posedge clk_i) begin
-      if (!rst_ni || !write) count_o <= '0;
-      else                   count_o <= count;
+      written_q  <= write && rst_ni;
+      switched_q <= switched;
+      err1_q     <= err1;
+      err0_q     <= err0;
+      count_o    <= '0;
+      if (written_q && rst_ni) begin
+        count_o <= '{
+          written:  8'(Width),
+          switched: 8'($countones(switched_q)),
+          err1:     8'($countones(err1_q)),
+          err0:     8'($countones(err0_q))
+        };
+      end
     end
   end else begin : gen_no_errors
     assign request_o   = '0;
@@ -133,23 +169,22 @@ module buffer_mem
     if (write) mem[write_addr_q] <= new_word;
   end
 
-  function automatic logic [AddrWidth-1:0] next_addr(logic [AddrWidth-1:0] addr);
-    return addr == AddrWidth'(Depth - 1) ? '0 : addr + 1'b1;
-  endfunction
-
   always_ff @(posedge clk_i) begin
+    started_q <= rst_ni;
     if (!rst_ni) begin
       write_addr_q <= '0;
       read_addr_q  <= '0;
       level_q      <= '0;
-      wrapped_q    <= 1'b0;
+      out_valid_o  <= 1'b0;
+      full_q       <= 1'b1;
     end else begin
-      if (write) begin
-        write_addr_q <= next_addr(write_addr_q);
-        if (write_addr_q == AddrWidth'(Depth - 1)) wrapped_q <= 1'b1;
-      end
+      if (write) write_addr_q <= next_addr(write_addr_q);
       if (read) read_addr_q <= next_addr(read_addr_q);
-      level_q <= level_q + LevelWidth'(write) - LevelWidth'(read);
+      if (write != read) begin
+        level_q     <= write ? level_q + 1'b1 : level_q - 1'b1;
+        out_valid_o <= write || level_q != LevelWidth'(1);
+        full_q      <= write && level_q == LevelWidth'(Depth - 1);
+      end else if (!started_q) full_q <= 1'b0;
     end
   end
 
@@ -162,7 +197,6 @@ module buffer_mem
   end
 `endif
 
-  assign out_valid_o = level_q != '0;
   assign out_data_o  = BusWidth'(mem[read_addr_q]);
 
 endmodule

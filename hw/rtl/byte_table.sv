@@ -25,7 +25,7 @@ module byte_table #(
   input  logic                out_ready_i
 );
 
-  assign in_ready_o = rst_ni && (!out_valid_o || out_ready_i);
+  assign in_ready_o = !out_valid_o || out_ready_i;
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni) out_valid_o <= 1'b0;

@@ -7,7 +7,7 @@
 // Latency: 8 cycles. Throughput: one block a cycle. There is no reset: what is under way comes out.
 
 module draw_pipe (
-  // Clock.
+  // Clock; there is no reset.
   input  logic        clk_i,
 
   // Block that enters: seed and number.

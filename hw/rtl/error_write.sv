@@ -1,9 +1,7 @@
-// What a write leaves behind: the stored word and the counter increments, from old, target and draws.
+// What a write leaves behind: the stored word and the counter increments, from old, target and draws, by
+// the rules of error_bits.
 //
 // Purely combinational. `mask_i` marks the bits that exist; the others keep 0 and are not counted.
-//   off    stored = target
-//   flip   stored = target inverted where the draw hits; every hit is an error
-//   switch stored = old where the draw hits and target differs from old; only that is an error
 
 module error_write
   import spinflow_pkg::*;
@@ -35,25 +33,26 @@ module error_write
            MaxCountedWidth);
   end
 
-  logic [Width-1:0] hit, differs, error;
+  logic [Width-1:0] switched, err1, err0;
 
-  assign hit     = (target_i & hit1_i) | (~target_i & hit0_i);
-  assign differs = (target_i ^ old_i) & mask_i;
-
-  always_comb begin
-    unique case (mode_i)
-      ModeFlip:   error = hit & mask_i;
-      ModeSwitch: error = hit & differs;
-      default:    error = '0;
-    endcase
-  end
-
-  // An error always stores the opposite of the target: in switch mode that is the old bit.
-  assign stored_o = (target_i ^ error) & mask_i;
+  error_bits #(
+    .Width (Width)
+  ) u_error_bits (
+    .mode_i,
+    .mask_i,
+    .old_i,
+    .target_i,
+    .hit1_i,
+    .hit0_i,
+    .stored_o,
+    .switched_o (switched),
+    .err1_o     (err1),
+    .err0_o     (err0)
+  );
 
   assign count_o.written  = 8'($countones(mask_i));
-  assign count_o.switched = 8'($countones(differs));
-  assign count_o.err1     = 8'($countones(error & target_i));
-  assign count_o.err0     = 8'($countones(error & ~target_i));
+  assign count_o.switched = 8'($countones(switched));
+  assign count_o.err1     = 8'($countones(err1));
+  assign count_o.err0     = 8'($countones(err0));
 
 endmodule

@@ -43,23 +43,30 @@ module frame_trim #(
   logic [BeatBits-1:0]   beat_q;
   logic [CountWidth-1:0] left_q;      // words of it not yet given
   logic [BeatWidth-1:0]  number_q;    // of the next beat in its frame
+  logic one_left_q;                   // the word that goes out is its last one
   logic take, give, last;
 
-  assign out_valid_o = left_q != '0;
-  assign give        = out_valid_o && out_ready_i;
-  assign in_ready_o  = rst_ni && (!out_valid_o || (give && left_q == CountWidth'(1)));
-  assign take        = in_valid_i && in_ready_o;
-  assign last        = number_q == BeatWidth'(Beats - 1);
+  assign give       = out_valid_o && out_ready_i;
+  assign in_ready_o = !out_valid_o || (out_ready_i && one_left_q);
+  assign take       = in_valid_i && in_ready_o;
+  assign last       = number_q == BeatWidth'(Beats - 1);
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni) begin
-      left_q   <= '0;
-      number_q <= '0;
-    end else if (take) begin
-      left_q   <= last ? CountWidth'(Rest) : CountWidth'(Ratio);
-      number_q <= last ? '0 : number_q + 1'b1;
-    end else if (give) begin
-      left_q <= left_q - 1'b1;
+      left_q      <= '0;
+      number_q    <= '0;
+      one_left_q  <= 1'b0;
+      out_valid_o <= 1'b0;
+    end else begin
+      if (take) begin
+        left_q     <= last ? CountWidth'(Rest) : CountWidth'(Ratio);
+        one_left_q <= last && Rest == 1;
+        number_q   <= last ? '0 : number_q + 1'b1;
+      end else if (give) begin
+        left_q     <= left_q - 1'b1;
+        one_left_q <= left_q == CountWidth'(2);
+      end
+      if (in_ready_o) out_valid_o <= in_valid_i;
     end
     if (take)      beat_q <= in_data_i;
     else if (give) beat_q <= beat_q >> OutBits;

@@ -1,10 +1,11 @@
 // A table whose rows are used one after the other, the first one again after the last.
 //
-// The row at hand is in a register, and what is behind it is ahead: LUTs by a row, or block RAM, from
-// BlockRows rows on, whose own output is a row ahead and whose address two.
+// The row at hand is in a register, and what is behind it is ahead: block RAM, from BlockRows rows on, whose
+// own output is a row ahead and whose address two; or LUTs, whose address is one ahead. It is a copy of the
+// counter, so that no tool takes the counter's carry chain for a part of the table.
 //
-// Latency: the next row is there in the cycle after `next_i`; the first one after a reset takes one cycle,
-// from block RAM two. Throughput: a row a cycle.
+// Latency: the next row is there in the cycle after `next_i`; the first one after a reset takes two
+// cycles. Throughput: a row a cycle.
 
 module row_rom #(
   // Bits of a row, and rows.
@@ -25,16 +26,15 @@ module row_rom #(
   output logic             there_o
 );
 
-  // Fewest rows in block RAM: a row's bit then takes more LUTs than its share of a block RAM is worth.
-  localparam int unsigned BlockRows = 128;
+  // Fewest rows in block RAM: with so many, LUTs are too deep, and more than a block RAM is worth.
+  localparam int unsigned BlockRows = 256;
   localparam int unsigned RowWidth = Rows > 1 ? $clog2(Rows) : 1;
-  localparam int unsigned Ahead = Rows < BlockRows ? 1 : 2;   // registers behind the address
 
   logic [RowWidth-1:0] address_q;
-  logic [Ahead-1:0]    empty_q;   // these do not hold the first rows yet
+  logic [1:0]          empty_q;   // the two registers behind it do not hold the first rows yet
   logic advance;
-  assign there_o = !empty_q[Ahead-1];
-  assign advance = next_i || empty_q[Ahead-1];
+  assign there_o = !empty_q[1];
+  assign advance = next_i || empty_q[1];
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni) begin
@@ -46,11 +46,15 @@ module row_rom #(
     end
   end
 
-  if (Ahead == 1) begin : gen_luts
+  if (Rows < BlockRows) begin : gen_luts
     logic [Width-1:0] rom [Rows];
+    logic [RowWidth-1:0] copy_q;
     initial for (int unsigned n = 0; n < Rows; n++) rom[n] = Table[n*Width+:Width];
     always_ff @(posedge clk_i) begin
-      if (advance) row_o <= rom[address_q];
+      if (advance) begin
+        copy_q <= address_q;
+        row_o  <= rom[copy_q];
+      end
     end
   end else begin : gen_block_ram
     block_ram #(

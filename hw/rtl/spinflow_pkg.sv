@@ -99,6 +99,19 @@ package spinflow_pkg;
     logic [15:0] out_rows, out_columns;         // windows
   } window_t;
 
+  // RAMB18, halves of a RAMB36, of a memory whose depth is extended to a power of two.
+  function automatic int unsigned ram_halves(int unsigned width, int unsigned depth);
+    int unsigned words, bits, halves;
+    ram_halves = '1;
+    for (int unsigned shape = 0; shape < 6; shape++) begin
+      // Their shapes: 512 x 36, 1024 x 18, 2048 x 9, 4096 x 4, 8192 x 2, 16384 x 1.
+      words  = 512 << shape;
+      bits   = shape < 3 ? 36 >> shape : 32 >> shape;
+      halves = ((width + bits - 1) / bits) * (((1 << $clog2(depth)) + words - 1) / words);
+      if (halves < ram_halves) ram_halves = halves;
+    end
+  endfunction
+
   // How a popcount_tree is built. More levels and columns than any width up to 65,535 has.
   parameter int unsigned MostLevels  = 12;
   parameter int unsigned MostColumns = 18;

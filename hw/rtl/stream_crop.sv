@@ -57,9 +57,9 @@ module stream_crop #(
   assign kept        = 32'(row_q) < OutRows && 32'(column_q) < OutColumns;
   assign kept_last   = last_fold && 32'(row_q) == OutRows - 1 && 32'(column_q) == OutColumns - 1;
 
-  assign out_valid_o = rst_ni && (waits_q ? whole_q : in_valid_i && kept && !kept_last);
+  assign out_valid_o = waits_q ? whole_q : in_valid_i && kept && !kept_last;
   assign out_data_o  = waits_q ? kept_q : in_data_i;
-  assign in_ready_o  = rst_ni && (waits_q ? !whole_q : out_ready_i || !kept || kept_last);
+  assign in_ready_o  = waits_q ? !whole_q : out_ready_i || !kept || kept_last;
   assign take        = in_valid_i && in_ready_o;
 
   always_ff @(posedge clk_i) begin

@@ -25,25 +25,32 @@ module stream_narrow #(
   input  logic                out_ready_i
 );
 
-  localparam int unsigned CountWidth = $clog2(Ratio + 1);
+  localparam int unsigned CountWidth = $clog2(Ratio);
 
   if (Ratio < 2) begin : gen_bad_ratio
     $error("stream_narrow: Ratio %0d is below 2", Ratio);
   end
 
   logic [OutBits*Ratio-1:0] word_q;
-  logic [CountWidth-1:0]    left_q;   // parts not yet given
-  logic take, give;
+  logic [CountWidth-1:0]    part_q;   // number of the part that goes out
+  logic last_q, take, give;           // it is the last of its word
 
-  assign out_valid_o = left_q != '0;
-  assign give        = out_valid_o && out_ready_i;
-  assign in_ready_o  = rst_ni && (!out_valid_o || (give && left_q == CountWidth'(1)));
-  assign take        = in_valid_i && in_ready_o;
+  assign in_ready_o = !out_valid_o || (out_ready_i && last_q);
+  assign take       = in_valid_i && in_ready_o;
+  assign give       = out_valid_o && out_ready_i;
 
   always_ff @(posedge clk_i) begin
-    if (!rst_ni)   left_q <= '0;
-    else if (take) left_q <= CountWidth'(Ratio);
-    else if (give) left_q <= left_q - 1'b1;
+    if (!rst_ni) begin
+      part_q      <= '0;
+      last_q      <= 1'b0;
+      out_valid_o <= 1'b0;
+    end else begin
+      if (give) begin
+        part_q <= last_q ? '0 : part_q + 1'b1;
+        last_q <= part_q == CountWidth'(Ratio - 2);
+      end
+      if (in_ready_o) out_valid_o <= in_valid_i;
+    end
     if (take)      word_q <= in_data_i[OutBits*Ratio-1:0];
     else if (give) word_q <= word_q >> OutBits;
   end

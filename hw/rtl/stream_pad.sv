@@ -53,9 +53,9 @@ module stream_pad #(
   assign in_map = 32'(row_q) >= Top && 32'(row_q) < Top + Rows &&
                   32'(column_q) >= Left && 32'(column_q) < Left + Columns;
 
-  assign out_valid_o = rst_ni && (in_valid_i || (!in_map && begun_q));
+  assign out_valid_o = in_valid_i || (!in_map && begun_q);
   assign out_data_o  = in_map ? in_data_i : '0;
-  assign in_ready_o  = rst_ni && in_map && out_ready_i;
+  assign in_ready_o  = in_map && out_ready_i;
   assign give        = out_valid_o && out_ready_i;
 
   assign last_fold   = fold_q == FoldWidth'(Folds - 1);

@@ -25,24 +25,31 @@ module stream_widen #(
   input  logic                out_ready_i
 );
 
-  localparam int unsigned CountWidth = $clog2(Ratio + 1);
+  localparam int unsigned CountWidth = $clog2(Ratio);
 
   if (Ratio < 2) begin : gen_bad_ratio
     $error("stream_widen: Ratio %0d is below 2", Ratio);
   end
 
   logic [InBits*Ratio-1:0] word_q;
-  logic [CountWidth-1:0]   count_q;   // words collected
-  logic take, give;
+  logic [CountWidth-1:0]   count_q;   // words collected of the next one that goes out
+  logic last_q, take;                 // the word that comes is its last
 
-  assign out_valid_o = count_q == CountWidth'(Ratio);
-  assign in_ready_o  = rst_ni && (!out_valid_o || out_ready_i);
-  assign take        = in_valid_i && in_ready_o;
-  assign give        = out_valid_o && out_ready_i;
+  assign in_ready_o = !out_valid_o || out_ready_i;
+  assign take       = in_valid_i && in_ready_o;
 
   always_ff @(posedge clk_i) begin
-    if (!rst_ni) count_q <= '0;
-    else         count_q <= (give ? '0 : count_q) + CountWidth'(take);
+    if (!rst_ni) begin
+      count_q     <= '0;
+      last_q      <= 1'b0;
+      out_valid_o <= 1'b0;
+    end else begin
+      if (take) begin
+        count_q <= last_q ? '0 : count_q + 1'b1;
+        last_q  <= count_q == CountWidth'(Ratio - 2);
+      end
+      if (in_ready_o) out_valid_o <= in_valid_i && last_q;
+    end
     if (take) word_q <= {in_data_i[InBits-1:0], word_q[InBits*Ratio-1:InBits]};
   end
 

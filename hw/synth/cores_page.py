@@ -103,8 +103,8 @@ def proofs() -> dict[str, str]:
         "bounded": "the first {depth} cycles",
     }
     return {
-        core.name: f"{how[core.prover].format(depth=core.depth)}: {core.promise}"
-        for core in formal.cores().values()
+        core.module: f"{how[core.prover].format(depth=core.depth)}: {core.promise}"
+        for core in reversed(formal.cores().values())  # of several of one module the first
     }
 
 

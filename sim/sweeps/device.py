@@ -12,9 +12,13 @@ import numpy as np
 import numpy.typing as npt
 
 from spinflow.host.board.driver import Snapshot, background_words
+from spinflow.host.core import stream
 from spinflow.host.core.bundle import Bundle, Registers, Words, check_words
 from spinflow.host.core.memory import Counts
 from spinflow.sim.protocol import Engine
+
+FAST = "evaluator-fast"
+"""The backend whose random stream is not the hardware's."""
 
 
 class SoftwareAccelerator:
@@ -91,19 +95,23 @@ class SoftwareAccelerator:
         self._frames = 0
 
 
-def bundle_of(name: str, engine: Engine) -> Bundle:
+def bundle_of(name: str, engine: Engine, backend: str) -> Bundle:
     """Return a network without a bundle as one, as far as trials need it.
 
     Its memories lie in the natural order of the evaluator. It has no accelerator: the clock is 0,
-    and the build id is a digest of its weights.
+    and the build id is a digest of its weights and of the version of the hardware's random stream,
+    unless it has a stream of its own.
 
     Args:
         name: of the network.
         engine: that computes it.
+        backend: its name in the results.
     """
     described = engine.description
     weights = {m.name: engine.weights(m.layer) for m in described.memories if m.is_weights}
     digest = hashlib.sha256(b"".join(weights[name].tobytes() for name in sorted(weights)))
+    if backend != FAST:
+        digest.update(f"stream {stream.VERSION}".encode())
     return Bundle(
         folder=Path(name),
         network=name,

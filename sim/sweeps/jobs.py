@@ -82,7 +82,7 @@ class Job:
     def _device(self, threads: int | None) -> SoftwareAccelerator:
         if self.network is not None:
             made = engine(self.backend, network=self.network, threads=threads)
-            return SoftwareAccelerator(bundle_of(self.name, made), made, self.backend)
+            return SoftwareAccelerator(bundle_of(self.name, made, self.backend), made, self.backend)
         with tempfile.TemporaryDirectory(prefix="spinflow-") as folder:
             for name, content in self.files.items():
                 if name not in (description.NAME, *description.FILES):

@@ -140,8 +140,8 @@ def test_more_memories_than_the_control_block_or_the_board_holds(bundle, tmp_pat
 
 
 def test_a_design_larger_than_the_part(bundle, tmp_path):
-    small = {"LUT": 1000, "RAMB36": 140, "DSP48": 220}
-    with pytest.raises(BuildError, match=r"16 cycles per frame needs about \d+ LUT of 1000"):
+    small = {"LUT": 6000, "RAMB36": 140, "DSP48": 220}
+    with pytest.raises(BuildError, match=r"16 cycles per frame needs about \d+ LUT of 300 "):
         flow.run(bundle.source / "model.onnx", tmp_path, boards.board(), 16, resources=small)
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import itertools
+import math
 import re
 from dataclasses import replace
 
 import pytest
 
-from spinflow.hls.cost import FILL
+from spinflow.hls.cost import FILL, SHELL, Cost, block_ram, budget
 from spinflow.hls.draws import LAPS
 from spinflow.hls.folding import choose, cost_of, cycles_of, fastest
 from spinflow.hls.paths import BuildError
@@ -82,7 +83,6 @@ def check(layers, chosen, cycles):
     assert sorted(loads) == list(range(len(loads)))
 
 
-
 def test_slower_is_smaller():
     sizes = [choose(cnv(), 3072, cycles).total["LUT"] for cycles in (8_192, 16_384, 65_536)]
     assert sizes == sorted(sizes, reverse=True) and len(set(sizes)) == 3
@@ -120,19 +120,19 @@ def test_what_is_given_is_taken():
 
 
 def test_too_large_for_the_part_names_each_resource_and_by_how_much():
-    part = {"LUT": 10_000, "RAMB36": 5, "DSP48": 0}
+    part = {"LUT": 10_000, "RAMB36": 12, "DSP48": 0}
     with pytest.raises(BuildError) as caught:
         choose(cnv(), 3072, 8_192, part)
     message = str(caught.value)
     found = re.findall(r"(\d+) (LUT|RAMB36) of (\d+) \((\d+) too many\)", message)
     assert {name for _, name, _, _ in found} == {"LUT", "RAMB36"}
     for needed, name, had, over in found:
-        assert int(had) == part[name] and int(needed) - int(had) == int(over) > 0
+        assert int(had) == budget(part)[name] and int(needed) - int(had) == int(over) > 0
 
 
 def test_block_ram_gives_way_to_luts_where_it_runs_out():
     plenty = choose(cnv(), 3072, 16_384, PART)
-    scarce = choose(cnv(), 3072, 16_384, PART | {"RAMB36": plenty.total["RAMB36"] - 1})
+    scarce = choose(cnv(), 3072, 16_384, part_for(PART, RAMB36=plenty.total["RAMB36"] - 1))
     assert scarce.total["RAMB36"] < plenty.total["RAMB36"]
     assert scarce.total["LUT"] > plenty.total["LUT"]
 
@@ -157,7 +157,33 @@ def test_a_convolution_that_cannot_be_so_fast_is_named():
         choose(cnv(), 3072, 800)
 
 
-def room(part, share=FILL):
+def part_for(part, **room):
+    """Return a part whose budget of some resources is as given."""
+    wanted = {name: math.ceil((count + SHELL[name]) / FILL) for name, count in room.items()}
+    assert all(budget(part | wanted)[name] == count for name, count in room.items())
+    return part | wanted
+
+
+def test_the_budget_leaves_room_for_the_shell_and_to_route():
+    assert budget(PART) == {"LUT": 38_060, "RAMB36": 108, "DSP48": 176}
+    assert budget({"LUT": 5_000, "RAMB36": 5, "DSP48": 0}) == {"LUT": 0, "RAMB36": 0, "DSP48": 0}
+
+
+@pytest.mark.parametrize(
+    ("width", "depth", "ramb36", "lut"),
+    [
+        *[(72, 512, 1, 0), (72, 300, 1, 0), (36, 512, 0.5, 0), (72, 4096, 8, 0)],
+        (3, 1_146_880, 108, 3),  # in one piece Vivado takes 192 (AR 61995)
+        (36, 40_960, 40, 36),  # in one piece 72 (UG906)
+        (72, 1500, 3, 72),
+        (72, 2000, 4, 0),  # two parts of 1024 words are no less than one of 2048
+    ],
+)
+def test_depths_are_rounded_up_as_vivado_does(width, depth, ramb36, lut):
+    assert block_ram(width, depth) == Cost(lut, ramb36)
+
+
+def scaled(part, share):
     return {name: int(count * share) for name, count in part.items()}
 
 
@@ -168,16 +194,16 @@ def room(part, share=FILL):
 )
 def test_the_fastest_leaves_room_and_no_faster_one_does(layers, pixels):
     found = fastest(layers, pixels, PART)
-    assert all(found.total[name] <= most for name, most in room(PART).items())
+    assert all(found.total[name] <= most for name, most in budget(PART).items())
     assert found.cycles_per_frame <= found.target
     assert choose(layers, pixels, found.target, PART).layers == found.layers
     # Two percent, which is how finely targets are tried.
     with pytest.raises(BuildError):
-        choose(layers, pixels, int(found.target * 0.97), room(PART))
+        choose(layers, pixels, int(found.target * 0.97), PART)
 
 
 def test_a_larger_part_is_never_slower():
-    targets = [fastest(cnv(), 3072, room(PART, share)).target for share in (0.5, 1, 2, 4)]
+    targets = [fastest(cnv(), 3072, scaled(PART, share)).target for share in (0.5, 1, 2, 4)]
     assert targets == sorted(targets, reverse=True) and len(set(targets)) == 4
 
 
@@ -189,18 +215,18 @@ def test_no_target_is_faster_than_the_pixels_come(pixels, at_once):
     assert choose(layers, pixels, found.target, PART).layers == found.layers
 
 
-def test_what_fits_the_part_but_not_the_room_is_taken():
-    layers = layers_of(784, 1024, 1024, 10)  # 52 block RAMs of bits
-    part = {"LUT": 6_000, "RAMB36": 60, "DSP48": 0}
-    for cycles in (512, 1024, 4096, 1 << 20):
-        with pytest.raises(BuildError):
-            choose(layers, 784, cycles, room(part))
-    found = fastest(layers, 784, part)
-    assert all(found.total[name] <= most for name, most in part.items())
+def test_what_leaves_no_room_is_refused():
+    layers = layers_of(784, 1024, 1024, 10)
+    needed = choose(layers, 784, 512).total
+    part = part_for(PART, **needed)
+    assert choose(layers, 784, 512, part).total == needed
+    for name in "LUT", "RAMB36":
+        with pytest.raises(BuildError, match=rf"{name} of .* 80% of the part .* shell"):
+            choose(layers, 784, 512, part_for(PART, **needed | {name: needed[name] // 2}))
 
 
 def test_what_never_fits_is_refused_with_the_remedy():
-    with pytest.raises(BuildError, match=r"RAMB36 of 1 .* narrower layers make it smaller"):
+    with pytest.raises(BuildError, match=r"RAMB36 of 0 .* narrower layers make it smaller"):
         fastest(cnv(), 3072, PART | {"RAMB36": 1, "LUT": 5_000})
 
 

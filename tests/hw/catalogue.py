@@ -26,6 +26,12 @@ class Case:
         values = {k: v for k, v in self.parameters.items() if isinstance(v, int)}
         return "-".join([self.bench, *(f"{k}{v}" for k, v in values.items())])
 
+    def environment(self) -> dict[str, str]:
+        """The parameters as variables, from which the bench takes them."""
+        # Verilog's hexadecimal constants as Python reads them.
+        values = {k: re.sub(r"^\d+'h", "0x", str(v)) for k, v in self.parameters.items()}
+        return {f"BENCH_{k}": v for k, v in values.items()}
+
     def build(self, rtl: Path = runner.RTL, flags: Sequence[str] = runner.VERILATOR_FLAGS) -> Path:
         """Compiles the module from the RTL in a folder and returns the folder that it is in."""
         files = needed(self.bench, runner.sources(rtl))
@@ -46,9 +52,7 @@ class Case:
             extra_env: more variables for the bench.
             arguments: for the simulation.
         """
-        # Verilog's hexadecimal constants as Python reads them.
-        values = {k: re.sub(r"^\d+'h", "0x", str(v)) for k, v in self.parameters.items()}
-        environment = {f"BENCH_{k}": v for k, v in values.items()} | dict(extra_env or {})
+        environment = self.environment() | dict(extra_env or {})
         runner.run(self.build(rtl, flags), self.bench, f"tests.hw.benches.{self.bench}",
                    noise=self.noise, extra_env=environment, arguments=arguments)  # fmt: skip
 
@@ -234,6 +238,8 @@ CASES = [
     engine(1, 2, [1]),
     engine(3, 5, [4, 3]),
     engine(9, 17, [16, 9, 11, 10, 15]),
+    Case("stream_fifo", {"Width": 9, "Depth": 8}),
+    Case("stream_fifo", {"Width": 1, "Depth": 2}),
     *(
         Case("run_ahead", {"Width": width, "RunAhead": slots, "Ports": ports}, noise=False)
         for width, slots, ports in [
@@ -245,7 +251,16 @@ CASES = [
     *(
         buffer(width, depth)
         for width, depth in [
-            (1, 3), (2, 32), (8, 7), (6, 5), (13, 6), (4, 40), (3, 5), (16, 9), (1, 2), (12, 6),
+            (1, 3),
+            (2, 32),
+            (8, 7),
+            (6, 5),
+            (13, 6),
+            (4, 40),
+            (3, 5),
+            (16, 9),
+            (1, 2),
+            (12, 6),
         ]
     ),
     buffer(4, 10, 64),
@@ -332,6 +347,7 @@ CASES = [
         for width, depth in [(5, 7), (40, 12), (64, 1), (100, 70), (144, 65), (650, 3)]
     ),
     Case("block_ram", {"Width": 9, "Depth": 70}, noise=False),
+    Case("block_ram", {"Width": 36, "Depth": 1200}, noise=False),  # in two parts
     Case("block_ram", {"Width": 3, "Depth": 5, "HasInit": 1, "Init": "15'h5AC3"}, noise=False),
     window((5, 5), (3, 3), bits=16, folds=2),
     window((3, 3), (3, 3), bits=4, folds=4),  # one window

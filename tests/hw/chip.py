@@ -16,9 +16,10 @@ from pyosys import libyosys
 from spinflow.host.core import description as descriptions
 from spinflow.host.core.sources import source_files
 from spinflow.hw.boards import facts
-from spinflow.hw.synth.yosys import synthesise
+from spinflow.hw.synth.yosys import packages, synthesise
 from spinflow.sim.verilate import FAST, TOP, build
 from tests.hw import runner
+from tests.hw.catalogue import Case
 
 CELLS = Path(__file__).with_name("cells")
 BLOCK_RAM = CELLS / "ramb.sv"
@@ -74,6 +75,21 @@ def as_netlist(bundle: Path) -> Path:
     # So many cells take longer to compile than the few frames to run.
     build(copy, FAST._replace(flags=[*FAST.flags, "-MAKEFLAGS", "OPT_FAST=-O1"]))
     return copy
+
+
+def cells_of(case: Case) -> list[Path]:
+    """Return files that make the module of a case out of 7-series cells, by yosys."""
+    folder = runner.BUILDS / f"cells-{case.name}"
+    folder.mkdir(parents=True, exist_ok=True)
+    made, models = folder / f"{case.bench}.v", folder / "cells.sv"
+    parameters = {name: str(value) for name, value in case.parameters.items()}
+    source = runner.RTL / f"{case.bench}.sv"
+    synthesise(
+        [*packages(), source], case.bench, parameters, primitives="xilinx7", library=runner.RTL,
+        also=[f"write_verilog -noattr {made}"],
+    )  # fmt: skip
+    models.write_text(models_of(made.read_text(encoding="utf-8")), encoding="utf-8")
+    return [BLOCK_RAM, models, made]
 
 
 def kinds_of(netlist: str) -> dict[str, int]:

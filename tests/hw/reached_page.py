@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from tests.hw import reached, runner
-from tests.hw.mutation import verdicts
+from tests.hw.mutation import equal, verdicts
 
 PAGE = runner.REPOSITORY / "docs" / "coverage.md"
+
+NONE = "No figures are kept yet."
 
 
 def page() -> str:
     """Return the text of the page, its tables made anew from docs/results."""
     text = PAGE.read_text(encoding="utf-8")
     tables = {
-        "coverage": reached.table(reached.kept()),
-        "mutants": verdicts.table(verdicts.read(verdicts.LIST)),
+        "coverage": reached.table(reached.kept()) if reached.KEPT.exists() else NONE,
+        "mutants": verdicts.table(verdicts.read(verdicts.LIST)) if verdicts.LIST.exists() else NONE,
         "left out": reasons(reached.left_out(), ("line", "function")),
-        "argued": reasons(verdicts.arguments(), ("old",)),
+        "argued": reasons(equal.arguments(), ("old",)),
     }
     for name, table in tables.items():
         begin, end = f"<!-- {name} -->\n", f"<!-- end of {name} -->"

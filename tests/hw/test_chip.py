@@ -18,8 +18,10 @@ from spinflow.model.zoo import network as spec_of
 from spinflow.sim.accelerator import Accelerator
 from spinflow.sim.emulator import Emulator
 from tests.hw import chip, runner
+from tests.hw.catalogue import CASES, Case
 from tests.system.test_errors_off import load_weights
-from tests.system.test_errors_on import SAMPLE, Case, run_case
+from tests.system.test_errors_on import SAMPLE, run_case
+from tests.system.test_errors_on import Case as Errors
 
 pytestmark = pytest.mark.slow
 
@@ -64,12 +66,23 @@ def test_primitives_without_errors(network: str, primitives: str) -> None:
 @pytest.mark.parametrize("case", SAMPLE, ids=lambda case: "-".join(map(str, case)))
 @pytest.mark.parametrize("primitives", PRIMITIVES)
 @pytest.mark.parametrize("network", NETWORKS)
-def test_primitives_with_errors(network: str, primitives: str, case: Case) -> None:
+def test_primitives_with_errors(network: str, primitives: str, case: Errors) -> None:
     """Labels, boundaries, weights and counters are the emulator's."""
     bundle = chip.with_primitives(folder(network), primitives)
     images = frames(network, FRAMES if network == QUICK else 4)
     rtl, emulator = Accelerator(bundle), Emulator(bundle)
     equal(run_case(rtl, rtl, bundle, case, images), run_case(emulator, rtl, bundle, case, images))
+
+
+@pytest.mark.parametrize(
+    "case", [case for case in CASES if case.bench == "block_ram"], ids=lambda case: case.name
+)
+def test_block_ram_of_cells(case: Case) -> None:
+    """The bench of the block RAM passes on the cells that it becomes."""
+    files = chip.cells_of(case)
+    build = runner.build(f"cells-{case.name}", case.bench, {}, files)
+    runner.run(build, case.bench, f"tests.hw.benches.{case.bench}", noise=case.noise,
+               extra_env=case.environment())  # fmt: skip
 
 
 def run_netlist(device: Accelerator | Emulator, bundle: Path, mode: str) -> list[object]:

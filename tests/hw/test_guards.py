@@ -46,6 +46,8 @@ BAD: list[tuple[str, Mapping[str, Parameter], str]] = [
     ("window_at_once", {"StrideRows": 3},
      "window_at_once: windows of 3 x 3, steps of 3 x 1: no cover of 5 x 5"),
     ("buffer_mem", {"Depth": 1}, "buffer_mem: Depth 1 is below 2"),
+    ("buffer_mem", {"Width": 256},
+     "buffer_mem: Width 256 is above 255, what a counter increment can hold"),
     ("class_scores", {"Pe": 3}, "class_scores: Pe 3 must divide Labels 10"),
     ("class_scores", {"Shift": 3}, "class_scores: ScoreBits 9 is below the bits of gains 0, "
      "offsets 8 or sums 10"),

@@ -91,6 +91,7 @@ def test_what_is_left_out_is_there() -> None:
     assert all(len(entry["reason"]) > 20 for entry in entries)
 
 
+@pytest.mark.skipif(not reached.KEPT.exists(), reason="make coverage was not kept")
 def test_enough_is_reached() -> None:
     """The figures of the page are of all modules and at least 98 % of the lines."""
     kept = reached.kept()
@@ -102,6 +103,14 @@ def test_enough_is_reached() -> None:
 def test_the_page_is_up_to_date() -> None:
     """Its tables are those that its figures make."""
     assert reached_page.page() == reached_page.PAGE.read_text(encoding="utf-8")
+
+
+def test_every_bench_has_a_case() -> None:
+    """No bench is left behind when the catalogue changes."""
+    benches = (Path(reached.__file__).parent / "benches").glob("*.py")
+    tests = {path.stem for path in benches if "@cocotb.test" in path.read_text(encoding="utf-8")}
+    ours = {file.stem for file in runner.RTL.glob("*.sv")}
+    assert tests & ours == {case.bench for case in CASES}
 
 
 @pytest.mark.slow

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from spinflow.host.core.stream import draws, errs, hits, leads, memory_seed, words
+from spinflow.host.core.stream import draws, errs, hits, leads, memory_seed, tails, words
+from tools.random_bytes import PARTS, chunks
 
 M = 0xFFFFFFFF
 KNOWN_WORDS = ["0xb56b9b5e", "0xe23b0a82", "0x7df239b0", "0xfd35bd49"]  # of seed 1
@@ -78,3 +79,41 @@ def test_the_rate_is_met_and_neighbours_are_independent(rate: float) -> None:
     for lag in (1, 2, 3, 31, 32, 33, 1024):
         correlation = (hit[lag:] * hit[:-lag]).mean() / deviation**2
         assert abs(correlation) < 4.5 / np.sqrt(count), lag
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_batteries_read_this_stream(part: str) -> None:
+    """What `tools.random_bytes` writes, at its first two chunks."""
+    seed, places = 77, np.arange(1 << 19)
+
+    def lower(found: np.ndarray) -> bytes:
+        return found.astype("<u4").view(np.uint8).reshape(-1, 4)[:, :3].tobytes()
+
+    def block(under: int) -> bytes:
+        return leads(under, np.arange(8)).tobytes()
+
+    made = chunks(part, seed, 8, 0.5)
+    found = (next(made) + next(made))[: 1 << 16]
+    expected = {
+        "leads": lambda: leads(seed, places).tobytes(),
+        "tails": lambda: lower(tails(seed, places)),
+        "ties": lambda: lower(tails(seed, places[leads(seed, places) == 0])),
+        "draws": lambda: draws(seed, places).astype("<u4").tobytes(),
+        "errors": lambda: np.packbits(
+            hits(seed, 0, np.full(1 << 19, 1 << 31)), bitorder="little"
+        ).tobytes(),
+        "neighbours": lambda: b"".join(block(seed + step) for step in range(1000)),
+        "memories": lambda: b"".join(
+            block(memory_seed(seed, number >> 6, number & 63)) for number in range(1000)
+        ),
+    }[part]()
+    compared = min(len(found), len(expected))
+    assert found[:compared] == expected[:compared] and compared > 5000
+
+
+def test_pairs_of_errors_are_even_bits() -> None:
+    """At a rate other than 1/2, the first of two positions of which one errs."""
+    hit = hits(5, 0, np.full(1 << 18, round(0.3 * 2**32))).reshape(-1, 2)
+    bits = hit[hit[:, 0] != hit[:, 1], 0]
+    found = next(chunks("errors", 5, 8, 0.3))
+    assert found == np.packbits(bits[: len(bits) // 8 * 8], bitorder="little").tobytes()

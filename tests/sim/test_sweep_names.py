@@ -59,7 +59,7 @@ def test_memories_have_the_names_of_the_contract(name: str) -> None:
     engine = Evaluator.from_network(untrained(spec, 1), "fast", 1)
     weights, buffers = names_of(spec)
     assert [m.name for m in engine.description.memories] == [*weights, *buffers]
-    bundle = bundle_of(name, engine)
+    bundle = bundle_of(name, engine, "evaluator-fast")
     assert bundle.layer_names == [layer.name for layer in spec.weighted]
     for number, layer in enumerate(spec.weighted):
         place = [each.name for each in spec.layers].index(layer.name)

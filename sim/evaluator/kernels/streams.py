@@ -237,6 +237,30 @@ def _compare_words(typing: Any, seed: Any, block: Any, threshold1: Any, threshol
 
 
 @compiled
+def hits_of_words(
+    seed: Any,
+    start: Any,
+    threshold1: Any,
+    threshold0: Any,
+    hits1: Any,
+    hits0: Any,
+    lo: Any,
+    hi: Any,
+) -> None:
+    """As hits_of_hardware, with a word of 32 bits for each position in the place of a draw.
+
+    No threshold errs always.
+    """
+    one = threshold1 == threshold0
+    for word in range(lo, hi):
+        block = np.uint32((start >> 1) + (word << 4) & 0xFFFFFFFF)
+        both = _compare_words(np.uint32(seed), block, np.uint32(threshold1), np.uint32(threshold0))
+        hits1[word] = np.uint32(both)
+        if not one:
+            hits0[word] = np.uint32(both >> np.uint64(32))
+
+
+@compiled
 def _draw_dense(
     key: Any,
     start: Any,
@@ -256,12 +280,7 @@ def _draw_dense(
         rest1 = min(max(threshold1 - dense, 0) * 2**32 // (2**32 - dense), ALWAYS - 1)
         rest0 = min(max(threshold0 - dense, 0) * 2**32 // (2**32 - dense), ALWAYS - 1)
         stream = np.uint32(key >> np.uint64(32))
-        for word in range(lo, hi):
-            block = np.uint32((start >> 1) + (word << 4) & 0xFFFFFFFF)
-            both = _compare_words(stream, block, np.uint32(rest1), np.uint32(rest0))
-            hits1[word] = np.uint32(both)
-            if threshold1 != threshold0:
-                hits0[word] = np.uint32(both >> np.uint64(32))
+        hits_of_words(stream, start, rest1, rest0, hits1, hits0, lo, hi)
     else:
         hits1[lo:hi] = 0
         if threshold1 != threshold0:

@@ -1,4 +1,4 @@
-"""draw_engine: every block that is granted is answered once, to whom it is for, with the right hits."""
+"""draw_engine: each block that is granted is answered once, to whom it is for, with its hits."""
 
 from __future__ import annotations
 
@@ -130,7 +130,8 @@ def tie_config(bench: Bench) -> Config:
     near = [draw(seed, position) + bench.rng.randint(0, 1) for position in range(16)]
     edges = [0, 1, ALWAYS, ALWAYS - 1, 0xFF00_0000, 0xFFFFFF, 1 << 24, *near]
     edges += [(1 << 31) + bench.rng.randint(-1, 1)]
-    return Config(FLIP, *(min(bench.rng.choice(edges), ALWAYS) for _ in range(2)), seed)
+    rate1, rate0 = (min(bench.rng.choice(edges), ALWAYS) for _ in range(2))
+    return Config(FLIP, rate1, rate0, seed)
 
 
 @cocotb.test()

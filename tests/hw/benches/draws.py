@@ -24,8 +24,8 @@ class DrawServer:
     """Grants the requests at a module's ports and answers them by the model.
 
     `config` is that of the memory that asks, `stream` its number. `rate` is the chance of a
-    grant, `latency` the least and the most cycles to an answer. What is under way outlives a test, as
-    it outlives a reset.
+    grant, `latency` the least and the most cycles to an answer. What is under way outlives a test,
+    as it outlives a reset.
     """
 
     due: ClassVar[list[tuple[int, int, int, int]]] = []  # cycle, number, port, answer

@@ -32,9 +32,7 @@ class Ram:
 
     def write(self, place: int, target: int) -> None:
         hits = self.stream.hits(WIDTH)
-        stored, counts = write_word(
-            self.stream.config.mode, WIDTH, self.words[place], target, hits
-        )
+        stored, counts = write_word(self.stream.config.mode, WIDTH, self.words[place], target, hits)
         self.words[place] = stored
         self.counts.add(counts)
 

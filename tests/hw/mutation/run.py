@@ -1,7 +1,8 @@
 """Runs the benches on variants of the RTL until one of them rejects it.
 
-A variant meets the benches of its own module first, then those of modules that it is part of, then
-the test of a whole accelerator. What a bench said is kept with the build, so a second run is short.
+A variant meets the benches of its own module first. If none rejects it, it may be the same circuit
+(`equal`); else it meets the benches of modules that it is part of, and that of a whole accelerator.
+What a bench said is kept with the build, so a second run is short.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import hashlib
 import signal
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from types import FrameType
 from typing import NamedTuple
@@ -19,29 +20,35 @@ from typing import NamedTuple
 from spinflow.host.core.sources import source_files
 from tests.hw import runner
 from tests.hw.catalogue import CASES, Case, needed
-from tests.hw.mutation import schema
+from tests.hw.mutation import equal, schema
 from tests.hw.mutation.sites import Site
 
 BUNDLE = runner.REPOSITORY / "build" / "tfc-mnist"
 WHOLE = "accel"
 OTHERS = 6  # benches of other modules, for a module that has its own
 SECONDS = 600  # in which the slowest bench has long ended, however busy the machine is
+CAUGHT, PROVEN, ARGUED, SURVIVES = "caught", "proven equal", "argued equal", "survives"
 ENDLESS = "does not end"
+Ask = Callable[[Path, int], "str | None"]  # folder of the RTL, number of the variant
 # One failure is enough, and nothing that works makes a bench wait for long.
 QUICK = {"COCOTB_MAX_FAILURES": "1", "BENCH_LIMIT": "20000"}
 
 
 class Verdict(NamedTuple):
-    """What became of a variant: who caught it, or None, and what that one said."""
+    """What became of a variant, and by what: a case of a bench, a proof, a reason."""
 
     number: int
     site: Site
-    by: str | None
-    reason: str
+    result: str
+    by: str
 
 
 class EndlessError(runner.BenchError):
     """A bench did not come to its end."""
+
+
+class BaselineError(Exception):
+    """A bench rejects the RTL as it stands, so it says nothing of variants."""
 
 
 def examine(
@@ -49,8 +56,8 @@ def examine(
 ) -> Iterator[Verdict]:
     """Run the benches on some of the chosen variants; yield what became of each.
 
-    Raises:
-        AssertionError: a bench fails on the RTL as it stands.
+    A bench that fails on the RTL as it stands is passed over, and the verdict on a variant that
+    none of the others rejects says so.
     """
     folder = write(chosen)
     with ProcessPoolExecutor(processes) as pool:
@@ -72,15 +79,18 @@ def write(chosen: dict[int, Site]) -> Path:
     return folder
 
 
-def cases_for(file: str) -> list[Case]:
-    """Return the cases that a file is part of, those of its own bench first."""
-    module = Path(file).stem
-    own = [case for case in CASES if case.bench == module]
-    others = [
+def own_cases(file: str) -> list[Case]:
+    """Return the cases of a file's own bench."""
+    return [case for case in CASES if case.bench == Path(file).stem]
+
+
+def other_cases(file: str) -> list[Case]:
+    """Return cases of modules that a file is part of: all of them if it has no bench of its own."""
+    found = [
         case for case in CASES
-        if case.bench != module and file in _parts(case.bench)
+        if case.bench != Path(file).stem and file in _parts(case.bench)
     ]  # fmt: skip
-    return [*own, *(others[:: max(1, len(others) // OTHERS)][:OTHERS] if own else others)]
+    return found[:: max(1, len(found) // OTHERS)][:OTHERS] if own_cases(file) else found
 
 
 @cache
@@ -90,19 +100,40 @@ def _parts(bench: str) -> frozenset[str]:
 
 
 def _examine(folder: Path, number: int, site: Site) -> Verdict:
-    for case in cases_for(site.file):
-        said = _ask(folder, case, number)
-        if said is not None:
-            return Verdict(number, site, case.name, said)
-    said = _ask_whole(folder, number) if site.file in _names(source_files(BUNDLE)) else None
-    return Verdict(number, site, WHOLE if said is not None else None, said or "")
+    """Ask the benches of a variant's own module, then for reasons to let it be, then all others."""
+    unusable = ""
+
+    def caught(asked: Sequence[tuple[str, Ask]]) -> Verdict | None:
+        nonlocal unusable
+        for name, ask in asked:
+            try:
+                said = ask(folder, number)
+            except BaselineError as error:
+                unusable = str(error).partition("\n")[0]
+                continue
+            if said is not None:
+                return Verdict(number, site, CAUGHT, name)
+        return None
+
+    def asks(cases: Sequence[Case]) -> list[tuple[str, Ask]]:
+        return [(case.name, partial(_ask, case)) for case in cases]
+
+    if verdict := caught(asks(own_cases(site.file))):
+        return verdict
+    if reason := equal.reason_for(site):
+        return Verdict(number, site, ARGUED, reason)
+    if equal.proven(site):
+        return Verdict(number, site, PROVEN, "induction over registers")
+    in_whole = site.file in _names(source_files(BUNDLE))
+    last = asks(other_cases(site.file)) + ([(WHOLE, _ask_whole)] if in_whole else [])
+    return caught(last) or Verdict(number, site, SURVIVES, unusable)
 
 
 def _names(files: Sequence[Path]) -> set[str]:
     return {file.name for file in files}
 
 
-def _ask(folder: Path, case: Case, number: int) -> str | None:
+def _ask(case: Case, folder: Path, number: int) -> str | None:
     """Return what a bench has against a variant; None if it has nothing."""
     build = case.build(folder)
 
@@ -145,7 +176,8 @@ def _heard(build: Path, bench: str, number: int, run: Callable[[int], None]) -> 
                 said = str(error).strip() or "fails"
             kept.write_text(said, encoding="utf-8")
         said = kept.read_text(encoding="utf-8")
-        assert of or not said, f"the bench {bench} fails on the RTL as it stands: {said[-2000:]}"
+        if said and not of:
+            raise BaselineError(f"the bench {bench} fails on the RTL as it stands: {said[-2000:]}")
     return said or None
 
 

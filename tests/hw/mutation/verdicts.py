@@ -8,16 +8,10 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
-import tomllib
-
 from tests.hw import runner
-from tests.hw.mutation import equal
-from tests.hw.mutation.run import Verdict
-from tests.hw.mutation.sites import Site
+from tests.hw.mutation.run import ARGUED, CAUGHT, PROVEN, SURVIVES, Verdict
 
 LIST = runner.REPOSITORY / "docs" / "results" / "mutants.csv"
-EQUIVALENT = Path(__file__).with_name("equivalent.toml")
-CAUGHT, PROVEN, ARGUED, SURVIVES = "caught", "proven equal", "argued equal", "survives"
 LEAST = 0.95  # caught or equal
 
 
@@ -35,35 +29,11 @@ class Row(NamedTuple):
 
 
 def row_of(verdict: Verdict) -> Row:
-    """Return what the list says of a variant; for one that no bench rejects, a proof is tried."""
+    """Return what the list says of a variant."""
     site = verdict.site
-    if verdict.by is not None:
-        result, by = CAUGHT, verdict.by
-    elif reason := reason_for(site):
-        result, by = ARGUED, reason
-    elif equal.proven(site):
-        result, by = PROVEN, "induction over registers"
-    else:
-        result, by = SURVIVES, ""
     old, new = (" ".join(text.split()) for text in (site.old, site.new))
-    return Row(verdict.number, site.file, site.line, site.kind, old, new, result, by)
-
-
-def arguments() -> list[dict[str, str]]:
-    """Return the variants that are equal for a reason: file, text of the line, old, new, reason."""
-    text = EQUIVALENT.read_text(encoding="utf-8")
-    found: list[dict[str, str]] = tomllib.loads(text)["equivalent"]
-    return found
-
-
-def reason_for(site: Site) -> str:
-    """Return why a variant is equal, by the list of those; empty if it is not there."""
-    line = (runner.RTL / site.file).read_text(encoding="utf-8").splitlines()[site.line - 1].strip()
-    here = {"file": site.file, "line": line, "old": site.old, "new": site.new}
-    for entry in arguments():
-        if {key: entry[key] for key in here} == here:
-            return entry["reason"]
-    return ""
+    by = " ".join(verdict.by.split())
+    return Row(verdict.number, site.file, site.line, site.kind, old, new, verdict.result, by)
 
 
 def write(rows: Iterable[Row], path: Path) -> None:
