@@ -22,8 +22,8 @@ from tests.conftest import QUICK
 
 pytestmark = pytest.mark.slow
 
-# The same sources and the same tools give the same figure; this leaves room for other sources.
-LEAST_MHZ = 80.0
+# In MHz. The same sources and tools give the same figure; this leaves room for other sources.
+LEAST = {QUICK: 100.0}
 NETWORKS = sorted(TESTED) if os.environ.get("SPINFLOW_FULL") else [QUICK]
 
 
@@ -52,7 +52,8 @@ def test_the_part_holds_it_at_a_clock(
     record_property(f"{network}_mhz", report["fmax_mhz"])
     assert (report["part"], report["primitives"]) == ("LFE5U-85F", "generic")
     assert report["build_id"] == bundle["build_id"]
-    assert report["fmax_mhz"] == report["least_mhz"] == report["seeds"]["1"] >= LEAST_MHZ
+    assert report["fmax_mhz"] == report["least_mhz"] == report["seeds"]["1"]
+    assert report["fmax_mhz"] >= LEAST.get(network, 0.0)
     there = {name: entry["available"] for name, entry in report["use"].items()}
     assert there == {"LUT4": 83640, "FF": 83640, "DP16KD": 208, "DSP": 156}
     for name in "LUT4", "FF", "DP16KD":

@@ -68,6 +68,7 @@ def test_published_rates_follow_from_published_cycles() -> None:
 
 def test_reports_are_taken_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(page, "REPORTS", tmp_path / "reports")
+    monkeypatch.setattr(page, "ROUTED", tmp_path / "routed")
     monkeypatch.setattr(page, "PAGE", tmp_path / "size.md")
     given = tmp_path / "given.json"
     given.write_text(json.dumps(REPORT))
