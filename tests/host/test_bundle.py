@@ -110,7 +110,7 @@ FAULTS: list[tuple[Change, str]] = [
         "STATUS has the same offset as CONTROL",
     ),
     (
-        lambda d: d["registers"]["global"]["STATUS"].update(offset=48),
+        lambda d: d["registers"]["global"]["STATUS"].update(offset=96),
         "register STATUS of accel is at",
     ),
     (
