@@ -140,7 +140,7 @@ class ConvolutionInputGenerator_rtl(Module, rtl_ops.ConvolutionInputGenerator_rt
         lut = CONTROL + converter(given * layer.in_bits, folding.simd * layer.in_bits)
         bits, words = _memory(window, folding.in_width(layer), folding)
         if _in_block_ram(bits, words):
-            return Cost(lut, block_ram(bits, words))
+            return Cost(lut) + block_ram(bits, words)
         # All rows of a window at once are as much in short lines as in one buffer, within 50 LUTs.
         pixels = window.fill * (window.channels // folding.window_simd)
         return Cost(lut + lut_ram(folding.in_width(layer), pixels))
@@ -224,4 +224,4 @@ def _memory(window: Window, bits: int, folding: Folding) -> tuple[int, int]:
 
 def _in_block_ram(bits: int, words: int) -> bool:
     """Return whether a memory is block RAM rather than LUT RAM."""
-    return lut_ram(bits, words) > LUTS_FOR_RAMB36 * max(block_ram(bits, words), 0.5)
+    return lut_ram(bits, words) > LUTS_FOR_RAMB36 * max(block_ram(bits, words).ramb36, 0.5)
