@@ -120,6 +120,7 @@ def write(out: Path) -> None:
         str(out),
         cpuif_cls=PassthroughCpuif,
         default_reset_activelow=True,
+        retime_read_fanin=True,
         retime_read_response=True,
     )
     shorten(out / "spinflow_regs.sv")

@@ -31,9 +31,8 @@ module accel_shell
   parameter logic [NumWeights-1:0][31:0] Base   = '0,
   parameter logic [NumWeights-1:0][31:0] Stride = {(NumWeights > 0 ? NumWeights : 1){32'd4}}
 ) (
-  // Clock, and reset (active low, synchronous).
-  input  logic                 aclk,
-  input  logic                 aresetn,
+  input  logic                 aclk,      // clock
+  input  logic                 aresetn,   // reset, active low, synchronous
 
   // AXI4-Lite slave for registers and weights. Protection bits are ignored. A write of less than a whole
   // word, and a weight access that is not allowed, are answered with SLVERR.
@@ -108,8 +107,8 @@ module accel_shell
 );
 
   if (NumWeights < 1 || NumBuffers < 1) begin : gen_no_memories
-    $error("accel_shell: %0d weight memories and %0d buffers, at least one of each is needed",
-           NumWeights, NumBuffers);
+    $error("accel_shell: %0d weight memories and %0d buffers, at least one of each is needed", NumWeights,
+           NumBuffers);
   end
 
   localparam int unsigned RegsAddrWidth = spinflow_regs_pkg::SPINFLOW_REGS_MIN_ADDR_WIDTH;
@@ -120,9 +119,7 @@ module accel_shell
   logic [AddrWidth-1:0] addr;
   logic [31:0] wdata, rdata;
 
-  axil_slave #(
-    .AddrWidth (AddrWidth)
-  ) u_axil_slave (
+  axil_slave #(.AddrWidth (AddrWidth)) u_axil_slave (
     .clk_i     (aclk),
     .rst_ni    (aresetn),
     .awaddr_i  (s_axi_awaddr),
@@ -155,13 +152,13 @@ module accel_shell
   wire unused_prot = ^{s_axi_awprot, s_axi_arprot};
 
   // Registers
-  localparam int unsigned OpenWidth = 16;
+  localparam int unsigned OpenWidth = 16;   // bits of the number of frames under way
   logic regs_req_q, weight_req_q, regs_ack, under_way, first_beat, frame_done;
   logic soft_reset, transfer_restart, ends_rst_n;
   logic [OpenWidth-1:0] open;
   logic [31:0] regs_rdata, frames_per_transfer;
-  logic [1:0] weight_mode;
   logic [NumMems-1:0] restart;
+  logic [1:0] weight_mode;
   count_t weight_count;
   logic weight_count_valid, weight_count_ready;
 
@@ -214,8 +211,13 @@ module accel_shell
   assign buffer_restart_o = restart[NumMems-1:NumWeights];
 
   // Weights
-  logic weight_ack, weight_err, weight_busy;
+  logic weight_ack, weight_err, weight_busy, hold_q;
   logic [31:0] weight_rdata;
+
+  // New frames wait while weights are accessed, which are accessed only while new frames wait.
+  always_ff @(posedge aclk) begin
+    hold_q <= aresetn && (weight_req_q || weight_busy) && !under_way && !in_valid_o;
+  end
 
   weight_port #(
     .WithErrors (WithErrors),
@@ -229,7 +231,7 @@ module accel_shell
     .clk_i         (aclk),
     .rst_ni        (aresetn),
     .soft_reset_i  (soft_reset),
-    .idle_i        (!under_way),
+    .idle_i        (hold_q),
     .req_i         (weight_req_q),
     .we_i          (we),
     .addr_i        (addr),
@@ -257,9 +259,7 @@ module accel_shell
   assign {err, rdata} = weight_ack ? {weight_err, weight_rdata} : {1'b0, regs_rdata};
 
   // Resets of the layers
-  core_reset #(
-    .NumResets (NumResets)
-  ) u_core_reset (
+  core_reset #(.NumResets (NumResets)) u_core_reset (
     .clk_i        (aclk),
     .rst_ni       (aresetn),
     .soft_reset_i (soft_reset),
@@ -274,7 +274,7 @@ module accel_shell
   ) u_frame_io (
     .clk_i                 (aclk),
     .rst_ni                (ends_rst_n),
-    .hold_i                (weight_busy && !under_way),
+    .hold_i                (hold_q),
     .frames_per_transfer_i (frames_per_transfer),
     .transfer_restart_i    (transfer_restart),
     .under_way_o           (under_way),
