@@ -107,8 +107,8 @@ module accel_shell
 );
 
   if (NumWeights < 1 || NumBuffers < 1) begin : gen_no_memories
-    $error("accel_shell: %0d weight memories and %0d buffers, at least one of each is needed", NumWeights,
-           NumBuffers);
+    $error("accel_shell: %0d weight memories and %0d buffers, at least one of each is needed",
+           NumWeights, NumBuffers);
   end
 
   localparam int unsigned RegsAddrWidth = spinflow_regs_pkg::SPINFLOW_REGS_MIN_ADDR_WIDTH;
