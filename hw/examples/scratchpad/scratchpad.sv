@@ -167,7 +167,7 @@ module scratchpad
     .answer_i       (answer),
     .answer_valid_i (fifo_valid),
     .in_data_i      (wdata),
-    .in_valid_i     (access && we && is_fifo),
+    .in_valid_i     (access && we && is_fifo && !fifo_full),
     .in_ready_o     (fifo_ready),
     .out_data_o     (fifo_data),
     .out_valid_o    (fifo_some),
@@ -175,7 +175,18 @@ module scratchpad
     .count_o        (fifo_count),
     .stall_o        (fifo_stall)
   );
-  assign fifo_full = !fifo_ready && !fifo_stall;
+
+  // A word that is offered to the FIFO must stay until it is taken, so a full one is known beforehand.
+  logic [4:0] level_q;
+  logic       push, pop, unused_stall;
+  assign fifo_full    = level_q == 5'd16;
+  assign push         = access && we && is_fifo && !fifo_full && fifo_ready;
+  assign pop          = access && !we && is_fifo && fifo_some;
+  assign unused_stall = fifo_stall;
+  always_ff @(posedge aclk) begin
+    if (!aresetn) level_q <= '0;
+    else          level_q <= level_q + 5'(push) - 5'(pop);
+  end
 
   logic [1:0][31:0] erred_q;
   always_ff @(posedge aclk) begin
@@ -196,7 +207,7 @@ module scratchpad
       err   = 1'b0;
       rdata = ram_data;
     end else if (is_fifo) begin
-      ack   = access && !(we && fifo_stall);
+      ack   = access && (!we || fifo_full || fifo_ready);
       err   = we ? fifo_full : !fifo_some;
       rdata = fifo_some ? fifo_data : '0;
     end else if (is_cfg) begin
