@@ -22,6 +22,7 @@ from spinflow.hw.synth.yosys import REPOSITORY, SynthesisError
 
 PAGE = REPOSITORY / "docs/size.md"
 REPORTS = REPOSITORY / "docs/results/synth"
+VIVADO = REPOSITORY / "docs/results/vivado"
 ROUTED = REPOSITORY / "docs/results/route"
 
 ABOUT = """\
@@ -69,9 +70,16 @@ def page(reports: Sequence[dict[str, Any]], routed: Sequence[dict[str, Any]] = (
     parts = sorted({report["part"] for report in reports})
     text = ABOUT.format(tool=" and ".join(tools), part=" and ".join(parts))
     text += tables.comparison(reports) + PUBLISHED_NOTE + routed_tables.section(routed)
-    return text + "\n".join(
-        f"## {tables.title(report)}\n\n{tables.one(report)}" for report in reports
-    )
+    return text + "\n".join(_design(report) for report in reports)
+
+
+def _design(report: dict[str, Any]) -> str:
+    """Return the section of a design, with Vivado's sizes where they were taken over."""
+    place = VIVADO / f"{report['network']}-{report['work']['cycles_per_frame']}.json"
+    text = f"## {tables.title(report)}\n\n{tables.one(report)}"
+    if place.is_file():
+        text += "\n" + tables.by_vivado(report, json.loads(place.read_text(encoding="utf-8")))
+    return text
 
 
 def reports() -> list[dict[str, Any]]:
@@ -95,15 +103,17 @@ def take_over(given: Path) -> None:
     try:
         report = json.loads(given.read_text(encoding="utf-8"))
         is_routed = report.get("kind") == KIND
+        is_vivado = "accelerator" in report
         if is_routed and report["part"] != ECP5.name:
             raise SynthesisError(f"{given} is for {report['part']}: the page has {ECP5.name}")
-        cycles = report["cycles_per_frame"] if is_routed else report["work"]["cycles_per_frame"]
+        at = report if is_routed or is_vivado else report["work"]
+        cycles = at["cycles_per_frame"]
         name = f"{report['network']}-{cycles}.json"
     except (ValueError, KeyError, TypeError, AttributeError):
         raise SynthesisError(
-            f"{given} is no report of spinflow synth or route: make it anew"
+            f"{given} is no report of spinflow synth, route or bitstream: make it anew"
         ) from None
-    folder = ROUTED if is_routed else REPORTS
+    folder = ROUTED if is_routed else VIVADO if is_vivado else REPORTS
     folder.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(given, folder / name)
 
@@ -116,7 +126,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         epilog="example: spinflow synth-page out/synth/tfc-mnist.json",
     )
     parser.add_argument(
-        "reports", nargs="*", type=Path, help="new ones, out/synth/*.json, out/route/*.json"
+        "reports",
+        nargs="*",
+        type=Path,
+        help="new: out/synth/*.json, out/route/*.json, vivado/sizes.json",
     )
     options = parser.parse_args(arguments)
 

@@ -8,6 +8,11 @@ from typing import Any
 from spinflow.host.core.tables import markdown
 from spinflow.hw.synth.report import PUBLISHED, PUBLISHED_CLOCK_MHZ, RESOURCES, rates
 
+MARK = "*"
+SLOW_NOTE = """
+Rates with a star are at a clock that the design's own slowest path, as estimated, does not allow.
+"""
+
 
 def rows(head: Sequence[str], body: Sequence[Sequence[str]]) -> str:
     """Return a Markdown table that lines up as plain text too, all but the first column right."""
@@ -78,29 +83,67 @@ def _indented(block: dict[str, Any]) -> str:
 
 
 def comparison(reports: Sequence[dict[str, Any]]) -> str:
-    """Return one row a design, and the published ones, as Markdown."""
+    """Return one row a design, and the published ones, as Markdown.
+
+    Rates at a clock that the estimate of the slowest path does not allow are marked.
+    """
     head = ["design", "LUT", "shared", "RAMB36", "cycles a frame", "frames/s", "G XNOR/s"]
-    head += ["M XNOR/s a LUT", "wrappers, % of LUTs"]
+    head += ["M XNOR/s a LUT", "wrappers, % of LUTs", "of the part's LUTs, %", "slowest, ns"]
+    head += ["its levels beside carries"]
     body = []
     for report in reports:
-        work = report["work"]
+        work, fit, slowest = report["work"], report["fit"]["LUT"], report["logic"]["slowest"]
+        speeds = _rates(work["cycles_per_frame"], work)
+        if too_slow(report):
+            speeds[1:] = [f"{rate} {MARK}" for rate in speeds[1:]]
         body.append(
             [
                 report["network"],
                 f"{report['total']['LUT']:,}",
                 f"{report['cells']['LC_estimate']:,}",
                 f"{report['total']['RAMB36']:g}",
-                *_rates(work["cycles_per_frame"], work),
+                *speeds,
                 f"{report['wrappers']['percent_of_design']['LUT']:.1f}",
+                f"{100 * report['total']['LUT'] / fit['available']:.1f}",
+                f"{slowest['delay_estimate_ns']:.1f}",
+                str(sum(kind != "CARRY4" for kind in slowest["through"])),
             ]
         )
     for name, facts in PUBLISHED.items():
         cycles = facts["cycles_per_frame"]
         made = rates(facts["macs"], cycles, PUBLISHED_CLOCK_MHZ, facts["LUT"])
-        body.append(
-            [name, "", f"{facts['LUT']:,}", str(facts["RAMB36"]), *_rates(cycles, made), "none"]
-        )
-    return rows(head, body) + "\n"
+        published = [name, "", f"{facts['LUT']:,}", str(facts["RAMB36"]), *_rates(cycles, made)]
+        body.append([*published, "none", "", "", ""])
+    marked = SLOW_NOTE if any(too_slow(report) for report in reports) else ""
+    return rows(head, body) + "\n" + marked
+
+
+def too_slow(report: dict[str, Any]) -> bool:
+    """Return whether a design's estimate is beyond the period of its clock."""
+    period_ns = 1e3 / report["work"]["clock_mhz"]
+    return bool(report["logic"]["slowest"]["delay_estimate_ns"] > period_ns)
+
+
+def by_vivado(report: dict[str, Any], sizes: dict[str, Any]) -> str:
+    """Return a design's sizes as Vivado found them beside yosys's, block by block, as Markdown.
+
+    Args:
+        report: of synthesis by yosys.
+        sizes: what `make bitstream` left of the same design (spinflow.hw.boards.sizes).
+    """
+    of_yosys = {str(block["name"]): block for block in report["blocks"]}
+    head = ["block", *(f"{name}, {tool}" for name in RESOURCES for tool in ("Vivado", "yosys"))]
+    body = [_beside(report["network"], sizes["accelerator"], report["total"])]
+    for block in sizes["blocks"]:
+        its = of_yosys.get(block["name"], {})
+        body.append(_beside(_indented(block), block, its))
+    slack = f"worst slack {sizes['wns_ns']:g} ns at {sizes['clock_mhz']:g} MHz"
+    return f"By {sizes['tool']}, routed, {slack}:\n\n{rows(head, body)}\n"
+
+
+def _beside(name: str, ours: dict[str, Any], its: dict[str, Any]) -> list[str]:
+    pairs = ((ours.get(resource), its.get(resource)) for resource in RESOURCES)
+    return [name, *("" if value is None else f"{value:,.10g}" for pair in pairs for value in pair)]
 
 
 def fits(report: dict[str, Any]) -> str:

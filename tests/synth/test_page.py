@@ -66,6 +66,43 @@ def test_published_rates_follow_from_published_cycles() -> None:
     ]
 
 
+def test_a_clock_that_the_estimate_does_not_allow_is_marked() -> None:
+    slow = {**REPORT, "logic": {"deepest": ROUTE, "slowest": {**ROUTE, "delay_estimate_ns": 10.1}}}
+    assert "390,625 *" in tables.comparison([slow]) and "does not allow" in tables.comparison(
+        [slow]
+    )
+    made = tables.comparison([REPORT])
+    assert "*" not in made and "390,625 " in made
+    row = next(line for line in made.split("\n") if line.startswith("| some-net"))
+    assert [cell.strip() for cell in row.split("|")[-4:-1]] == ["50.0", "4.5", "1"]
+
+
+def test_sizes_of_vivado_stand_beside_those_of_yosys(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(page, "REPORTS", tmp_path / "reports")
+    monkeypatch.setattr(page, "ROUTED", tmp_path / "routed")
+    monkeypatch.setattr(page, "VIVADO", tmp_path / "vivado")
+    monkeypatch.setattr(page, "PAGE", tmp_path / "size.md")
+    used = {"LUT": 1111, "FF": 2222, "RAMB36": 0.5, "DSP48": 0}
+    sizes = {
+        "network": "some-net", "tool": "Vivado 2023.2", "clock_mhz": 100.0, "wns_ns": 0.31,
+        "cycles_per_frame": 256, "accelerator": used,
+        "blocks": [{"name": "shell", "level": 1, **used}, {"name": "fc9", "level": 1, **used}],
+    }  # fmt: skip
+    for name, content in ("given", REPORT), ("sizes", sizes):
+        (tmp_path / f"{name}.json").write_text(json.dumps(content))
+    assert page.main([str(tmp_path / "given.json"), str(tmp_path / "sizes.json")]) == 0
+    lines = (tmp_path / "size.md").read_text().split("\n")
+    assert "By Vivado 2023.2, routed, worst slack 0.31 ns at 100 MHz:" in lines
+    cells = [[c.strip() for c in line.split("|")[1:6]] for line in lines if "1,111" in line]
+    assert cells == [
+        ["some-net", "1,111", "1,234", "2,222", "2,000"],
+        ["shell", "1,111", "1,234", "2,222", "2,000"],
+        ["fc9", "1,111", "", "2,222", ""],
+    ]
+
+
 def test_reports_are_taken_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(page, "REPORTS", tmp_path / "reports")
     monkeypatch.setattr(page, "ROUTED", tmp_path / "routed")
