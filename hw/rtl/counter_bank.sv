@@ -28,8 +28,8 @@ module counter_bank
   input  logic                    clk_i,
   input  logic                    rst_ni,
 
-  // What a write to a weight memory counted, and the memory's number. Taken with valid and ready; holds
-  // after that until ready is high again.
+  // What a write to a weight memory counted, and the memory's number. Taken with valid and ready; the
+  // counts are whole from the next cycle on; both hold until ready is high again.
   input  logic [IndexWidth-1:0]   weight_index_i,
   input  count_t                  weight_count_i,
   input  logic                    weight_valid_i,

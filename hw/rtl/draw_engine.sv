@@ -76,21 +76,19 @@ module draw_engine
   end
 
   // A block that has come out: ties send it round again.
-  logic       out_valid_q;
+  logic       out_valid_q, again;
   round_t     out_q;
-  logic [3:0] tied;          // pairs of draws
+  logic [2:0] tied;          // pairs of draws; the last one is if none of these
   logic [1:0] first_tied;
-  logic       again;
-  for (genvar p = 0; p < 4; p++) begin : gen_tied
+  for (genvar p = 0; p < 3; p++) begin : gen_tied
     assign tied[p] = |{out_q.tie1[2*p+:2], out_q.tie0[2*p+:2]};
   end
   assign first_tied = tied[0] ? 2'd0 : tied[1] ? 2'd1 : tied[2] ? 2'd2 : 2'd3;
-  assign again      = out_valid_q && tied != '0;
 
   logic answer_valid_q;
   logic [MemWidth-1:0] answer_memory_q;
   always_ff @(posedge clk_i) begin
-    answer_valid_q  <= out_valid_q && tied == '0;
+    answer_valid_q  <= out_valid_q && !again;
     answer_memory_q <= out_q.memory;
     answer_o        <= '{tag: out_q.tag, hit1: out_q.hit1, hit0: out_q.hit0};
   end
@@ -257,7 +255,7 @@ module draw_engine
 
   // Nothing is under way as configured.
   initial begin
-    {lead_q, enter_q.tail, start_q, compared_q, out_valid_q, answer_valid_q} = '0;
+    {lead_q, enter_q.tail, start_q, compared_q, out_valid_q, again, answer_valid_q} = '0;
   end
 
   // The tails of a pair decide its ties.
@@ -266,14 +264,19 @@ module draw_engine
     assign of_pair[d] = compare_q.block[1:0] == 2'(d / 2);
   end
 
+  // Whether there are ties is known with the block: from there to who is next is the longest way.
+  logic [BlockDraws-1:0] tie1, tie0;
+  assign tie1 = same1_q | (compare_q.tie1 & ~of_pair);
+  assign tie0 = same0_q | (compare_q.tie0 & ~of_pair);
   always_ff @(posedge clk_i) begin
     out_valid_q <= compared_q;
+    again       <= compared_q && {tie1, tie0} != '0;
     if (compared_q) begin
       out_q      <= compare_q;
       out_q.hit1 <= less1_q | compare_q.hit1 | (compare_q.tie1 & of_pair & {4{below1_q}});
       out_q.hit0 <= less0_q | compare_q.hit0 | (compare_q.tie0 & of_pair & {4{below0_q}});
-      out_q.tie1 <= same1_q | (compare_q.tie1 & ~of_pair);
-      out_q.tie0 <= same0_q | (compare_q.tie0 & ~of_pair);
+      out_q.tie1 <= tie1;
+      out_q.tie0 <= tie0;
     end
   end
 

@@ -91,7 +91,8 @@ module frame_io #(
       frame_done_o <= 1'b0;
     end else begin
       if (take) beat_q <= beat_q == BeatWidth'(InBeats - 1) ? '0 : beat_q + 1'b1;
-      open_q       <= open_q + OpenWidth'(first_beat) - OpenWidth'(done);
+      // Written so that whether a beat is taken, which is known late, only chooses.
+      if (first_beat != done) open_q <= done ? open_q - 1'b1 : open_q + 1'b1;
       // A frame whose beat is offered is open, or will be, since the beat stays until it is taken.
       if (in_valid_o) under_way_o <= 1'b1;
       else if (done)  under_way_o <= open_q != OpenWidth'(1);

@@ -120,7 +120,8 @@ module weight_errors
   logic [3:0] drawn_q;
   logic [7:0] error1_q, error0_q;
   logic [5:0] err1_q, err0_q;
-  logic [7:0] switched_q;
+  logic [31:0] changed_q;   // bits that the write changes, and how many
+  logic [7:0]  switched_q;
   always_ff @(posedge clk_i) begin
     error1_q <= valid_q && !begin_i ? error & target_q : '0;
     error0_q <= valid_q && !begin_i ? error & ~target_q : '0;
@@ -138,7 +139,8 @@ module weight_errors
       err0_q <= err0_q + 6'($countones(error0_q));
     end
     drawn_o <= !begin_i && &drawn_q;
-    if (gather_i) switched_q <= 8'($countones((wdata_i ^ old_i) & mask_i));
+    if (gather_i) changed_q <= (wdata_i ^ old_i) & mask_i;
+    switched_q <= 8'($countones(changed_q));
   end
 
   assign count_o = '{

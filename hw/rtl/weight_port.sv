@@ -74,8 +74,8 @@ module weight_port
   input  draw_answer_t                  answer_i,
   input  logic                          answer_valid_i,
 
-  // What a write counted, in bits. It is taken in a cycle with both valid and ready, and holds after that
-  // until ready is high again.
+  // What a write counted, in bits. It is taken in a cycle with both valid and ready, is whole from the next
+  // one on and holds until ready is high again.
   output count_t                        count_o,
   output logic                          count_valid_o,
   input  logic                          count_ready_i

@@ -103,7 +103,7 @@ MUTANTS = [
     Mutant("a lead equal to the rate's errs", "less_than.sv",
            "a_i <= b_i : a_i < b_i", "a_i <= b_i : a_i <= b_i", ENGINE),
     Mutant("ties are not looked at", "draw_engine.sv",
-           "assign again      = out_valid_q && tied != '0;", "assign again      = 1'b0;", ENGINE),
+           "again       <= compared_q && {tie1, tie0} != '0;", "again       <= 1'b0;", ENGINE),
     Mutant("ties with rate0 are not looked at", "draw_engine.sv",
            "|{out_q.tie1[2*p+:2], out_q.tie0[2*p+:2]}", "|out_q.tie1[2*p+:2]", ENGINE),
     Mutant("a tail is compared with the other rate", "draw_engine.sv",

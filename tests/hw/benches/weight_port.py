@@ -43,6 +43,7 @@ class PortBench(Bench):
         self.idle = 1
         self.ready = 1.0  # chance that counts are taken, and that a configuration is there
         self.held: int | None = None  # counts that were taken, until others could be
+        self.taken = False  # counts, in the cycle before; they are whole in this one
         self.index = 0  # of the memory that is accessed
         self.agents.append(self)  # before the engine, which it tells what memory asks
         self.server = DrawServer(self, latency=(13, 13))
@@ -69,15 +70,16 @@ class PortBench(Bench):
         """One cycle, with the increments added up."""
         ready = int(self.rng.random() < self.ready)
         await super().cycle(idle_i=self.idle, count_ready_i=ready, **inputs)
-        if self.held is not None:
-            assert int(self.dut.count_o.value) == self.held, "counts changed while being added"
-            if ready:
-                self.held = None
-        if int(self.dut.count_valid_o.value) and ready:
+        if self.taken:
             word = self.held = int(self.dut.count_o.value)
             self.counts[self.index].add(
                 Counts(word >> 24, word >> 16 & 255, word >> 8 & 255, word & 255)
             )
+        if self.held is not None:
+            assert int(self.dut.count_o.value) == self.held, "counts changed while being added"
+            if ready:
+                self.held = None
+        self.taken = bool(int(self.dut.count_valid_o.value)) and bool(ready)
 
     async def access(self, address: int, data: int | None = None) -> tuple[bool, int, int]:
         """A read or, with data, a write, as axil_slave does it: error, read data, cycles taken."""
