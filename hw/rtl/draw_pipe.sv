@@ -46,19 +46,22 @@ module draw_pipe (
   assign valid_o = {valid_q, valid_i};
   always_ff @(posedge clk_i) valid_q <= valid_o[Rounds-1:0];
 
+  // Of each round: x of this round, of the round before, ..., as many as y is made of (0 beyond); the base;
+  // the sum; and y behind the rounds after which it is made anew.
+  logic [Rounds-1:0][Rebase-1:0][31:0] x;
+  logic [Rounds-1:0][31:0]             base, sum, turned;
+
   for (genvar r = 0; r < int'(Rounds); r++) begin : gen_round
     localparam int unsigned Since = r % Rebase;           // rounds since the base
     localparam int unsigned Kept = Since > 0 ? Since : 1;
     localparam logic [31:0] Key = Golden * 32'(r);
 
-    logic [Kept-1:0][31:0] x;     // of this round, of the round before, ...
-    logic [31:0]           base, sum;
-    logic [3:0][31:0]      y;     // the parts whose XOR with y_key it is
+    logic [3:0][31:0] y;   // the parts whose XOR with y_key it is
     for (genvar j = 0; j < int'(Rebase); j++) begin : gen_part
       if (j < int'(Since)) begin : gen_x
-        assign y[j] = rol(x[j], 3 * j);
+        assign y[j] = rol(x[r][j], 3 * j);
       end else if (j == int'(Since)) begin : gen_base
-        assign y[j] = rol(base, 3 * j);
+        assign y[j] = rol(base[r], 3 * j);
       end else begin : gen_none
         assign y[j] = '0;
       end
@@ -68,9 +71,9 @@ module draw_pipe (
       .AKey ({Key[7:0], Key[31:8]}),
       .BKey (y_key(r, Since))
     ) u_adder (
-      .a_i   ({x[0][7:0], x[0][31:8]}),
+      .a_i   ({x[r][0][7:0], x[r][0][31:8]}),
       .b_i   (y),
-      .sum_o (sum)
+      .sum_o (sum[r])
     );
 
     if (Since == Rebase - 1) begin : gen_rebase
@@ -78,33 +81,34 @@ module draw_pipe (
       always_ff @(posedge clk_i) begin
         if (valid_o[r]) begin
           y_q <= rol(y[0] ^ y[1] ^ y[2] ^ y[3] ^ y_key(r, Since), 3)
-               ^ sum ^ (Golden * 32'(r + 1));
+               ^ sum[r] ^ (Golden * 32'(r + 1));
         end
       end
+      assign turned[r] = y_q;
+    end else begin : gen_no_rebase
+      assign turned[r] = '0;
     end
 
     if (r == 0) begin : gen_first
-      assign x    = block_i;
-      assign base = seed_i;
+      assign x[r]    = (32*Rebase)'(block_i);
+      assign base[r] = seed_i;
     end else begin : gen_later
       logic [Kept-1:0][31:0] x_q;
-      always_ff @(posedge clk_i) begin
-        if (valid_o[r-1]) x_q <= (32*Kept)'({gen_round[r-1].x, gen_round[r-1].sum});
-      end
-      assign x = x_q;
+      always_ff @(posedge clk_i) if (valid_o[r-1]) x_q <= (32*Kept)'({x[r-1], sum[r-1]});
+      assign x[r] = (32*Rebase)'(x_q);
       if (Since == 0) begin : gen_new
-        assign base = gen_round[r-1].gen_rebase.y_q;
+        assign base[r] = turned[r-1];
       end else begin : gen_old
         logic [31:0] base_q;
-        always_ff @(posedge clk_i) if (valid_o[r-1]) base_q <= gen_round[r-1].base;
-        assign base = base_q;
+        always_ff @(posedge clk_i) if (valid_o[r-1]) base_q <= base[r-1];
+        assign base[r] = base_q;
       end
     end
   end
 
   logic [31:0] sum_q;
-  always_ff @(posedge clk_i) if (valid_o[Rounds-1]) sum_q <= gen_round[Rounds-1].sum;
+  always_ff @(posedge clk_i) if (valid_o[Rounds-1]) sum_q <= sum[Rounds-1];
   assign word0_o = sum_q ^ LastKey;
-  assign word1_o = gen_round[Rounds-1].gen_rebase.y_q;
+  assign word1_o = turned[Rounds-1];
 
 endmodule

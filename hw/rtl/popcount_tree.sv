@@ -48,7 +48,9 @@ module popcount_tree
 
   // Bit `place` of the number of ones among the six inputs of a LUT.
   function automatic logic [63:0] ones(int unsigned place);
-    for (int unsigned i = 0; i < 64; i++) ones[i] = 1'(32'($countones(6'(i))) >> place);
+    for (int unsigned i = 0; i < 64; i++) begin
+      ones[i] = 1'(32'(i[0]) + 32'(i[1]) + 32'(i[2]) + 32'(i[3]) + 32'(i[4]) + 32'(i[5]) >> place);
+    end
   endfunction
 
   // For two outputs, o5 in the lower half: sum (o6) and carry (o5) of in[2:0]; of in[4] and the

@@ -88,3 +88,27 @@ def test_every_module_is_in_the_table() -> None:
     rows = re.findall(r"^\| ((?:`\w+`(?:, )?)+) \| \S", readme, re.MULTILINE)
     listed = {name for row in rows for name in re.findall(r"`(\w+)`", row)}
     assert listed == {path.stem for path in FILES if not path.stem.endswith("_pkg")}
+
+
+# What Vivado's synthesis does not take, or takes in some versions only (UG901): a name inside another
+# generate block, and counting ones of a constant.
+DISLIKED = {
+    "a name in a generate block": r"(?<![.\w])gen_\w+(?:\[[^\]]*\])*\.\w+",
+    "$countones in a function": r"function automatic(?:(?!endfunction).)*?\$countones",
+}
+
+
+@pytest.mark.parametrize("what", DISLIKED)
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_nothing_that_vivado_dislikes(path: Path, what: str) -> None:
+    code = re.sub(r"//.*", "", path.read_text(encoding="utf-8"))
+    assert re.findall(DISLIKED[what], code, re.DOTALL) == []
+
+
+@pytest.mark.parametrize("what", DISLIKED)
+def test_what_vivado_dislikes_is_found(what: str) -> None:
+    code = {
+        "a name in a generate block": "assign a = gen_round[r-1].gen_new.y_q;",
+        "$countones in a function": "function automatic int f();\n f = $countones(3);\nendfunction",
+    }[what]
+    assert re.findall(DISLIKED[what], code, re.DOTALL)
