@@ -154,7 +154,7 @@ def _call(command: list[str]) -> str:
         command,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
-        text=True,
+        encoding="utf-8",
         errors="replace",
         env=os.environ | {"PATH": path},
     ) as child:

@@ -130,7 +130,9 @@ def xilinx_version() -> str:
             f"a chip database was named, and {XILINX} is not on PATH: install it "
             "(github.com/openXC7/nextpnr-xilinx), or name none to route for ECP5"
         )
-    ran = subprocess.run([XILINX, "--version"], capture_output=True, text=True, check=False)
+    ran = subprocess.run(
+        [XILINX, "--version"], capture_output=True, encoding="utf-8", errors="replace", check=False
+    )
     return one_line((ran.stdout + ran.stderr).strip() or XILINX, 120)
 
 

@@ -18,7 +18,8 @@ ASSERTING = [
 
 def checks(path: Path, top: str) -> subprocess.CompletedProcess[str]:
     """Have yosys read a module and count its assertions, of which there must be one at least."""
-    script = f"read_slang --top {top} {RTL}/spinflow_pkg.sv {path}; select -assert-min 1 t:$check"
+    files = f"{RTL}/spinflow_pkg.sv {path} --libdir {RTL} --libext .sv"
+    script = f"read_slang --top {top} {files}; select -assert-min 1 t:$check"
     command = [sys.executable, "-c", YOSYS, script]
     return subprocess.run(command, capture_output=True, text=True, check=False)
 

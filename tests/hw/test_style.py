@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
 import pytest
 
+from spinflow.hw.synth import cores_page
 from tests.hw.runner import RTL
 
 FILES = sorted(RTL.glob("*.sv"))
@@ -85,12 +87,17 @@ def test_files_are_short(path: Path) -> None:
 def test_every_module_is_in_the_table() -> None:
     """hw/README.md says of every module what it is, and of none that is not there."""
     readme = (RTL.parent / "README.md").read_text(encoding="utf-8")
-    rows = re.findall(r"^\| ((?:`\w+`(?:, )?)+) \| \S", readme, re.MULTILINE)
-    listed = {name for row in rows for name in re.findall(r"`(\w+)`", row)}
-    assert listed == {path.stem for path in FILES if not path.stem.endswith("_pkg")}
+    listed = re.findall(r"^\| \[`(\w+)`\]\(rtl/\1\.sv\) +\| \S", readme, re.MULTILINE)
+    assert listed == [path.stem for path in FILES if not path.stem.endswith("_pkg")]
 
 
-# What Vivado's synthesis does not take, or takes in some versions only (UG901): a name inside another
+def test_the_table_says_what_the_headers_say() -> None:
+    """`spinflow cores-page` leaves the page as it is."""
+    made = cores_page.text(json.loads(cores_page.SIZES.read_text(encoding="utf-8")))
+    assert cores_page.README.read_text(encoding="utf-8") == made, "run spinflow cores-page"
+
+
+# What Vivado does not take, or takes in some versions only (UG901): a name inside another
 # generate block, and counting ones of a constant.
 DISLIKED = {
     "a name in a generate block": r"(?<![.\w])gen_\w+(?:\[[^\]]*\])*\.\w+",

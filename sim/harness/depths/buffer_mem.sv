@@ -9,16 +9,19 @@ module buffer_mem
 #(
   parameter int unsigned Width    = 2,
   parameter int unsigned Depth    = 512,
-  parameter int unsigned Lanes    = 2,
-  parameter int unsigned Interval = 1,
-  parameter int unsigned RunAhead = 16,
+  parameter int unsigned RunAhead = 32,
+  parameter int unsigned Ports    = 1,
   parameter bit          WithErrors = 1'b1,
   localparam int unsigned BusWidth = 8 * ((Width + 7) / 8)
 ) (
   input  logic                clk_i,
   input  logic                rst_ni,
-  input  error_cfg_t          cfg_i,
+  input  logic [1:0]          mode_i,
   input  logic                restart_i,
+  output draw_request_t [Ports-1:0] request_o,
+  input  logic [Ports-1:0]          grant_i,
+  input  draw_answer_t [Ports-1:0]  answer_i,
+  input  logic [Ports-1:0]          answer_valid_i,
   input  logic [BusWidth-1:0] in_data_i,
   input  logic                in_valid_i,
   output logic                in_ready_o,
@@ -37,6 +40,7 @@ module buffer_mem
   assign out_data_o  = '0;
   assign count_o     = '0;
   assign stall_o     = 1'b0;
+  assign request_o   = '0;
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni) level_q <= 0;
