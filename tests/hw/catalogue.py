@@ -334,6 +334,7 @@ CASES = [
     padded_mvu(3, 20, 2, 27, size=(5, 4), padding=(1, 1, 0, 0), stride=(2, 2)),
     # Single inputs.
     padded_mvu(7, 3, 3, 1, size=(2, 2), kernel=(1, 2), padding=(0, 1, 0, 1)),
+    padded_mvu(32, 2, 1, 144, size=(3, 3)),  # a popcount of three stages
     # Sf = Nf = 1.
     padded_mvu(2, 4, 4, 50, size=(3, 6), kernel=(5, 5), padding=(2, 2, 2, 2)),
     pool(4, 6, folds=2, pe=8),

@@ -30,6 +30,9 @@ module m #(
 `else
   assign b_o = a_i[1 + 0] && !a_i[0] ? 5'd3 : '0;
 `endif
+`ifndef SYNTHESIS
+  assign c_o = a_i - 9;
+`endif
   logic [1:0] c_q;
   always_ff @(posedge clk_i) begin
     if (!rst_ni) c_q <= '0;

@@ -46,7 +46,9 @@ class BufferBench(Bench):
             assert not int(self.dut.in_ready_o.value), "a stall while the word is taken"
 
     async def start(self) -> None:
-        """Soft reset of module and model."""
+        """Soft reset of module and model, which drops the count of a write right before it."""
+        await self.reset(cycles=1)
+        assert not int(self.dut.count_o.value), "a count during a reset"
         await self.reset()
         self.model.reset()
         self.expected.clear()

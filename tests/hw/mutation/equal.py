@@ -20,8 +20,8 @@ from tests.hw.mutation import schema
 from tests.hw.mutation.sites import Site
 
 EQUIVALENT = Path(__file__).with_name("equivalent.toml")
-SECONDS = 120
-CYCLES = 3  # that an induction may look back
+SECONDS = 60
+CYCLES = 2  # that an induction may look back
 
 
 def arguments() -> list[dict[str, str]]:

@@ -1,7 +1,8 @@
 """Where the RTL can be made wrong, and how: operators, conditions, constants, lost assignments.
 
 Verible parses the text. Changed is only what a simulation decides at run time, so that one build
-can hold many variants: no parameter, no range, no index, no condition of a generate block.
+can hold many variants: no parameter, no range, no index, no condition of a generate block. Nor what
+no synthesis reads.
 """
 
 from __future__ import annotations
@@ -61,17 +62,25 @@ def sites(path: Path) -> list[Site]:
     return sorted(set(found))
 
 
-def simulated(text: str) -> str:
-    """Return a text of the same length in which spaces stand for what simulation does not read."""
-    lines, reads = [], [True]
+def plain(text: str, only_simulated: bool) -> str:
+    """Return a text of the same length in which spaces stand for what simulation does not read.
+
+    Args:
+        text: the text.
+        only_simulated: whether what simulation alone reads, and no synthesis, stays.
+    """
+    lines: list[str] = []
+    reads, begun_by = [True], [""]
     for line in text.splitlines(keepends=True):
-        directive = line.split()[:1]
-        if directive in (["`ifdef"], ["`ifndef"]):
-            reads.append(reads[-1] and directive == ["`ifndef"])
-        elif directive == ["`else"]:
-            reads[-1] = reads[-2] and not reads[-1]
-        elif directive == ["`endif"]:
+        directive = "".join(line.split()[:1])
+        if directive in ("`ifdef", "`ifndef"):
+            reads.append(reads[-1] and directive == "`ifndef" and only_simulated)
+            begun_by.append(directive)
+        elif directive == "`else":
+            reads[-1] = reads[-2] and begun_by[-1] == "`ifdef"
+        elif directive == "`endif":
             reads.pop()
+            begun_by.pop()
         elif reads[-1]:
             lines.append(line)
             continue
@@ -79,11 +88,11 @@ def simulated(text: str) -> str:
     return "".join(lines)
 
 
-def parsed(source: bytes) -> Node:
-    """Return the tree of a text in SystemVerilog."""
+def parsed(source: bytes, only_simulated: bool = True) -> Node:
+    """Return the tree of a text in SystemVerilog; see `plain`."""
     done = subprocess.run(
         ["verible-verilog-syntax", "--export_json", "--printtree", "-"],
-        input=simulated(source.decode()).encode(), capture_output=True, check=False,
+        input=plain(source.decode(), only_simulated).encode(), capture_output=True, check=False,
     )  # fmt: skip
     (result,) = json.loads(done.stdout).values()
     if "errors" in result:
@@ -130,7 +139,7 @@ class _Reader:
 
     def changes(self) -> Iterator[Change]:
         """Go through all statements."""
-        yield from self._statements(parsed(self.source))
+        yield from self._statements(parsed(self.source, only_simulated=False))
 
     def _statements(self, node: Node) -> Iterator[Change]:
         if node is None or "children" not in node or node["tag"] in CLOSED:
