@@ -7,7 +7,14 @@ from typing import Any
 
 from spinflow.host.core.tables import markdown
 from spinflow.hw.synth.report import PUBLISHED, PUBLISHED_CLOCK_MHZ, RESOURCES, rates
+from spinflow.hw.synth.yosys import RTL
 
+GENERATED = {"spinflow_regs"}
+"""Modules that hw/regs makes."""
+OLDER = " †"
+OLDER_NOTE = """
+Designs with a dagger are of an older RTL, with modules that are not there any more: make them anew.
+"""
 MARK = "*"
 SLOW_NOTE = """
 Rates with a star are at a clock that the design's own slowest path, as estimated, does not allow.
@@ -21,7 +28,14 @@ def rows(head: Sequence[str], body: Sequence[Sequence[str]]) -> str:
 
 def title(report: dict[str, Any]) -> str:
     """Return what tells a design from another of the same network."""
-    return f"{report['network']}, {report['work']['cycles_per_frame']:,} cycles a frame"
+    cycles = f"{report['work']['cycles_per_frame']:,} cycles a frame"
+    return f"{report['network']}, {cycles}{', of older RTL' if of_older_rtl(report) else ''}"
+
+
+def of_older_rtl(report: dict[str, Any]) -> bool:
+    """Return whether a report names a module that hw/rtl does not have."""
+    there = {path.stem for path in RTL.glob("*.sv")} | GENERATED
+    return any(block["module"] not in there for block in report["blocks"])
 
 
 def one(report: dict[str, Any]) -> str:
@@ -98,7 +112,7 @@ def comparison(reports: Sequence[dict[str, Any]]) -> str:
             speeds[1:] = [f"{rate} {MARK}" for rate in speeds[1:]]
         body.append(
             [
-                report["network"],
+                report["network"] + (OLDER if of_older_rtl(report) else ""),
                 f"{report['total']['LUT']:,}",
                 f"{report['cells']['LC_estimate']:,}",
                 f"{report['total']['RAMB36']:g}",
@@ -115,6 +129,7 @@ def comparison(reports: Sequence[dict[str, Any]]) -> str:
         published = [name, "", f"{facts['LUT']:,}", str(facts["RAMB36"]), *_rates(cycles, made)]
         body.append([*published, "none", "", "", ""])
     marked = SLOW_NOTE if any(too_slow(report) for report in reports) else ""
+    marked += OLDER_NOTE if any(of_older_rtl(report) for report in reports) else ""
     return rows(head, body) + "\n" + marked
 
 

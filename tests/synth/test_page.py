@@ -77,6 +77,14 @@ def test_a_clock_that_the_estimate_does_not_allow_is_marked() -> None:
     assert [cell.strip() for cell in row.split("|")[-4:-1]] == ["50.0", "4.5", "1"]
 
 
+def test_a_report_of_modules_that_are_gone_is_marked() -> None:
+    blocks = [*REPORT["blocks"], {"name": "b.x", "module": "error_maker", "level": 2, **AREA}]
+    made = tables.comparison([REPORT, {**REPORT, "blocks": blocks}])
+    assert made.count("some-net †") == 1 and "older RTL" in made
+    assert "†" not in tables.comparison([REPORT])
+    assert tables.title({**REPORT, "blocks": blocks}).endswith(", of older RTL")
+
+
 def test_sizes_of_vivado_stand_beside_those_of_yosys(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
