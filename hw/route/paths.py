@@ -152,7 +152,7 @@ def by_block(ends: Sequence[Step], instances: Mapping[str, str]) -> list[dict[st
     """
     latest: dict[str, Step] = {}
     for end in ends:
-        block = _block(end.cell, instances)
+        block = _short(_block(end.cell, instances))
         if block not in latest or end.delay_ns > latest[block].delay_ns:
             latest[block] = end
     found = sorted(latest.items(), key=lambda item: (-item[1].delay_ns, item[0]))

@@ -55,7 +55,7 @@ def prove(
             f"read_slang -D SPINFLOW_PRIMITIVES={primitives} {parameters} --top {synthesised} "
             f"{package} {changed} {parts}",
             f"rename {synthesised} gate",
-            "proc", "techmap -map +/xilinx/cells_sim.v", "opt_clean",
+            "proc", "memory", "techmap -map +/xilinx/cells_sim.v", "opt_clean",
             "miter -equiv -flatten -make_assert gold gate miter",
             "hierarchy -top miter", "opt -full",
             f"sat -verify -prove-asserts {sequence} miter",

@@ -67,8 +67,8 @@ def trial(device: Any, mode: str, images: held.Images) -> list[Any]:
     """Write weights with errors, run images twice, and return everything that can be seen."""
     seen: list[Any] = []
     for memory in device.memories:
-        # A rate of its own for every memory and direction, up to one in four.
-        rates = [threshold(0.5 / (2 + memory.index + 3 * target)) for target in (1, 0)]
+        # A rate of its own for every memory and direction, up to nearly one in two.
+        rates = [threshold(0.9 / (2 + memory.index + 3 * target)) for target in (1, 0)]
         seed = memory_seed(SEED, 0, memory.index)
         device.set_errors(memory.index, mode, *rates, seed)
     device.clear()
