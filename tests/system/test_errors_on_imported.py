@@ -24,7 +24,7 @@ from tests.drawn import held
 from tests.hls.foreign import Graph, model_file
 from tests.system.test_errors_off import PAUSE
 
-SEED = 20261
+SEED = 20264
 Make = Callable[[Path], Path]
 
 
@@ -99,6 +99,7 @@ def test_rtl_emulator_and_evaluator_are_one(imported: Path, mode: str) -> None:
         for number, (a, b) in enumerate(zip(of_rtl, found, strict=True)):
             np.testing.assert_array_equal(a, b, f"observation {number} of {kind}")
     counts = of_rtl[-len(rtl.memories) :]
-    assert all(count.err1 > 0 or count.err0 > 0 for count in counts), "a memory made no errors"
+    erred = [(count.err1, count.err0) for count in counts]
+    assert all(map(any, erred)), f"a memory made no errors: {erred}"
     without = trial(engine("evaluator", bundle=imported), "off", images)
     assert any(np.any(a != b) for a, b in zip(of_rtl, without, strict=True))
