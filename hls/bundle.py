@@ -110,17 +110,18 @@ def make(order: Order, folder: Path, work: Path) -> Description:
     (folder / "accel.hwh").write_text(hwh, encoding="utf-8")
     _copy_tests(order, design, folder)
     described = _description(order, finn, design, build_id, folder)
-    _describe_cores(described, design, order.block, folder / "rtl")
+    _describe_cores(order, described, design, folder / "rtl")
     return described
 
 
-def _describe_cores(described: Description, design: plan.Design, block: Path, rtl: Path) -> None:
+def _describe_cores(order: Order, described: Description, design: plan.Design, rtl: Path) -> None:
     """Write what tools that take IP read: the IP-XACT component and the FuseSoC core."""
     sources = (rtl / LISTING).read_text(encoding="utf-8").split()
-    registers = block / ipxact.REGISTERS
+    registers = order.block / ipxact.REGISTERS
     component = ipxact.component(described, design.address_width, sources, registers)
     (rtl / ipxact.NAME).write_text(component, encoding="utf-8")
-    (rtl / fusesoc.NAME).write_text(fusesoc.accelerator(described, sources), encoding="utf-8")
+    core = fusesoc.accelerator(described, sources, order.board.primitives)
+    (rtl / fusesoc.NAME).write_text(core, encoding="utf-8")
 
 
 def _copy_tests(order: Order, design: plan.Design, folder: Path) -> None:

@@ -17,7 +17,7 @@ FILL = 0.80
 estimate. The rest is for some percent of error in the estimate, and for routing, which gets hard in
 a part that is fuller."""
 
-SHELL = {"LUT": 4_500, "RAMB36": 4, "DSP48": 0}
+BOARD_SHELL = {"LUT": 4_500, "RAMB36": 4, "DSP48": 0}
 """What is kept for the board's shell (`hw/boards/design.tcl`): an AXI DMA in simple mode with both
 channels of 32 bits (about 1,700 LUT and 3 RAMB36), a SmartConnect of one slave and two masters for
 registers and one of two slaves and one master for memory (about 700 and 1,900 LUT), and the reset
@@ -84,9 +84,9 @@ def _halves(width: int, depth: int) -> int:
 
 
 def budget(part: Mapping[str, int]) -> dict[str, int]:
-    """Return what of a part's resources an accelerator may take: FILL of them less the SHELL.
+    """Return what of a part's resources an accelerator may take: FILL of them less the BOARD_SHELL.
 
     Args:
         part: what the part has; at least RESOURCES.
     """
-    return {name: max(0, math.floor(FILL * part[name]) - SHELL[name]) for name in RESOURCES}
+    return {name: max(0, math.floor(FILL * part[name]) - BOARD_SHELL[name]) for name in RESOURCES}

@@ -56,6 +56,35 @@ class Port(NamedTuple):
     signal: str
 
 
+class Interface(NamedTuple):
+    """A bus of the accelerator as Vivado knows it: its kind, and its parameters."""
+
+    library: str
+    bus: str
+    parameters: dict[str, object]
+
+
+def interfaces(clock_mhz: float) -> dict[str, Interface]:
+    """Return the accelerator's interfaces by name.
+
+    Args:
+        clock_mhz: of `aclk`.
+    """
+    stream: dict[str, object] = {"TDATA_NUM_BYTES": STREAM_BITS // 8}
+    clock: dict[str, object] = {
+        "ASSOCIATED_BUSIF": "s_axi:s_axis:m_axis",
+        "ASSOCIATED_RESET": "aresetn",
+        "FREQ_HZ": round(clock_mhz * 1e6),
+    }
+    return {
+        "s_axi": Interface("interface", "aximm", {"PROTOCOL": "AXI4LITE"}),
+        "s_axis": Interface("interface", "axis", stream),
+        "m_axis": Interface("interface", "axis", stream),
+        "aclk": Interface("signal", "clock", clock),
+        "aresetn": Interface("signal", "reset", {"POLARITY": "ACTIVE_LOW"}),
+    }
+
+
 def ports(address_bits: int) -> list[Port]:
     """Return the accelerator's ports (docs/contracts.md) with a given width of addresses."""
     axi = [
@@ -212,21 +241,12 @@ def verilog(network: str, range_bits: int, address_bits: int, clock_mhz: float) 
         address_bits: how many of them the accelerator has; all its windows end below.
         clock_mhz: of `aclk`.
     """
-    stream = ("xilinx.com:interface:axis:1.0", f"TDATA_NUM_BYTES {STREAM_BITS // 8}")
-    interfaces = {
-        "s_axi": ("xilinx.com:interface:aximm:1.0", "PROTOCOL AXI4LITE"),
-        "s_axis": stream,
-        "m_axis": stream,
-        "aclk": (
-            "xilinx.com:signal:clock:1.0",
-            "ASSOCIATED_BUSIF s_axi:s_axis:m_axis, ASSOCIATED_RESET aresetn, "
-            f"FREQ_HZ {round(clock_mhz * 1e6)}",
-        ),
-        "aresetn": ("xilinx.com:signal:reset:1.0", "POLARITY ACTIVE_LOW"),
-    }
+    known = interfaces(clock_mhz)
     declared, connected, seen = [], [], set()
     for port in ports(range_bits):
-        kind, parameter = interfaces[port.interface]
+        library, bus, parameters = known[port.interface]
+        kind = f"xilinx.com:{library}:{bus}:1.0"
+        parameter = ", ".join(f"{name} {value}" for name, value in parameters.items())
         attributes = [f'X_INTERFACE_INFO = "{kind} {port.interface} {port.signal}"']
         if port.interface not in seen:
             seen.add(port.interface)

@@ -8,15 +8,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from spinflow import __version__
 from spinflow.host.core.description import Description
+from spinflow.hw.boards.facts import MACRO, PRIMITIVES
 
 NAME = "accel.core"
+TOP = "accel"
 REGISTERS = "spinflow_regs.core"
-VERSION = "1.0.0"
+VERSION = __version__
 RTL_CORE, REGISTERS_CORE = f"spinflow:hw:rtl:{VERSION}", f"spinflow:hw:regs:{VERSION}"
 
 # Style is what `make lint` looks at, and how PeakRDL writes is its own; other warnings are errors.
-_LINT = """\
+_MORE = """\
   lint:
     default_tool: verilator
     filesets: [rtl]
@@ -25,17 +28,29 @@ _LINT = """\
       verilator:
         mode: lint-only
         verilator_options: [-Wno-lint, -Wno-MULTIDRIVEN, --timing]
+
+parameters:
+  {macro}:
+    datatype: str
+    default: {primitives}
+    paramtype: vlogdefine
+    description: primitives that the RTL places by hand, those of the board that it was built for
 """
 
 
-def _core(name: str, description: str, files: Iterable[str], depend: Sequence[str]) -> str:
-    """Return a core with one set of files and the target `default`."""
+def _core(
+    name: str, description: str, files: Iterable[str], depend: Sequence[str], top: str = ""
+) -> str:
+    """Return a core with one set of files and the target `default`; `top` is what a part gets."""
     lines = ["CAPI=2:", f"name: {name}", f"description: {description}", "", "filesets:", "  rtl:"]
     if depend:
         lines.append(f"    depend: [{', '.join(depend)}]")
     lines += ["    file_type: systemVerilogSource", "    files:"]
     lines += [f"      - {file}" for file in files]
-    return "\n".join([*lines, "", "targets:", "  default:", "    filesets: [rtl]", ""])
+    lines += ["", "targets:", "  default:", "    filesets: [rtl]"]
+    if top:
+        lines += [f"    toplevel: {top}", f"    parameters: [{MACRO}]"]
+    return "\n".join([*lines, ""])
 
 
 def registers(files: Sequence[Path]) -> str:
@@ -48,14 +63,16 @@ def registers(files: Sequence[Path]) -> str:
     return _core(REGISTERS_CORE, "Registers of a Spinflow accelerator", names, [])
 
 
-def accelerator(described: Description, sources: Sequence[str]) -> str:
-    """Return the core of a bundle's accelerator, with the target `lint`.
+def accelerator(described: Description, sources: Sequence[str], primitives: str) -> str:
+    """Return the core of a bundle's accelerator; its target `lint` takes it without primitives.
 
     Args:
         described: the bundle.
         sources: as in rtl/files.f.
+        primitives: of the board that it was built for, a key of PRIMITIVES.
     """
     name = f"spinflow:network:{described.network}:{VERSION}"
     text = f"Accelerator of the binary neural network {described.network}"
     own = [source for source in sources if "/" not in source]
-    return _core(name, text, own, [RTL_CORE, REGISTERS_CORE]) + _LINT.format(top="accel")
+    core = _core(name, text, own, [RTL_CORE, REGISTERS_CORE], TOP)
+    return core + _MORE.format(top=TOP, macro=MACRO, primitives=PRIMITIVES[primitives])

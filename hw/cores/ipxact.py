@@ -12,7 +12,7 @@ from xml.etree import ElementTree
 from xml.etree.ElementTree import Element, SubElement
 
 from spinflow.host.core.description import Description, MemoryInfo
-from spinflow.hw.boards.prepare import STREAM_BITS, Port, ports
+from spinflow.hw.boards.prepare import Port, interfaces, ports
 
 NAME = "accel.xml"
 REGISTERS = "spinflow_regs.xml"
@@ -20,16 +20,6 @@ NAMESPACE = "http://www.accellera.org/XMLSchema/IPXACT/1685-2014"
 VENDOR, LIBRARY = "spinflow", "accel"
 ROOT = "${SPINFLOW}"
 """What stands for the checkout in names of files that are not beside the component."""
-
-_SLAVE, _MASTER = "slave", "master"
-# Of each interface: its bus as Vivado names it, and its side.
-_BUSES = {
-    "s_axi": ("interface", "aximm", _SLAVE),
-    "s_axis": ("interface", "axis", _SLAVE),
-    "m_axis": ("interface", "axis", _MASTER),
-    "aclk": ("signal", "clock", _SLAVE),
-    "aresetn": ("signal", "reset", _SLAVE),
-}
 
 
 def component(
@@ -78,19 +68,9 @@ def _interfaces(parent: Element, found: Iterable[Port], clock_mhz: float) -> Non
     members: dict[str, list[Port]] = {}
     for port in found:
         members.setdefault(port.interface, []).append(port)
-    parameters: dict[str, dict[str, object]] = {
-        "s_axi": {"PROTOCOL": "AXI4LITE"},
-        "s_axis": {"TDATA_NUM_BYTES": STREAM_BITS // 8},
-        "m_axis": {"TDATA_NUM_BYTES": STREAM_BITS // 8},
-        "aclk": {
-            "ASSOCIATED_BUSIF": "s_axi:s_axis:m_axis",
-            "ASSOCIATED_RESET": "aresetn",
-            "FREQ_HZ": round(clock_mhz * 1e6),
-        },
-        "aresetn": {"POLARITY": "ACTIVE_LOW"},
-    }
+    known = interfaces(clock_mhz)
     for name, signals in members.items():
-        library, bus, side = _BUSES[name]
+        library, bus, parameters = known[name]
         interface = SubElement(parent, _tag("busInterface"))
         _text(interface, "name", name)
         of = {"vendor": "xilinx.com", "library": library, "version": "1.0"}
@@ -102,11 +82,11 @@ def _interfaces(parent: Element, found: Iterable[Port], clock_mhz: float) -> Non
             connected = SubElement(maps, _tag("portMap"))
             for place, signal in (("logicalPort", port.signal), ("physicalPort", port.name)):
                 _text(SubElement(connected, _tag(place)), "name", signal)
-        way = SubElement(interface, _tag(side))
+        side = SubElement(interface, _tag("master" if name == "m_axis" else "slave"))
         if name == "s_axi":
-            SubElement(way, _tag("memoryMapRef"), memoryMapRef=name)
+            SubElement(side, _tag("memoryMapRef"), memoryMapRef=name)
         listed = SubElement(interface, _tag("parameters"))
-        for key, value in parameters[name].items():
+        for key, value in parameters.items():
             parameter = SubElement(listed, _tag("parameter"), parameterId=f"{name}.{key}")
             _text(parameter, "name", key)
             _text(parameter, "value", value)

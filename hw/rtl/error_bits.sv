@@ -12,7 +12,7 @@ module error_bits
   // Bits of a word.
   parameter int unsigned Width = 32
 ) (
-  // Mode, as in error_cfg_t.
+  // Mode, one of error_mode_e; 3 makes no errors.
   input  logic [1:0]       mode_i,
 
   // A 1 for each bit that exists.

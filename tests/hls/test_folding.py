@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import pytest
 
-from spinflow.hls.cost import FILL, SHELL, Cost, block_ram, budget
+from spinflow.hls.cost import BOARD_SHELL, FILL, Cost, block_ram, budget
 from spinflow.hls.draws import LAPS
 from spinflow.hls.folding import choose, cost_of, cycles_of, fastest
 from spinflow.hls.paths import BuildError
@@ -159,7 +159,7 @@ def test_a_convolution_that_cannot_be_so_fast_is_named():
 
 def part_for(part, **room):
     """Return a part whose budget of some resources is as given."""
-    wanted = {name: math.ceil((count + SHELL[name]) / FILL) for name, count in room.items()}
+    wanted = {name: math.ceil((count + BOARD_SHELL[name]) / FILL) for name, count in room.items()}
     assert all(budget(part | wanted)[name] == count for name, count in room.items())
     return part | wanted
 

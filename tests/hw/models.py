@@ -87,10 +87,6 @@ class Config:
     rate0: int = 0
     seed: int = 0
 
-    def packed(self) -> int:
-        """As error_cfg_t."""
-        return self.mode << 96 | self.rate1 << 64 | self.rate0 << 32 | self.seed
-
 
 @dataclass
 class Counts:

@@ -78,7 +78,6 @@ LONG_SCORES = "class_scores-Labels10-Pe1-InBits7-ScoreBits13-GainBits6-Shift0-Of
 EQUAL_SCORES = "class_scores-Labels21-Pe7-InBits4-ScoreBits7-GainBits0-Shift1-OffsetBits6"
 COUNTERS = "counter_bank-NumWeights3-NumBuffers2"
 REGS = "memory_regs-NumWeights3-NumBuffers2"
-ALL_REGS = "memory_regs-NumWeights33-NumBuffers31"
 FRAMES = "frame_io-InBeats5"
 SLAVE = "axil_slave-AddrWidth10"
 DEEP_PORT = "weight_port-AddrWidth20-NumWeights2"

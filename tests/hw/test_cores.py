@@ -85,20 +85,40 @@ def test_all_modules_are_in_the_core() -> None:
     assert core["name"] == fusesoc.RTL_CORE
 
 
-@pytest.mark.slow
-def test_fusesoc_finds_and_lints_the_accelerator(tmp_path: Path) -> None:
-    roots = [RTL, REPO / "build/regs", REPO / "build/tfc-mnist/rtl"]
+def test_versions_are_the_packages() -> None:
+    """FuseSoC resolves cores by them; those of files are written there."""
+    text = (REPO / "hw/examples/scratchpad/scratchpad.core").read_text()
+    assert f"name: spinflow:examples:scratchpad:{fusesoc.VERSION}\n" in text
+    assert f"depend: [{fusesoc.RTL_CORE}, {fusesoc.REGISTERS_CORE}]\n" in text
+
+
+def fusesoc_run(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
+    """Run FuseSoC on the quick network's accelerator in a folder of its own."""
     command = [sys.executable, "-m", "fusesoc.main", "--monochrome"]
-    for root in roots:
+    for root in (RTL, REPO / "build/regs", REPO / "build/tfc-mnist/rtl"):
         command += ["--cores-root", str(root)]
-    command += ["run", "--build-root", str(tmp_path / "build"), "--target", "lint"]
-    done = subprocess.run(
+    command += ["run", "--build-root", str(folder / "build"), *options]
+    return subprocess.run(
         [*command, "spinflow:network:tfc-mnist"],
-        cwd=tmp_path,
+        cwd=folder,
         capture_output=True,
         text=True,
         check=False,
     )
+
+
+@pytest.mark.slow
+def test_a_tool_gets_the_primitives_of_the_board(tmp_path: Path) -> None:
+    """Vivado, set up but not run; without the define it would get expressions."""
+    done = fusesoc_run(tmp_path, "--setup", "--tool", "vivado")
+    assert done.returncode == 0, done.stdout + done.stderr
+    (made,) = tmp_path.glob(f"build/**/*_{fusesoc.VERSION}.tcl")
+    assert "SPINFLOW_PRIMITIVES=Xilinx7" in made.read_text()
+
+
+@pytest.mark.slow
+def test_fusesoc_finds_and_lints_the_accelerator(tmp_path: Path) -> None:
+    done = fusesoc_run(tmp_path, "--target", "lint")
     assert done.returncode == 0, done.stdout + done.stderr
     (script,) = tmp_path.glob("build/**/*.vc")
     given = [Path(line).name for line in script.read_text().splitlines() if line.endswith(".sv")]

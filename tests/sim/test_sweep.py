@@ -38,7 +38,6 @@ LONG = [
     *["--bundle", str(BUNDLE), "--images", "200", "--repeats", "15", "--on", "emulator"],
     *["--rates", "0.01", "0.1", "--memory", "weights", "buffers"],
 ]
-LONG_TRIALS = 15 * 2 * 2
 
 
 def untimed(path: Path) -> list[Row]:
