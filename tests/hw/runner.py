@@ -21,7 +21,7 @@ from pathlib import Path
 from cocotb_tools.check_results import get_results
 from cocotb_tools.runner import VerilatorControlFile, get_runner
 
-from spinflow.sim.verilate import LENIENT, verilator
+from spinflow.sim.verilate import LENIENT, remove_intermediates, verilator
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 RTL = REPOSITORY / "hw" / "rtl"
@@ -82,6 +82,7 @@ def build(
                     timescale=("1ns", "1ns"), log_file=folder / "build.log",
                 )  # fmt: skip
             share_runtime(folder)
+            remove_intermediates(folder)
             (folder / "done").touch()
     return folder
 

@@ -14,8 +14,8 @@ from spinflow.sim import depths, verilate
 
 
 def copied(bundle: Path, folder: Path) -> Path:
-    """A bundle of its own, objects and all, so that tests leave the real one alone."""
-    return Path(shutil.copytree(bundle, folder / "copy", ignore=shutil.ignore_patterns("*.gch")))
+    """A bundle of its own, C++ and all, so that tests leave the real one alone."""
+    return Path(shutil.copytree(bundle, folder / "copy"))
 
 
 @pytest.mark.slow
@@ -30,6 +30,12 @@ def test_nothing_is_built_twice(bundle_folder: Path, tmp_path: Path) -> None:
     verilate.build(bundle)
     assert (bundle / "libaccel.so").stat().st_mtime_ns == before
     assert json.loads((bundle / "accel.json").read_text())["simulator"] == section
+
+
+def test_what_only_the_compiler_needed_is_removed(bundle_folder: Path) -> None:
+    left = [path.suffix for path in (bundle_folder / "obj_fast").iterdir()]
+    assert ".cpp" in left
+    assert not {".gch", ".o", ".a"} & set(left)
 
 
 def test_no_logic_is_simulated_until_it_settles(bundle_folder: Path) -> None:
