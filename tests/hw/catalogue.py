@@ -93,6 +93,23 @@ def mvu(mw: int, mh: int, pe: int, simd: int, *, threshold: bool, in_bits: int =
     })  # fmt: skip
 
 
+def shell(with_errors: int) -> Case:
+    """A shell around two weight memories and two buffers."""
+    parameters: dict[str, runner.Parameter] = {
+        "AddrWidth": 16,
+        "NumWeights": 2,
+        "NumBuffers": 2,
+        "BuildId": "32'hCAFE1234",
+        "InBeats": 3,
+        "NumResets": 3,
+        "Layer": words([0, 1, 0, 3]),
+        **windows([40, 5], [6, 9]),
+        "Width": words([40, 5, 60, 2]),
+        "Depth": words([6, 9, 7, 4]),
+    }
+    return Case("accel_shell", parameters | ({} if with_errors else {"WithErrors": 0}))
+
+
 def padded_mvu(
     channels: int,
     mh: int,
@@ -420,19 +437,5 @@ CASES = [
     Case("frame_times", {"Width": 10, "OpenWidth": 8}),
     Case("frame_io", {"InBeats": 1}),
     Case("frame_io", {"InBeats": 5}),
-    Case(
-        "accel_shell",
-        {
-            "AddrWidth": 16,
-            "NumWeights": 2,
-            "NumBuffers": 2,
-            "BuildId": "32'hCAFE1234",
-            "InBeats": 3,
-            "NumResets": 3,
-            "Layer": words([0, 1, 0, 3]),
-            **windows([40, 5], [6, 9]),
-            "Width": words([40, 5, 60, 2]),
-            "Depth": words([6, 9, 7, 4]),
-        },
-    ),
+    *(shell(with_errors) for with_errors in (1, 0)),
 ]
