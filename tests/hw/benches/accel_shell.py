@@ -248,8 +248,8 @@ class ShellBench(Bench):
         await self.registers.command(SNAPSHOT)
         for memory in range(self.memories):
             found = Counts(*[await self.registers.read(name, memory) for name in COUNTERS])
-            expected = self.counts[memory] if self.with_errors else Counts()
-            assert found == expected, f"memory {memory} counted {found}"
+            counted = self.counts[memory] if self.with_errors else Counts()
+            assert found == counted, f"memory {memory} counted {found}"
         assert await self.registers.read("FRAMES_DONE") == self.frames
         assert await self.registers.read("CYCLES") == self.cycles_busy
         assert await self.registers.read("STALLS") == self.stalls
