@@ -153,7 +153,9 @@ module weight_port
   end
 
   logic [31:0] mask_q, error;
-  logic        drawn;
+  logic        drawn, working;   // draws are wanted
+  assign working = with_errors && we_i && !putting_q && (state_q == StDraw || (!spread &&
+                   (state_q == StFetch || state_q == StGather)));
   // All are used from two cycles after the decoding on.
   always_ff @(posedge clk_i) begin
     mode_q   <= mode_i;
@@ -173,8 +175,7 @@ module weight_port
       .memory_i       (memory),
       .mode_i         (mode_q),
       .begin_i        (decode),
-      .working_i      (with_errors && we_i && !putting_q && (state_q == StDraw || (!spread &&
-                       (state_q == StFetch || state_q == StGather)))),
+      .working_i      (working),
       .gather_i       (state_q == StGather),
       .wdata_i,
       .old_i          (old_q),
