@@ -29,7 +29,7 @@ for long."""
 
 LATENCY = 13 + 4 * 12 + 15
 """Cycles in which a block's draws are there for certain: an engine's latency, with ties of all
-pairs, and the turns of others."""
+pairs, and the request's register and the turns of others."""
 
 RUN_AHEADS = (32, 64, 128)
 """Slots of draws that are made ahead. Fewer than 32 take as many LUTs."""

@@ -19,10 +19,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from spinflow.host.core.errors import SpinflowError
-from spinflow.host.core.sources import REPOSITORY
+from spinflow.host.core.sources import REPOSITORY, WORK
 from spinflow.hw.formal.cores import FOLDER, Core
 
 RTL = REPOSITORY / "hw/rtl"
+REGS = WORK / "build/regs"  # the register block, generated
 
 READ = "read_slang --no-synthesis-define --allow-use-before-declare --unroll-limit 1000000"
 # What has no value is free: what is read beyond a memory's end, what a module left out gives out.
@@ -112,11 +113,12 @@ def core_depth(core: Core, kind: str) -> int:
 def _configuration(core: Core, kind: Kind, depth: int, rtl: Path, limit: int) -> str:
     """Return the file of sby's."""
     top = f"{core.module}_formal"
-    files = [rtl / "spinflow_pkg.sv", *(FOLDER / name for name in SHARED)]
-    files.append(FOLDER / f"{core.module}.sv")
+    files = [rtl / "spinflow_pkg.sv", *sorted(REGS.glob("*_pkg.sv"))]
+    files += [*(FOLDER / name for name in SHARED), FOLDER / f"{core.module}.sv"]
     options = " ".join(f"-G {name}={value}" for name, value in core.parameters.items())
     options += "".join(f" --blackboxed-module {name}" for name in core.free)
-    read = f"{READ} {options} --libdir {rtl} --libext .sv --top {top} {' '.join(map(str, files))}"
+    folders = f"--libdir {rtl} --libdir {REGS} --libext .sv"
+    read = f"{READ} {options} {folders} --top {top} {' '.join(map(str, files))}"
     return (
         f"[options]\nmode {kind.mode}\ndepth {depth}\ntimeout {limit}\n\n"
         f"[engines]\n{kind.engine}\n\n[script]\n{read}\n{PREPARE.format(top=top)}"

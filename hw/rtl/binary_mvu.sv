@@ -99,13 +99,11 @@ module binary_mvu #(
   logic [NfWidth-1:0]     nf_q;
   logic [AddrWidth-1:0]   addr;
   logic [LevelWidth-1:0]  level;
-  logic issue, sf_first, sf_last, nf_first, nf_last, room_q, have_word, pop;
+  logic issue, sf_first, sf_last, nf_first_q, nf_last_q, room_q, have_word, pop;
 
   assign sf_first = sf_q == '0;
   assign sf_last  = sf_q == SfWidth'(Sf - 1);
-  assign nf_first = nf_q == '0;
-  assign nf_last  = nf_q == NfWidth'(Nf - 1);
-  assign issue    = room_q && (!nf_first || have_word);
+  assign issue    = room_q && (!nf_first_q || have_word);
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni) room_q <= 1'b0;
@@ -113,9 +111,16 @@ module binary_mvu #(
     if (!rst_ni) begin
       sf_q <= '0;
       nf_q <= '0;
+      nf_first_q <= 1'b1;
+      nf_last_q  <= Nf == 1;
     end else if (issue) begin
       sf_q <= sf_last ? '0 : sf_q + 1'b1;
-      if (sf_last) nf_q <= nf_last ? '0 : nf_q + 1'b1;
+      if (sf_last) begin
+        nf_q <= nf_last_q ? '0 : nf_q + 1'b1;
+        // The way from here to whoever gives the inputs is long.
+        nf_first_q <= nf_last_q;
+        nf_last_q  <= Nf == 1 || (!nf_last_q && nf_q == NfWidth'(Nf - 2));
+      end
     end
   end
 
@@ -127,7 +132,7 @@ module binary_mvu #(
     logic [AddrWidth-1:0] addr_q;
     always_ff @(posedge clk_i) begin
       if (!rst_ni)    addr_q <= '0;
-      else if (issue) addr_q <= sf_last && nf_last ? '0 : addr_q + 1'b1;
+      else if (issue) addr_q <= sf_last && nf_last_q ? '0 : addr_q + 1'b1;
     end
     assign addr = addr_q;
   end
@@ -162,8 +167,8 @@ module binary_mvu #(
     .in_valid_i,
     .in_ready_o,
     .word_i       (sf_q),
-    .first_pass_i (nf_first),
-    .last_i       (sf_last && nf_last),
+    .first_pass_i (nf_first_q),
+    .last_i       (sf_last && nf_last_q),
     .there_o      (have_word),
     .room_i       (room_q),
     .step_i       (issue),
@@ -200,7 +205,7 @@ module binary_mvu #(
     // The place in the window comes a cycle before the bits.
     logic [SfWidth:0] place_q [1:Begin-1];
     always_ff @(posedge clk_i) begin
-      place_q[1] <= {sf_last && nf_last, sf_q};
+      place_q[1] <= {sf_last && nf_last_q, sf_q};
       for (int unsigned k = 2; k < Begin; k++) place_q[k] <= place_q[k-1];
     end
 

@@ -82,16 +82,21 @@ module control_block
   logic [3:0] unused_regs;
 
   // The registers that are not of memories lie below 128: whether an address is above is known before
-  // its request, so that decoding is short.
-  logic beyond_q;
-  always_ff @(posedge clk_i) beyond_q <= addr_i[AddrWidth-2:7] != '0;
+  // its request, so that decoding is short, and begins at registers that nothing else reads.
+  logic beyond_q, memories_q;
+  logic [6:0] lower_q;
+  always_ff @(posedge clk_i) begin
+    memories_q <= addr_i[AddrWidth-1];
+    beyond_q   <= addr_i[AddrWidth-2:7] != '0;
+    lower_q    <= addr_i[6:0];
+  end
 
   spinflow_regs u_regs (
     .clk                  (clk_i),
     .rst_n                (rst_ni),
     .s_cpuif_req          (req_i),
     .s_cpuif_req_is_wr    (we_i),
-    .s_cpuif_addr         ({addr_i[AddrWidth-1], {AddrWidth-8{beyond_q}}, addr_i[6:0]}),
+    .s_cpuif_addr         ({memories_q, {AddrWidth-8{beyond_q}}, lower_q}),
     .s_cpuif_wr_data      (wdata_i),
     .s_cpuif_wr_biten     ('1),
     .s_cpuif_req_stall_wr (unused_regs[0]),

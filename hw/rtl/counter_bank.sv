@@ -69,17 +69,18 @@ module counter_bank
   // memory that is settled in eight. A weight memory's counts come in between and take eight, too.
   logic [NumBuffers:0] slot_q;
   logic [2:0] step_q, weight_step_q;
+  logic [3:0] turn_q;   // the lower two bits of step_q, one bit each
   logic [MemWidth-1:0] drained_q, settled_q;   // numbers of memories
   logic weight_waits_q, weight_taken, settling, slot_end, sweep_end_q;
   logic [IndexWidth-1:0] weight_index_q;
 
   assign settling  = slot_q[NumBuffers];
-  assign slot_end  = settling ? step_q == 3'd7 : step_q[1:0] == 2'd3;
+  assign slot_end  = turn_q[3] && (step_q[2] || !settling);
 
   // A total's halves follow each other: nothing comes between them, which is known a cycle before.
   logic between;
   assign between      = settling ? step_q[0] && step_q != 3'd7
-                                 : slot_q[NumBuffers-1] && step_q[1:0] == 2'd3;
+                                 : slot_q[NumBuffers-1] && turn_q[3];
   assign weight_taken = weight_valid_i && weight_ready_o;
   always_ff @(posedge clk_i) begin
     weight_ready_o <= rst_ni && !weight_waits_q && !weight_taken && !between &&
@@ -95,8 +96,10 @@ module counter_bank
     if (!rst_ni) begin
       slot_q <= (NumBuffers+1)'(1);
       step_q <= '0;
+      turn_q <= 4'd1;
     end else if (!weight_waits_q) begin
       step_q <= slot_end ? '0 : step_q + 1'b1;
+      turn_q <= {turn_q[2:0], turn_q[3]};
       if (slot_end) slot_q <= {slot_q[NumBuffers-1:0], settling};
     end
     // Nothing comes before the last cycle of a sweep either.
@@ -147,7 +150,7 @@ module counter_bank
       localparam int unsigned NarrowWidth = $clog2(LongestWait * BufferWidth[b] / Unit + 1);
       logic [NarrowWidth-1:0] narrow_q;
       logic visited;
-      assign visited = slot_q[b] && step_q[1:0] == 2'(k) && !weight_waits_q;
+      assign visited = slot_q[b] && turn_q[k] && !weight_waits_q;
       always_ff @(posedge clk_i) begin
         if (!rst_ni || zero || hold_i) narrow_q <= '0;
         else narrow_q <= NarrowWidth'(increment[k]) + (visited ? '0 : narrow_q);
@@ -188,8 +191,23 @@ module counter_bank
     for (int unsigned b = 0; b < NumBuffers; b++) if (slot_now_q[b]) value_d |= drained[b];
   end
 
-  (* ram_style = "block" *) logic [32:0] total [2**AddrWidth];
-  logic [32:0] read_q, total_q, sum_q;
+  logic [32:0] total, sum_q;
+  block_ram #(
+    .Width      (33),
+    .Depth      (2 ** AddrWidth),
+    .BothAtOnce (1'b1)
+  ) u_totals (
+    .clk_i,
+    .we_i    (1'b1),
+    .waddr_i (visit_q[Steps-1].addr),
+    .wdata_i ({sum_q[32] && !visit_q[Steps-1].settles, sum_q[31:0]}),
+    .re_i    (1'b1),
+    .raddr_i (visit.addr),
+    .take_i  (1'b1),
+    .clear_i (visit_q[0].forget),
+    .rdata_o (total)
+  );
+
   logic [3:0][7:0] weight_count;
   assign weight_count = {weight_count_i.err0, weight_count_i.err1, weight_count_i.switched,
                          weight_count_i.written};
@@ -201,12 +219,9 @@ module counter_bank
     weight_now_q   <= weight_waits_q && !weight_step_q[0];
     weight_value_q <= weight_count[weight_step_q[2:1]];
     value_q        <= value_d;
-    read_q         <= total[visit.addr];
-    total_q        <= visit_q[0].forget ? '0 : read_q;
     // The overflow of the lower half, in the cycle before, comes into the upper one.
-    sum_q <= total_q + 33'(value_q) +
+    sum_q <= total + 33'(value_q) +
              33'(sum_q[32] && visit_q[1].settles && visit_q[1].addr[0]);
-    total[visit_q[Steps-1].addr] <= {sum_q[32] && !visit_q[Steps-1].settles, sum_q[31:0]};
   end
 
   assign busy_o       = snapshot_wanted_q || clear_wanted_q || pass_q != PassNone || show_q != '0;

@@ -97,22 +97,26 @@ module draw_engine
     assign valid_o[a] = answer_valid_q && 32'(answer_memory_q) == Memory[a];
   end
 
-  // Who is next.
+  // Who is next, if no ties go round; these are looked at last.
   draw_request_t       request;
   logic [MemWidth-1:0] memory;
-  logic [NumAsks:0]    blocked;   // blocked[a]: by one from a on; the last one by ties
-  assign blocked[NumAsks] = again;
+  logic [NumAsks:0]    blocked;   // blocked[a]: by one from a on
+  logic [NumAsks-1:0]  chosen;
+  logic                weight_chosen;
+  assign blocked[NumAsks] = 1'b0;
   for (genvar a = 0; a < int'(NumAsks); a++) begin : gen_grant
     assign blocked[a] = blocked[a+1] || request_i[a].valid;
-    assign grant_o[a] = request_i[a].valid && !blocked[a+1];
+    assign chosen[a]  = request_i[a].valid && !blocked[a+1];
+    assign grant_o[a] = chosen[a] && !again;
   end
-  assign weight_grant_o = weight_request_i.valid && !blocked[0];
+  assign weight_chosen  = weight_request_i.valid && !blocked[0];
+  assign weight_grant_o = weight_chosen && !again;
 
   always_comb begin
-    request = weight_grant_o ? weight_request_i : '0;
-    memory  = weight_grant_o ? MemWidth'(weight_index_i) : '0;
+    request = weight_chosen ? weight_request_i : '0;
+    memory  = weight_chosen ? MemWidth'(weight_index_i) : '0;
     for (int unsigned a = 0; a < NumAsks; a++) begin
-      if (grant_o[a]) begin
+      if (chosen[a]) begin
         request |= request_i[a];
         memory  |= MemWidth'(Memory[a]);
       end
@@ -127,7 +131,7 @@ module draw_engine
   logic [1:0] pair_q;
   round_t     enter_q;
   always_ff @(posedge clk_i) begin
-    lead_q         <= request.valid;
+    lead_q         <= request.valid && !again;
     first_q        <= request.first;
     start_at_q     <= request.start;
     advance_q      <= request.advance;

@@ -4,10 +4,9 @@
 // passed on as they are written, to who makes draws.
 //
 // Configuration is taken only while idle and restarts the memory's random stream; otherwise it is
-// ignored and `refused_o` tells. Latency of an access: three cycles a read, two a write; a write waits
-// while counters are being shown, and after a reset an access waits until all configuration is cleared,
-// mode off, for 4*2^ceil(log2(NumMems)) cycles and those in which counters are shown. Without
-// `WithErrors` it stays so.
+// ignored and `refused_o` tells. Latency of an access: three cycles a read, two a write; it waits while
+// counters are being shown, and after a reset until all configuration is cleared, mode off, for
+// 4*2^ceil(log2(NumMems)) cycles and those in which counters are shown. Without `WithErrors` it stays so.
 
 module memory_regs
   import spinflow_pkg::*;
@@ -92,7 +91,7 @@ module memory_regs
     else if (clearing && !show_valid_i) clear_q <= clear_q + 1'b1;
   end
 
-  assign read_now  = waits_q && !we_i && !clearing;
+  assign read_now  = waits_q && !we_i && !clearing && !show_valid_i;
   assign write_now = waits_q && we_i && !clearing && !show_valid_i;
   assign write_cfg = WithErrors && write_now && is_cfg_q && idle_i;
 
@@ -112,9 +111,8 @@ module memory_regs
   end
 
   // The image. Its constants are there from the beginning.
-  typedef logic [31:0] image_t [2**ImageWidth];
-  function automatic image_t constants();
-    for (int unsigned a = 0; a < 2 ** ImageWidth; a++) constants[a] = '0;
+  function automatic logic [2**ImageWidth-1:0][31:0] constants();
+    constants = '0;
     for (int unsigned m = 0; m < NumMems; m++) begin
       constants[16*m+32'(MapMemInfo[5:2])]  = {16'd0, Layer[m][7:0], 8'(m >= NumWeights)};
       constants[16*m+32'(MapMemWidth[5:2])] = Width[m];
@@ -124,16 +122,25 @@ module memory_regs
 
   logic [ImageWidth-1:0] read_addr, write_addr;
   logic [MemWidth-1:0] shown;
-  logic [31:0] read_q;
-  (* ram_style = "block" *) logic [31:0] image [2**ImageWidth];
-  initial image = constants();
   assign read_addr  = {mem, word};
   assign shown      = MemWidth'(show_addr_i[CounterAddrWidth-1:3]);
   assign write_addr = show_valid_i ? {shown, 1'b1, show_addr_i[2:0]} : {cfg_mem, cfg_word};
-  always_ff @(posedge clk_i) begin
-    if (WithErrors && (show_valid_i || write_any)) image[write_addr] <= write_data;
-    read_q <= image[read_addr];
-  end
+  block_ram #(
+    .Width   (32),
+    .Depth   (2 ** ImageWidth),
+    .HasInit (1'b1),
+    .Init    (constants())
+  ) u_image (
+    .clk_i,
+    .we_i    (WithErrors && (show_valid_i || write_any)),
+    .waddr_i (write_addr),
+    .wdata_i (write_data),
+    .re_i    (read_now),
+    .raddr_i (read_addr),
+    .take_i  (1'b1),
+    .clear_i (!in_image_q),
+    .rdata_o
+  );
 
   logic reading_q;
   always_ff @(posedge clk_i) begin
@@ -141,7 +148,6 @@ module memory_regs
     rd_ack_o  <= rst_ni && reading_q;
     wr_ack_o  <= rst_ni && write_now;
     refused_o <= rst_ni && write_now && is_cfg_q && !idle_i;
-    rdata_o   <= in_image_q ? read_q : '0;
   end
 
   always_ff @(posedge clk_i) begin

@@ -93,14 +93,20 @@ module run_ahead
   end
 
   for (genvar p = 0; p < int'(Ports); p++) begin : gen_port
-    // What is asked for next. A slot that was begun, or that another port has begun, is filled in any case.
-    place_t ask_q;
-    logic   first_q, last_step, behind;
-    initial ask_q = '{at: '{turn: 1'b1, default: '0}, default: '0};
+    // What is asked for next, and whether it is, in a register: from the store to an engine's choice is the
+    // longest way. A slot that was begun, or that another port has begun, is filled in any case.
+    place_t   ask_q;
+    pointer_t next_q;   // the slot after that
+    logic     offer_q, first_q, last_step, behind;
+    initial begin
+      ask_q   = '{at: '{turn: 1'b1, default: '0}, default: '0};
+      next_q  = '{turn: 1'b1, slot: SlotWidth'(1)};
+      offer_q = 1'b0;
+    end
     assign ask_at[p]  = ask_q.at;
     assign full[p]    = ask_q.at == {~head_q.turn, head_q.slot};
     assign last_step  = ask_q.step == StepWidth'(Share - 1);
-    assign drained[p] = ask_q.at == head_q && ask_q.step == '0;
+    assign drained[p] = ask_q.at == head_q && ask_q.step == '0 && !offer_q;
     always_comb begin
       behind = ask_q.step != '0;
       for (int unsigned k = 0; k < Ports; k++) begin
@@ -111,19 +117,27 @@ module run_ahead
       end
     end
     assign request_o[p] = '{
-      valid:   behind || (enable_i && !flush_q && !full[p]),
+      valid:   offer_q,
       first:   first_q,
       start:   3'(p),
       advance: flush_q ? '0 : 3'(Ports),
       tag:     DrawTagWidth'(ask_q)
     };
 
+    logic may_begin, may_stay, may_go;
+    assign may_begin = enable_i && !flush_q && !restart_i;
+    assign may_stay  = behind || (may_begin && !full[p]);
+    assign may_go    = !last_step || (may_begin && next_q != {~head_q.turn, head_q.slot});
     always_ff @(posedge clk_i) begin
+      offer_q <= grant_i[p] ? may_go : may_stay;
       if (flush_q)         first_q <= 1'b1;
       else if (grant_i[p]) first_q <= 1'b0;
       if (grant_i[p]) begin
         ask_q.step <= last_step ? '0 : ask_q.step + 1'b1;
-        if (last_step) ask_q.at <= ask_q.at + 1'b1;
+        if (last_step) begin
+          ask_q.at <= next_q;
+          next_q   <= next_q + 1'b1;
+        end
       end
     end
 

@@ -120,8 +120,14 @@ module weight_errors
   logic [3:0] drawn_q;
   logic [7:0] error1_q, error0_q;
   logic [5:0] err1_q, err0_q;
-  logic [31:0] changed_q;   // bits that the write changes, and how many
-  logic [7:0]  switched_q;
+  logic [31:0] changes;           // bits that the write changes
+  logic [3:0][3:0] changed_q;     // how many of each byte, and of all
+  logic [5:0] switched, switched_q;
+  assign changes = (wdata_i ^ old_i) & mask_i;
+  always_comb begin
+    switched = '0;
+    for (int unsigned b = 0; b < 4; b++) switched += 6'(changed_q[b]);
+  end
   always_ff @(posedge clk_i) begin
     error1_q <= valid_q && !begin_i ? error & target_q : '0;
     error0_q <= valid_q && !begin_i ? error & ~target_q : '0;
@@ -139,13 +145,15 @@ module weight_errors
       err0_q <= err0_q + 6'($countones(error0_q));
     end
     drawn_o <= !begin_i && &drawn_q;
-    if (gather_i) changed_q <= (wdata_i ^ old_i) & mask_i;
-    switched_q <= 8'($countones(changed_q));
+    if (gather_i) begin
+      for (int unsigned b = 0; b < 4; b++) changed_q[b] <= 4'($countones(changes[8*b+:8]));
+    end
+    switched_q <= switched;
   end
 
   assign count_o = '{
     written:  8'(bits_i),
-    switched: switched_q,
+    switched: 8'(switched_q),
     err1:     8'(err1_q),
     err0:     8'(err0_q)
   };

@@ -21,6 +21,8 @@ module weight_mem
   // Bits of a word, and words.
   parameter int unsigned Width = 64,
   parameter int unsigned Depth = 512,
+  // Most words that are in LUT RAM, which is smaller up to there; block RAM is 512 deep at its widest.
+  parameter int unsigned ShallowDepth = 64,
   localparam int unsigned AddrWidth = Depth > 1 ? $clog2(Depth) : 1
 ) (
   // Clock. There is no reset: the memory keeps what it holds.
@@ -41,8 +43,6 @@ module weight_mem
 
   localparam int unsigned Columns = (Width + ColumnWidth - 1) / ColumnWidth;
   localparam int unsigned MainWidth = Width < 64 * Columns ? Width : 64 * Columns;
-  // Block RAM is 512 deep at its widest; below this depth LUT RAM is smaller.
-  localparam int unsigned ShallowDepth = 64;
   localparam int unsigned ColumnBits = Columns > 1 ? $clog2(Columns) : 1;
   localparam int unsigned FineBits = ColumnBits / 2;
   localparam int unsigned CoarseBits = ColumnBits - FineBits;

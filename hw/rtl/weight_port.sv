@@ -94,13 +94,12 @@ module weight_port
   logic [1:0]  pass_q, passes_q;     // which of the four columns, and the last one
   logic        putting_q;
   logic [1:0]  mode_q;
-  logic        hit, allowed, with_errors, decode, gathered, last_pass;
+  logic        hit, allowed, with_errors, decode, gathered_q, last_pass_q;
 
   assign allowed     = idle_i && hit;
   assign with_errors = WithErrors && mode_q != ModeOff;
   // What the write before counted is held until it is taken.
   assign decode      = state_q == StDecode && count_ready_i;
-  assign last_pass   = !spread || pass_q == passes_q;
 
   weight_decode #(
     .AddrWidth  (AddrWidth),
@@ -126,34 +125,42 @@ module weight_port
 
   // The column in parts, as they come, and the segment's old value.
   // Cycles from the request to each part, less one.
-  localparam logic [2:0] Low = 3'(WeightLatency), Middle = Low + 3'd1, High = Low + 3'd2;
-  logic [2:0]  gather_q;   // counts the cycles since the request
+  localparam int unsigned Low = WeightLatency, Middle = Low + 1, High = Low + 2;
+  logic [High:0] since_q;   // one bit of these: the cycles since the request, less one
   logic [31:0] rdata, low_q, middle_q, old_q;
   logic [7:0]  high_q;
   always_comb begin
     rdata = '0;
     for (int unsigned m = 0; m < NumWeights; m++) rdata |= weight_rdata_i[m];
   end
-  // A read of half a column need not wait for the rest.
-  assign gathered = gather_q == (we_i || spread ? High : upper_half ? Middle : Low);
+
+  // A read of half a column need not wait for the rest. That all is there, and that these are the last
+  // columns, is known a cycle before it is looked at.
+  always_ff @(posedge clk_i) begin
+    gathered_q  <= we_i || spread ? since_q[High-1] :
+                   upper_half     ? since_q[Middle-1] : since_q[Low-1];
+    last_pass_q <= !spread || pass_q == passes_q;
+  end
 
   always_ff @(posedge clk_i) begin
-    gather_q <= state_q == StGather ? gather_q + 1'b1 : '0;
-    if (gather_q == Low) low_q    <= rdata;
-    if (gather_q == Middle) middle_q <= rdata;
-    if (gather_q == High) high_q   <= rdata[7:0];
+    since_q <= state_q == StGather ? {since_q[High-1:0], 1'b0} : (High+1)'(state_q == StFetch);
+    if (since_q[Low]) low_q       <= rdata;
+    if (since_q[Middle]) middle_q <= rdata;
+    if (since_q[High]) high_q     <= rdata[7:0];
     if (decode) old_q <= '0;
     else if (!putting_q) begin
       for (int unsigned b = 0; b < 4; b++) begin
         if (spread) begin
-          if (gather_q == High && pass_q == 2'(b)) old_q[8*b+:8] <= rdata[7:0];
-        end else if (gather_q == (upper_half ? Middle : Low)) old_q[8*b+:8] <= rdata[8*b+:8];
+          if (since_q[High] && pass_q == 2'(b)) old_q[8*b+:8] <= rdata[7:0];
+        end else if (upper_half ? since_q[Middle] : since_q[Low]) old_q[8*b+:8] <= rdata[8*b+:8];
       end
     end
   end
 
   logic [31:0] mask_q, error;
-  logic        drawn;
+  logic        drawn, working;   // draws are wanted
+  assign working = with_errors && we_i && !putting_q && (state_q == StDraw || (!spread &&
+                   (state_q == StFetch || state_q == StGather)));
   // All are used from two cycles after the decoding on.
   always_ff @(posedge clk_i) begin
     mode_q   <= mode_i;
@@ -173,8 +180,7 @@ module weight_port
       .memory_i       (memory),
       .mode_i         (mode_q),
       .begin_i        (decode),
-      .working_i      (with_errors && we_i && !putting_q && (state_q == StDraw || (!spread &&
-                       (state_q == StFetch || state_q == StGather)))),
+      .working_i      (working),
       .gather_i       (state_q == StGather),
       .wdata_i,
       .old_i          (old_q),
@@ -188,7 +194,7 @@ module weight_port
       .drawn_o        (drawn),
       .count_o
     );
-    assign count_valid_o = state_q == StWrite && last_pass;
+    assign count_valid_o = state_q == StWrite && last_pass_q;
   end else begin : gen_no_errors
     assign request_o     = '0;
     assign error         = '0;
@@ -212,15 +218,15 @@ module weight_port
       StCheck:  state_d = allowed ? StDecode : StAck;
       StDecode: if (decode) state_d = StFetch;
       StFetch:  state_d = StGather;
-      StGather: if (gathered) begin
-        if (!putting_q && !last_pass)                    state_d = StFetch;
+      StGather: if (gathered_q) begin
+        if (!putting_q && !last_pass_q)                  state_d = StFetch;
         else if (!we_i)                                  state_d = StAck;
         else if (putting_q || (!spread && !with_errors)) state_d = StWrite;
         else if (with_errors)                            state_d = StDraw;
         else                                             state_d = StFetch;
       end
       StDraw:   if (drawn) state_d = spread ? StFetch : StWrite;
-      StWrite:  if (count_ready_i) state_d = last_pass ? StAck : StFetch;
+      StWrite:  if (count_ready_i) state_d = last_pass_q ? StAck : StFetch;
       StAck:    state_d = StIdle;
       default:  state_d = StIdle;
     endcase
@@ -241,8 +247,8 @@ module weight_port
       pass_q    <= '0;
       putting_q <= 1'b0;
     end else if (state_d == StFetch && !decode) begin
-      pass_q <= last_pass ? '0 : pass_q + 1'b1;
-      if (last_pass) putting_q <= 1'b1;
+      pass_q <= last_pass_q ? '0 : pass_q + 1'b1;
+      if (last_pass_q) putting_q <= 1'b1;
     end
   end
 

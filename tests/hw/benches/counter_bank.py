@@ -113,7 +113,7 @@ class CounterBench(Bench):
 
     async def place(self, counter: int, value: int) -> None:
         """Puts the lower half of a total, which is below 2^32, somewhere while nothing counts."""
-        low = self.dut.total[HALVES * counter]
+        low = self.dut.u_totals.gen_part[0].mem[HALVES * counter]
         while int(low.value) != value:
             # A visit under way writes what the total was before.
             await FallingEdge(self.dut.clk_i)
