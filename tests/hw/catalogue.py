@@ -151,6 +151,14 @@ def engine(weights: int, memories: int, asks: list[int]) -> Case:
     }, noise=False)  # fmt: skip
 
 
+def engines(weights: int, memories: int, asks: list[tuple[int, int]]) -> Case:
+    """Several draw engines, and of each port its memory and its engine."""
+    parameters = engine(weights, memories, [memory for memory, _ in asks]).parameters
+    of_ports = [number for _, number in asks]
+    more: dict[str, runner.Parameter] = {"NumEngines": max(of_ports) + 1, "Engine": words(of_ports)}
+    return Case("draw_engines", {**parameters, **more}, noise=False)
+
+
 def buffer(
     width: int, depth: int, run_ahead: int = 16, ports: int = 1, *, with_errors: bool = True
 ) -> Case:
@@ -255,6 +263,8 @@ CASES = [
     engine(1, 2, [1]),
     engine(3, 5, [4, 3]),
     engine(9, 17, [16, 9, 11, 10, 15]),
+    engines(3, 5, [(3, 0), (4, 0), (4, 1)]),
+    engines(2, 4, [(2, 0), (3, 2), (2, 1), (2, 2)]),
     Case("stream_fifo", {"Width": 9, "Depth": 8}),
     Case("stream_fifo", {"Width": 1, "Depth": 2}),
     *(
