@@ -365,7 +365,7 @@ MUTANTS = [
     Mutant("what buffers in reset seem to write counts", "counter_bank.sv",
            "zero || hold_i)", "zero)", COUNTERS),
     Mutant("no carry into the upper half of a count", "event_total.sv",
-           "32'(carry_q)", "32'(1'b0)", "event_total"),
+           "Half'(carry_q)", "Half'(1'b0)", "event_total"),
     Mutant("a snapshot's upper half a cycle early", "event_total.sv",
            "if (snapshot_q) shown_o", "if (snapshot_i) shown_o", "event_total"),
     Mutant("a frame timed by the label of the one before", "frame_times.sv",
