@@ -1,8 +1,9 @@
 """What `yosys.synthesise` runs in a process of its own: one job, given as JSON.
 
 Before the design is flattened, every instance signs its cells in their attribute `src`, which lives
-on in carry chains, and the wires that its registers drive, which live on by themselves. Modules that
-are nothing but a LUT do not sign: LUTs are counted by their neighbours, and there are thousands.
+on in carry chains, and the wires that its registers drive, which live on by themselves. Modules
+that are nothing but a LUT do not sign: LUTs are counted by their neighbours, and there are
+thousands.
 """
 
 import json
