@@ -417,6 +417,13 @@ async def test_frames_and_registers_at_once(dut: Any) -> None:
     await bench.registers.command(CLEAR)
     bench.clear()
     await bench.compare_counters()
+    # A new number of frames starts a transfer.
+    bench.lasts.clear()
+    for frames in 3, 2:
+        await bench.registers.write("FRAMES_PER_TRANSFER", 2 * frames - 2)
+        bench.new_run()
+        await bench.finish(bench.send(frames))
+    assert bench.lasts == [0, 0, 0, 0, 1], "TLAST"
 
 
 @cocotb.test()
