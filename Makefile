@@ -238,7 +238,7 @@ papers: setup data ## every figure and table of the papers measured anew, to out
 synth: $(BUNDLE)/.bundle ## size and depth of NETWORK's accelerator by yosys, to out/synth
 	@nice $(SPINFLOW) synth $(BUNDLE)
 
-formal: setup ## prove what the cores of the RTL promise, to out/formal
+formal: setup $(REGS) ## prove what the cores of the RTL promise, to out/formal
 	@nice $(SPINFLOW) formal --jobs 2
 
 route: $(BUNDLE)/.bundle ## place and route NETWORK's accelerator on an ECP5, to out/route (SEEDS=3: the best of three)

@@ -20,6 +20,8 @@ module counter_bank
   parameter int unsigned NumBuffers = 2,
   // Bits of a word of each buffer.
   parameter logic [NumBuffers-1:0][31:0] BufferWidth = {NumBuffers{32'd1}},
+  // Bits of half of a total, at most 32; a narrow counter and the counts of a write have no more.
+  parameter int unsigned Half = 32,
   localparam int unsigned NumMems = NumWeights + NumBuffers,
   localparam int unsigned IndexWidth = NumWeights > 1 ? $clog2(NumWeights) : 1,
   localparam int unsigned AddrWidth = $clog2(8 * NumMems)
@@ -191,16 +193,16 @@ module counter_bank
     for (int unsigned b = 0; b < NumBuffers; b++) if (slot_now_q[b]) value_d |= drained[b];
   end
 
-  logic [32:0] total, sum_q;
+  logic [Half:0] total, sum_q;
   block_ram #(
-    .Width      (33),
+    .Width      (Half + 1),
     .Depth      (2 ** AddrWidth),
     .BothAtOnce (1'b1)
   ) u_totals (
     .clk_i,
     .we_i    (1'b1),
     .waddr_i (visit_q[Steps-1].addr),
-    .wdata_i ({sum_q[32] && !visit_q[Steps-1].settles, sum_q[31:0]}),
+    .wdata_i ({sum_q[Half] && !visit_q[Steps-1].settles, sum_q[Half-1:0]}),
     .re_i    (1'b1),
     .raddr_i (visit.addr),
     .take_i  (1'b1),
@@ -220,13 +222,13 @@ module counter_bank
     weight_value_q <= weight_count[weight_step_q[2:1]];
     value_q        <= value_d;
     // The overflow of the lower half, in the cycle before, comes into the upper one.
-    sum_q <= total + 33'(value_q) +
-             33'(sum_q[32] && visit_q[1].settles && visit_q[1].addr[0]);
+    sum_q <= total + (Half+1)'(value_q) +
+             (Half+1)'(sum_q[Half] && visit_q[1].settles && visit_q[1].addr[0]);
   end
 
   assign busy_o       = snapshot_wanted_q || clear_wanted_q || pass_q != PassNone || show_q != '0;
   assign show_valid_o = show_q[Steps-1];
   assign show_addr_o  = visit_q[Steps-1].addr;
-  assign show_data_o  = sum_q[31:0];
+  assign show_data_o  = 32'(sum_q[Half-1:0]);
 
 endmodule

@@ -137,9 +137,11 @@ module weight_errors
       err1_q  <= '0;
       err0_q  <= '0;
     end else begin
-      if (valid_q) begin
-        error_o[8*byte_q+:8] <= error;
-        drawn_q[byte_q]      <= 1'b1;
+      for (int unsigned b = 0; b < 4; b++) begin
+        if (valid_q && byte_q == 2'(b)) begin
+          error_o[8*b+:8] <= error;
+          drawn_q[b]      <= 1'b1;
+        end
       end
       err1_q <= err1_q + 6'($countones(error1_q));
       err0_q <= err0_q + 6'($countones(error0_q));
