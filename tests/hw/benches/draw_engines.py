@@ -34,6 +34,7 @@ async def test_answers(dut: Any) -> None:
         await bench.cycles(60)
         await bench.drain()
     assert bench.answers > 250 and bench.late > 20
+    assert bench.idle <= bench.late, "nobody waits but for ties"
 
 
 @cocotb.test()
