@@ -120,7 +120,7 @@ module buffer_mem_formal
       if (write && mode_i != 2'd0) assert (dut.gen_errors.hits_valid);
       assert (count_o == count_before_q);
       assert (stall_o == (in_valid_i && !in_ready_o && 32'(level_q) < Depth && started_q));
-      if (mode_i == 2'd0 && 32'(level_q) < Depth && started_q) assert (in_ready_o);
+      if (mode_i == 2'd0 && mode_q == 2'd0 && 32'(level_q) < Depth && started_q) assert (in_ready_o);
       if (32'(level_q) == Depth) assert (!in_ready_o);
       cover (round_q && mode_i == 2'd2 && write && error != '0);
       cover (round_q && mode_i == 2'd2 && write && hit != '0 && error == '0);

@@ -30,7 +30,7 @@ module buffer_mem
   input  logic                rst_ni,
 
   // How writes err (error_mode_e), and a pulse that restarts the random stream, for a new mode or new rates
-  // or a new seed. Both change only while no frame is under way.
+  // or a new seed. Both change only while no word is there, neither inside nor offered.
   input  logic [1:0]          mode_i,
   input  logic                restart_i,
 
@@ -87,7 +87,8 @@ module buffer_mem
 
   if (WithErrors) begin : gen_errors
     logic [Width-1:0] hit1, hit0;
-    logic hits_valid;
+    logic hits_valid, on_q;   // on_q: the mode is not off; it does not change where words come
+    always_ff @(posedge clk_i) on_q <= mode_i != ModeOff;
 
     run_ahead #(
       .Width    (Width),
@@ -96,7 +97,7 @@ module buffer_mem
     ) u_run_ahead (
       .clk_i,
       .rst_ni,
-      .enable_i (mode_i != ModeOff),
+      .enable_i (on_q),
       .restart_i,
       .request_o,
       .grant_i,
@@ -105,10 +106,10 @@ module buffer_mem
       .hit1_o   (hit1),
       .hit0_o   (hit0),
       .valid_o  (hits_valid),
-      .pop_i    (write && mode_i != ModeOff)
+      .pop_i    (write && on_q)
     );
 
-    assign draws_ready = mode_i == ModeOff || hits_valid;
+    assign draws_ready = !on_q || hits_valid;
 
     // The old word of the next write is read with the write before it.
     logic [AddrWidth-1:0] old_addr_q;

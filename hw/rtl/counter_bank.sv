@@ -6,7 +6,7 @@
 // turn, are settled: a lower half's overflow goes into the upper half. A sweep takes 4*NumBuffers + 8
 // cycles. Weight memories are written one at a time and seldom: what such a write counted is added and
 // settled next, sweeps wait for it, before another one is taken (`weight_ready_o`); its counts stay at
-// the input until then. Buffers do not write while weights are written.
+// the input until then, at most ten cycles outside passes. Buffers do not write while weights are written.
 //
 // A snapshot settles all memories, one a sweep, and shows each total; a clear zeroes totals and narrow
 // counters, and shows that. Either begins after the sweep under way; all the time `busy_o` is high and

@@ -57,6 +57,7 @@ module frame_io #(
   localparam int unsigned BeatWidth = InBeats > 1 ? $clog2(InBeats) : 1;
 
   logic [BeatWidth-1:0] beat_q;
+  logic first_q;               // the next beat is a frame's first
   logic [OpenWidth-1:0] open_q;
   logic [31:0] number_q;       // of the next label in its transfer, from 1
   logic take, first_beat, done, last_of_transfer, open_gate;
@@ -68,7 +69,7 @@ module frame_io #(
   assign in_valid_o    = s_axis_tvalid && open_gate;
   assign s_axis_tready = in_ready_i && open_gate;
   assign take          = in_valid_o && in_ready_i;
-  assign first_beat    = take && beat_q == '0;
+  assign first_beat    = take && first_q;
 
   assign m_axis_tdata  = {16'd0, label_data_i};
   assign m_axis_tkeep  = 4'hF;
@@ -82,6 +83,7 @@ module frame_io #(
   always_ff @(posedge clk_i) begin
     if (!rst_ni) begin
       beat_q       <= '0;
+      first_q      <= 1'b1;
       open_q       <= '0;
       under_way_o  <= 1'b0;
       number_q     <= 32'd1;
@@ -90,7 +92,10 @@ module frame_io #(
       first_beat_o <= 1'b0;
       frame_done_o <= 1'b0;
     end else begin
-      if (take) beat_q <= beat_q == BeatWidth'(InBeats - 1) ? '0 : beat_q + 1'b1;
+      if (take) begin
+        beat_q  <= beat_q == BeatWidth'(InBeats - 1) ? '0 : beat_q + 1'b1;
+        first_q <= beat_q == BeatWidth'(InBeats - 1);
+      end
       // Written so that whether a beat is taken, which is known late, only chooses.
       if (first_beat != done) open_q <= done ? open_q - 1'b1 : open_q + 1'b1;
       // A frame whose beat is offered is open, or will be, since the beat stays until it is taken.

@@ -176,18 +176,21 @@ module window_words #(
   assign take       = in_valid_i && in_ready_o;
   assign fetch      = !ahead_q[CountWidth-1] && out_en;
 
-  // The bit below the lowest one carries the word that comes in.
-  count_t ahead_d, free_d;
-  assign {ahead_d, unused_ahead} = {ahead_q, 1'b1} + {fetch ? behind : '0, take};
-  assign {free_d, unused_free}   = {free_q, 1'b1} + {fetch ? gained : -count_t'(1), !take};
+  // With and without a word that goes out, which is known late: it only chooses. The bit below the lowest
+  // one carries the word that comes in.
+  count_t ahead_stays, ahead_goes, free_stays, free_goes;
+  assign ahead_stays = ahead_q + count_t'({1'b0, take});
+  assign free_stays  = free_q - count_t'({1'b0, take});
+  assign {ahead_goes, unused_ahead} = {ahead_q, 1'b1} + {behind, take};
+  assign {free_goes, unused_free}   = {free_q, 1'b1} + {gained, !take};
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni) begin
       ahead_q <= -count_t'(1);
       free_q  <= count_t'(Depth - 1);
     end else begin
-      ahead_q <= ahead_d;
-      free_q  <= free_d;
+      ahead_q <= fetch ? ahead_goes : ahead_stays;
+      free_q  <= fetch ? free_goes : free_stays;
     end
   end
 

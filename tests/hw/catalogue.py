@@ -93,6 +93,23 @@ def mvu(mw: int, mh: int, pe: int, simd: int, *, threshold: bool, in_bits: int =
     })  # fmt: skip
 
 
+def shell(with_errors: int) -> Case:
+    """A shell around two weight memories and two buffers."""
+    parameters: dict[str, runner.Parameter] = {
+        "AddrWidth": 16,
+        "NumWeights": 2,
+        "NumBuffers": 2,
+        "BuildId": "32'hCAFE1234",
+        "InBeats": 3,
+        "NumResets": 3,
+        "Layer": words([0, 1, 0, 3]),
+        **windows([40, 5], [6, 9]),
+        "Width": words([40, 5, 60, 2]),
+        "Depth": words([6, 9, 7, 4]),
+    }
+    return Case("accel_shell", parameters | ({} if with_errors else {"WithErrors": 0}))
+
+
 def padded_mvu(
     channels: int,
     mh: int,
@@ -132,6 +149,14 @@ def engine(weights: int, memories: int, asks: list[int]) -> Case:
     return Case("draw_engine", {
         "NumWeights": weights, "NumMems": memories, "NumAsks": len(asks), "Memory": words(asks),
     }, noise=False)  # fmt: skip
+
+
+def engines(weights: int, memories: int, asks: list[tuple[int, int]]) -> Case:
+    """Several draw engines, and of each port its memory and its engine."""
+    parameters = engine(weights, memories, [memory for memory, _ in asks]).parameters
+    of_ports = [number for _, number in asks]
+    more: dict[str, runner.Parameter] = {"NumEngines": max(of_ports) + 1, "Engine": words(of_ports)}
+    return Case("draw_engines", {**parameters, **more}, noise=False)
 
 
 def buffer(
@@ -238,6 +263,8 @@ CASES = [
     engine(1, 2, [1]),
     engine(3, 5, [4, 3]),
     engine(9, 17, [16, 9, 11, 10, 15]),
+    engines(3, 5, [(3, 0), (4, 0), (4, 1)]),
+    engines(2, 4, [(2, 0), (3, 2), (2, 1), (2, 2)]),
     Case("stream_fifo", {"Width": 9, "Depth": 8}),
     Case("stream_fifo", {"Width": 1, "Depth": 2}),
     *(
@@ -420,19 +447,5 @@ CASES = [
     Case("frame_times", {"Width": 10, "OpenWidth": 8}),
     Case("frame_io", {"InBeats": 1}),
     Case("frame_io", {"InBeats": 5}),
-    Case(
-        "accel_shell",
-        {
-            "AddrWidth": 16,
-            "NumWeights": 2,
-            "NumBuffers": 2,
-            "BuildId": "32'hCAFE1234",
-            "InBeats": 3,
-            "NumResets": 3,
-            "Layer": words([0, 1, 0, 3]),
-            **windows([40, 5], [6, 9]),
-            "Width": words([40, 5, 60, 2]),
-            "Depth": words([6, 9, 7, 4]),
-        },
-    ),
+    *(shell(with_errors) for with_errors in (1, 0)),
 ]

@@ -391,7 +391,7 @@ MUTANTS = [
            "logic [31:0] number_q;", "logic [15:0] number_q;", FRAMES),
     Mutant("hold ignored", "frame_io.sv", "rst_ni && !hold_i", "rst_ni", FRAMES),
     Mutant("a frame under way only from its last beat", "frame_io.sv",
-           "take && beat_q == '0", "take && beat_q == BeatWidth'(InBeats - 1)", FRAMES),
+           "take && first_q", "take && beat_q == BeatWidth'(InBeats - 1)", FRAMES),
     Mutant("configuration taken while not idle", "memory_regs.sv",
            "is_cfg_q && idle_i;", "is_cfg_q;", REGS),
     Mutant("configuration outlives a reset", "memory_regs.sv",

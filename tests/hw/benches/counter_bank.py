@@ -32,6 +32,7 @@ class CounterBench(Bench):
         self.weight_held = False  # counts that were taken stay at the input
         self.largest = False  # increments of buffers
         self.held = False
+        self.waits = self.longest_wait = 0  # cycles in a row in which no weight counts are taken
         self.shown = [0] * (HALVES * self.counters)
         self.sweep = 4 * len(self.widths) + 8  # cycles
         self.passing = self.sweep * (self.counters // 4)  # cycles of a pass
@@ -77,6 +78,8 @@ class CounterBench(Bench):
         if int(self.dut.show_valid_o.value):
             assert int(self.dut.busy_o.value)
             self.shown[int(self.dut.show_addr_o.value)] = int(self.dut.show_data_o.value)
+        self.waits = 0 if int(self.dut.weight_ready_o.value) else self.waits + 1
+        self.longest_wait = max(self.longest_wait, self.waits)
 
     def withdraw(self) -> None:
         """Nothing is under way between two cycles."""
@@ -122,8 +125,9 @@ class CounterBench(Bench):
         self.totals[-1][counter] = value
 
     async def start(self) -> None:
-        """Reset, which clears too."""
+        """Reset, which clears too, and abandons a pass."""
         await self.reset()
+        assert not int(self.dut.show_valid_o.value), "a total shown of a pass before the reset"
         self.totals = [[0] * self.counters]
         self.silence()
         await self.cycle()
@@ -258,6 +262,21 @@ async def test_carry_between_weights(dut: Any) -> None:
         bench.silence()
         await bench.command(snapshot_i=1)
         assert bench.read() == bench.totals[-1]
+
+
+@cocotb.test()
+async def test_weights_wait_for_little(dut: Any) -> None:
+    """Outside passes a cycle before counts are taken, and nine more after others were."""
+    bench = CounterBench(dut)
+    await bench.start()
+    for density, waits in (0.0, {1}), (1.0, {9, 10}):
+        bench.silence()
+        bench.density = float(not density)  # buffers make nobody wait
+        await bench.cycles(20)
+        bench.weight_density = density
+        bench.longest_wait = 0
+        await bench.cycles(5 * bench.sweep)
+        assert bench.longest_wait in waits
 
 
 @cocotb.test()

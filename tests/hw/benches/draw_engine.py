@@ -14,6 +14,8 @@ from tests.hw.models import ALWAYS, FLIP, Config, block_hits, draw, lead
 
 WEIGHTS, MEMORIES, ASKS = parameter("NumWeights"), parameter("NumMems"), parameter("NumAsks")
 MEMORY = fields(parameter("Memory"), ASKS)  # of each that asks
+ENGINES = parameter("NumEngines", 1)
+ENGINE = fields(parameter("Engine", 0), ASKS)  # of each that asks; the weights ask the first one
 LATENCY = 13  # cycles from that of the grant to that of the answer
 LAP = 12  # and more for each pair of draws with a tie
 BLOCKS = 2**31
@@ -30,20 +32,20 @@ class Ask:
 
 
 class EngineBench(Bench):
-    """The engine, who ask it, and where their streams are."""
+    """The engine, or several, who ask them, and where the streams of each are."""
 
     def __init__(self, dut: Any) -> None:
         super().__init__(dut, reset=None)
         self.configs = [Config(FLIP) for _ in range(MEMORIES)]
-        self.blocks = [0] * MEMORIES
-        self.first = [True] * MEMORIES
+        self.blocks = [[0] * MEMORIES for _ in range(ENGINES)]
+        self.first = [[True] * MEMORIES for _ in range(ENGINES)]
         self.rates = [0.0] * MEMORIES  # chance of a request
         self.weight = 0  # the weight memory that asks
         self.asked: dict[int, tuple[int, int, int, int]] = {}  # who: first, start, advance, tag
         self.under_way: dict[int, Ask] = {}  # by tag
         self.tag = 0
         self.answers = self.late = 0
-        self.idle = 0  # cycles without a grant though somebody asked
+        self.idle = 0  # cycles of an engine without a grant though somebody asked
         dut.cfg_write_i.value = dut.weight_request_i.value = dut.request_i.value = 0
         self.agents.append(self)
 
@@ -56,7 +58,7 @@ class EngineBench(Bench):
         for ask, memory in ((-1, self.weight), *enumerate(MEMORY)):
             self.tag = (self.tag + 1) % (1 << TAG_WIDTH)
             valid = int(self.rng.random() < self.rates[memory])
-            first, start = int(self.first[memory]), self.rng.randrange(8)
+            first, start = int(self.first[engine_of(ask)][memory]), self.rng.randrange(8)
             advance = self.rng.choice([0, 1, 1, 1, 2, 7])
             if valid:
                 self.asked[ask] = first, start, advance, self.tag
@@ -69,32 +71,52 @@ class EngineBench(Bench):
         self.dut.request_i.value = packed
 
     def sample(self) -> None:
-        """See what is granted, and look at the answer."""
-        granted = int(self.dut.grant_o.value) << 1 | int(self.dut.weight_grant_o.value)
-        assert granted.bit_count() <= 1, "two grants in a cycle"
-        if granted:
-            who = granted.bit_length() - 2
-            assert who == max(self.asked), "not the one of the highest number"
-            memory = self.weight if who < 0 else MEMORY[who]
-            first, start, advance, tag = self.asked[who]
-            block = start if first else self.blocks[memory]
-            self.under_way[tag] = Ask(memory, who, block, self.cycle_number)
-            self.blocks[memory] = (block + advance) % BLOCKS
-            self.first[memory] = False
-        elif self.asked:
-            self.idle += 1
-        to = int(self.dut.valid_o.value) << 1 | int(self.dut.weight_valid_o.value)
-        if to:
-            answer = int(self.dut.answer_o.value)
-            ask = self.under_way.pop(answer >> 16)
-            assert to == 1 << ask.who + 1, f"answer to {to:b} instead of {ask.who}"
-            config = self.configs[ask.memory]
-            found = answer >> 8 & 255, answer & 255
-            assert found == block_hits(config, ask.block), f"block {ask.block:#x} of {config}"
-            laps = len({i // 2 for i in range(8) if tie(config, 8 * ask.block + i)})
-            assert self.cycle_number - ask.cycle == LATENCY + LAP * laps, f"{laps} pairs with ties"
-            self.answers += 1
-            self.late += laps
+        """See what is granted, and look at the answers."""
+        for engine in range(ENGINES):
+            self.see_grant(engine)
+        for who in range(-1, ASKS):
+            if self.answered(who):
+                self.see_answer(who)
+
+    def see_grant(self, engine: int) -> None:
+        """Of those that ask an engine the last one may be granted."""
+        every = int(self.dut.grant_o.value) << 1 | int(self.dut.weight_grant_o.value)
+        granted = [w for w in range(-1, ASKS) if engine_of(w) == engine and every >> w + 1 & 1]
+        asked = [who for who in self.asked if engine_of(who) == engine]
+        assert len(granted) <= 1, "two grants in a cycle"
+        self.idle += bool(asked) and not granted
+        if not granted:
+            return
+        who = granted[0]
+        assert who == max(asked), "not the one of the highest number"
+        memory = self.weight if who < 0 else MEMORY[who]
+        first, start, advance, tag = self.asked[who]
+        block = start if first else self.blocks[engine][memory]
+        self.under_way[tag] = Ask(memory, who, block, self.cycle_number)
+        self.blocks[engine][memory] = (block + advance) % BLOCKS
+        self.first[engine][memory] = False
+
+    def answered(self, who: int) -> bool:
+        """Whether there is an answer for one of those that ask; the weights have -1."""
+        valid = int(self.dut.valid_o.value) << 1 | int(self.dut.weight_valid_o.value)
+        return bool(valid >> who + 1 & 1)
+
+    def answer(self, _who: int) -> int:
+        """The answer for one of those that ask."""
+        return int(self.dut.answer_o.value)
+
+    def see_answer(self, who: int) -> None:
+        """It is of what was granted, and comes when it must."""
+        answer = self.answer(who)
+        ask = self.under_way.pop(answer >> 16)
+        assert ask.who == who, f"answer to {who} instead of {ask.who}"
+        config = self.configs[ask.memory]
+        found = answer >> 8 & 255, answer & 255
+        assert found == block_hits(config, ask.block), f"block {ask.block:#x} of {config}"
+        laps = len({i // 2 for i in range(8) if tie(config, 8 * ask.block + i)})
+        assert self.cycle_number - ask.cycle == LATENCY + LAP * laps, f"{laps} pairs with ties"
+        self.answers += 1
+        self.late += laps
 
     def withdraw(self) -> None:
         """There is no reset."""
@@ -111,12 +133,22 @@ class EngineBench(Bench):
         await self.cycle(cfg_write_i=0)
         self.configs[memory] = config
 
+    def start_anew(self, memory: int) -> None:
+        """Let what is asked for next be the beginning of a memory's stream."""
+        for first in self.first:
+            first[memory] = True
+
     async def place(self, memory: int, block: int) -> None:
         """Put a memory's stream at a block."""
         await self.clock.falling_edge
         self.dut.place[memory].value = block
         await self.cycle()
-        self.blocks[memory], self.first[memory] = block, False
+        self.blocks[0][memory], self.first[0][memory] = block, False
+
+
+def engine_of(who: int) -> int:
+    """The engine that one of those that ask has its draws from."""
+    return ENGINE[who] if who >= 0 else 0
 
 
 def tie(config: Config, position: int) -> bool:
@@ -142,7 +174,7 @@ async def test_answers(dut: Any) -> None:
         for memory in range(MEMORIES):
             if turn % 2 == 0 or bench.rng.random() < 0.5:
                 await bench.configure(memory, tie_config(bench))
-                bench.first[memory] = True
+                bench.start_anew(memory)
         bench.rates = [bench.rng.choice([0.0, 0.1, 0.5, 1.0]) for _ in range(MEMORIES)]
         await bench.cycles(60)
         await bench.drain()
@@ -162,7 +194,7 @@ async def test_ties_of_a_block(dut: Any) -> None:
         most = len({i // 2 for i in range(8) if tie(config, i)})
         for memory in range(MEMORIES):
             await bench.configure(memory, config)
-        bench.first = [True] * MEMORIES
+            bench.start_anew(memory)
         bench.rates = [0.3] * MEMORIES
         await bench.cycles(8)
         await bench.drain()
