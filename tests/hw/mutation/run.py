@@ -31,7 +31,7 @@ CAUGHT, PROVEN, ARGUED, SURVIVES = "caught", "proven equal", "argued equal", "su
 ENDLESS = "does not end"
 Ask = Callable[[Path, int], "str | None"]  # folder of the RTL, number of the variant
 # One failure is enough, and nothing that works makes a bench wait for long.
-QUICK = {"COCOTB_MAX_FAILURES": "1", "BENCH_LIMIT": "20000"}
+QUICK = {"COCOTB_MAX_FAILURES": "1", "BENCH_LIMIT": "100000"}
 
 
 class Verdict(NamedTuple):
