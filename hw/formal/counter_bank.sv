@@ -10,9 +10,10 @@
 //
 // One of the totals, any one, is followed. Half of it has few bits here, so that it overflows.
 //
-// Assumed: what a weight memory counted holds from the cycle after it was taken until `weight_ready_o` is high
-// again; buffers write whole words, and none while weights are written or Quiet cycles before; all is
-// held only for a reset of the layers, which asks for a clear too.
+// Assumed: there is no reset but that of the first cycle; what a weight memory counted holds from the cycle
+// after it was taken until `weight_ready_o` is high again; buffers write whole words, none while weights are
+// written or Quiet cycles before, and in Events cycles at most, since sums of many take a solver too long; all
+// is held only for a reset of the layers, which asks for a clear too.
 
 module counter_bank_formal
   import spinflow_pkg::*;
