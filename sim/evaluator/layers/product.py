@@ -111,7 +111,7 @@ class Product(Layer):
     def stage(self, step: Step, place: Place) -> Stage:
         """Return the layer at work."""
         assert place.weights is not None
-        return _ProductStage(self, step, place, place.weights)
+        return ProductStage(self, step, place, place.weights)
 
     def described(self, step: Step, weights: int, buffer: int | None) -> description.Product:
         """Return the layer as a bundle describes it."""
@@ -231,12 +231,21 @@ class Conv(Product):
         return (rows, columns, len(self.weights))
 
 
-class _ProductStage(Stage):
-    """A weight layer at work: its weights in the order of the loop, and where its inputs lie."""
+class ProductStage(Stage):
+    """A weight layer at work: its weights in the order of the loop, and where its inputs lie.
+
+    Attributes:
+        inputs: terms of each sum.
+        taps: runs of its inputs that each begin a word.
+        offsets: what an output reads, from its place on, in words or bytes.
+        limits, invert: what sums are compared with, and which results are inverted, packed.
+    """
 
     def __init__(self, layer: Product, step: Step, place: Place, memory: PackedMemory) -> None:
         super().__init__(step, place)
-        self._layer, self._memory, self._written = layer, memory, -1
+        self._layer, self._memory = layer, memory
+        self.inputs = layer.inputs
+        self._loaded: tuple[PackedMemory, int] | None = None  # whose weights, as of which write
         channels = step.source[2]
         self._cell = channels if step.pixels else -(-channels // 32)  # of the map, bytes or words
         top, left, bottom, right = layer.frame
@@ -259,14 +268,14 @@ class _ProductStage(Stage):
         if layer.leaves_out_padding and not step.pixels:
             kernel = layer.kernel(step.source)
             self._groups = Groups(step.source, layer.frame, kernel, layer.steps)
-        self._offsets = self._reads(width)
-        self._limits, self._invert = self._comparisons()
+        self.offsets = self._reads(width)
+        self.limits, self.invert = self._comparisons()
         self._layout: NDArray[Any]
         if step.pixels:
-            shape = (-(-self.words // 2), len(self._offsets), 2 * LANES, 2)
+            shape = (-(-self.words // 2), len(self.offsets), 2 * LANES, 2)
             self._layout = np.zeros(shape, np.int16)
         else:
-            self._layout = np.zeros((self.words, len(self._offsets), LANES), np.uint32)
+            self._layout = np.zeros((self.words, len(self.offsets), LANES), np.uint32)
 
     def _reads(self, width: int) -> NDArray[np.int64]:
         """What an output reads, from its place on, of a framed map of so many columns.
@@ -276,10 +285,10 @@ class _ProductStage(Stage):
         """
         rows, columns = self._layer.kernel(self.step.source)
         if self.step.pixels:
-            self._taps, run = rows, self._layer.inputs // rows
+            self.taps, run = rows, self._layer.inputs // rows
             starts = [i * width * self._cell + n for i in range(rows) for n in range(0, run, 2)]
             return np.array(starts, np.int64)
-        self._taps = rows * columns
+        self.taps = rows * columns
         return np.array(
             [
                 (i * width + j) * self._cell + n
@@ -316,25 +325,32 @@ class _ProductStage(Stage):
             limits[: self.channels] = np.clip(inputs - thresholds, -1, inputs)
         return limits.astype(np.int32), invert
 
-    def prepare(self) -> None:
+    def prepare(self, weights: PackedMemory | None = None) -> None:
         """Bring the weights that are stored now into the order of the inner loop."""
-        if self._written == self._memory.writes:
+        memory = self._memory if weights is None else weights
+        if self._loaded is not None and self._loaded == (memory, memory.writes):
             return
-        order, inputs = self._layer.order(), self._layer.inputs
-        rows = np.zeros((self.channels, -(-inputs // 32)), np.uint32)
-        bit_kernels.unfold_weights(self._memory.packed(), inputs, order.pe, order.simd, rows)
+        inputs, rows = self._layer.inputs, self.weight_rows(memory)
         if self.step.pixels:
-            bit_kernels.transpose_weights(rows, self._taps, inputs // self._taps, self._layout)
+            bit_kernels.transpose_weights(rows, self.taps, inputs // self.taps, self._layout)
         else:
-            bit_kernels.interleave_weights(rows, self._taps, self.step.source[2], self._layout)
+            bit_kernels.interleave_weights(rows, self.taps, self.step.source[2], self._layout)
             if self._groups is not None:
                 thresholds = self._layer.thresholds
                 assert thresholds is not None
-                lanes = self._limits.shape[-1]
-                self._limits = self._groups.limits(rows, inputs, thresholds, lanes)
-        self._written = self._memory.writes
+                lanes = self.limits.shape[-1]
+                self.limits = self._groups.limits(rows, inputs, thresholds, lanes)
+        self._loaded = memory, memory.writes
+
+    def weight_rows(self, memory: PackedMemory) -> NDArray[np.uint32]:
+        """Return the weights that a memory holds, packed: a row for each output."""
+        order, inputs = self._layer.order(), self._layer.inputs
+        rows = np.zeros((self.channels, -(-inputs // 32)), np.uint32)
+        bit_kernels.unfold_weights(memory.packed(), inputs, order.pe, order.simd, rows)
+        return rows
 
     def compute(self, values: NDArray[Any], frames: int) -> NDArray[Any]:
+        """Return the output, packed rows, or sums where there are no thresholds."""
         x = self._framed(values, frames).reshape(-1)
         if self.step.pixels:
             wide = np.zeros(x.size + 1, np.uint16)  # a pair may begin at the last
@@ -343,8 +359,8 @@ class _ProductStage(Stage):
         gives_bits = self._layer.thresholds is not None
         out = self.rows(frames) if gives_bits else np.zeros((0, 1), np.uint32)
         sums = np.zeros((0 if gives_bits else frames * self.pixels, self.channels), np.int32)
-        place = x, self._frame_size, self._places, self._offsets, self._layout.reshape(-1)
-        limits, invert = self._limits, self._invert
+        place = x, self._frame_size, self._places, self.offsets, self._layout.reshape(-1)
+        limits, invert = self.limits, self.invert
         if self.step.pixels:
             self.workers.share(
                 lambda lo, hi: kernels.pixel_layer(*place, limits, invert, out, sums, lo, hi),
@@ -368,6 +384,30 @@ class _ProductStage(Stage):
                 lambda lo, hi: kernels.binary_sums(*place, inputs, sums, lo, hi), frames
             )
         return out if gives_bits else sums
+
+    @property
+    def order(self) -> Folding:
+        """How the weights lie in their memory."""
+        return self._layer.order()
+
+    @property
+    def is_linear_on_bits(self) -> bool:
+        """Whether one window has all its input, which is bits, and gives bits."""
+        return (
+            self.pixels == 1
+            and not self.step.pixels
+            and self._layer.thresholds is not None
+            and not any(self._layer.frame)
+            and self._layer.kernel(self.step.source) == self.step.source[:2]
+        )
+
+    def sums_of(self, values: NDArray[Any], sums: NDArray[np.int32]) -> None:
+        """Set sums (rows, outputs) to how many bits of packed inputs agree."""
+        x, frames = self._framed(values, len(values)).reshape(-1), len(values)
+        place = x, self._frame_size, self._places, self.offsets, self._layout.reshape(-1)
+        self.workers.share(
+            lambda lo, hi: kernels.binary_sums(*place, self.inputs, sums, lo, hi), frames
+        )
 
     def _framed(self, values: NDArray[Any], frames: int) -> NDArray[Any]:
         """The input map in its frame of padding, zeros: bits of -1, or pixels of 0."""
