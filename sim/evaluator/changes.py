@@ -94,30 +94,21 @@ class Clean:
         return sum(part.nbytes for part in (self.source, self.result, self.near, self.margins))
 
 
-class LinearChanges:
-    """A fully connected layer on bits, with thresholds, beside its stage."""
+class Changes:
+    """A layer on bits with thresholds, beside its stage: weights that flip, and their rows.
 
-    def __init__(self, stage: ProductStage, weights: PackedMemory) -> None:
-        self._stage, self._workers = stage, stage.workers
+    Args:
+        stage: the layer at work.
+        weights: has the weights without errors.
+        words: of 64 outputs in a row of weights.
+    """
+
+    def __init__(self, stage: ProductStage, weights: PackedMemory, words: int) -> None:
+        self._stage, self._workers, self._words = stage, stage.workers, words
         self._inputs = len(stage.offsets) * 32  # padded as the input's words are
-        self._source_words = _whole(self._inputs, 64) // 64
-        outputs = stage.channels
-        self._vector = next(v for v in slices.VECTORS if 64 * v >= min(outputs, 1024))
-        self._words = _whole(_whole(outputs, 64) // 64, self._vector)
-        self._digits = max(stage.inputs.bit_length() + 1, slices.FEWEST + 2)
-        valid = np.zeros(64 * self._words, np.uint8)
-        valid[:outputs] = 1
-        self._valid: Words = np.packbits(valid, bitorder="little").view(np.uint64)
-        self._flip: Words = np.zeros(self._words, np.uint64)
-        self._flip.view(np.uint32)[: stage.words] = stage.invert
-        self._flip = ~self._flip
-        self._limits = np.zeros(64 * self._words, np.int32)
-        self._limits[:outputs] = stage.limits[:outputs] - stage.inputs
         self._exact = weights.packed().copy()
         self._place_of = self._places()
         self._exact_table = self._table_of(stage.weight_rows(weights))
-        self.none = self._sorted(np.zeros(0, np.int64))
-        self.none.table = self._exact_table
 
     def _places(self) -> NDArray[np.int32]:
         """For each bit of the weight memory, output * inputs + input."""
@@ -134,7 +125,7 @@ class LinearChanges:
 
     def _table_of(self, rows: NDArray[np.uint32]) -> Words:
         bits, run = self._stage.step.source[2], -(-self._stage.step.source[2] // 32)
-        width = _whole(self._source_words, 8)
+        width = _whole(self._inputs, 512) // 64
         source = np.zeros((64 * self._words, width), np.uint64)
         aligned = source.view(np.uint32)
         spare = np.zeros(rows.shape[1] + 1, np.uint32)
@@ -145,6 +136,39 @@ class LinearChanges:
         columns = np.zeros((self._inputs, self._words), np.uint64)
         slices.transpose_bits(source, columns, 0, width // 8)
         return _with_complement(columns)
+
+    def _flips_of(self, memory: PackedMemory) -> NDArray[np.int64]:
+        """The weights that differ: output * 2 * inputs + the row of the table that agrees."""
+        found = self._workers.room("flips", memory.size).view(np.int64)
+        count = slices.find_flips(memory.packed(), self._exact, memory.size, self._place_of, found)
+        return found[:count].copy()
+
+    def _table_with(self, found: NDArray[np.int64]) -> Words:
+        """The rows of weights of which some flipped."""
+        table = self._exact_table.copy()
+        slices.flip_table(found, self._inputs, table, self._words)
+        return table
+
+
+class LinearChanges(Changes):
+    """A fully connected layer on bits, with thresholds, beside its stage."""
+
+    def __init__(self, stage: ProductStage, weights: PackedMemory) -> None:
+        outputs = stage.channels
+        self._vector = next(v for v in slices.VECTORS if 64 * v >= min(outputs, 1024))
+        super().__init__(stage, weights, _whole(_whole(outputs, 64) // 64, self._vector))
+        self._source_words = _whole(self._inputs, 64) // 64
+        self._digits = max(stage.inputs.bit_length() + 1, slices.FEWEST + 2)
+        valid = np.zeros(64 * self._words, np.uint8)
+        valid[:outputs] = 1
+        self._valid: Words = np.packbits(valid, bitorder="little").view(np.uint64)
+        self._flip: Words = np.zeros(self._words, np.uint64)
+        self._flip.view(np.uint32)[: stage.words] = stage.invert
+        self._flip = ~self._flip
+        self._limits = np.zeros(64 * self._words, np.int32)
+        self._limits[:outputs] = stage.limits[:outputs] - stage.inputs
+        self.none = self._sorted(np.zeros(0, np.int64))
+        self.none.table = self._exact_table
 
     def _sorted(self, found: NDArray[np.int64]) -> Weights:
         outputs = self._stage.channels
@@ -159,9 +183,8 @@ class LinearChanges:
 
     def weights(self, memory: PackedMemory) -> Weights:
         """Return where the weights that a memory holds differ from the exact ones."""
-        found = self._workers.room("flips", memory.size).view(np.int64)
-        count = slices.find_flips(memory.packed(), self._exact, memory.size, self._place_of, found)
-        return self._sorted(found[:count].copy()) if count else self.none
+        found = self._flips_of(memory)
+        return self._sorted(found) if len(found) else self.none
 
     def clean(self, source: NDArray[np.uint32], frames: int) -> Clean:
         """Compute the layer without errors; its stage has the weights for it."""
@@ -169,10 +192,11 @@ class LinearChanges:
         result = stage.compute(source, frames).copy()
         margins = np.zeros((frames, self._digits, self._words), np.uint64)
         near = np.zeros((frames, NEAR_DIGITS, self._words), np.uint64)
+        images = source.reshape(frames, -1)
         for start in range(0, frames, FRAMES_OF_SUMS):
             part = slice(start, min(start + FRAMES_OF_SUMS, frames))
             sums = np.zeros((part.stop - start, 64 * self._words), np.int32)
-            stage.sums_of(source[part], sums[:, : LANES * stage.words])
+            stage.sums_of(images[part], len(sums), sums[:, : LANES * stage.words])
             for target in near, margins:
                 most = (1 << (target.shape[1] - 1)) - 1
                 slices.slice_margins(
@@ -211,8 +235,7 @@ class LinearChanges:
     def _table(self, weights: Weights) -> Words:
         """The rows of weights as `slices.update_rows` takes them."""
         if weights.table is None:
-            weights.table = self._exact_table.copy()
-            slices.flip_table(weights.found, self._inputs, weights.table, self._words)
+            weights.table = self._table_with(weights.found)
         return weights.table
 
     def _columns(self, clean: Clean, frames: int) -> Words:
@@ -278,7 +301,7 @@ class LinearChanges:
             lambda lo, hi: slices.transpose_bits(source, target, lo, hi), source.shape[1] // 8
         )
 
-    def compute_columns(self, clean: Clean, weights: Weights, frames: int) -> NDArray[np.uint32]:
+    def _compute_columns(self, clean: Clean, weights: Weights, frames: int) -> NDArray[np.uint32]:
         """Return the output for other weights and the clean input."""
         columns, known = self._columns(clean, frames), self._by_output(clean, frames)
         found = self._workers.room("found", *known.result.shape)
@@ -300,9 +323,16 @@ class LinearChanges:
         return out
 
     def compute(
-        self, clean: Clean, weights: Weights, source: NDArray[np.uint32], frames: int
+        self,
+        clean: Clean,
+        weights: Weights,
+        source: NDArray[np.uint32] | None,
+        memory: PackedMemory,
     ) -> NDArray[np.uint32]:
-        """Return the output for other weights and another input."""
+        """Return the output for other weights and another input; None for the clean one."""
+        frames = len(clean.result)
+        if source is None:
+            return self._compute_columns(clean, weights, frames)
         moves, parity, most = self._workers.room("none", 0, frames, self._words), self._valid, 0
         if weights.flips:
             moves, parity = self._moves(clean, weights, frames), weights.parity

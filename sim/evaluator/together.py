@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from spinflow.sim.evaluator.changes import Clean, LinearChanges, Weights
+from spinflow.sim.evaluator.changes import Clean, LinearChanges
 from spinflow.sim.evaluator.layers.base import Stage
 from spinflow.sim.evaluator.layers.product import ProductStage
+from spinflow.sim.evaluator.map_changes import CleanMap, MapChanges
 from spinflow.sim.evaluator.memory import PackedMemory
 from spinflow.sim.memories import check_images
 from spinflow.sim.protocol import Taps
@@ -31,9 +32,15 @@ KEPT_BYTES = 512 << 20
 """Of blocks without errors that are kept for the trials that come later."""
 
 
-def _bytes_of(clean: Clean | NDArray[Any]) -> int:
+_Kept = Clean | CleanMap | NDArray[Any] | None
+"""What is known of a layer on a block of images: its output at least; None if there are none."""
+
+
+def _bytes_of(clean: _Kept) -> int:
     # What is made when it is needed takes about as much again.
-    return 2 * clean.bytes if isinstance(clean, Clean) else clean.nbytes
+    if clean is None:
+        return 0
+    return clean.nbytes if isinstance(clean, np.ndarray) else 2 * clean.bytes
 
 
 @dataclass
@@ -42,7 +49,7 @@ class Held:
 
     memories: list[PackedMemory]
     exact: dict[int, bool] = field(default_factory=dict)
-    weights: dict[int, Weights] = field(default_factory=dict)
+    weights: dict[int, Any] = field(default_factory=dict)
     labels: list[NDArray[np.int64]] = field(default_factory=list)
     taps: list[Taps] = field(default_factory=list)
 
@@ -60,15 +67,17 @@ class Together:
         self._stages: list[Stage] = evaluator.stages
         self._images: NDArray[Any] | None = None
         self._kept_bytes = 0
-        self._kept: dict[int, list[Clean | NDArray[Any]]] = {}
+        self._kept: dict[int, list[_Kept]] = {}
         self._exact = [memory.empty() for memory in evaluator.memories]
         for memory in self._exact:
             if memory.kind == "weights":
                 memory.write_rows(evaluator.weights(memory.layer))
-        self._changes = {
-            number: LinearChanges(stage, self._exact[stage.weights.index])
+        self._changes: dict[int, Any] = {
+            number: (LinearChanges if stage.has_one_window else MapChanges)(
+                stage, self._exact[stage.weights.index]
+            )
             for number, stage in enumerate(self._stages)
-            if isinstance(stage, ProductStage) and stage.is_linear_on_bits and stage.weights
+            if isinstance(stage, ProductStage) and stage.is_of_bits and stage.weights
         }
 
     def run(self, trials: Sequence[Held], images: NDArray[Any], taps: bool = False) -> None:
@@ -80,6 +89,8 @@ class Together:
         for start in range(0, max(len(images), 1), at_once):
             part = images[start : start + at_once]
             clean = self._kept.get(start)
+            if not len(part):
+                clean = [None for _ in self._stages]
             if clean is None:
                 clean = self._without_errors(part)
                 size = sum(_bytes_of(each) for each in clean)
@@ -89,10 +100,10 @@ class Together:
             for trial in trials:
                 self._run(trial, part, clean, taps)
 
-    def _without_errors(self, images: NDArray[np.uint8]) -> list[Clean | NDArray[Any]]:
+    def _without_errors(self, images: NDArray[np.uint8]) -> list[_Kept]:
         values: NDArray[Any] = images
         frames = len(images)
-        found: list[Clean | NDArray[Any]] = []
+        found: list[_Kept] = []
         for number, stage in enumerate(self._stages):
             if stage.weights is not None:
                 stage.prepare(self._exact[stage.weights.index])
@@ -105,9 +116,7 @@ class Together:
                 found.append(values)
         return found
 
-    def _run(
-        self, trial: Held, images: NDArray[np.uint8], clean: list[Clean | NDArray[Any]], taps: bool
-    ) -> None:
+    def _run(self, trial: Held, images: NDArray[np.uint8], clean: list[_Kept], taps: bool) -> None:
         values: NDArray[Any] = images
         frames = len(images)
         seen: Taps = {}
@@ -128,13 +137,13 @@ class Together:
         trial.taps.append(seen)
 
     def _layer(
-        self, trial: Held, number: int, clean: Clean | NDArray[Any], came: _Came
+        self, trial: Held, number: int, clean: _Kept, came: _Came
     ) -> tuple[NDArray[Any], bool]:
         """Return a layer's output, and whether it is as without errors."""
         values, same, frames = came
         stage = self._stages[number]
         memory = None if stage.weights is None else trial.memories[stage.weights.index]
-        if isinstance(clean, Clean):
+        if isinstance(clean, (Clean, CleanMap)):
             assert memory is not None
             changes = self._changes[number]
             if number not in trial.weights:
@@ -143,11 +152,9 @@ class Together:
             if same and not weights.flips:
                 return clean.result, True
             source = None if same else values
-            if frames and (self._always or changes.is_cheaper(clean, weights, source)):
-                if same:
-                    return changes.compute_columns(clean, weights, frames), False
-                return changes.compute(clean, weights, values, frames), False
-        elif same and (memory is None or self._is_exact(trial, memory)):
+            if self._always or changes.is_cheaper(clean, weights, source):
+                return changes.compute(clean, weights, source, memory), False
+        elif clean is not None and same and (memory is None or self._is_exact(trial, memory)):
             return clean, True
         stage.prepare(memory)
         return stage.compute(values, frames), False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -238,6 +239,9 @@ class ProductStage(Stage):
         inputs: terms of each sum.
         taps: runs of its inputs that each begin a word.
         offsets: what an output reads, from its place on, in words or bytes.
+        places: where each output pixel's inputs begin in a frame of frame_size.
+        cell: words or bytes of a pixel of the input.
+        groups: of output pixels, where padding counts for nothing.
         limits, invert: what sums are compared with, and which results are inverted, packed.
     """
 
@@ -247,27 +251,27 @@ class ProductStage(Stage):
         self.inputs = layer.inputs
         self._loaded: tuple[PackedMemory, int] | None = None  # whose weights, as of which write
         channels = step.source[2]
-        self._cell = channels if step.pixels else -(-channels // 32)  # of the map, bytes or words
+        self.cell = channels if step.pixels else -(-channels // 32)  # of the map, bytes or words
         top, left, bottom, right = layer.frame
         height, width = step.source[0] + top + bottom, step.source[1] + left + right
-        self._framed_shape = (height, width, self._cell)
-        self._frame_size = height * width * self._cell
+        self._framed_shape = (height, width, self.cell)
+        self.frame_size = height * width * self.cell
         self._padded: NDArray[Any] = np.zeros(0, np.uint8 if step.pixels else np.uint32)
         if any(layer.frame):
-            size = self._frame_size * self._padded.dtype.itemsize
+            size = self.frame_size * self._padded.dtype.itemsize
             self.bytes_a_frame = max(self.bytes_a_frame, size)
-        self._places = np.array(
+        self.places = np.array(
             [
-                (i * layer.steps[0] * width + j * layer.steps[1]) * self._cell
+                (i * layer.steps[0] * width + j * layer.steps[1]) * self.cell
                 for i in range(step.result[0])
                 for j in range(step.result[1])
             ],
             np.int64,
         )
-        self._groups: Groups | None = None
+        self.groups: Groups | None = None
         if layer.leaves_out_padding and not step.pixels:
             kernel = layer.kernel(step.source)
-            self._groups = Groups(step.source, layer.frame, kernel, layer.steps)
+            self.groups = Groups(step.source, layer.frame, kernel, layer.steps)
         self.offsets = self._reads(width)
         self.limits, self.invert = self._comparisons()
         self._layout: NDArray[Any]
@@ -286,15 +290,15 @@ class ProductStage(Stage):
         rows, columns = self._layer.kernel(self.step.source)
         if self.step.pixels:
             self.taps, run = rows, self._layer.inputs // rows
-            starts = [i * width * self._cell + n for i in range(rows) for n in range(0, run, 2)]
+            starts = [i * width * self.cell + n for i in range(rows) for n in range(0, run, 2)]
             return np.array(starts, np.int64)
         self.taps = rows * columns
         return np.array(
             [
-                (i * width + j) * self._cell + n
+                (i * width + j) * self.cell + n
                 for i in range(rows)
                 for j in range(columns)
-                for n in range(self._cell)
+                for n in range(self.cell)
             ],
             np.int64,
         )
@@ -335,11 +339,11 @@ class ProductStage(Stage):
             bit_kernels.transpose_weights(rows, self.taps, inputs // self.taps, self._layout)
         else:
             bit_kernels.interleave_weights(rows, self.taps, self.step.source[2], self._layout)
-            if self._groups is not None:
+            if self.groups is not None:
                 thresholds = self._layer.thresholds
                 assert thresholds is not None
                 lanes = self.limits.shape[-1]
-                self.limits = self._groups.limits(rows, inputs, thresholds, lanes)
+                self.limits = self.groups.limits(rows, inputs, thresholds, lanes)
         self._loaded = memory, memory.writes
 
     def weight_rows(self, memory: PackedMemory) -> NDArray[np.uint32]:
@@ -351,7 +355,7 @@ class ProductStage(Stage):
 
     def compute(self, values: NDArray[Any], frames: int) -> NDArray[Any]:
         """Return the output, packed rows, or sums where there are no thresholds."""
-        x = self._framed(values, frames).reshape(-1)
+        x = self.framed(values, frames).reshape(-1)
         if self.step.pixels:
             wide = np.zeros(x.size + 1, np.uint16)  # a pair may begin at the last
             wide[:-1] = x
@@ -359,31 +363,33 @@ class ProductStage(Stage):
         gives_bits = self._layer.thresholds is not None
         out = self.rows(frames) if gives_bits else np.zeros((0, 1), np.uint32)
         sums = np.zeros((0 if gives_bits else frames * self.pixels, self.channels), np.int32)
-        place = x, self._frame_size, self._places, self.offsets, self._layout.reshape(-1)
+        self.workers.share(self._job(x, out, sums), frames)
+        return out if gives_bits else sums
+
+    def compute_frames(self, values: NDArray[Any], frames: NDArray[np.int64]) -> None:
+        """Compute some frames again, of bits, into the output that `rows` gives."""
+        count = len(values) // (self.step.source[0] * self.step.source[1])
+        x = self.framed(values, count).reshape(-1)
+        job = self._job(x, self.rows(count), np.zeros((0, self.channels), np.int32))
+        for frame in frames.tolist():
+            job(frame, frame + 1)
+
+    def _job(
+        self, x: NDArray[Any], out: NDArray[np.uint32], sums: NDArray[np.int32]
+    ) -> Callable[[int, int], None]:
+        """What computes a range of frames of an input in its frame."""
+        place = x, self.frame_size, self.places, self.offsets, self._layout.reshape(-1)
         limits, invert = self.limits, self.invert
         if self.step.pixels:
-            self.workers.share(
-                lambda lo, hi: kernels.pixel_layer(*place, limits, invert, out, sums, lo, hi),
-                frames,
+            return lambda lo, hi: kernels.pixel_layer(*place, limits, invert, out, sums, lo, hi)
+        if self.groups is not None:
+            groups = self.groups.order, self.groups.ends
+            return lambda lo, hi: kernels.binary_layer_in_groups(
+                *place, limits, invert, out, *groups, lo, hi
             )
-        elif self._groups is not None:
-            groups = self._groups.order, self._groups.ends
-            self.workers.share(
-                lambda lo, hi: kernels.binary_layer_in_groups(
-                    *place, limits, invert, out, *groups, lo, hi
-                ),
-                frames,
-            )
-        elif gives_bits:
-            self.workers.share(
-                lambda lo, hi: kernels.binary_layer(*place, limits, invert, out, lo, hi), frames
-            )
-        else:
-            inputs = self._layer.inputs
-            self.workers.share(
-                lambda lo, hi: kernels.binary_sums(*place, inputs, sums, lo, hi), frames
-            )
-        return out if gives_bits else sums
+        if self._layer.thresholds is not None:
+            return lambda lo, hi: kernels.binary_layer(*place, limits, invert, out, lo, hi)
+        return lambda lo, hi: kernels.binary_sums(*place, self.inputs, sums, lo, hi)
 
     @property
     def order(self) -> Folding:
@@ -391,32 +397,57 @@ class ProductStage(Stage):
         return self._layer.order()
 
     @property
-    def is_linear_on_bits(self) -> bool:
-        """Whether one window has all its input, which is bits, and gives bits."""
+    def is_of_bits(self) -> bool:
+        """Whether it takes bits and gives bits."""
+        return not self.step.pixels and self._layer.thresholds is not None
+
+    @property
+    def has_one_window(self) -> bool:
+        """Whether one window has all its input."""
         return (
             self.pixels == 1
-            and not self.step.pixels
-            and self._layer.thresholds is not None
             and not any(self._layer.frame)
             and self._layer.kernel(self.step.source) == self.step.source[:2]
         )
 
-    def sums_of(self, values: NDArray[Any], sums: NDArray[np.int32]) -> None:
-        """Set sums (rows, outputs) to how many bits of packed inputs agree."""
-        x, frames = self._framed(values, len(values)).reshape(-1), len(values)
-        place = x, self._frame_size, self._places, self.offsets, self._layout.reshape(-1)
+    def windows(self) -> NDArray[np.int64]:
+        """Return each (pixel of the input, window that holds it, tap), in order of the first."""
+        rows, columns = self._layer.kernel(self.step.source)
+        top, left = self._layer.frame[:2]
+        down, right = self._layer.steps
+        i, j, p, q = np.meshgrid(
+            *map(np.arange, (*self.step.result[:2], rows, columns)), indexing="ij"
+        )
+        row, column = i * down + p - top, j * right + q - left
+        inside = (row >= 0) & (row < self.step.source[0])
+        inside &= (column >= 0) & (column < self.step.source[1])
+        found = np.stack(
+            [
+                row * self.step.source[1] + column,
+                i * self.step.result[1] + j,
+                p * columns + q,
+            ],
+            axis=-1,
+        )[inside]
+        ordered: NDArray[np.int64] = found[np.argsort(found[:, 0], kind="stable")]
+        return ordered
+
+    def sums_of(self, values: NDArray[Any], frames: int, sums: NDArray[np.int32]) -> None:
+        """Set sums (rows, outputs) to how many bits of packed inputs agree, padding included."""
+        x = self.framed(values, frames).reshape(-1)
+        place = x, self.frame_size, self.places, self.offsets, self._layout.reshape(-1)
         self.workers.share(
             lambda lo, hi: kernels.binary_sums(*place, self.inputs, sums, lo, hi), frames
         )
 
-    def _framed(self, values: NDArray[Any], frames: int) -> NDArray[Any]:
+    def framed(self, values: NDArray[Any], frames: int) -> NDArray[Any]:
         """The input map in its frame of padding, zeros: bits of -1, or pixels of 0."""
         if not any(self._layer.frame):
             return values
-        if len(self._padded) < frames * self._frame_size:
-            self._padded = np.zeros(frames * self._frame_size, self._padded.dtype)
-        padded = self._padded[: frames * self._frame_size].reshape(frames, *self._framed_shape)
-        source = values.reshape(frames, *self.step.source[:2], self._cell)
+        if len(self._padded) < frames * self.frame_size:
+            self._padded = np.zeros(frames * self.frame_size, self._padded.dtype)
+        padded = self._padded[: frames * self.frame_size].reshape(frames, *self._framed_shape)
+        source = values.reshape(frames, *self.step.source[:2], self.cell)
         top, left = self._layer.frame[:2]
         self.workers.share(
             lambda lo, hi: kernels.pad_map(source, top, left, padded, lo, hi), frames

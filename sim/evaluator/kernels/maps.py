@@ -1,0 +1,316 @@
+"""Convolutions whose sums are known: what changed inputs and flipped weights do to whole maps.
+
+As in slices.py, sums are bit-sliced margins; the lanes are all outputs of all windows of an image.
+A changed input adds its row of the weights to a counter of each window that holds it.
+"""
+
+# Compiled functions take everything by position.
+# ruff: noqa: PLR0917
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from llvmlite import ir
+from numba import types
+
+from spinflow.sim.evaluator.kernels.vectors import (
+    I1,
+    I64,
+    compiled,
+    load,
+    pointers,
+    splat,
+    store,
+    vector_code,
+)
+
+EIGHT = ir.VectorType(I64, 8)
+ONE = np.uint64(1)
+
+
+@vector_code
+def _ones(typing: Any, word: Any) -> Any:
+    """The set bits of a 64-bit word."""
+    signature = types.int64(word)
+
+    def generate(context: Any, b: Any, signature: Any, args: Any) -> Any:
+        return b.ctpop(args[0])
+
+    return signature, generate
+
+
+@vector_code
+def _lowest_bit(typing: Any, word: Any) -> Any:
+    """The number of the lowest set bit of a 64-bit word, 64 if there is none."""
+    signature = types.int64(word)
+
+    def generate(context: Any, b: Any, signature: Any, args: Any) -> Any:
+        return b.cttz(args[0], ir.Constant(I1, 0))
+
+    return signature, generate
+
+
+def _added(b: Any, x: Any, y: Any, z: Any) -> tuple[Any, Any]:
+    """A full adder: sum and carry."""
+    differ = b.xor(x, y)
+    carry = b.or_(b.and_(differ, z), b.and_(x, b.not_(differ)))
+    return b.xor(differ, z), carry
+
+
+def _signs(flipped: bool) -> Callable[..., Any]:
+    """Where m + 2 p - n, and with `flipped` less the flips, is negative: flip's bits, 8 words.
+
+    m is `digits` planes from margins[at] on, p `planes` of counter and one of zeros, n the numbers
+    of counts, the flips `owned` planes of own and one of zeros; planes lie `stride` words apart.
+    """
+
+    @vector_code
+    def signs(
+        typing: Any,
+        margins: Any,
+        at: Any,
+        digits: Any,
+        stride: Any,
+        counter: Any,
+        planes: Any,
+        counts: Any,
+        own: Any,
+        owned: Any,
+        flip: Any,
+        valid: Any,
+        word: Any,
+        out: Any,
+    ) -> Any:
+        signature = types.void(
+            margins, at, digits, stride, counter, planes, counts, own, owned, flip, valid, word, out
+        )
+        ones, zeros = ir.Constant(EIGHT, [-1] * 8), ir.Constant(EIGHT, [0] * 8)
+
+        def generate(context: Any, b: Any, signature: Any, args: Any) -> Any:
+            numbers = (0, 4, 6, 7, 9, 10, 12)
+            known, counted, count, odds, flips, valids, result = pointers(
+                context, b, signature, args, numbers
+            )
+            word = args[11]
+            known = b.gep(known, [b.add(args[1], word)])
+            counted, odds = b.gep(counted, [word]), b.gep(odds, [word])
+            number_of = load(b, b.gep(count, [word]), EIGHT, 8)
+
+            def plane(planes: Any, number: Any, most: Any) -> Any:
+                taken = b.select(b.icmp_signed("<", number, most), number, most)
+                return load(b, b.gep(planes, [b.mul(taken, args[3])]), EIGHT, 8)
+
+            entry, loop = b.basic_block, b.append_basic_block()
+            end = b.append_basic_block()
+            b.branch(loop)
+            b.position_at_end(loop)
+            digit = b.phi(I64)
+            digit.add_incoming(I64(0), entry)
+            carries = [b.phi(EIGHT) for _ in range(3 if flipped else 2)]
+            starts = [ones, zeros, ones]
+            for phi, start in zip(carries, starts, strict=False):
+                phi.add_incoming(start, entry)
+            total = plane(known, digit, b.sub(args[2], I64(1)))
+            after = []
+            if flipped:
+                total, carry = _added(b, total, b.not_(plane(odds, digit, args[8])), carries[2])
+                after = [carry]
+            bit = b.and_(b.lshr(number_of, splat(b, digit, EIGHT)), ir.Constant(EIGHT, [1] * 8))
+            total, first = _added(b, total, b.add(bit, ones), carries[0])
+            below = b.sub(digit, I64(1))
+            below = b.select(b.icmp_signed("<", below, I64(0)), args[5], below)
+            total, second = _added(b, total, plane(counted, below, args[5]), carries[1])
+            for phi, value in zip(carries, [first, second, *after], strict=True):
+                phi.add_incoming(value, loop)
+            following = b.add(digit, I64(1))
+            digit.add_incoming(following, loop)
+            last = b.add(args[2], I64(2))  # digits more, so that nothing overflows
+            b.cbranch(b.icmp_signed("<", following, last), loop, end)
+            b.position_at_end(end)
+            total = b.xor(total, load(b, b.gep(flips, [word]), EIGHT, 8))
+            total = b.and_(total, load(b, b.gep(valids, [word]), EIGHT, 8))
+            store(b, total, b.gep(result, [word]), 8)
+            return context.get_dummy_value()
+
+        return signature, generate
+
+    return signs
+
+
+_signs_of_changes, _signs_of_flips = _signs(False), _signs(True)
+
+
+@compiled
+def _count_up(counter: Any, planes: Any, at: Any, carry: Any) -> None:
+    """Adds a word of bits to bit-sliced counters."""
+    for plane in range(planes):
+        before = counter[plane, at]
+        counter[plane, at] = before ^ carry
+        carry &= before
+
+
+@compiled
+def _changed_pixels(
+    new: Any, old: Any, first: Any, cell: Any, ends: Any, windows: Any, found: Any, counts: Any
+) -> Any:
+    """Sets found to the changed pixels of an image, counts to the changed inputs of each window."""
+    changed = 0
+    for pixel in range(ends.size - 1):
+        count = 0
+        for word in range(first + pixel * cell, first + (pixel + 1) * cell):
+            count += _ones(np.uint64(new[word] ^ old[word]))
+        if count:
+            found[changed] = pixel
+            changed += 1
+            for entry in range(ends[pixel], ends[pixel + 1]):
+                counts[windows[entry]] += count
+    return changed
+
+
+@compiled
+def _count_flips(
+    framed: Any,
+    first: Any,
+    places: Any,
+    columns: Any,
+    step: Any,
+    flips: Any,
+    slots: Any,
+    words: Any,
+    counter: Any,
+    planes: Any,
+    row: Any,
+) -> None:
+    """Adds to counters, for each window, the flipped weights that agree with its clean inputs.
+
+    framed: uint64. A flip is the output, the word from a window's place on, the bit and the new
+    weight; slots are where each run of flips of different outputs ends.
+    """
+    begin = 0
+    for slot in range(slots.size):
+        row[:] = 0
+        for number in range(begin, slots[slot]):
+            output, offset, bit, value = flips[number]
+            lane, shift, away = output >> 6, np.uint64(output & 63), np.uint64(bit)
+            differ = np.uint64(1 - value)
+            for line in range(0, places.size, columns):
+                place = first + places[line] + offset
+                at = line * words + lane
+                if step == 1 and words == 1:
+                    for column in range(columns):
+                        agrees = (framed[place + column] >> away ^ differ) & ONE
+                        row[at + column] |= agrees << shift
+                else:
+                    for column in range(columns):
+                        agrees = (framed[place + column * step] >> away ^ differ) & ONE
+                        row[at + column * words] |= agrees << shift
+        for word in range(places.size * words):
+            _count_up(counter, planes, word, row[word])
+        begin = slots[slot]
+
+
+@compiled
+def update_maps(
+    new: Any,
+    old: Any,
+    cell: Any,
+    ends: Any,
+    windows: Any,
+    taps: Any,
+    table: Any,
+    margins: Any,
+    framed: Any,
+    frame_words: Any,
+    places: Any,
+    columns: Any,
+    step: Any,
+    flips: Any,
+    slots: Any,
+    own: Any,
+    flip: Any,
+    valid: Any,
+    words: Any,
+    known: Any,
+    out: Any,
+    left_out: Any,
+    lo: Any,
+    hi: Any,
+) -> None:
+    """Images lo..hi of a convolution: out (images, windows, words), uint32.
+
+    new, old: its input now and as it was, uint32, flat, `cell` words a pixel. Pixel p is in the
+    windows windows[ends[p] : ends[p + 1]], where its first weight is input taps[...].
+    table: uint64 rows of `words` words, flat: where an input of 0, and of 1, agrees.
+    margins: uint64 (images, digits, lanes / 64), clipped. Images where more changes than they can
+    tell are left out, and marked in left_out.
+    framed, places, columns, step, flips, slots: the clean input in its frame, as _count_flips takes
+    it; an image has frame_words. own: how many flips each lane has, planes and one of zeros.
+    """
+    digits, size = margins.shape[1], margins.shape[2]
+    pixels, count_of = places.size, np.zeros(places.size, np.int64)
+    image_words = (ends.size - 1) * cell
+    found = np.empty(ends.size, np.int64)
+    numbers = np.zeros(size, np.int64)
+    counter = np.zeros((digits + 2, size), np.uint64)
+    row, signs = np.zeros(size, np.uint64), np.zeros(size, np.uint64)
+    flat, planes_of, own_flat = margins.reshape(-1), counter.reshape(-1), own.reshape(-1)
+    bits = signs.view(np.uint32)
+    most = (1 << (digits - 1)) - 1 - slots.size
+    run = out.shape[2]
+    for image in range(lo, hi):
+        count_of[:] = 0
+        first = image * image_words
+        changed = _changed_pixels(new, old, first, cell, ends, windows, found, count_of)
+        if changed == 0 and slots.size == 0:
+            out[image] = known[image]
+            continue
+        largest = 0
+        for window in range(pixels):
+            largest = max(largest, count_of[window])
+        if largest > most:
+            left_out[image] = True
+            continue
+        planes = 1
+        while (largest + slots.size) >> planes:
+            planes += 1
+        counter[: planes + 1] = 0
+        if slots.size:
+            _count_flips(
+                framed, image * frame_words, places, columns, step, flips, slots, words, counter,
+                planes, row,
+            )  # fmt: skip
+        for number in range(changed):
+            pixel = found[number]
+            for word in range(cell):
+                now = np.uint64(new[first + pixel * cell + word])
+                left = now ^ np.uint64(old[first + pixel * cell + word])
+                while left:
+                    bit = _lowest_bit(left)
+                    left &= left - ONE
+                    place = 2 * (32 * word + bit) + np.int64(now >> np.uint64(bit) & ONE)
+                    for entry in range(ends[pixel], ends[pixel + 1]):
+                        source = (2 * taps[entry] + place) * words
+                        at = windows[entry] * words
+                        for lane in range(words):
+                            _count_up(counter, planes, at + lane, table[source + lane])
+        for window in range(pixels):
+            for lane in range(words):
+                numbers[window * words + lane] = count_of[window]
+        at = image * digits * size
+        for word in range(0, size, 8):
+            if slots.size:
+                _signs_of_flips(
+                    flat, at, digits, size, planes_of, planes, numbers, own_flat,
+                    own.shape[0] - 1, flip, valid, word, signs,
+                )  # fmt: skip
+            else:
+                _signs_of_changes(
+                    flat, at, digits, size, planes_of, planes, numbers, own_flat,
+                    own.shape[0] - 1, flip, valid, word, signs,
+                )  # fmt: skip
+        for window in range(pixels):
+            for word in range(run):
+                out[image, window, word] = bits[2 * words * window + word]
