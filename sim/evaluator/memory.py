@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from spinflow.host.core.description import MemoryInfo
 from spinflow.host.core.memory import MODES, Counts
+from spinflow.sim.evaluator.draws import Draws
 from spinflow.sim.evaluator.kernels import bits as bit_kernels
 from spinflow.sim.evaluator.kernels import streams, writes
 from spinflow.sim.memories import Cells
@@ -69,12 +70,14 @@ class PackedMemory(Cells):
 
     Attributes:
         writes: how often it was written: what is made of its bits is stale when that grows.
+        draws: which several trials share; None where it makes its own.
     """
 
     def __init__(self, info: MemoryInfo, stream: str, workers: Workers) -> None:
         super().__init__(info)
         self.stream, self.workers = stream, workers
         self.writes = 0
+        self.draws: Draws | None = None
         self.size = self.depth * self.width
         self._cells = np.zeros(-(-self.size // 64) + 1, np.uint64)
         self._hits = np.zeros((2, 0), np.uint64)
@@ -151,7 +154,12 @@ class PackedMemory(Cells):
         depth, words = self.size // 64, bits // 64
         if self.size % 64 or bits % 64 or words < depth or (self._errs and self.position % 32):
             return None
-        _, hits = self._draw(bits)
+        if self.draws is not None and self._errs and self.stream == "hardware":
+            thresholds = self.threshold1, self.threshold0
+            hits: Any = self.draws.hits((self.index, self.seed), self.position, words, thresholds)
+            self.position += bits
+        else:
+            _, hits = self._draw(bits)
         counts = np.zeros(3, np.int64)
         if hits is None:
             writes.count_switched(target, self._cells, depth, words, counts)
@@ -168,6 +176,12 @@ class PackedMemory(Cells):
         self.writes += 1
         self._cells[:depth] = out[words - depth : words]
         return out
+
+    def want_draws(self, draws: Draws | None) -> None:
+        """Share draws with other trials from now on; None ends it."""
+        self.draws = draws
+        if draws is not None and self._errs and self.stream == "hardware":
+            draws.want((self.index, self.seed), (self.threshold1, self.threshold0))
 
     @property
     def _errs(self) -> bool:

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spinflow.sim.evaluator.changes import Clean, LinearChanges
+from spinflow.sim.evaluator.draws import Draws
 from spinflow.sim.evaluator.layers.base import Stage
 from spinflow.sim.evaluator.layers.product import ProductStage
 from spinflow.sim.evaluator.map_changes import CleanMap, MapChanges
@@ -97,8 +98,14 @@ class Together:
                 if self._kept_bytes + size <= KEPT_BYTES:
                     self._kept[start] = clean
                     self._kept_bytes += size
+            draws = Draws()
+            buffers = [m for trial in trials for m in trial.memories if m.kind == "buffer"]
+            for buffer in buffers:
+                buffer.want_draws(draws)
             for trial in trials:
                 self._run(trial, part, clean, taps)
+            for buffer in buffers:
+                buffer.want_draws(None)
 
     def _without_errors(self, images: NDArray[np.uint8]) -> list[_Kept]:
         values: NDArray[Any] = images
