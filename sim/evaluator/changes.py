@@ -18,7 +18,7 @@ from spinflow.sim.evaluator.kernels import slices
 from spinflow.sim.evaluator.kernels.vectors import LANES
 from spinflow.sim.evaluator.layers.product import ProductStage
 from spinflow.sim.evaluator.memory import PackedMemory
-from spinflow.sim.evaluator.processor import COUNTS_VECTORS
+from spinflow.sim.evaluator.processor import PRODUCTS
 
 Words = NDArray[np.uint64]
 NEAR_DIGITS = 6  # of margins that are clipped
@@ -218,7 +218,7 @@ class LinearChanges(Changes):
             source: its input; None for the clean one.
         """
         frames, vectors = len(clean.result), -(-self._words // 8)
-        whole = self._stage.channels * self._inputs / 512 * (1 if COUNTS_VECTORS else 2)
+        whole = self._stage.channels * self._inputs / 512 * PRODUCTS
         cost = 0.0
         if weights.flips:
             used, most = int((weights.counts > 0).sum()), int(weights.counts.max())

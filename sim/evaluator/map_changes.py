@@ -12,7 +12,7 @@ from spinflow.sim.evaluator.kernels import maps, slices
 from spinflow.sim.evaluator.kernels.vectors import LANES
 from spinflow.sim.evaluator.layers.product import ProductStage
 from spinflow.sim.evaluator.memory import PackedMemory
-from spinflow.sim.evaluator.processor import COUNTS_VECTORS
+from spinflow.sim.evaluator.processor import PRODUCTS
 
 DIGITS = 8  # of margins, which are clipped
 SUMS_AT_ONCE = 1 << 20  # that are cut into digits
@@ -177,7 +177,7 @@ class MapChanges(Changes):
         if not self.is_able(weights):
             return False
         pixels = stage.pixels
-        whole = pixels * stage.channels * self._inputs / 512 * (1 if COUNTS_VECTORS else 2)
+        whole = pixels * stage.channels * self._inputs / 512 * PRODUCTS
         cost = 20.0 * pixels * self._words
         cost += weights.flips * pixels * (2 if self._step == 1 else 6)
         if source is not None:
