@@ -106,6 +106,7 @@ class Changes:
     def __init__(self, stage: ProductStage, weights: PackedMemory, words: int) -> None:
         self._stage, self._workers, self._words = stage, stage.workers, words
         self._inputs = len(stage.offsets) * 32  # padded as the input's words are
+        self.bytes_a_frame = 0  # of what is kept of a clean layer
         self._exact = weights.packed().copy()
         self._place_of = self._places()
         self._exact_table = self._table_of(stage.weight_rows(weights))
@@ -159,6 +160,7 @@ class LinearChanges(Changes):
         super().__init__(stage, weights, _whole(_whole(outputs, 64) // 64, self._vector))
         self._source_words = _whole(self._inputs, 64) // 64
         self._digits = max(stage.inputs.bit_length() + 1, slices.FEWEST + 2)
+        self.bytes_a_frame = 8 * self._words * (self._digits + NEAR_DIGITS)
         valid = np.zeros(64 * self._words, np.uint8)
         valid[:outputs] = 1
         self._valid: Words = np.packbits(valid, bitorder="little").view(np.uint64)

@@ -76,6 +76,7 @@ class MapChanges(Changes):
         flip = np.zeros(self._words, np.uint64)
         flip.view(np.uint32)[: stage.words] = stage.invert
         self._valid, self._flip = self._of_all(valid), self._of_all(~flip)
+        self.bytes_a_frame = 8 * DIGITS * len(self._valid)
         self._cell64 = -(-stage.cell // 2)  # words of a pixel in framed maps
         self._places64 = stage.places // stage.cell * self._cell64
         self._columns = stage.step.result[1]
@@ -178,12 +179,12 @@ class MapChanges(Changes):
             return False
         pixels = stage.pixels
         whole = pixels * stage.channels * self._inputs / 512 * PRODUCTS
-        cost = 20.0 * pixels * self._words
-        cost += weights.flips * pixels * (2 if self._step == 1 else 6)
+        cost = 22.0 * pixels * self._words
+        cost += weights.flips * pixels * (1 if self._step == self._words == 1 else 4)
         if source is not None:
             changed = slices.count_changes(source.reshape(-1), clean.source.reshape(-1))
             spread = len(self._windows) / (len(self._ends) - 1)
-            cost += 5.0 * self._words * spread * changed / len(clean.margins)
+            cost += (12 + 6 * self._words) * spread * changed / len(clean.margins)
         return cost < whole
 
     def is_able(self, weights: Flips) -> bool:

@@ -6,7 +6,7 @@ errors is computed once for all trials, and memory is bounded.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +19,7 @@ from spinflow.sim.evaluator.layers.base import Stage
 from spinflow.sim.evaluator.layers.product import ProductStage
 from spinflow.sim.evaluator.map_changes import CleanMap, MapChanges
 from spinflow.sim.evaluator.memory import PackedMemory
+from spinflow.sim.evaluator.pixel_changes import CleanPixels, PixelChanges
 from spinflow.sim.memories import check_images
 from spinflow.sim.protocol import Taps
 
@@ -29,11 +30,14 @@ if TYPE_CHECKING:
 _Came = tuple[NDArray[Any], bool, int]
 """What comes into a layer, whether it is as without errors, and of how many frames."""
 
+BLOCK_BYTES = 32 << 20
+"""Of what is known of the layers without errors on a block of images, about."""
+
 KEPT_BYTES = 512 << 20
 """Of blocks without errors that are kept for the trials that come later."""
 
 
-_Kept = Clean | CleanMap | NDArray[Any] | None
+_Kept = Clean | CleanMap | CleanPixels | NDArray[Any] | None
 """What is known of a layer on a block of images: its output at least; None if there are none."""
 
 
@@ -42,6 +46,15 @@ def _bytes_of(clean: _Kept) -> int:
     if clean is None:
         return 0
     return clean.nbytes if isinstance(clean, np.ndarray) else 2 * clean.bytes
+
+
+def _kind(stage: Stage) -> Callable[[Any, PackedMemory], Any] | None:
+    """What knows the changes of a layer; None if it is computed whole."""
+    if not isinstance(stage, ProductStage):
+        return None
+    if stage.is_of_bits:
+        return LinearChanges if stage.has_one_window else MapChanges
+    return PixelChanges if stage.moves_by_one else None
 
 
 @dataclass
@@ -73,20 +86,22 @@ class Together:
         for memory in self._exact:
             if memory.kind == "weights":
                 memory.write_rows(evaluator.weights(memory.layer))
-        self._changes: dict[int, Any] = {
-            number: (LinearChanges if stage.has_one_window else MapChanges)(
-                stage, self._exact[stage.weights.index]
-            )
-            for number, stage in enumerate(self._stages)
-            if isinstance(stage, ProductStage) and stage.is_of_bits and stage.weights
-        }
+        self._changes: dict[int, Any] = {}
+        for number, stage in enumerate(self._stages):
+            kind = _kind(stage)
+            if kind is not None and stage.weights is not None:
+                self._changes[number] = kind(stage, self._exact[stage.weights.index])
+
+        size = sum(changes.bytes_a_frame for changes in self._changes.values())
+        # Whole words of bits in every buffer, and so many frames that calls cost little.
+        self._frames_at_once = max(64, BLOCK_BYTES // max(size, 1) // 64 * 64)
 
     def run(self, trials: Sequence[Held], images: NDArray[Any], taps: bool = False) -> None:
         """Run images; labels and taps are added to the trials, whose memories go on."""
         if images is not self._images:
             self._images, self._kept, self._kept_bytes = images, {}, 0
         images = np.ascontiguousarray(check_images(images, self._evaluator.pixels))
-        at_once = self._evaluator.frames_at_once
+        at_once = min(self._evaluator.frames_at_once, self._frames_at_once)
         for start in range(0, max(len(images), 1), at_once):
             part = images[start : start + at_once]
             clean = self._kept.get(start)
@@ -150,7 +165,7 @@ class Together:
         values, same, frames = came
         stage = self._stages[number]
         memory = None if stage.weights is None else trial.memories[stage.weights.index]
-        if isinstance(clean, (Clean, CleanMap)):
+        if isinstance(clean, (Clean, CleanMap, CleanPixels)):
             assert memory is not None
             changes = self._changes[number]
             if number not in trial.weights:

@@ -143,28 +143,83 @@ def _signs(flipped: bool) -> Callable[..., Any]:
 _signs_of_changes, _signs_of_flips = _signs(False), _signs(True)
 
 
-@compiled
-def _count_up(counter: Any, planes: Any, at: Any, carry: Any) -> None:
-    """Adds a word of bits to bit-sliced counters."""
-    for plane in range(planes):
-        before = counter[plane, at]
-        counter[plane, at] = before ^ carry
-        carry &= before
+def _adder(words: int) -> Callable[..., Any]:
+    """Adds `words` words of bits from source[first] on to `planes` planes of counters at `at`."""
+    vector = ir.VectorType(I64, words) if words > 1 else I64
+
+    @vector_code
+    def add(
+        typing: Any, counter: Any, planes: Any, stride: Any, at: Any, source: Any, first: Any
+    ) -> Any:
+        signature = types.void(counter, planes, stride, at, source, first)
+
+        def generate(context: Any, b: Any, signature: Any, args: Any) -> Any:
+            counters, rows = pointers(context, b, signature, args, (0, 4))
+            carry = b.load(b.bitcast(b.gep(rows, [args[5]]), vector.as_pointer()), align=8)
+            place = b.gep(counters, [args[3]])
+            entry, loop = b.basic_block, b.append_basic_block()
+            end = b.append_basic_block()
+            b.branch(loop)
+            b.position_at_end(loop)
+            plane, carried, at = b.phi(I64), b.phi(vector), b.phi(place.type)
+            target = b.bitcast(at, vector.as_pointer())
+            before = b.load(target, align=8)
+            b.store(b.xor(before, carried), target, align=8)
+            following = b.add(plane, I64(1))
+            for phi, start, value in (
+                (plane, I64(0), following),
+                (carried, carry, b.and_(before, carried)),
+                (at, place, b.gep(at, [args[2]])),
+            ):
+                phi.add_incoming(start, entry)
+                phi.add_incoming(value, loop)
+            b.cbranch(b.icmp_signed("<", following, args[1]), loop, end)
+            b.position_at_end(end)
+            return context.get_dummy_value()
+
+        return signature, generate
+
+    return add
+
+
+_add_1, _add_2, _add_4, _add_8 = (_adder(words) for words in (1, 2, 4, 8))
+
+
+@vector_code
+def _differ_in_8(typing: Any, new: Any, old: Any, first: Any) -> Any:
+    """Which of 8 words of 32 bits from number `first` on differ: 8 bits."""
+    signature = types.uint64(new, old, first)
+    vector = ir.VectorType(ir.IntType(32), 8)
+
+    def generate(context: Any, b: Any, signature: Any, args: Any) -> Any:
+        now, before = pointers(context, b, signature, args, (0, 1))
+        pair = (load(b, b.gep(words, [args[2]]), vector) for words in (now, before))
+        return b.zext(b.bitcast(b.icmp_unsigned("!=", *pair), ir.IntType(8)), I64)
+
+    return signature, generate
 
 
 @compiled
-def _changed_pixels(
+def _changed_words(
     new: Any, old: Any, first: Any, cell: Any, ends: Any, windows: Any, found: Any, counts: Any
 ) -> Any:
-    """Sets found to the changed pixels of an image, counts to the changed inputs of each window."""
-    changed = 0
-    for pixel in range(ends.size - 1):
-        count = 0
-        for word in range(first + pixel * cell, first + (pixel + 1) * cell):
-            count += _ones(np.uint64(new[word] ^ old[word]))
-        if count:
-            found[changed] = pixel
+    """Sets found to the changed words of an image, counts to the changed inputs of each window."""
+    changed, size = 0, (ends.size - 1) * cell
+    for word in range(0, size, 8):
+        if word + 8 <= size:
+            left = _differ_in_8(new, old, first + word)
+        else:
+            left = np.uint64(0)
+            for lane in range(size - word):
+                if new[first + word + lane] != old[first + word + lane]:
+                    left |= ONE << np.uint64(lane)
+        while left:
+            place = word + _lowest_bit(left)
+            left &= left - ONE
+            count = _ones(np.uint64(new[first + place] ^ old[first + place]))
+            found[changed] = place
             changed += 1
+            pixel = place // cell
             for entry in range(ends[pixel], ends[pixel + 1]):
                 counts[windows[entry]] += count
     return changed
@@ -200,15 +255,15 @@ def _count_flips(
                 place = first + places[line] + offset
                 at = line * words + lane
                 if step == 1 and words == 1:
+                    taken, target = framed[place : place + columns], row[at : at + columns]
                     for column in range(columns):
-                        agrees = (framed[place + column] >> away ^ differ) & ONE
-                        row[at + column] |= agrees << shift
+                        target[column] |= ((taken[column] >> away ^ differ) & ONE) << shift
                 else:
                     for column in range(columns):
                         agrees = (framed[place + column * step] >> away ^ differ) & ONE
                         row[at + column * words] |= agrees << shift
-        for word in range(places.size * words):
-            _count_up(counter, planes, word, row[word])
+        for word in range(0, row.size, 8):
+            _add_8(counter, planes, row.size, word, row, word)
         begin = slots[slot]
 
 
@@ -250,20 +305,20 @@ def update_maps(
     it; an image has frame_words. own: how many flips each lane has, planes and one of zeros.
     """
     digits, size = margins.shape[1], margins.shape[2]
-    pixels, count_of = places.size, np.zeros(places.size, np.int64)
+    pixels, count_of = places.size, np.zeros(size, np.int64)
     image_words = (ends.size - 1) * cell
-    found = np.empty(ends.size, np.int64)
-    numbers = np.zeros(size, np.int64)
-    counter = np.zeros((digits + 2, size), np.uint64)
+    found = np.empty(image_words, np.int64)
+    numbers = count_of if words == 1 else np.zeros(size, np.int64)
+    counter = np.zeros((digits + 2) * size, np.uint64)
     row, signs = np.zeros(size, np.uint64), np.zeros(size, np.uint64)
-    flat, planes_of, own_flat = margins.reshape(-1), counter.reshape(-1), own.reshape(-1)
+    flat, own_flat, line = margins.reshape(-1), own.reshape(-1), out.reshape(-1)
     bits = signs.view(np.uint32)
     most = (1 << (digits - 1)) - 1 - slots.size
     run = out.shape[2]
     for image in range(lo, hi):
         count_of[:] = 0
         first = image * image_words
-        changed = _changed_pixels(new, old, first, cell, ends, windows, found, count_of)
+        changed = _changed_words(new, old, first, cell, ends, windows, found, count_of)
         if changed == 0 and slots.size == 0:
             out[image] = known[image]
             continue
@@ -276,41 +331,54 @@ def update_maps(
         planes = 1
         while (largest + slots.size) >> planes:
             planes += 1
-        counter[: planes + 1] = 0
+        counter[: (planes + 1) * size] = 0
         if slots.size:
             _count_flips(
                 framed, image * frame_words, places, columns, step, flips, slots, words, counter,
                 planes, row,
             )  # fmt: skip
         for number in range(changed):
-            pixel = found[number]
-            for word in range(cell):
-                now = np.uint64(new[first + pixel * cell + word])
-                left = now ^ np.uint64(old[first + pixel * cell + word])
-                while left:
-                    bit = _lowest_bit(left)
-                    left &= left - ONE
-                    place = 2 * (32 * word + bit) + np.int64(now >> np.uint64(bit) & ONE)
-                    for entry in range(ends[pixel], ends[pixel + 1]):
-                        source = (2 * taps[entry] + place) * words
-                        at = windows[entry] * words
-                        for lane in range(words):
-                            _count_up(counter, planes, at + lane, table[source + lane])
-        for window in range(pixels):
-            for lane in range(words):
-                numbers[window * words + lane] = count_of[window]
+            place = first + found[number]
+            pixel = found[number] // cell
+            base = 64 * (found[number] - pixel * cell)
+            now = np.uint64(new[place])
+            left = now ^ np.uint64(old[place])
+            while left:
+                bit = _lowest_bit(left)
+                left &= left - ONE
+                source = (base + 2 * bit + np.int64(now >> np.uint64(bit) & ONE)) * words
+                for entry in range(ends[pixel], ends[pixel + 1]):
+                    at, taken = windows[entry] * words, source + 2 * taps[entry] * words
+                    lane = 0
+                    while lane + 4 <= words:
+                        _add_4(counter, planes, size, at + lane, table, taken + lane)
+                        lane += 4
+                    if lane + 2 <= words:
+                        _add_2(counter, planes, size, at + lane, table, taken + lane)
+                        lane += 2
+                    if lane < words:
+                        _add_1(counter, planes, size, at + lane, table, taken + lane)
+        if words > 1:
+            for window in range(pixels):
+                for lane in range(words):
+                    numbers[window * words + lane] = count_of[window]
         at = image * digits * size
         for word in range(0, size, 8):
             if slots.size:
                 _signs_of_flips(
-                    flat, at, digits, size, planes_of, planes, numbers, own_flat,
+                    flat, at, digits, size, counter, planes, numbers, own_flat,
                     own.shape[0] - 1, flip, valid, word, signs,
                 )  # fmt: skip
             else:
                 _signs_of_changes(
-                    flat, at, digits, size, planes_of, planes, numbers, own_flat,
+                    flat, at, digits, size, counter, planes, numbers, own_flat,
                     own.shape[0] - 1, flip, valid, word, signs,
                 )  # fmt: skip
-        for window in range(pixels):
-            for word in range(run):
-                out[image, window, word] = bits[2 * words * window + word]
+        at = image * pixels * run
+        if run == 2 * words:
+            for word in range(pixels * run):
+                line[at + word] = bits[word]
+        else:
+            for window in range(pixels):
+                for word in range(run):
+                    line[at + window * run + word] = bits[2 * words * window + word]

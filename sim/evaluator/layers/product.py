@@ -241,6 +241,7 @@ class ProductStage(Stage):
         offsets: what an output reads, from its place on, in words or bytes.
         places: where each output pixel's inputs begin in a frame of frame_size.
         cell: words or bytes of a pixel of the input.
+        framed_shape: of an input in its frame, rows, columns and cells.
         groups: of output pixels, where padding counts for nothing.
         limits, invert: what sums are compared with, and which results are inverted, packed.
     """
@@ -254,7 +255,7 @@ class ProductStage(Stage):
         self.cell = channels if step.pixels else -(-channels // 32)  # of the map, bytes or words
         top, left, bottom, right = layer.frame
         height, width = step.source[0] + top + bottom, step.source[1] + left + right
-        self._framed_shape = (height, width, self.cell)
+        self.framed_shape = (height, width, self.cell)
         self.frame_size = height * width * self.cell
         self._padded: NDArray[Any] = np.zeros(0, np.uint8 if step.pixels else np.uint32)
         if any(layer.frame):
@@ -402,6 +403,21 @@ class ProductStage(Stage):
         return not self.step.pixels and self._layer.thresholds is not None
 
     @property
+    def kernel(self) -> tuple[int, int]:
+        """The rows and columns of a window."""
+        return self._layer.kernel(self.step.source)
+
+    @property
+    def moves_by_one(self) -> bool:
+        """Whether it takes pixels, gives bits, and its windows lie one pixel apart."""
+        return (
+            self.step.pixels
+            and self._layer.thresholds is not None
+            and self._layer.steps == (1, 1)
+            and self.pixels > 1
+        )
+
+    @property
     def has_one_window(self) -> bool:
         """Whether one window has all its input."""
         return (
@@ -446,7 +462,7 @@ class ProductStage(Stage):
             return values
         if len(self._padded) < frames * self.frame_size:
             self._padded = np.zeros(frames * self.frame_size, self._padded.dtype)
-        padded = self._padded[: frames * self.frame_size].reshape(frames, *self._framed_shape)
+        padded = self._padded[: frames * self.frame_size].reshape(frames, *self.framed_shape)
         source = values.reshape(frames, *self.step.source[:2], self.cell)
         top, left = self._layer.frame[:2]
         self.workers.share(
