@@ -14,7 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spinflow.sim.evaluator.kernels import bits as bit_kernels
-from spinflow.sim.evaluator.kernels import slices
+from spinflow.sim.evaluator.kernels import flips as flip_kernels
+from spinflow.sim.evaluator.kernels import margins as margin_kernels
+from spinflow.sim.evaluator.kernels import slices, transposition
 from spinflow.sim.evaluator.kernels.vectors import LANES
 from spinflow.sim.evaluator.layers.product import ProductStage
 from spinflow.sim.evaluator.memory import PackedMemory
@@ -135,19 +137,21 @@ class Changes:
             for tap in range(self._stage.taps):
                 bit_kernels.copy_bits(aligned[output], 32 * run * tap, spare, bits * tap, bits)
         columns = np.zeros((self._inputs, self._words), np.uint64)
-        slices.transpose_bits(source, columns, 0, width // 8)
+        transposition.transpose_bits(source, columns, 0, width // 8)
         return _with_complement(columns)
 
     def _flips_of(self, memory: PackedMemory) -> NDArray[np.int64]:
         """The weights that differ: output * 2 * inputs + the row of the table that agrees."""
         found = self._workers.room("flips", memory.size).view(np.int64)
-        count = slices.find_flips(memory.packed(), self._exact, memory.size, self._place_of, found)
+        count = flip_kernels.find_flips(
+            memory.packed(), self._exact, memory.size, self._place_of, found
+        )
         return found[:count].copy()
 
     def _table_with(self, found: NDArray[np.int64]) -> Words:
         """The rows of weights of which some flipped."""
         table = self._exact_table.copy()
-        slices.flip_table(found, self._inputs, table, self._words)
+        flip_kernels.flip_table(found, self._inputs, table, self._words)
         return table
 
 
@@ -156,8 +160,9 @@ class LinearChanges(Changes):
 
     def __init__(self, stage: ProductStage, weights: PackedMemory) -> None:
         outputs = stage.channels
-        self._vector = next(v for v in slices.VECTORS if 64 * v >= min(outputs, 1024))
-        super().__init__(stage, weights, _whole(_whole(outputs, 64) // 64, self._vector))
+        words = _whole(_whole(outputs, 64) // 64, slices.VECTORS[0])
+        self._vector = next(v for v in reversed(slices.VECTORS) if words % v == 0)
+        super().__init__(stage, weights, words)
         self._source_words = _whole(self._inputs, 64) // 64
         self._digits = max(stage.inputs.bit_length() + 1, slices.FEWEST + 2)
         self.bytes_a_frame = 8 * self._words * (self._digits + NEAR_DIGITS)
@@ -177,7 +182,7 @@ class LinearChanges(Changes):
         counts = np.zeros(outputs, np.int64)
         index = np.zeros(len(found) + slices.GROUP * outputs, np.int64)
         ends = np.zeros(outputs + 1, np.int64)
-        last = slices.sort_flips(found, self._inputs, 2 * self._inputs, counts, index, ends)
+        last = flip_kernels.sort_flips(found, self._inputs, 2 * self._inputs, counts, index, ends)
         odd = np.zeros(64 * self._words, np.uint8)
         odd[:outputs] = counts & 1
         parity = np.packbits(odd, bitorder="little").view(np.uint64)
@@ -201,7 +206,7 @@ class LinearChanges(Changes):
             stage.sums_of(images[part], len(sums), sums[:, : LANES * stage.words])
             for target in near, margins:
                 most = (1 << (target.shape[1] - 1)) - 1
-                slices.slice_margins(
+                margin_kernels.slice_margins(
                     sums.reshape(-1), self._limits, most, target[part], 0, len(sums)
                 )
         room = np.zeros(frames * self._source_words + SPARE, np.uint64)
@@ -228,7 +233,7 @@ class LinearChanges(Changes):
             cost += (90 * used + 13 * weights.flips) / 512 + 28 * vectors * turned
         if source is not None:
             now, before = self._whole_words(source), clean.source
-            changed = slices.count_changes(
+            changed = flip_kernels.count_changes(
                 now.reshape(-1).view(np.uint32), before.reshape(-1).view(np.uint32)
             )
             cost += 110 * vectors + 6.5 * vectors * changed / frames
@@ -251,7 +256,7 @@ class LinearChanges(Changes):
         source = np.zeros((_whole(frames, 512), _whole(words, 8)), np.uint64)
         source[:frames, :words] = rows
         turned = np.zeros((columns, len(source) // 64), np.uint64)
-        slices.transpose_bits(source, turned, 0, source.shape[1] // 8)
+        transposition.transpose_bits(source, turned, 0, source.shape[1] // 8)
         return turned
 
     def _by_output(self, clean: Clean, frames: int) -> ByOutput:
@@ -300,7 +305,8 @@ class LinearChanges(Changes):
     def _turn_back(self, source: Words, target: Words) -> None:
         """Outputs with images as lanes to rows of images."""
         self._workers.share(
-            lambda lo, hi: slices.transpose_bits(source, target, lo, hi), source.shape[1] // 8
+            lambda lo, hi: transposition.transpose_bits(source, target, lo, hi),
+            source.shape[1] // 8,
         )
 
     def _compute_columns(self, clean: Clean, weights: Weights, frames: int) -> NDArray[np.uint32]:

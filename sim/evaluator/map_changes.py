@@ -8,7 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spinflow.sim.evaluator.changes import Changes, Words
-from spinflow.sim.evaluator.kernels import maps, slices
+from spinflow.sim.evaluator.kernels import flips as flip_kernels
+from spinflow.sim.evaluator.kernels import maps
+from spinflow.sim.evaluator.kernels import margins as margin_kernels
 from spinflow.sim.evaluator.kernels.vectors import LANES
 from spinflow.sim.evaluator.layers.product import ProductStage
 from spinflow.sim.evaluator.memory import PackedMemory
@@ -66,7 +68,7 @@ class MapChanges(Changes):
 
     def __init__(self, stage: ProductStage, weights: PackedMemory) -> None:
         super().__init__(stage, weights, -(-stage.channels // 64))
-        found = stage.windows()
+        found = _windows(stage)
         inside = stage.step.source[0] * stage.step.source[1]
         self._ends = np.searchsorted(found[:, 0], np.arange(inside + 1))
         self._windows = np.ascontiguousarray(found[:, 1])
@@ -145,7 +147,7 @@ class MapChanges(Changes):
             used.reshape(len(part), stage.pixels, -1)[:, :, : LANES * stage.words] = (
                 agreeing.reshape(len(part), stage.pixels, -1)
             )
-            slices.slice_margins(
+            margin_kernels.slice_margins(
                 sums.reshape(-1), limits, (1 << (DIGITS - 1)) - 1,
                 margins[start : start + step], 0, len(part),
             )  # fmt: skip
@@ -182,7 +184,7 @@ class MapChanges(Changes):
         cost = 22.0 * pixels * self._words
         cost += weights.flips * pixels * (1 if self._step == self._words == 1 else 4)
         if source is not None:
-            changed = slices.count_changes(source.reshape(-1), clean.source.reshape(-1))
+            changed = flip_kernels.count_changes(source.reshape(-1), clean.source.reshape(-1))
             spread = len(self._windows) / (len(self._ends) - 1)
             cost += (12 + 6 * self._words) * spread * changed / len(clean.margins)
         return cost < whole
@@ -229,3 +231,18 @@ class MapChanges(Changes):
             stage.prepare(memory)
             stage.compute_frames(values, np.flatnonzero(left_out))
         return out
+
+
+def _windows(stage: ProductStage) -> NDArray[np.int64]:
+    """Each (pixel of the input, window that holds it, tap), in order of the first."""
+    (top, left), (down, right) = stage.frame[:2], stage.strides
+    height, width = stage.step.source[:2]
+    i, j, p, q = np.meshgrid(
+        *map(np.arange, (*stage.step.result[:2], *stage.kernel)), indexing="ij"
+    )
+    row, column = i * down + p - top, j * right + q - left
+    inside = (row >= 0) & (row < height) & (column >= 0) & (column < width)
+    places = row * width + column, i * stage.step.result[1] + j, p * stage.kernel[1] + q
+    found = np.stack(places, axis=-1)[inside]
+    ordered: NDArray[np.int64] = found[np.argsort(found[:, 0], kind="stable")]
+    return ordered

@@ -15,10 +15,10 @@ from llvmlite import ir
 from numba import types
 
 from spinflow.sim.evaluator.kernels import streams
+from spinflow.sim.evaluator.kernels.logic import lowest_bit
 from spinflow.sim.evaluator.kernels.vectors import (
     B64,
     HALF,
-    I1,
     I8,
     I16,
     I64,
@@ -98,17 +98,6 @@ def _tails_below(typing: Any, seed: Any, origin: Any, places: Any, number: Any, 
     return signature, generate
 
 
-@vector_code
-def _lowest_bit(typing: Any, word: Any) -> Any:
-    """The number of the lowest set bit of a 64-bit word, 64 if there is none."""
-    signature = types.int64(word)
-
-    def generate(context: Any, b: Any, signature: Any, args: Any) -> Any:
-        return b.cttz(args[0], ir.Constant(I1, 0))
-
-    return signature, generate
-
-
 @compiled
 def hits_of_many(seed: Any, start: Any, thresholds: Any, hits: Any, lo: Any, hi: Any) -> None:
     """Blocks lo..hi of WORDS words of the hits (thresholds, words), uint64, against each threshold.
@@ -135,11 +124,11 @@ def hits_of_many(seed: Any, start: Any, thresholds: Any, hits: Any, lo: Any, hi:
             for word in range(0, WORDS, 8):
                 left = _compared(leads, word, lead, own, first + word, tied)
                 while left:
-                    lane = _lowest_bit(left)
+                    lane = lowest_bit(left)
                     left &= left - one
                     ties = tied[lane]
                     while ties:
-                        places[count] = np.uint32(64 * (word + lane) + _lowest_bit(ties))
+                        places[count] = np.uint32(64 * (word + lane) + lowest_bit(ties))
                         ties &= ties - one
                         count += 1
             if edge == 0:

@@ -16,8 +16,8 @@ import numpy as np
 from llvmlite import ir
 from numba import types
 
+from spinflow.sim.evaluator.kernels.logic import added, lowest_bit, ones
 from spinflow.sim.evaluator.kernels.vectors import (
-    I1,
     I64,
     compiled,
     load,
@@ -29,35 +29,6 @@ from spinflow.sim.evaluator.kernels.vectors import (
 
 EIGHT = ir.VectorType(I64, 8)
 ONE = np.uint64(1)
-
-
-@vector_code
-def _ones(typing: Any, word: Any) -> Any:
-    """The set bits of a 64-bit word."""
-    signature = types.int64(word)
-
-    def generate(context: Any, b: Any, signature: Any, args: Any) -> Any:
-        return b.ctpop(args[0])
-
-    return signature, generate
-
-
-@vector_code
-def _lowest_bit(typing: Any, word: Any) -> Any:
-    """The number of the lowest set bit of a 64-bit word, 64 if there is none."""
-    signature = types.int64(word)
-
-    def generate(context: Any, b: Any, signature: Any, args: Any) -> Any:
-        return b.cttz(args[0], ir.Constant(I1, 0))
-
-    return signature, generate
-
-
-def _added(b: Any, x: Any, y: Any, z: Any) -> tuple[Any, Any]:
-    """A full adder: sum and carry."""
-    differ = b.xor(x, y)
-    carry = b.or_(b.and_(differ, z), b.and_(x, b.not_(differ)))
-    return b.xor(differ, z), carry
 
 
 def _signs(flipped: bool) -> Callable[..., Any]:
@@ -87,7 +58,7 @@ def _signs(flipped: bool) -> Callable[..., Any]:
         signature = types.void(
             margins, at, digits, stride, counter, planes, counts, own, owned, flip, valid, word, out
         )
-        ones, zeros = ir.Constant(EIGHT, [-1] * 8), ir.Constant(EIGHT, [0] * 8)
+        full, zeros = ir.Constant(EIGHT, [-1] * 8), ir.Constant(EIGHT, [0] * 8)
 
         def generate(context: Any, b: Any, signature: Any, args: Any) -> Any:
             numbers = (0, 4, 6, 7, 9, 10, 12)
@@ -110,19 +81,19 @@ def _signs(flipped: bool) -> Callable[..., Any]:
             digit = b.phi(I64)
             digit.add_incoming(I64(0), entry)
             carries = [b.phi(EIGHT) for _ in range(3 if flipped else 2)]
-            starts = [ones, zeros, ones]
+            starts = [full, zeros, full]
             for phi, start in zip(carries, starts, strict=False):
                 phi.add_incoming(start, entry)
             total = plane(known, digit, b.sub(args[2], I64(1)))
             after = []
             if flipped:
-                total, carry = _added(b, total, b.not_(plane(odds, digit, args[8])), carries[2])
+                total, carry = added(b, total, b.not_(plane(odds, digit, args[8])), carries[2])
                 after = [carry]
             bit = b.and_(b.lshr(number_of, splat(b, digit, EIGHT)), ir.Constant(EIGHT, [1] * 8))
-            total, first = _added(b, total, b.add(bit, ones), carries[0])
+            total, first = added(b, total, b.add(bit, full), carries[0])
             below = b.sub(digit, I64(1))
             below = b.select(b.icmp_signed("<", below, I64(0)), args[5], below)
-            total, second = _added(b, total, plane(counted, below, args[5]), carries[1])
+            total, second = added(b, total, plane(counted, below, args[5]), carries[1])
             for phi, value in zip(carries, [first, second, *after], strict=True):
                 phi.add_incoming(value, loop)
             following = b.add(digit, I64(1))
@@ -214,9 +185,9 @@ def _changed_words(
                 if new[first + word + lane] != old[first + word + lane]:
                     left |= ONE << np.uint64(lane)
         while left:
-            place = word + _lowest_bit(left)
+            place = word + lowest_bit(left)
             left &= left - ONE
-            count = _ones(np.uint64(new[first + place] ^ old[first + place]))
+            count = ones(np.uint64(new[first + place] ^ old[first + place]))
             found[changed] = place
             changed += 1
             pixel = place // cell
@@ -265,6 +236,45 @@ def _count_flips(
         for word in range(0, row.size, 8):
             _add_8(counter, planes, row.size, word, row, word)
         begin = slots[slot]
+
+
+@compiled
+def _add_changes(
+    new: Any, old: Any, first: Any, cell: Any, ends: Any, windows: Any, taps: Any, table: Any,
+    words: Any, found: Any, counter: Any, planes: Any, size: Any,
+) -> None:  # fmt: skip
+    """Adds to counters the rows of weights that go with the changed words of an image."""
+    for word in found:
+        pixel, now = word // cell, np.uint64(new[first + word])
+        base = 64 * (word - pixel * cell)
+        left = now ^ np.uint64(old[first + word])
+        while left:
+            bit = lowest_bit(left)
+            left &= left - ONE
+            source = (base + 2 * bit + np.int64(now >> np.uint64(bit) & ONE)) * words
+            for entry in range(ends[pixel], ends[pixel + 1]):
+                at, taken = windows[entry] * words, source + 2 * taps[entry] * words
+                lane = 0
+                while lane + 4 <= words:
+                    _add_4(counter, planes, size, at + lane, table, taken + lane)
+                    lane += 4
+                if lane + 2 <= words:
+                    _add_2(counter, planes, size, at + lane, table, taken + lane)
+                    lane += 2
+                if lane < words:
+                    _add_1(counter, planes, size, at + lane, table, taken + lane)
+
+
+@compiled
+def _put_rows(bits: Any, words: Any, pixels: Any, run: Any, out: Any, at: Any) -> None:
+    """Copies the words of all windows, of which `run` of 32 bits are used, to out[at:]."""
+    if run == 2 * words:
+        for word in range(pixels * run):
+            out[at + word] = bits[word]
+    else:
+        for window in range(pixels):
+            for word in range(run):
+                out[at + window * run + word] = bits[2 * words * window + word]
 
 
 @compiled
@@ -322,9 +332,7 @@ def update_maps(
         if changed == 0 and slots.size == 0:
             out[image] = known[image]
             continue
-        largest = 0
-        for window in range(pixels):
-            largest = max(largest, count_of[window])
+        largest = count_of.max()
         if largest > most:
             left_out[image] = True
             continue
@@ -337,48 +345,18 @@ def update_maps(
                 framed, image * frame_words, places, columns, step, flips, slots, words, counter,
                 planes, row,
             )  # fmt: skip
-        for number in range(changed):
-            place = first + found[number]
-            pixel = found[number] // cell
-            base = 64 * (found[number] - pixel * cell)
-            now = np.uint64(new[place])
-            left = now ^ np.uint64(old[place])
-            while left:
-                bit = _lowest_bit(left)
-                left &= left - ONE
-                source = (base + 2 * bit + np.int64(now >> np.uint64(bit) & ONE)) * words
-                for entry in range(ends[pixel], ends[pixel + 1]):
-                    at, taken = windows[entry] * words, source + 2 * taps[entry] * words
-                    lane = 0
-                    while lane + 4 <= words:
-                        _add_4(counter, planes, size, at + lane, table, taken + lane)
-                        lane += 4
-                    if lane + 2 <= words:
-                        _add_2(counter, planes, size, at + lane, table, taken + lane)
-                        lane += 2
-                    if lane < words:
-                        _add_1(counter, planes, size, at + lane, table, taken + lane)
-        if words > 1:
-            for window in range(pixels):
-                for lane in range(words):
-                    numbers[window * words + lane] = count_of[window]
+        _add_changes(
+            new, old, first, cell, ends, windows, taps, table, words, found[:changed], counter,
+            planes, size,
+        )  # fmt: skip
+        for number in range(pixels * words if words > 1 else 0):
+            numbers[number] = count_of[number // words]
         at = image * digits * size
         for word in range(0, size, 8):
             if slots.size:
-                _signs_of_flips(
-                    flat, at, digits, size, counter, planes, numbers, own_flat,
-                    own.shape[0] - 1, flip, valid, word, signs,
-                )  # fmt: skip
+                _signs_of_flips(flat, at, digits, size, counter, planes, numbers, own_flat,
+                                own.shape[0] - 1, flip, valid, word, signs)  # fmt: skip
             else:
-                _signs_of_changes(
-                    flat, at, digits, size, counter, planes, numbers, own_flat,
-                    own.shape[0] - 1, flip, valid, word, signs,
-                )  # fmt: skip
-        at = image * pixels * run
-        if run == 2 * words:
-            for word in range(pixels * run):
-                line[at + word] = bits[word]
-        else:
-            for window in range(pixels):
-                for word in range(run):
-                    line[at + window * run + word] = bits[2 * words * window + word]
+                _signs_of_changes(flat, at, digits, size, counter, planes, numbers, own_flat,
+                                  own.shape[0] - 1, flip, valid, word, signs)  # fmt: skip
+        _put_rows(bits, words, pixels, run, line, image * pixels * run)

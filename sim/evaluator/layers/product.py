@@ -426,27 +426,15 @@ class ProductStage(Stage):
             and self._layer.kernel(self.step.source) == self.step.source[:2]
         )
 
-    def windows(self) -> NDArray[np.int64]:
-        """Return each (pixel of the input, window that holds it, tap), in order of the first."""
-        rows, columns = self._layer.kernel(self.step.source)
-        top, left = self._layer.frame[:2]
-        down, right = self._layer.steps
-        i, j, p, q = np.meshgrid(
-            *map(np.arange, (*self.step.result[:2], rows, columns)), indexing="ij"
-        )
-        row, column = i * down + p - top, j * right + q - left
-        inside = (row >= 0) & (row < self.step.source[0])
-        inside &= (column >= 0) & (column < self.step.source[1])
-        found = np.stack(
-            [
-                row * self.step.source[1] + column,
-                i * self.step.result[1] + j,
-                p * columns + q,
-            ],
-            axis=-1,
-        )[inside]
-        ordered: NDArray[np.int64] = found[np.argsort(found[:, 0], kind="stable")]
-        return ordered
+    @property
+    def frame(self) -> Padding:
+        """The padding around its input."""
+        return self._layer.frame
+
+    @property
+    def strides(self) -> tuple[int, int]:
+        """The stride of rows and of columns."""
+        return self._layer.steps
 
     def sums_of(self, values: NDArray[Any], frames: int, sums: NDArray[np.int32]) -> None:
         """Set sums (rows, outputs) to how many bits of packed inputs agree, padding included."""
