@@ -153,7 +153,8 @@ def _run_in_software(plan: grids.Grid, options: argparse.Namespace, on: str) -> 
     workers = options.workers or os.cpu_count() or 1
     cluster = _cluster(options)
     sweeps = []
-    for job, folder in _jobs_of(plan, options.data_dir, on):
+    for made, folder in _jobs_of(plan, options.data_dir, on):
+        job = replace(made, whole=options.whole)
         bundle = job.device(1).bundle
         measure = (
             on_cluster(job, cluster)
@@ -308,6 +309,12 @@ def _parser() -> Parser:
         "--scheduler",
         metavar="ADDRESS",
         help="of a Dask cluster, as tcp://10.0.0.1:8786 or tls://10.0.0.1:8786",
+    )
+    parser.add_argument(
+        "--whole",
+        action="store_true",
+        help="compute every trial whole, in software: the rows are the same, and take longer than "
+        "what the errors change",
     )
     parser.add_argument(
         "--patience",

@@ -305,7 +305,7 @@ def xnors(network: Network) -> int:
     """Binary products of an image: those of bits with bits, and of no padding lane."""
     evaluator = Evaluator.from_network(network, threads=1)
     total = 0
-    for stage in evaluator._stages:
+    for stage in evaluator.stages:
         layer = stage.step.layer
         if isinstance(layer, Linear | Conv) and not stage.step.pixels:
             total += layer.weights.size * stage.step.result[0] * stage.step.result[1]

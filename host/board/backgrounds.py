@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import math
 import re
 
 import numpy as np
@@ -31,7 +33,7 @@ def background_words(memory: MemoryInfo, background: str) -> Words | None:
     SEED, repeat 0 and the memory's index give; ``previous`` keeps what is there (None).
 
     Returns:
-        uint32, shape (depth, segments), or None.
+        uint32, shape (depth, segments), or None. Not to be written to.
 
     Raises:
         InputError: no such background.
@@ -45,5 +47,14 @@ def background_words(memory: MemoryInfo, background: str) -> Words | None:
     if background == "ones":
         return np.broadcast_to(memory.segment_masks, shape).copy()
     seed = stream.memory_seed(int(background.partition(":")[2]), 0, memory.index)
-    words = stream.words(seed, np.arange(memory.depth * memory.segments))
-    return words.reshape(shape) & memory.segment_masks
+    return _words(seed, memory)
+
+
+@functools.lru_cache(maxsize=32)
+def _words(seed: int, memory: MemoryInfo) -> Words:
+    """The words of a stream, which every trial of a sweep asks for."""
+    shape = (memory.depth, memory.segments)
+    words: Words = stream.words(seed, np.arange(math.prod(shape))).reshape(shape)
+    words &= memory.segment_masks
+    words.flags.writeable = False
+    return words

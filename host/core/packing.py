@@ -74,6 +74,9 @@ def segment_masks(width: int) -> npt.NDArray[np.uint32]:
 
 def count_ones(words: npt.NDArray[Any]) -> int:
     """Return the number of ones in an array of unsigned words of any width."""
+    ones_of = getattr(np, "bitwise_count", None)  # numpy 2 has it
+    if ones_of is not None:
+        return int(ones_of(words).sum(dtype=np.int64))
     return int(np.unpackbits(np.ascontiguousarray(words).view(np.uint8)).sum())
 
 

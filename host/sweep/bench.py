@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -69,6 +69,25 @@ class Device(Protocol):
         """Clear stream positions, buffers and counters."""
 
 
+class Written(NamedTuple):
+    """What writing a trial's weights gave: counts, bits by kind, bits that aging turned over."""
+
+    counts: Counts
+    writes: WriteCounts
+    upsets: int
+
+
+@runtime_checkable
+class Holding(Protocol):
+    """A device that holds trials until their images are run, in all of them at once."""
+
+    def hold(self) -> None:
+        """Take what is in the memories as the next trial."""
+
+    def run_held(self, images: npt.NDArray[Any]) -> list[tuple[npt.NDArray[np.uint16], Snapshot]]:
+        """Classify images in every trial that is held; its labels, and all counters after it."""
+
+
 class Bench:
     """A device, its weights and the images: measures one trial after another.
 
@@ -101,11 +120,37 @@ class Bench:
 
     def row(self, trial: Trial) -> Row:
         """Measure one trial."""
+        written = self._begin(trial)
+        labels = self.device.run(self.tests.images)
+        return self._row(trial, written, labels, self.device.snapshot())
+
+    def rows(self, trials: Sequence[Trial]) -> list[Row]:
+        """Measure trials, at once where the device can hold several until their images are run."""
+        device = self.device
+        if not isinstance(device, Holding):
+            return [self.row(trial) for trial in trials]
+        written = []
+        for trial in trials:
+            written.append(self._begin(trial))
+            device.hold()
+        found = device.run_held(self.tests.images)
+        return [
+            self._row(trial, before, labels, after)
+            for trial, before, (labels, after) in zip(trials, written, found, strict=True)
+        ]
+
+    def _begin(self, trial: Trial) -> Written:
+        """Set the errors of a trial and write its weights."""
         chosen = self._bundle.select(trial.selection)
         self._prepare(trial, chosen)
-        counts, writes, upsets = self._write(trial, chosen)
-        labels = self.device.run(self.tests.images)
-        after = self.device.snapshot()
+        return Written(*self._write(trial, chosen))
+
+    def _row(
+        self, trial: Trial, written: Written, labels: npt.NDArray[np.uint16], after: Snapshot
+    ) -> Row:
+        """Return the row of a trial whose images were run."""
+        chosen = self._bundle.select(trial.selection)
+        counts, writes, upsets = written
         if after.frames != len(labels):
             raise DeviceError(f"{after.frames} frames were counted, {len(labels)} images were run")
         for memory in chosen:

@@ -7,6 +7,7 @@ docs/evaluator.md says more.
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from spinflow.host.core import description as descriptions
 from spinflow.sim.evaluator.layers.base import Place
 from spinflow.sim.evaluator.memory import PackedMemory, Workers, check_stream
 from spinflow.sim.evaluator.network import Network, described, of_bundle, of_model, plan
+from spinflow.sim.evaluator.together import Held, Together
 from spinflow.sim.memories import MemoryOperations, check_images
 from spinflow.sim.protocol import Described, Taps
 
@@ -52,14 +54,15 @@ class Evaluator(MemoryOperations[PackedMemory]):
         self.description = described(network, steps) if description is None else description
         self.memories = [PackedMemory(m, stream, workers) for m in self.description.memories]
         by_name = {memory.name: memory for memory in self.memories}
-        self._stages = []
+        self.stages = []
         for step in steps:
             weights, buffer = (by_name.get(f"{step.layer.name}.{k}") for k in ("weights", "buffer"))
-            self._stages.append(step.layer.stage(step, Place(workers, weights, buffer)))
+            self.stages.append(step.layer.stage(step, Place(workers, weights, buffer)))
+        self._together: Together | None = None
         self._trained = [step.layer.trained() for step in steps if step.layer.order() is not None]
-        self._pixels = int(np.prod(network.shape))
-        largest = max([self._pixels, *(stage.bytes_a_frame for stage in self._stages)])
-        self._frames_at_once = max(1, min(BLOCK_FRAMES, BLOCK_BYTES // largest))
+        self.pixels = int(np.prod(network.shape))
+        largest = max([self.pixels, *(stage.bytes_a_frame for stage in self.stages)])
+        self.frames_at_once = max(1, min(BLOCK_FRAMES, BLOCK_BYTES // largest))
 
     @classmethod
     def from_bundle(
@@ -143,6 +146,28 @@ class Evaluator(MemoryOperations[PackedMemory]):
         """Return what a weight memory holds: uint32 (depth, segments)."""
         return self._weight_memory(memory).read_rows()
 
+    def hold(self) -> Held:
+        """Return a trial with the memories as they are, which `run_held` runs later."""
+        return Held([memory.copied() for memory in self.memories])
+
+    def run_held(self, trials: Sequence[Held], images: NDArray[Any], taps: bool = False) -> None:
+        """Run the same images in each of several trials, whose memories go on.
+
+        What comes out is what `run` gives, at the cost of what errors change: the layers without
+        errors are computed once.
+
+        Args:
+            trials: they get the labels, and with `taps` each layer boundary.
+            images: as of `run`; what is known of them is kept while the same array is given.
+            taps: as of `run`.
+
+        Raises:
+            ValueError: as of `run`.
+        """
+        if self._together is None:
+            self._together = Together(self)
+        self._together.run(trials, images, taps)
+
     def run(self, images: NDArray[Any], taps: bool = True) -> tuple[NDArray[np.int64], Taps]:
         """Run images (n, pixels), uint8; maps of (rows, columns, channels) are flat in this order.
 
@@ -154,16 +179,16 @@ class Evaluator(MemoryOperations[PackedMemory]):
         Raises:
             ValueError: images have another shape or type.
         """
-        images = np.ascontiguousarray(check_images(images, self._pixels))
+        images = np.ascontiguousarray(check_images(images, self.pixels))
         labels = np.empty(len(images), np.int64)
         parts: list[Taps] = []
-        for stage in self._stages:
+        for stage in self.stages:
             stage.prepare()
-        for start in range(0, max(len(images), 1), self._frames_at_once):
-            values = images[start : start + self._frames_at_once]
+        for start in range(0, max(len(images), 1), self.frames_at_once):
+            values = images[start : start + self.frames_at_once]
             frames = len(values)
             seen: Taps = {}
-            for stage in self._stages:
+            for stage in self.stages:
                 values = stage.compute(values, frames)
                 if taps:
                     seen[stage.step.layer.name] = stage.tap(values, frames)

@@ -7,6 +7,7 @@ and for a buffer the word one depth before. So the bits last stored are kept in 
 
 from __future__ import annotations
 
+import copy
 import math
 import os
 from collections.abc import Callable
@@ -19,6 +20,7 @@ from numpy.typing import NDArray
 
 from spinflow.host.core.description import MemoryInfo
 from spinflow.host.core.memory import MODES, Counts
+from spinflow.sim.evaluator.draws import Draws
 from spinflow.sim.evaluator.kernels import bits as bit_kernels
 from spinflow.sim.evaluator.kernels import streams, writes
 from spinflow.sim.memories import Cells
@@ -36,6 +38,14 @@ class Workers:
         if self.threads < 1:
             raise ValueError(f"{threads} threads cannot compute: take at least 1")
         self._pool = ThreadPoolExecutor(self.threads) if self.threads > 1 else None
+        self._rooms: dict[str, NDArray[np.uint64]] = {}
+
+    def room(self, name: str, *shape: int) -> NDArray[np.uint64]:
+        """Return an array that is used again under its name; what was in it may still be there."""
+        size = math.prod(shape)
+        if name not in self._rooms or self._rooms[name].size < size:
+            self._rooms[name] = np.zeros(size, np.uint64)
+        return self._rooms[name][:size].reshape(shape)
 
     def share(self, job: Callable[[int, int], Any], size: int, least: int = 1) -> None:
         """Call job(lo, hi) for parts of range(size); parts are at least `least` long."""
@@ -60,12 +70,14 @@ class PackedMemory(Cells):
 
     Attributes:
         writes: how often it was written: what is made of its bits is stale when that grows.
+        draws: which several trials share; None where it makes its own.
     """
 
     def __init__(self, info: MemoryInfo, stream: str, workers: Workers) -> None:
         super().__init__(info)
         self.stream, self.workers = stream, workers
         self.writes = 0
+        self.draws: Draws | None = None
         self.size = self.depth * self.width
         self._cells = np.zeros(-(-self.size // 64) + 1, np.uint64)
         self._hits = np.zeros((2, 0), np.uint64)
@@ -81,6 +93,17 @@ class PackedMemory(Cells):
     def packed(self) -> NDArray[Any]:
         """The bits last stored, oldest first: uint32, and at least one word to spare."""
         return self._cells[: -(-self.size // 64) + 1].view(np.uint32)
+
+    def empty(self) -> PackedMemory:
+        """Return another of its kind and size, with bits all 0 and errors off."""
+        return PackedMemory(self.info, self.stream, self.workers)
+
+    def copied(self) -> PackedMemory:
+        """Return another with the same contents, settings and counts."""
+        found = copy.copy(self)
+        found._cells = self._cells[: -(-self.size // 64) + 1].copy()
+        found._hits = np.zeros((2, 0), np.uint64)
+        return found
 
     def zero(self) -> None:
         """Make every stored bit 0."""
@@ -120,6 +143,50 @@ class PackedMemory(Cells):
             stored = np.zeros(-(-bits // 32) + 1, np.uint32)
             bit_kernels.copy_bits(stored, 0, self._cells.view(np.uint32), self.size, bits)
         return stored
+
+    def pass_on(
+        self, target: NDArray[np.uint64], out: NDArray[np.uint64], bits: int
+    ) -> NDArray[np.uint64] | None:
+        """Write packed bits, and return what is stored: the target where no bit can err, else out.
+
+        None if this write needs `write`, and nothing was done.
+        """
+        depth, words = self.size // 64, bits // 64
+        if self.size % 64 or bits % 64 or words < depth or (self._errs and self.position % 32):
+            return None
+        if self.draws is not None and self._errs and self.stream == "hardware":
+            thresholds = self.threshold1, self.threshold0
+            hits: Any = self.draws.hits((self.index, self.seed), self.position, words, thresholds)
+            self.position += bits
+        else:
+            _, hits = self._draw(bits)
+        counts = np.zeros(3, np.int64)
+        if hits is None:
+            writes.count_switched(target, self._cells, depth, words, counts)
+            out = target
+        elif self.mode == "flip":
+            writes.pass_flipped(
+                target, hits[0], hits[self._second], self._cells, depth, out, words, counts
+            )
+        else:
+            writes.pass_switched(
+                target, hits[0], hits[self._second], self._cells, depth, out, words, counts
+            )
+        self.counts += Counts(bits, int(counts[0]), int(counts[1]), int(counts[2]))
+        self.writes += 1
+        self._cells[:depth] = out[words - depth : words]
+        return out
+
+    def want_draws(self, draws: Draws | None) -> None:
+        """Share draws with other trials from now on; None ends it."""
+        self.draws = draws
+        if draws is not None and self._errs and self.stream == "hardware":
+            draws.want((self.index, self.seed), (self.threshold1, self.threshold0))
+
+    @property
+    def _errs(self) -> bool:
+        """Whether a write may err."""
+        return self.mode != "off" and max(self.threshold1, self.threshold0) > 0
 
     def write_rows(self, segments: NDArray[Any]) -> None:
         """Write all words, uint32 (depth, segments); bits beyond the width are ignored."""
@@ -170,8 +237,7 @@ class PackedMemory(Cells):
         if max(self.threshold1, self.threshold0) == 0:
             return first, None
         words = -(-(first + positions) // 64)
-        if self._hits.shape[1] <= words:  # a word to spare
-            self._hits = np.zeros((2, words + 1), np.uint64)
+        self._hits = self.workers.room("hits", 2, words + 1)  # a word to spare
         self._draw_words(start, 2 * words)
         if positions == bits:
             return first, self._hits

@@ -20,7 +20,7 @@ import threading
 import time
 import uuid
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import CancelledError
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -67,7 +67,7 @@ def on_cluster(job: Job, cluster: Cluster) -> Measure:
                 with _given(client, job, watched.wanted):
                     yield watched.submit, watched.workers
 
-    return in_order(pool)
+    return in_order(pool, job)
 
 
 @dataclass(frozen=True)
@@ -284,14 +284,14 @@ def _given(client: Any, job: Job, wanted: dict[str, str]) -> Iterator[None]:
                 client.sync(client.unregister_worker_plugin, name, callback_timeout=2.0)
 
 
-def _remote_measure() -> Callable[[str, bytes], tuple[Row, float]]:
-    def measure(digest: str, trial: bytes) -> tuple[Row, float]:
+def _remote_measure() -> Callable[[str, bytes], list[tuple[Row, float]]]:
+    def measure(digest: str, trials: bytes) -> list[tuple[Row, float]]:
         """Travels by value, so that the scheduler need not have this package."""
         import pickle
 
         from spinflow.sim.sweeps import workers
 
-        return workers.measure_one(digest, pickle.loads(trial))
+        return workers.measure_some(digest, pickle.loads(trials))
 
     return measure
 
@@ -329,10 +329,10 @@ class _Watched:
         self._working = time.monotonic()  # when a worker that works was last seen
         self._count = 1
 
-    def submit(self, trial: Trial) -> Pending:
-        """Start a trial."""
+    def submit(self, trials: Sequence[Trial]) -> Pending:
+        """Start some trials."""
         future = self._client.submit(
-            self._measure, self._job.digest, pickle.dumps(trial), pure=False
+            self._measure, self._job.digest, pickle.dumps(trials), pure=False
         )
         return _Remote(future, self)
 
@@ -435,16 +435,16 @@ class _Watched:
 
 @dataclass(frozen=True)
 class _Remote:
-    """A trial on a cluster."""
+    """Trials on a cluster."""
 
     future: Any
     watched: _Watched
 
-    def result(self) -> tuple[Row, float]:
-        """Return its row, and the seconds that it took, when it is there."""
+    def result(self) -> list[tuple[Row, float]]:
+        """Return their rows, and the seconds that each took, when they are there."""
         while not self.future.done():
             with suppress(TimeoutError):
                 self.future.result(timeout=CHECK_S)
             self.watched.check()
-        found: tuple[Row, float] = self.future.result()
+        found: list[tuple[Row, float]] = self.future.result()
         return found

@@ -6,7 +6,7 @@ import hashlib
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -17,8 +17,22 @@ from spinflow.host.core.bundle import Bundle, Registers, Words, check_words
 from spinflow.host.core.memory import Counts
 from spinflow.sim.protocol import Engine
 
+if TYPE_CHECKING:
+    from spinflow.sim.evaluator.together import Held
+
 FAST = "evaluator-fast"
 """The backend whose random stream is not the hardware's."""
+
+
+@runtime_checkable
+class Holding(Engine, Protocol):
+    """An engine that can hold trials, as `spinflow.sim.evaluator.Evaluator` does."""
+
+    def hold(self) -> Held:
+        """Return a trial with the memories as they are."""
+
+    def run_held(self, trials: Sequence[Held], images: npt.NDArray[Any]) -> None:
+        """Run images in each of several trials, which get the labels."""
 
 
 class SoftwareAccelerator:
@@ -93,6 +107,31 @@ class SoftwareAccelerator:
         """Clear stream positions, buffers and counters."""
         self._engine.soft_reset()
         self._frames = 0
+
+
+class HoldingAccelerator(SoftwareAccelerator):
+    """One whose engine holds trials, and runs the images of all of them at once."""
+
+    _engine: Holding
+
+    def __init__(self, bundle: Bundle, engine: Holding, backend: str) -> None:
+        super().__init__(bundle, engine, backend)
+        self._held: list[Held] = []
+
+    def hold(self) -> None:
+        """Take what is in the memories as the next trial."""
+        self._held.append(self._engine.hold())
+
+    def run_held(self, images: npt.NDArray[Any]) -> list[tuple[npt.NDArray[np.uint16], Snapshot]]:
+        """Classify images in every trial that is held; its labels, and all counters after it."""
+        trials, self._held = self._held, []
+        self._engine.run_held(trials, images)
+        found = []
+        for trial in trials:
+            labels = np.concatenate(trial.labels).astype(np.uint16)
+            counts = {memory.name: memory.counts for memory in trial.memories}
+            found.append((labels, Snapshot(counts, len(labels), cycles=0, stalls=0)))
+        return found
 
 
 def bundle_of(name: str, engine: Engine, backend: str) -> Bundle:

@@ -26,7 +26,13 @@ from spinflow.host.core.sources import REPOSITORY
 from spinflow.host.core.test_sets import TestSet
 from spinflow.host.sweep.bench import Bench
 from spinflow.sim.engines import engine, takes_networks
-from spinflow.sim.sweeps.device import SoftwareAccelerator, bundle_of
+from spinflow.sim.protocol import Engine
+from spinflow.sim.sweeps.device import (
+    Holding,
+    HoldingAccelerator,
+    SoftwareAccelerator,
+    bundle_of,
+)
 
 
 class SweepError(HostError):
@@ -44,6 +50,7 @@ class Job:
         name: name of the network.
         tests: the images.
         backend: the engine, one of `spinflow.sim.engines.SOFTWARE`.
+        whole: compute every trial whole, also where an engine knows what its errors change.
     """
 
     files: dict[str, bytes]
@@ -51,11 +58,14 @@ class Job:
     name: str
     tests: TestSet
     backend: str
+    whole: bool = False
 
     @functools.cached_property
     def digest(self) -> str:
         """A name of its own for every job."""
-        content = pickle.dumps((self.files, self.network, self.tests.fingerprint, self.backend))
+        content = pickle.dumps(
+            (self.files, self.network, self.tests.fingerprint, self.backend, self.whole)
+        )
         return hashlib.sha256(content).hexdigest()[:16]
 
     @property
@@ -82,7 +92,7 @@ class Job:
     def _device(self, threads: int | None) -> SoftwareAccelerator:
         if self.network is not None:
             made = engine(self.backend, network=self.network, threads=threads)
-            return SoftwareAccelerator(bundle_of(self.name, made, self.backend), made, self.backend)
+            return self._accelerator(bundle_of(self.name, made, self.backend), made)
         with tempfile.TemporaryDirectory(prefix="spinflow-") as folder:
             for name, content in self.files.items():
                 if name not in (description.NAME, *description.FILES):
@@ -90,7 +100,20 @@ class Job:
                 Path(folder, name).write_bytes(content)
             bundle = bundles.load(Path(folder), runnable=False)
             made = engine(self.backend, bundle=folder, threads=threads)
+        return self._accelerator(bundle, made)
+
+    def _accelerator(self, bundle: bundles.Bundle, made: Engine) -> SoftwareAccelerator:
+        if isinstance(made, Holding) and not self.whole:
+            return HoldingAccelerator(bundle, made, self.backend)
         return SoftwareAccelerator(bundle, made, self.backend)
+
+    @property
+    def shares(self) -> bool:
+        """Whether trials that are measured together share what has no errors."""
+        from spinflow.sim.evaluator import Network
+
+        own = self.network is None or isinstance(self.network, Network)
+        return own and not self.whole and self.backend != "emulator"
 
     def bench(self, threads: int | None) -> Bench:
         """Set up what measures the trials of this job."""

@@ -22,7 +22,9 @@ from spinflow.host.sweep.running import Measure, Measured
 from spinflow.host.sweep.trials import Trial
 from spinflow.sim.sweeps.jobs import Job, SweepError, difference, facts
 
-AHEAD = 4  # trials that are under way or done but not yet written, for each worker
+TOGETHER = 16  # trials that are measured at once, at most: what they share is computed once
+GROUPS = 4  # of trials that each worker gets at least, where there are as many trials
+AHEAD = 4  # groups of trials that are under way or done but not yet written, for each worker
 DEATHS = 3  # workers that may die one after the other, with no row finished between
 
 
@@ -73,8 +75,8 @@ def forget(digest: str) -> None:
             del _held[digest]
 
 
-def measure_one(digest: str, trial: Trial) -> tuple[Row, float]:
-    """Measure a trial of a job that this process was given; return its row and the seconds."""
+def measure_some(digest: str, trials: Sequence[Trial]) -> list[tuple[Row, float]]:
+    """Measure trials of a job that this process was given; return their rows and the seconds."""
     with _lock:
         held = _held.get(digest)
         if held is None:
@@ -82,8 +84,18 @@ def measure_one(digest: str, trial: Trial) -> tuple[Row, float]:
         if held.bench is None:
             held.bench = held.job.bench(held.threads)
         start = time.perf_counter()
-        row = held.bench.row(trial)
-        return row, time.perf_counter() - start
+        rows = held.bench.rows(trials)
+        seconds = (time.perf_counter() - start) / len(rows)
+        return [(row, seconds) for row in rows]
+
+
+def groups(job: Job, trials: Sequence[Trial], workers: int) -> list[Sequence[Trial]]:
+    """Return trials in groups that are measured together, in their order.
+
+    Each worker gets some groups at least, so that none waits long for another at the end.
+    """
+    size = min(TOGETHER, max(1, len(trials) // (GROUPS * workers))) if job.shares else 1
+    return [trials[first : first + size] for first in range(0, len(trials), size)]
 
 
 def _start_worker(job: Job) -> None:
@@ -106,8 +118,8 @@ def in_this_process(job: Job) -> Measure:
     def measure(trials: Sequence[Trial]) -> Measured:
         take(job, None)
         try:
-            for trial in trials:
-                yield measure_one(job.digest, trial)
+            for group in groups(job, trials, 1):
+                yield from measure_some(job.digest, group)
         finally:
             forget(job.digest)
 
@@ -123,9 +135,9 @@ def in_processes(job: Job, workers: int) -> Measure:
             before = set(active_children())
             executor = ProcessPoolExecutor(workers, get_context("spawn"), _start_worker, (job,))
 
-            def submit(trial: Trial) -> Pending:
+            def submit(trials: Sequence[Trial]) -> Pending:
                 with _no_interrupts():  # processes are started here
-                    return executor.submit(measure_one, job.digest, trial)
+                    return executor.submit(measure_some, job.digest, trials)
 
             try:
                 yield submit, lambda: workers
@@ -138,7 +150,7 @@ def in_processes(job: Job, workers: int) -> Measure:
             finally:
                 executor.shutdown(wait=True, cancel_futures=True)
 
-    return in_order(pool)
+    return in_order(pool, job)
 
 
 @contextmanager
@@ -152,21 +164,22 @@ def _no_interrupts() -> Iterator[None]:
 
 
 class Pending(Protocol):
-    """A trial that is under way."""
+    """Trials that are under way."""
 
-    def result(self) -> tuple[Row, float]:
-        """Return its row, and the seconds that it took, when it is there."""
-
-
-Pool = tuple[Callable[[Trial], Pending], Callable[[], int]]
-"""What starts a trial, and how many workers there are now."""
+    def result(self) -> list[tuple[Row, float]]:
+        """Return their rows, and the seconds that each took, when they are there."""
 
 
-def in_order(pool: Callable[[], AbstractContextManager[Pool]]) -> Measure:
+Pool = tuple[Callable[[Sequence[Trial]], Pending], Callable[[], int]]
+"""What starts some trials, and how many workers there are now."""
+
+
+def in_order(pool: Callable[[], AbstractContextManager[Pool]], job: Job) -> Measure:
     """Return what measures trials on a pool and yields their rows in the order of the trials.
 
-    A few trials for each worker are under way at once, so that none waits for the slowest, and an
-    interruption loses little. When a worker process dies, a new pool measures what is missing.
+    A few groups of trials for each worker are under way at once, so that none waits for the
+    slowest, and an interruption loses little. When a worker process dies, a new pool measures what
+    is missing.
     """
 
     def measure(trials: Sequence[Trial]) -> Measured:
@@ -174,17 +187,17 @@ def in_order(pool: Callable[[], AbstractContextManager[Pool]]) -> Measure:
         while done < len(trials):
             try:
                 with pool() as (submit, workers):
-                    waiting = iter(trials[done:])
+                    waiting = iter(groups(job, trials[done:], max(workers(), 1)))
                     pending: deque[Pending] = deque()
                     while True:
                         room = AHEAD * max(workers(), 1) - len(pending)
-                        for trial in itertools.islice(waiting, max(room, 0)):
-                            pending.append(submit(trial))
+                        for group in itertools.islice(waiting, max(room, 0)):
+                            pending.append(submit(group))
                         if not pending:
                             break
-                        row = pending.popleft().result()
-                        done, deaths = done + 1, 0
-                        yield row
+                        for row in pending.popleft().result():
+                            done, deaths = done + 1, 0
+                            yield row
             except BrokenExecutor:
                 deaths += 1
                 if deaths == DEATHS:

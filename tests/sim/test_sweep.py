@@ -279,3 +279,14 @@ def test_results_of_another_grid_are_refused_and_kept(
         text = capsys.readouterr().err.splitlines()[-1]
         assert text.startswith("spinflow: ") and line in text
     assert (evaluated / "results.csv").read_bytes() == before
+
+
+@pytest.mark.parametrize("on", ["evaluator", "evaluator-fast"])
+def test_trials_that_are_computed_whole_give_the_same_file(
+    grid_file: Path, tmp_path: Path, on: str
+) -> None:
+    options = ["--grid", str(grid_file), "--workers", "1", "--on", on, "--out"]
+    assert main([*options, str(tmp_path / "changes")]) == 0
+    assert main([*options, str(tmp_path / "whole"), "--whole"]) == 0
+    found, expected = (tmp_path / name / "results.csv" for name in ("changes", "whole"))
+    assert found.read_bytes() == expected.read_bytes()

@@ -347,13 +347,13 @@ def start_impatient(*arguments: str | Path) -> subprocess.Popen[str]:
 HUNGRY = """
 import spinflow.sim.sweep
 import spinflow.sim.sweeps.workers
-before = spinflow.sim.sweeps.workers.measure_one
+before = spinflow.sim.sweeps.workers.measure_some
 kept = []
 def hungry(*arguments):
     kept.append(bytearray(b"x" * (1 << 30)))
     import time; time.sleep(20)
     return before(*arguments)
-spinflow.sim.sweeps.workers.measure_one = hungry
+spinflow.sim.sweeps.workers.measure_some = hungry
 """
 
 

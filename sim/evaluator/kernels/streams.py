@@ -43,8 +43,8 @@ LAST_LEAD_BLOCK = 0x7FFFFFFF  # the blocks of tails follow
 ROUND_CONSTANTS = [0x9E3779B9 * (number + 1) & 0xFFFFFFFF for number in range(8)]
 
 
-def _rounds(b: Any, x: Any, y: Any) -> tuple[Any, Any]:
-    """The even and the odd words of 16 blocks `x`, from seeds `y`."""
+def rounds(b: Any, x: Any, y: Any) -> tuple[Any, Any]:
+    """Return the even and the odd words of 16 blocks `x`, from seeds `y`."""
 
     def rotated(value: Any, count: int) -> Any:
         left = b.shl(value, constant(V16, count))
@@ -56,8 +56,8 @@ def _rounds(b: Any, x: Any, y: Any) -> tuple[Any, Any]:
     return x, y
 
 
-def _in_order(b: Any, x: Any, y: Any, half: int) -> Any:
-    """The words of the lower (0) or the upper (1) 8 of 16 blocks, the even word of each first."""
+def in_order(b: Any, x: Any, y: Any, half: int) -> Any:
+    """Return the words of the lower (0) or the upper (1) 8 of 16 blocks, each even word first."""
     order = [lane + half * HALF // 2 for lane in range(HALF // 2)]
     lanes = [number for lane in order for number in (lane, lane + HALF)]
     return b.shuffle_vector(x, y, ir.Constant(V16, lanes))
@@ -80,9 +80,9 @@ def _lead_comparison(others: int) -> Any:
             (first,) = pointers(context, b, signature, args, [4])
             x = b.add(splat(b, args[1], V16), ir.Constant(V16, list(range(HALF))))
             x = b.and_(x, constant(V16, LAST_LEAD_BLOCK))
-            x, y = _rounds(b, x, splat(b, args[0], V16))
+            x, y = rounds(b, x, splat(b, args[0], V16))
             for half in range(2):
-                leads = b.bitcast(_in_order(b, x, y, half), B64)
+                leads = b.bitcast(in_order(b, x, y, half), B64)
                 word = b.add(b.shl(args[5], I64(1)), I64(half))
                 for other in args[2 : 2 + others]:
                     edge = splat(b, other, B64)
@@ -110,7 +110,7 @@ def _compare_tails(typing: Any, seed: Any, origin: Any, places: Any, number: Any
         (first,) = pointers(context, b, signature, args, [2])
         position = b.add(splat(b, args[1], V16), load(b, b.gep(first, [args[3]]), V16))
         block = b.or_(b.lshr(position, constant(V16, 1)), constant(V16, LAST_LEAD_BLOCK + 1))
-        x, y = _rounds(b, block, splat(b, args[0], V16))
+        x, y = rounds(b, block, splat(b, args[0], V16))
         odd = b.icmp_unsigned("!=", b.and_(position, constant(V16, 1)), constant(V16, 0))
         tails = b.lshr(b.select(odd, y, x), constant(V16, 32 - TAIL_BITS))
         below = b.icmp_unsigned("<", tails, splat(b, args[4], V16))
@@ -223,10 +223,10 @@ def _compare_words(typing: Any, seed: Any, block: Any, threshold1: Any, threshol
 
     def generate(context: Any, b: Any, signature: Any, args: Any) -> Any:
         x = b.add(splat(b, args[1], V16), ir.Constant(V16, list(range(HALF))))
-        x, y = _rounds(b, x, splat(b, args[0], V16))
+        x, y = rounds(b, x, splat(b, args[0], V16))
         result: Any = I64(0)
         for part in range(2):
-            words = _in_order(b, x, y, part)
+            words = in_order(b, x, y, part)
             for number, threshold in enumerate(args[2:]):
                 below = b.icmp_unsigned("<", words, splat(b, threshold, V16))
                 bits = b.zext(b.bitcast(below, I16), I64)

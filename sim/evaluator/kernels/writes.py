@@ -73,6 +73,61 @@ def count_write(target: Any, cells: Any, depth: Any, counts: Any, lo: Any, hi: A
 
 
 @compiled
+def count_switched(target: Any, cells: Any, depth: Any, words: Any, counts: Any) -> None:
+    """Adds to counts[0] how many bits of an exact write, uint64, differ from the old ones."""
+    switched = 0
+    for word in range(depth):
+        switched += _count_ones(target[word] ^ cells[word])
+    for word in range(depth, words):
+        switched += _count_ones(target[word] ^ target[word - depth])
+    counts[0] += switched
+
+
+@compiled
+def pass_flipped(
+    target: Any, hits1: Any, hits0: Any, cells: Any, depth: Any, out: Any, words: Any, counts: Any
+) -> None:
+    """Mode flip: out gets what is stored of target, uint64; counts as in count_write.
+
+    The words before the first are those of cells, `depth` of them, at most `words`.
+    """
+    switched, errors1, errors0 = 0, 0, 0
+    for first in range(0, words, depth):
+        before = cells if first == 0 else out[first - depth :]
+        for column in range(min(depth, words - first)):
+            wanted = target[first + column]
+            one, zero = wanted & hits1[first + column], ~wanted & hits0[first + column]
+            switched += _count_ones(wanted ^ before[column])
+            errors1 += _count_ones(one)
+            errors0 += _count_ones(zero)
+            out[first + column] = wanted ^ (one | zero)
+    counts[0] += switched
+    counts[1] += errors1
+    counts[2] += errors0
+
+
+@compiled
+def pass_switched(
+    target: Any, hits1: Any, hits0: Any, cells: Any, depth: Any, out: Any, words: Any, counts: Any
+) -> None:
+    """As pass_flipped, in mode switch."""
+    switched, errors1, errors0 = 0, 0, 0
+    for first in range(0, words, depth):
+        before = cells if first == 0 else out[first - depth :]
+        for column in range(min(depth, words - first)):
+            wanted, old = target[first + column], before[column]
+            change = wanted ^ old
+            error = change & ((wanted & hits1[first + column]) | (~wanted & hits0[first + column]))
+            switched += _count_ones(change)
+            errors1 += _count_ones(error & wanted)
+            errors0 += _count_ones(error & ~wanted)
+            out[first + column] = wanted ^ error
+    counts[0] += switched
+    counts[1] += errors1
+    counts[2] += errors0
+
+
+@compiled
 def _bits_at(words: Any, bit: Any) -> Any:
     """The 32 bits from number `bit` of uint32 words on, as uint64; a word is to spare."""
     place = bit >> 5

@@ -121,15 +121,20 @@ class Stage(ABC):
     """A layer at work: its map's memory, reused from block to block."""
 
     def __init__(self, step: Step, place: Place) -> None:
-        self.step, self.workers, self.buffer = step, place.workers, place.buffer
+        self.step, self.workers = step, place.workers
+        self.weights, self.buffer = place.weights, place.buffer
         self.pixels = step.result[0] * step.result[1]
         self.channels = step.result[2]
         self.words = -(-self.channels // 32)
         self.bytes_a_frame = 4 * self.pixels * self.words
         self._out: NDArray[np.uint64] = np.zeros(0, np.uint64)
 
-    def prepare(self) -> None:  # noqa: B027 - most layers have nothing to do
-        """Called before a run, when the weights may have changed."""
+    def prepare(self, weights: PackedMemory | None = None) -> None:  # noqa: B027 - most do nothing
+        """Called before a run, when the weights may have changed.
+
+        Args:
+            weights: the memory that holds them, by default the layer's own.
+        """
 
     @abstractmethod
     def compute(self, values: NDArray[Any], frames: int) -> NDArray[Any]:
@@ -155,6 +160,19 @@ class Stage(ABC):
         buffer.settle(bits)
         return result
 
+    def store_rows(self, values: NDArray[Any], buffer: PackedMemory, frames: int) -> NDArray[Any]:
+        """As store, for values that may lie anywhere; they come back where none of them erred."""
+        bits = frames * self.pixels * self.channels
+        out = self.rows(frames)
+        if self.channels % 32 == 0 and bits % 64 == 0 and values.ctypes.data % 8 == 0:
+            line = values.reshape(-1).view(np.uint64)
+            stored = buffer.pass_on(line, self._out, bits)
+            if stored is not None:
+                return values if stored is line else out
+        if values.ctypes.data != out.ctypes.data:
+            out[:] = values
+        return self.store(out, buffer, frames)
+
     def tap(self, values: NDArray[Any], frames: int) -> NDArray[Any]:
         """Return values as (frames, elements)."""
         if values.dtype != np.uint32:
@@ -166,8 +184,8 @@ class Stage(ABC):
     def rows(self, frames: int) -> NDArray[np.uint32]:
         """Return room for the packed output of `frames` frames."""
         size = frames * self.pixels * self.words
-        if 2 * len(self._out) < size + 2:
-            self._out = np.zeros(size // 2 + 2, np.uint64)
+        if 2 * len(self._out) < size + 16:  # vectors may be read from the last word on
+            self._out = np.zeros(size // 2 + 8, np.uint64)
         return self._out.view(np.uint32)[:size].reshape(-1, self.words)
 
 

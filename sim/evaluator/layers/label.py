@@ -80,11 +80,11 @@ def _of_description(layer: description.LabelSelect, contents: Contents) -> Layer
 def best_of(sums: Any, labels: Any, lo: Any, hi: Any) -> None:
     """Set labels to the number of the largest of each row, the lowest of equals."""
     for frame in range(lo, hi):
-        best = 0
-        for output in range(1, sums.shape[1]):
-            if sums[frame, output] > sums[frame, best]:
-                best = output
-        labels[frame, 0] = best
+        # Without a branch, which nothing could foresee.
+        best = np.int64(-1) << np.int64(62)
+        for output in range(sums.shape[1]):
+            best = max(best, (np.int64(sums[frame, output]) << np.int64(17)) - output)
+        labels[frame, 0] = -best & 0x1FFFF
 
 
 @compiled

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -111,7 +112,7 @@ class Product(Layer):
     def stage(self, step: Step, place: Place) -> Stage:
         """Return the layer at work."""
         assert place.weights is not None
-        return _ProductStage(self, step, place, place.weights)
+        return ProductStage(self, step, place, place.weights)
 
     def described(self, step: Step, weights: int, buffer: int | None) -> description.Product:
         """Return the layer as a bundle describes it."""
@@ -231,42 +232,55 @@ class Conv(Product):
         return (rows, columns, len(self.weights))
 
 
-class _ProductStage(Stage):
-    """A weight layer at work: its weights in the order of the loop, and where its inputs lie."""
+class ProductStage(Stage):
+    """A weight layer at work: its weights in the order of the loop, and where its inputs lie.
+
+    Attributes:
+        inputs: terms of each sum.
+        taps: runs of its inputs that each begin a word.
+        offsets: what an output reads, from its place on, in words or bytes.
+        places: where each output pixel's inputs begin in a frame of frame_size.
+        cell: words or bytes of a pixel of the input.
+        framed_shape: of an input in its frame, rows, columns and cells.
+        groups: of output pixels, where padding counts for nothing.
+        limits, invert: what sums are compared with, and which results are inverted, packed.
+    """
 
     def __init__(self, layer: Product, step: Step, place: Place, memory: PackedMemory) -> None:
         super().__init__(step, place)
-        self._layer, self._memory, self._written = layer, memory, -1
+        self._layer, self._memory = layer, memory
+        self.inputs = layer.inputs
+        self._loaded: tuple[PackedMemory, int] | None = None  # whose weights, as of which write
         channels = step.source[2]
-        self._cell = channels if step.pixels else -(-channels // 32)  # of the map, bytes or words
+        self.cell = channels if step.pixels else -(-channels // 32)  # of the map, bytes or words
         top, left, bottom, right = layer.frame
         height, width = step.source[0] + top + bottom, step.source[1] + left + right
-        self._framed_shape = (height, width, self._cell)
-        self._frame_size = height * width * self._cell
+        self.framed_shape = (height, width, self.cell)
+        self.frame_size = height * width * self.cell
         self._padded: NDArray[Any] = np.zeros(0, np.uint8 if step.pixels else np.uint32)
         if any(layer.frame):
-            size = self._frame_size * self._padded.dtype.itemsize
+            size = self.frame_size * self._padded.dtype.itemsize
             self.bytes_a_frame = max(self.bytes_a_frame, size)
-        self._places = np.array(
+        self.places = np.array(
             [
-                (i * layer.steps[0] * width + j * layer.steps[1]) * self._cell
+                (i * layer.steps[0] * width + j * layer.steps[1]) * self.cell
                 for i in range(step.result[0])
                 for j in range(step.result[1])
             ],
             np.int64,
         )
-        self._groups: Groups | None = None
+        self.groups: Groups | None = None
         if layer.leaves_out_padding and not step.pixels:
             kernel = layer.kernel(step.source)
-            self._groups = Groups(step.source, layer.frame, kernel, layer.steps)
-        self._offsets = self._reads(width)
-        self._limits, self._invert = self._comparisons()
+            self.groups = Groups(step.source, layer.frame, kernel, layer.steps)
+        self.offsets = self._reads(width)
+        self.limits, self.invert = self._comparisons()
         self._layout: NDArray[Any]
         if step.pixels:
-            shape = (-(-self.words // 2), len(self._offsets), 2 * LANES, 2)
+            shape = (-(-self.words // 2), len(self.offsets), 2 * LANES, 2)
             self._layout = np.zeros(shape, np.int16)
         else:
-            self._layout = np.zeros((self.words, len(self._offsets), LANES), np.uint32)
+            self._layout = np.zeros((self.words, len(self.offsets), LANES), np.uint32)
 
     def _reads(self, width: int) -> NDArray[np.int64]:
         """What an output reads, from its place on, of a framed map of so many columns.
@@ -276,16 +290,16 @@ class _ProductStage(Stage):
         """
         rows, columns = self._layer.kernel(self.step.source)
         if self.step.pixels:
-            self._taps, run = rows, self._layer.inputs // rows
-            starts = [i * width * self._cell + n for i in range(rows) for n in range(0, run, 2)]
+            self.taps, run = rows, self._layer.inputs // rows
+            starts = [i * width * self.cell + n for i in range(rows) for n in range(0, run, 2)]
             return np.array(starts, np.int64)
-        self._taps = rows * columns
+        self.taps = rows * columns
         return np.array(
             [
-                (i * width + j) * self._cell + n
+                (i * width + j) * self.cell + n
                 for i in range(rows)
                 for j in range(columns)
-                for n in range(self._cell)
+                for n in range(self.cell)
             ],
             np.int64,
         )
@@ -316,26 +330,33 @@ class _ProductStage(Stage):
             limits[: self.channels] = np.clip(inputs - thresholds, -1, inputs)
         return limits.astype(np.int32), invert
 
-    def prepare(self) -> None:
+    def prepare(self, weights: PackedMemory | None = None) -> None:
         """Bring the weights that are stored now into the order of the inner loop."""
-        if self._written == self._memory.writes:
+        memory = self._memory if weights is None else weights
+        if self._loaded is not None and self._loaded == (memory, memory.writes):
             return
-        order, inputs = self._layer.order(), self._layer.inputs
-        rows = np.zeros((self.channels, -(-inputs // 32)), np.uint32)
-        bit_kernels.unfold_weights(self._memory.packed(), inputs, order.pe, order.simd, rows)
+        inputs, rows = self._layer.inputs, self.weight_rows(memory)
         if self.step.pixels:
-            bit_kernels.transpose_weights(rows, self._taps, inputs // self._taps, self._layout)
+            bit_kernels.transpose_weights(rows, self.taps, inputs // self.taps, self._layout)
         else:
-            bit_kernels.interleave_weights(rows, self._taps, self.step.source[2], self._layout)
-            if self._groups is not None:
+            bit_kernels.interleave_weights(rows, self.taps, self.step.source[2], self._layout)
+            if self.groups is not None:
                 thresholds = self._layer.thresholds
                 assert thresholds is not None
-                lanes = self._limits.shape[-1]
-                self._limits = self._groups.limits(rows, inputs, thresholds, lanes)
-        self._written = self._memory.writes
+                lanes = self.limits.shape[-1]
+                self.limits = self.groups.limits(rows, inputs, thresholds, lanes)
+        self._loaded = memory, memory.writes
+
+    def weight_rows(self, memory: PackedMemory) -> NDArray[np.uint32]:
+        """Return the weights that a memory holds, packed: a row for each output."""
+        order, inputs = self._layer.order(), self._layer.inputs
+        rows = np.zeros((self.channels, -(-inputs // 32)), np.uint32)
+        bit_kernels.unfold_weights(memory.packed(), inputs, order.pe, order.simd, rows)
+        return rows
 
     def compute(self, values: NDArray[Any], frames: int) -> NDArray[Any]:
-        x = self._framed(values, frames).reshape(-1)
+        """Return the output, packed rows, or sums where there are no thresholds."""
+        x = self.framed(values, frames).reshape(-1)
         if self.step.pixels:
             wide = np.zeros(x.size + 1, np.uint16)  # a pair may begin at the last
             wide[:-1] = x
@@ -343,40 +364,94 @@ class _ProductStage(Stage):
         gives_bits = self._layer.thresholds is not None
         out = self.rows(frames) if gives_bits else np.zeros((0, 1), np.uint32)
         sums = np.zeros((0 if gives_bits else frames * self.pixels, self.channels), np.int32)
-        place = x, self._frame_size, self._places, self._offsets, self._layout.reshape(-1)
-        limits, invert = self._limits, self._invert
-        if self.step.pixels:
-            self.workers.share(
-                lambda lo, hi: kernels.pixel_layer(*place, limits, invert, out, sums, lo, hi),
-                frames,
-            )
-        elif self._groups is not None:
-            groups = self._groups.order, self._groups.ends
-            self.workers.share(
-                lambda lo, hi: kernels.binary_layer_in_groups(
-                    *place, limits, invert, out, *groups, lo, hi
-                ),
-                frames,
-            )
-        elif gives_bits:
-            self.workers.share(
-                lambda lo, hi: kernels.binary_layer(*place, limits, invert, out, lo, hi), frames
-            )
-        else:
-            inputs = self._layer.inputs
-            self.workers.share(
-                lambda lo, hi: kernels.binary_sums(*place, inputs, sums, lo, hi), frames
-            )
+        self.workers.share(self._job(x, out, sums), frames)
         return out if gives_bits else sums
 
-    def _framed(self, values: NDArray[Any], frames: int) -> NDArray[Any]:
+    def compute_frames(self, values: NDArray[Any], frames: NDArray[np.int64]) -> None:
+        """Compute some frames again, of bits, into the output that `rows` gives."""
+        count = len(values) // (self.step.source[0] * self.step.source[1])
+        x = self.framed(values, count).reshape(-1)
+        job = self._job(x, self.rows(count), np.zeros((0, self.channels), np.int32))
+        for frame in frames.tolist():
+            job(frame, frame + 1)
+
+    def _job(
+        self, x: NDArray[Any], out: NDArray[np.uint32], sums: NDArray[np.int32]
+    ) -> Callable[[int, int], None]:
+        """What computes a range of frames of an input in its frame."""
+        place = x, self.frame_size, self.places, self.offsets, self._layout.reshape(-1)
+        limits, invert = self.limits, self.invert
+        if self.step.pixels:
+            return lambda lo, hi: kernels.pixel_layer(*place, limits, invert, out, sums, lo, hi)
+        if self.groups is not None:
+            groups = self.groups.order, self.groups.ends
+            return lambda lo, hi: kernels.binary_layer_in_groups(
+                *place, limits, invert, out, *groups, lo, hi
+            )
+        if self._layer.thresholds is not None:
+            return lambda lo, hi: kernels.binary_layer(*place, limits, invert, out, lo, hi)
+        return lambda lo, hi: kernels.binary_sums(*place, self.inputs, sums, lo, hi)
+
+    @property
+    def order(self) -> Folding:
+        """How the weights lie in their memory."""
+        return self._layer.order()
+
+    @property
+    def is_of_bits(self) -> bool:
+        """Whether it takes bits and gives bits."""
+        return not self.step.pixels and self._layer.thresholds is not None
+
+    @property
+    def kernel(self) -> tuple[int, int]:
+        """The rows and columns of a window."""
+        return self._layer.kernel(self.step.source)
+
+    @property
+    def moves_by_one(self) -> bool:
+        """Whether it takes pixels, gives bits, and its windows lie one pixel apart."""
+        return (
+            self.step.pixels
+            and self._layer.thresholds is not None
+            and self._layer.steps == (1, 1)
+            and self.pixels > 1
+        )
+
+    @property
+    def has_one_window(self) -> bool:
+        """Whether one window has all its input."""
+        return (
+            self.pixels == 1
+            and not any(self._layer.frame)
+            and self._layer.kernel(self.step.source) == self.step.source[:2]
+        )
+
+    @property
+    def frame(self) -> Padding:
+        """The padding around its input."""
+        return self._layer.frame
+
+    @property
+    def strides(self) -> tuple[int, int]:
+        """The stride of rows and of columns."""
+        return self._layer.steps
+
+    def sums_of(self, values: NDArray[Any], frames: int, sums: NDArray[np.int32]) -> None:
+        """Set sums (rows, outputs) to how many bits of packed inputs agree, padding included."""
+        x = self.framed(values, frames).reshape(-1)
+        place = x, self.frame_size, self.places, self.offsets, self._layout.reshape(-1)
+        self.workers.share(
+            lambda lo, hi: kernels.binary_sums(*place, self.inputs, sums, lo, hi), frames
+        )
+
+    def framed(self, values: NDArray[Any], frames: int) -> NDArray[Any]:
         """The input map in its frame of padding, zeros: bits of -1, or pixels of 0."""
         if not any(self._layer.frame):
             return values
-        if len(self._padded) < frames * self._frame_size:
-            self._padded = np.zeros(frames * self._frame_size, self._padded.dtype)
-        padded = self._padded[: frames * self._frame_size].reshape(frames, *self._framed_shape)
-        source = values.reshape(frames, *self.step.source[:2], self._cell)
+        if len(self._padded) < frames * self.frame_size:
+            self._padded = np.zeros(frames * self.frame_size, self._padded.dtype)
+        padded = self._padded[: frames * self.frame_size].reshape(frames, *self.framed_shape)
+        source = values.reshape(frames, *self.step.source[:2], self.cell)
         top, left = self._layer.frame[:2]
         self.workers.share(
             lambda lo, hi: kernels.pad_map(source, top, left, padded, lo, hi), frames
