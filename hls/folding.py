@@ -23,7 +23,7 @@ from spinflow.host.core.description import FoldingInfo, LayerFolding
 
 SHELL = 1_050.0
 """LUTs of the registers, the weight port and the AXI-Lite side, without those of each memory: 1,000
-to 1,075 in the designs of docs/size.md."""
+to 1,075 in fully connected networks, some 1,270 in cnv-cifar10 (docs/size.md)."""
 
 EXCHANGE_RATES = (150.0, 30.0, 380.0, 1_000.0, 3_000.0)
 """LUTs that a RAMB36 is held worth in the search, in the order in which they are tried. The first
