@@ -397,6 +397,11 @@ CASES = [
     window((5, 1), (3, 1), bits=8),
     window((1, 9), (1, 3), (1, 2), bits=8),
     window((7, 3), (3, 3), (2, 1), bits=4),  # a kernel as wide as the map
+    # One row, and one column, with a stride that leads out of it.
+    window((1, 8), (1, 2), (2, 3), bits=8),
+    window((8, 1), (2, 1), (3, 2), bits=8),
+    window((1, 8), (1, 2), (2, 3), bits=8, folds=1),
+    window((8, 1), (2, 1), (3, 2), bits=8, folds=1),
     window((6, 12), (3, 3), bits=8, block=True),
     window((5, 8), (3, 4), bits=8, block=True),  # the shortest line in block RAM
     *drawn_windows(8),
