@@ -92,8 +92,8 @@ class Clean:
 
     @property
     def bytes(self) -> int:
-        """What it takes at once."""
-        return sum(part.nbytes for part in (self.source, self.result, self.near, self.margins))
+        """What it takes, with what is made when it is needed, about."""
+        return 2 * sum(p.nbytes for p in (self.source, self.result, self.near, self.margins))
 
 
 class Changes:
@@ -104,6 +104,9 @@ class Changes:
         weights: has the weights without errors.
         words: of 64 outputs in a row of weights.
     """
+
+    trials = 1
+    """How many share what is known of the layer without errors."""
 
     def __init__(self, stage: ProductStage, weights: PackedMemory, words: int) -> None:
         self._stage, self._workers, self._words = stage, stage.workers, words
