@@ -185,7 +185,9 @@ class LinearChanges(Changes):
         counts = np.zeros(outputs, np.int64)
         index = np.zeros(len(found) + slices.GROUP * outputs, np.int64)
         ends = np.zeros(outputs + 1, np.int64)
-        last = flip_kernels.sort_flips(found, self._inputs, 2 * self._inputs, counts, index, ends)
+        last = flip_kernels.sort_flips(
+            found, self._inputs, 2 * self._inputs, slices.GROUP, counts, index, ends
+        )
         odd = np.zeros(64 * self._words, np.uint8)
         odd[:outputs] = counts & 1
         parity = np.packbits(odd, bitorder="little").view(np.uint64)

@@ -22,14 +22,17 @@ import numpy as np
 from llvmlite import ir
 from numba import types
 
-from spinflow.sim.evaluator.kernels.logic import added, loop, lowest_bit, vector
 from spinflow.sim.evaluator.kernels.vectors import (
     I64,
+    added,
     compiled,
     load,
+    loop,
+    lowest_bit,
     pointers,
     splat,
     store,
+    vector,
     vector_code,
 )
 
