@@ -39,6 +39,10 @@ class Draws:
         """Say that a trial will write with a stream, against two thresholds."""
         self.wanted.setdefault(stream, []).append(thresholds)
 
+    def are_shared(self, stream: _Stream) -> bool:
+        """Whether more than one trial writes with a stream."""
+        return len(self.wanted.get(stream, ())) > 1
+
     def hits(
         self, stream: _Stream, start: int, words: int, thresholds: tuple[int, int]
     ) -> list[NDArray[np.uint64]]:
