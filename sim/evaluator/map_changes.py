@@ -21,7 +21,7 @@ SUMS_AT_ONCE = 1 << 20  # that are cut into digits
 
 
 @dataclass(eq=False)
-class Flips:
+class Ordered:
     """The flipped weights of a trial in a convolution, as `maps.update_maps` takes them.
 
     Attributes:
@@ -35,6 +35,19 @@ class Flips:
     slots: NDArray[np.int64]
     own: Words
     table: Words
+
+
+@dataclass(eq=False)
+class Flips:
+    """The flipped weights of a trial in a convolution.
+
+    Attributes:
+        found: of each, output * 2 * inputs + the row of the table where its input agrees with it.
+        ordered: made when it is needed.
+    """
+
+    found: NDArray[np.int64]
+    ordered: Ordered | None = None
 
     @property
     def flips(self) -> int:
@@ -84,7 +97,8 @@ class MapChanges(Changes):
         self._columns = stage.step.result[1]
         self._step = int(np.diff(self._places64[:2])[0]) if self._columns > 1 else 1
         none = np.zeros((0, 4), np.int64)
-        self.none = Flips(none, none[:, 0].copy(), self._owned(none), self._exact_table)
+        ordered = Ordered(none, none[:, 0].copy(), self._owned(none), self._exact_table)
+        self.none = Flips(none[:, 0].copy(), ordered)
 
     def _of_all(self, words: Words) -> Words:
         """Words of an output pixel for all of them, and zeros to a whole vector."""
@@ -105,10 +119,13 @@ class MapChanges(Changes):
     def weights(self, memory: PackedMemory) -> Flips:
         """Return where the weights that a memory holds differ from the exact ones."""
         found = self._flips_of(memory)
-        if not len(found):
-            return self.none
+        return Flips(found) if len(found) else self.none
+
+    def _ordered(self, weights: Flips) -> Ordered:
+        if weights.ordered is not None:
+            return weights.ordered
         stage = self._stage
-        outputs, rows = np.divmod(found, 2 * self._inputs)
+        outputs, rows = np.divmod(weights.found, 2 * self._inputs)
         inputs = rows >> 1
         pixel, word = np.divmod(stage.offsets[inputs >> 5], stage.cell)
         flips = np.stack(
@@ -126,8 +143,13 @@ class MapChanges(Changes):
         slot = np.arange(len(flips)) - before[flips[:, 0]]
         order = np.argsort(slot, kind="stable")
         slots = np.cumsum(np.bincount(slot))
-        table = self._table_with(found)
-        return Flips(np.ascontiguousarray(flips[order]), slots, self._owned(flips), table)
+        weights.ordered = Ordered(
+            np.ascontiguousarray(flips[order]),
+            slots,
+            self._owned(flips),
+            self._table_with(weights.found),
+        )
+        return weights.ordered
 
     def clean(self, source: NDArray[np.uint32], frames: int) -> CleanMap:
         """Compute the layer without errors; its stage has the weights for it."""
@@ -224,16 +246,16 @@ class MapChanges(Changes):
         if not self.is_able(weights):
             stage.prepare(memory)
             return stage.compute(values, frames)
-        margins = self._margins(clean)
+        margins, ordered = self._margins(clean), self._ordered(weights)
         out = stage.rows(frames)
         left_out = np.zeros(frames, np.bool_)
         framed = self._framed(clean) if weights.flips else self._valid
         shape = (frames, stage.pixels, stage.words)
         arguments = (
             values.reshape(-1), clean.source.reshape(-1), stage.cell, self._ends, self._windows,
-            self._taps, weights.table, margins, framed,
+            self._taps, ordered.table, margins, framed,
             stage.frame_size // stage.cell * self._cell64, self._places64, self._columns,
-            self._step, weights.found, weights.slots, weights.own, self._flip, self._valid,
+            self._step, ordered.found, ordered.slots, ordered.own, self._flip, self._valid,
             self._words, clean.result.reshape(shape), out.reshape(shape), left_out,
         )  # fmt: skip
         self._workers.share(lambda lo, hi: maps.update_maps(*arguments, lo, hi), frames)
