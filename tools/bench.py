@@ -96,6 +96,14 @@ def main() -> None:
             f"PyTorch ({figures['best_of_torch']}), {figures['ratio_mrfi']:.1f} times MRFI; "
             f"{100 * figures['share_of_peak']:.0f} % of the processor's peak"
         )
+    for network, figures in measured("tools.bench_grid")["evaluator"].items():
+        bench["evaluator"].setdefault(network, {}).update(figures)
+        rates = ", ".join(f"{rate}: {of['ratio_best']:.0f}" for rate, of in figures["rate"].items())
+        print(
+            f"evaluator, {network}, a default grid together: {figures['grid']['ratio_best']:.0f} "
+            f"times the best of PyTorch ({rates}), {figures['grid']['ratio_whole']:.1f} times the "
+            f"same trials whole; {figures['processor']}"
+        )
     OUT.parent.mkdir(parents=True, exist_ok=True)
     OUT.write_text(json.dumps(bench, indent=2) + "\n")
     print(f"wrote {OUT.relative_to(ROOT)}")

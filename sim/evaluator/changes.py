@@ -92,8 +92,8 @@ class Clean:
 
     @property
     def bytes(self) -> int:
-        """What it takes at once."""
-        return sum(part.nbytes for part in (self.source, self.result, self.near, self.margins))
+        """What it takes, with what is made when it is needed, about."""
+        return 2 * sum(p.nbytes for p in (self.source, self.result, self.near, self.margins))
 
 
 class Changes:
@@ -104,6 +104,9 @@ class Changes:
         weights: has the weights without errors.
         words: of 64 outputs in a row of weights.
     """
+
+    trials = 1
+    """How many share what is known of the layer without errors."""
 
     def __init__(self, stage: ProductStage, weights: PackedMemory, words: int) -> None:
         self._stage, self._workers, self._words = stage, stage.workers, words
@@ -182,7 +185,9 @@ class LinearChanges(Changes):
         counts = np.zeros(outputs, np.int64)
         index = np.zeros(len(found) + slices.GROUP * outputs, np.int64)
         ends = np.zeros(outputs + 1, np.int64)
-        last = flip_kernels.sort_flips(found, self._inputs, 2 * self._inputs, counts, index, ends)
+        last = flip_kernels.sort_flips(
+            found, self._inputs, 2 * self._inputs, slices.GROUP, counts, index, ends
+        )
         odd = np.zeros(64 * self._words, np.uint8)
         odd[:outputs] = counts & 1
         parity = np.packbits(odd, bitorder="little").view(np.uint64)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from spinflow.sim.evaluator.kernels import draws as kernels
+from spinflow.sim.evaluator.kernels import streams
 
 _Stream = tuple[int, int]
 """The index of a memory, and its seed."""
@@ -38,6 +38,10 @@ class Draws:
     def want(self, stream: _Stream, thresholds: tuple[int, int]) -> None:
         """Say that a trial will write with a stream, against two thresholds."""
         self.wanted.setdefault(stream, []).append(thresholds)
+
+    def are_shared(self, stream: _Stream) -> bool:
+        """Whether more than one trial writes with a stream."""
+        return len(self.wanted.get(stream, ())) > 1
 
     def hits(
         self, stream: _Stream, start: int, words: int, thresholds: tuple[int, int]
@@ -67,7 +71,7 @@ def _made(
     seed: int, start: int, words: int, thresholds: Iterable[int]
 ) -> dict[int, NDArray[np.uint64]]:
     ordered = sorted(thresholds)
-    parts = words // kernels.WORDS + 1  # a word to spare
-    found = np.empty((len(ordered), parts * kernels.WORDS), np.uint64)
-    kernels.hits_of_many(seed, start, np.array(ordered, np.int64), found, 0, parts)
+    parts = words // streams.MASK_WORDS + 1  # a word to spare
+    found = np.empty((len(ordered), parts * streams.MASK_WORDS), np.uint64)
+    streams.hits_of_many(seed, start, np.array(ordered, np.int64), found, 0, parts)
     return dict(zip(ordered, found, strict=True))

@@ -21,7 +21,7 @@ SUMS_AT_ONCE = 1 << 20  # that are cut into digits
 
 
 @dataclass(eq=False)
-class Flips:
+class Ordered:
     """The flipped weights of a trial in a convolution, as `maps.update_maps` takes them.
 
     Attributes:
@@ -36,6 +36,19 @@ class Flips:
     own: Words
     table: Words
 
+
+@dataclass(eq=False)
+class Flips:
+    """The flipped weights of a trial in a convolution.
+
+    Attributes:
+        found: of each, output * 2 * inputs + the row of the table where its input agrees with it.
+        ordered: made when it is needed.
+    """
+
+    found: NDArray[np.int64]
+    ordered: Ordered | None = None
+
     @property
     def flips(self) -> int:
         """How many."""
@@ -48,19 +61,18 @@ class CleanMap:
 
     Attributes:
         source, result: its input and its output, packed rows.
+        frames: how many images.
+        bytes: what it takes with all of the following, which are made when they are needed.
         margins: uint64 (frames, digits, lanes / 64).
-        framed: the input in its frame in words of 64 bits; made when it is needed.
+        framed: the input in its frame in words of 64 bits.
     """
 
     source: NDArray[np.uint32]
     result: NDArray[np.uint32]
-    margins: Words
+    frames: int
+    bytes: int
+    margins: Words | None = None
     framed: Words | None = None
-
-    @property
-    def bytes(self) -> int:
-        """What it takes at once."""
-        return self.source.nbytes + self.result.nbytes + self.margins.nbytes
 
 
 class MapChanges(Changes):
@@ -68,6 +80,7 @@ class MapChanges(Changes):
 
     def __init__(self, stage: ProductStage, weights: PackedMemory) -> None:
         super().__init__(stage, weights, -(-stage.channels // 64))
+        self._weights = weights
         found = _windows(stage)
         inside = stage.step.source[0] * stage.step.source[1]
         self._ends = np.searchsorted(found[:, 0], np.arange(inside + 1))
@@ -84,7 +97,8 @@ class MapChanges(Changes):
         self._columns = stage.step.result[1]
         self._step = int(np.diff(self._places64[:2])[0]) if self._columns > 1 else 1
         none = np.zeros((0, 4), np.int64)
-        self.none = Flips(none, none[:, 0].copy(), self._owned(none), self._exact_table)
+        ordered = Ordered(none, none[:, 0].copy(), self._owned(none), self._exact_table)
+        self.none = Flips(none[:, 0].copy(), ordered)
 
     def _of_all(self, words: Words) -> Words:
         """Words of an output pixel for all of them, and zeros to a whole vector."""
@@ -105,10 +119,13 @@ class MapChanges(Changes):
     def weights(self, memory: PackedMemory) -> Flips:
         """Return where the weights that a memory holds differ from the exact ones."""
         found = self._flips_of(memory)
-        if not len(found):
-            return self.none
+        return Flips(found) if len(found) else self.none
+
+    def _ordered(self, weights: Flips) -> Ordered:
+        if weights.ordered is not None:
+            return weights.ordered
         stage = self._stage
-        outputs, rows = np.divmod(found, 2 * self._inputs)
+        outputs, rows = np.divmod(weights.found, 2 * self._inputs)
         inputs = rows >> 1
         pixel, word = np.divmod(stage.offsets[inputs >> 5], stage.cell)
         flips = np.stack(
@@ -126,24 +143,35 @@ class MapChanges(Changes):
         slot = np.arange(len(flips)) - before[flips[:, 0]]
         order = np.argsort(slot, kind="stable")
         slots = np.cumsum(np.bincount(slot))
-        table = self._table_with(found)
-        return Flips(np.ascontiguousarray(flips[order]), slots, self._owned(flips), table)
+        weights.ordered = Ordered(
+            np.ascontiguousarray(flips[order]),
+            slots,
+            self._owned(flips),
+            self._table_with(weights.found),
+        )
+        return weights.ordered
 
     def clean(self, source: NDArray[np.uint32], frames: int) -> CleanMap:
         """Compute the layer without errors; its stage has the weights for it."""
-        stage = self._stage
-        result = stage.compute(source, frames).copy()
+        result = self._stage.compute(source, frames).copy()
+        size = 2 * source.nbytes + result.nbytes + frames * self.bytes_a_frame
+        return CleanMap(source.copy(), result, frames, size)
+
+    def _margins(self, clean: CleanMap) -> Words:
+        if clean.margins is not None:
+            return clean.margins
+        stage, frames = self._stage, clean.frames
+        stage.prepare(self._weights)  # on which limits depend where padding counts for nothing
         limits = self._limits()
         margins = np.zeros((frames, DIGITS, len(self._valid)), np.uint64)
         step = max(1, SUMS_AT_ONCE // len(limits))
-        rows = stage.step.source[0] * stage.step.source[1]
-        images = source.reshape(frames, rows, -1)
+        images = clean.source.reshape(frames, -1, stage.cell)
         for start in range(0, frames, step):
             part = images[start : start + step]
             sums = np.zeros((len(part), len(limits)), np.int32)
             used = sums[:, : stage.pixels * 64 * self._words]
             agreeing = np.zeros((len(part) * stage.pixels, 32 * stage.words), np.int32)
-            stage.sums_of(part.reshape(-1, part.shape[2]), len(part), agreeing)
+            stage.sums_of(part, len(part), agreeing)
             used.reshape(len(part), stage.pixels, -1)[:, :, : LANES * stage.words] = (
                 agreeing.reshape(len(part), stage.pixels, -1)
             )
@@ -151,7 +179,8 @@ class MapChanges(Changes):
                 sums.reshape(-1), limits, (1 << (DIGITS - 1)) - 1,
                 margins[start : start + step], 0, len(part),
             )  # fmt: skip
-        return CleanMap(source.copy(), result, margins)
+        clean.margins = margins
+        return margins
 
     def _limits(self) -> NDArray[np.int32]:
         """What is added to a lane's agreeing bits to get its margin."""
@@ -183,10 +212,12 @@ class MapChanges(Changes):
         whole = pixels * stage.channels * self._inputs / 512 * PRODUCTS
         cost = 22.0 * pixels * self._words
         cost += weights.flips * pixels * (1 if self._step == self._words == 1 else 4)
+        if clean.margins is None:  # which cost some steps for each sum, once
+            cost += (1.5 * whole + 3 * 64 * pixels * self._words) / self.trials
         if source is not None:
             changed = flip_kernels.count_changes(source.reshape(-1), clean.source.reshape(-1))
             spread = len(self._windows) / (len(self._ends) - 1)
-            cost += (12 + 6 * self._words) * spread * changed / len(clean.margins)
+            cost += (12 + 6 * self._words) * spread * changed / clean.frames
         return cost < whole
 
     def is_able(self, weights: Flips) -> bool:
@@ -195,7 +226,7 @@ class MapChanges(Changes):
 
     def _framed(self, clean: CleanMap) -> Words:
         if clean.framed is None:
-            stage, frames = self._stage, len(clean.margins)
+            stage, frames = self._stage, clean.frames
             framed = stage.framed(clean.source, frames).reshape(-1, stage.cell)
             found = np.zeros((len(framed), self._cell64), np.uint64)
             found.view(np.uint32)[:, : stage.cell] = framed
@@ -210,20 +241,21 @@ class MapChanges(Changes):
         memory: PackedMemory,
     ) -> NDArray[np.uint32]:
         """Return the output for other weights and another input; None for the clean one."""
-        stage, frames = self._stage, len(clean.margins)
+        stage, frames = self._stage, clean.frames
         values = clean.source if source is None else source
         if not self.is_able(weights):
             stage.prepare(memory)
             return stage.compute(values, frames)
+        margins, ordered = self._margins(clean), self._ordered(weights)
         out = stage.rows(frames)
         left_out = np.zeros(frames, np.bool_)
         framed = self._framed(clean) if weights.flips else self._valid
         shape = (frames, stage.pixels, stage.words)
         arguments = (
             values.reshape(-1), clean.source.reshape(-1), stage.cell, self._ends, self._windows,
-            self._taps, weights.table, clean.margins, framed,
+            self._taps, ordered.table, margins, framed,
             stage.frame_size // stage.cell * self._cell64, self._places64, self._columns,
-            self._step, weights.found, weights.slots, weights.own, self._flip, self._valid,
+            self._step, ordered.found, ordered.slots, ordered.own, self._flip, self._valid,
             self._words, clean.result.reshape(shape), out.reshape(shape), left_out,
         )  # fmt: skip
         self._workers.share(lambda lo, hi: maps.update_maps(*arguments, lo, hi), frames)

@@ -154,9 +154,10 @@ class PackedMemory(Cells):
         depth, words = self.size // 64, bits // 64
         if self.size % 64 or bits % 64 or words < depth or (self._errs and self.position % 32):
             return None
-        if self.draws is not None and self._errs and self.stream == "hardware":
+        stream = self.index, self.seed
+        if self.draws is not None and self._errs and self.draws.are_shared(stream):
             thresholds = self.threshold1, self.threshold0
-            hits: Any = self.draws.hits((self.index, self.seed), self.position, words, thresholds)
+            hits: Any = self.draws.hits(stream, self.position, words, thresholds)
             self.position += bits
         else:
             _, hits = self._draw(bits)

@@ -46,12 +46,15 @@ class CleanPixels:
 
     @property
     def bytes(self) -> int:
-        """What it takes at once."""
-        return self.source.nbytes + self.result.nbytes
+        """What it takes, with what is made when it is needed, about."""
+        return 3 * self.source.nbytes + self.result.nbytes
 
 
 class PixelChanges:
     """A convolution on pixels with thresholds and stride 1, beside its stage."""
+
+    trials = 1
+    """How many share what is known of the layer without errors."""
 
     def __init__(self, stage: ProductStage, weights: PackedMemory) -> None:
         self._stage, self._workers = stage, stage.workers

@@ -42,10 +42,9 @@ _Kept = Clean | CleanMap | CleanPixels | NDArray[Any] | None
 
 
 def _bytes_of(clean: _Kept) -> int:
-    # What is made when it is needed takes about as much again.
     if clean is None:
         return 0
-    return clean.nbytes if isinstance(clean, np.ndarray) else 2 * clean.bytes
+    return clean.nbytes if isinstance(clean, np.ndarray) else clean.bytes
 
 
 def _kind(stage: Stage) -> Callable[[Any, PackedMemory], Any] | None:
@@ -101,6 +100,8 @@ class Together:
         if images is not self._images:
             self._images, self._kept, self._kept_bytes = images, {}, 0
         images = np.ascontiguousarray(check_images(images, self._evaluator.pixels))
+        for changes in self._changes.values():
+            changes.trials = len(trials)
         at_once = min(self._evaluator.frames_at_once, self._frames_at_once)
         for start in range(0, max(len(images), 1), at_once):
             part = images[start : start + at_once]

@@ -23,7 +23,7 @@ from spinflow.host.sweep.trials import Trial
 from spinflow.sim.sweeps.jobs import Job, SweepError, difference, facts
 
 TOGETHER = 16  # trials that are measured at once, at most: what they share is computed once
-GROUPS = 4  # of trials that each worker gets at least, where there are as many trials
+GROUPS = 2  # of trials that each worker gets at least, where there are as many trials
 AHEAD = 4  # groups of trials that are under way or done but not yet written, for each worker
 DEATHS = 3  # workers that may die one after the other, with no row finished between
 

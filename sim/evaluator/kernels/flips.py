@@ -9,9 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from spinflow.sim.evaluator.kernels.logic import lowest_bit, ones
-from spinflow.sim.evaluator.kernels.slices import GROUP
-from spinflow.sim.evaluator.kernels.vectors import compiled
+from spinflow.sim.evaluator.kernels.vectors import (
+    compiled,
+    lowest_bit,
+    ones,
+)
 
 ONE = np.uint64(1)
 
@@ -46,12 +48,14 @@ def find_flips(now: Any, before: Any, size: Any, places: Any, found: Any) -> Any
 
 
 @compiled
-def sort_flips(found: Any, inputs: Any, zeros: Any, counts: Any, index: Any, ends: Any) -> Any:
+def sort_flips(
+    found: Any, inputs: Any, zeros: Any, group: Any, counts: Any, index: Any, ends: Any
+) -> Any:
     """Bring flips into the order of their outputs, for count_columns.
 
     found: output * inputs * 2 + the row of the table. counts (outputs,) gets how many each has,
-    index the rows, whole groups for each output, filled with the row `zeros`, ends where each
-    output ends (one more, from 0). Returns how many entries of index there are.
+    index the rows, whole groups of `group` for each output, filled with the row `zeros`, ends where
+    each output ends (one more, from 0). Returns how many entries of index there are.
     """
     counts[:] = 0
     for flip in found:
@@ -59,7 +63,7 @@ def sort_flips(found: Any, inputs: Any, zeros: Any, counts: Any, index: Any, end
     last = 0
     for output in range(counts.size):
         ends[output] = last
-        last += (counts[output] + GROUP - 1) // GROUP * GROUP
+        last += (counts[output] + group - 1) // group * group
     for flip in found:
         output = flip // (2 * inputs)
         index[ends[output]] = flip - output * 2 * inputs
@@ -67,7 +71,7 @@ def sort_flips(found: Any, inputs: Any, zeros: Any, counts: Any, index: Any, end
     last = 0
     for output in range(counts.size):
         begin = last
-        last += (counts[output] + GROUP - 1) // GROUP * GROUP
+        last += (counts[output] + group - 1) // group * group
         for place in range(ends[output], last):
             index[place] = zeros
         ends[output] = begin

@@ -16,11 +16,13 @@ import numpy as np
 from llvmlite import ir
 from numba import types
 
-from spinflow.sim.evaluator.kernels.logic import added, lowest_bit, ones
 from spinflow.sim.evaluator.kernels.vectors import (
     I64,
+    added,
     compiled,
     load,
+    lowest_bit,
+    ones,
     pointers,
     splat,
     store,

@@ -10,12 +10,12 @@ from typing import Any
 from llvmlite import ir
 from numba import types
 
-from spinflow.sim.evaluator.kernels.logic import loop
 from spinflow.sim.evaluator.kernels.vectors import (
     I32,
     I64,
     compiled,
     load,
+    loop,
     pointers,
     splat,
     vector_code,

@@ -22,14 +22,17 @@ import numpy as np
 from llvmlite import ir
 from numba import types
 
-from spinflow.sim.evaluator.kernels.logic import added, loop, lowest_bit, vector
 from spinflow.sim.evaluator.kernels.vectors import (
     I64,
+    added,
     compiled,
     load,
+    loop,
+    lowest_bit,
     pointers,
     splat,
     store,
+    vector,
     vector_code,
 )
 
@@ -331,64 +334,6 @@ def update_columns(
 
 
 @compiled
-def _changed_inputs(
-    new: Any, old: Any, first: Any, inputs: Any, words: Any, differ: Any, index: Any
-) -> Any:
-    """Set index to the rows of a table that go with an image's changed inputs; return how many."""
-    count = 0
-    for eight in range(0, inputs, 8):
-        left_words = _changes_of_8(new, old, first + eight, differ)
-        if eight + 8 > inputs:
-            left_words &= (ONE << np.uint64(inputs - eight)) - ONE
-        while left_words:
-            word = lowest_bit(left_words)
-            left_words &= left_words - ONE
-            left, now = differ[word], new[first + eight + word]
-            while left:
-                bit = lowest_bit(left)
-                left &= left - ONE
-                place = 2 * (64 * (eight + word) + bit) + np.int64(now >> np.uint64(bit) & ONE)
-                index[count] = place * words
-                count += 1
-    return count
-
-
-@compiled
-def _update(
-    vector: Any, table: Any, index: Any, last: Any, start: Any, planes: Any, scratch: Any,
-    margins: Any, at: Any, words: Any, digits: Any, odd: Any, moves: Any, moves_at: Any,
-    stride: Any, moved: Any, parity: Any, flip: Any, valid: Any, out: Any, out_at: Any,
-) -> None:  # fmt: skip
-    """The output of one image, `vector` words at a time."""
-    for first in range(0, words, vector):
-        m, v, o = at + first, moves_at + first, out_at + first
-        if vector == 16:
-            _count_16(table, first, index, 0, last, start, planes, scratch)
-            if moved:
-                _compare_moved_16(margins, m, words, digits, odd, scratch, planes, moves, v, stride,
-                                  moved, parity, flip, valid, first, out, o)  # fmt: skip
-            else:
-                _compare_16(margins, m, words, digits, odd, scratch, planes, moves, v, stride,
-                            moved, parity, flip, valid, first, out, o)  # fmt: skip
-        elif vector == 8:
-            _count_8(table, first, index, 0, last, start, planes, scratch)
-            if moved:
-                _compare_moved_8(margins, m, words, digits, odd, scratch, planes, moves, v, stride,
-                                 moved, parity, flip, valid, first, out, o)  # fmt: skip
-            else:
-                _compare_8(margins, m, words, digits, odd, scratch, planes, moves, v, stride, moved,
-                           parity, flip, valid, first, out, o)  # fmt: skip
-        else:
-            _count_2(table, first, index, 0, last, start, planes, scratch)
-            if moved:
-                _compare_moved_2(margins, m, words, digits, odd, scratch, planes, moves, v, stride,
-                                 moved, parity, flip, valid, first, out, o)  # fmt: skip
-            else:
-                _compare_2(margins, m, words, digits, odd, scratch, planes, moves, v, stride, moved,
-                           parity, flip, valid, first, out, o)  # fmt: skip
-
-
-@compiled
 def update_rows(
     changed: Any,
     clean: Any,
@@ -429,9 +374,24 @@ def update_rows(
     straight = out.shape[1] == 2 * words
     direct = out.reshape(-1).view(np.uint64) if straight else signs
     for image in range(lo, hi):
-        count = _changed_inputs(new, old, image * inputs, inputs, words, differ, index)
+        count = 0
+        for first in range(0, inputs, 8):
+            words_left = _changes_of_8(new, old, image * inputs + first, differ)
+            if first + 8 > inputs:
+                words_left &= (ONE << np.uint64(inputs - first)) - ONE
+            while words_left:
+                word = lowest_bit(words_left)
+                words_left &= words_left - ONE
+                left, now = differ[word], new[image * inputs + first + word]
+                while left:
+                    bit = lowest_bit(left)
+                    left &= left - ONE
+                    place = 2 * (64 * (first + word) + bit) + np.int64(now >> np.uint64(bit) & ONE)
+                    index[count] = place * words
+                    count += 1
         if count == 0 and moved == 0:
-            out[image] = known[image]
+            for word in range(out.shape[1]):
+                out[image, word] = known[image, word]
             continue
         last = count
         while last % GROUP:
@@ -442,10 +402,47 @@ def update_rows(
             flat, digits = near_margins, near.shape[1]
         else:
             flat, digits = all_margins, margins.shape[1]
-        _update(
-            vector, table, index, last, start, planes, scratch, flat, image * digits * words, words,
-            digits, odd, moving, image * words, image_stride, moved, parity, flip, valid, direct,
-            image * words if straight else 0,
-        )  # fmt: skip
+        at, moves_at = image * digits * words, image * words
+        out_at = image * words if straight else 0
+        # In place: a call with so many arrays costs more than the work.
+        for first in range(0, words, vector):
+            m, v, o = at + first, moves_at + first, out_at + first
+            if vector == 16:
+                _count_16(table, first, index, 0, last, start, planes, scratch)
+                if moved:
+                    _compare_moved_16(
+                        flat, m, words, digits, odd, scratch, planes, moving, v, image_stride,
+                        moved, parity, flip, valid, first, direct, o,
+                    )  # fmt: skip
+                else:
+                    _compare_16(
+                        flat, m, words, digits, odd, scratch, planes, moving, v, image_stride,
+                        moved, parity, flip, valid, first, direct, o,
+                    )  # fmt: skip
+            elif vector == 8:
+                _count_8(table, first, index, 0, last, start, planes, scratch)
+                if moved:
+                    _compare_moved_8(
+                        flat, m, words, digits, odd, scratch, planes, moving, v, image_stride,
+                        moved, parity, flip, valid, first, direct, o,
+                    )  # fmt: skip
+                else:
+                    _compare_8(
+                        flat, m, words, digits, odd, scratch, planes, moving, v, image_stride,
+                        moved, parity, flip, valid, first, direct, o,
+                    )  # fmt: skip
+            else:
+                _count_2(table, first, index, 0, last, start, planes, scratch)
+                if moved:
+                    _compare_moved_2(
+                        flat, m, words, digits, odd, scratch, planes, moving, v, image_stride,
+                        moved, parity, flip, valid, first, direct, o,
+                    )  # fmt: skip
+                else:
+                    _compare_2(
+                        flat, m, words, digits, odd, scratch, planes, moving, v, image_stride,
+                        moved, parity, flip, valid, first, direct, o,
+                    )  # fmt: skip
         if not straight:
-            out[image] = bits[: out.shape[1]]
+            for word in range(out.shape[1]):
+                out[image, word] = bits[word]

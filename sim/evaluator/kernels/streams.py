@@ -19,6 +19,7 @@ from spinflow.sim.evaluator.kernels.vectors import (
     B64,
     HALF,
     I1,
+    I8,
     I16,
     I32,
     I64,
@@ -28,6 +29,7 @@ from spinflow.sim.evaluator.kernels.vectors import (
     load,
     pointers,
     splat,
+    store,
     vector_code,
 )
 
@@ -40,11 +42,12 @@ ALWAYS = 0xFFFFFFFF
 TAIL_BITS = 24
 TAIL_MASK = (1 << TAIL_BITS) - 1
 LAST_LEAD_BLOCK = 0x7FFFFFFF  # the blocks of tails follow
+EIGHT = ir.VectorType(I64, 8)
 ROUND_CONSTANTS = [0x9E3779B9 * (number + 1) & 0xFFFFFFFF for number in range(8)]
 
 
-def rounds(b: Any, x: Any, y: Any) -> tuple[Any, Any]:
-    """Return the even and the odd words of 16 blocks `x`, from seeds `y`."""
+def _rounds(b: Any, x: Any, y: Any) -> tuple[Any, Any]:
+    """The even and the odd words of 16 blocks `x`, from seeds `y`."""
 
     def rotated(value: Any, count: int) -> Any:
         left = b.shl(value, constant(V16, count))
@@ -56,8 +59,8 @@ def rounds(b: Any, x: Any, y: Any) -> tuple[Any, Any]:
     return x, y
 
 
-def in_order(b: Any, x: Any, y: Any, half: int) -> Any:
-    """Return the words of the lower (0) or the upper (1) 8 of 16 blocks, each even word first."""
+def _in_order(b: Any, x: Any, y: Any, half: int) -> Any:
+    """The words of the lower (0) or the upper (1) 8 of 16 blocks, the even word of each first."""
     order = [lane + half * HALF // 2 for lane in range(HALF // 2)]
     lanes = [number for lane in order for number in (lane, lane + HALF)]
     return b.shuffle_vector(x, y, ir.Constant(V16, lanes))
@@ -80,9 +83,9 @@ def _lead_comparison(others: int) -> Any:
             (first,) = pointers(context, b, signature, args, [4])
             x = b.add(splat(b, args[1], V16), ir.Constant(V16, list(range(HALF))))
             x = b.and_(x, constant(V16, LAST_LEAD_BLOCK))
-            x, y = rounds(b, x, splat(b, args[0], V16))
+            x, y = _rounds(b, x, splat(b, args[0], V16))
             for half in range(2):
-                leads = b.bitcast(in_order(b, x, y, half), B64)
+                leads = b.bitcast(_in_order(b, x, y, half), B64)
                 word = b.add(b.shl(args[5], I64(1)), I64(half))
                 for other in args[2 : 2 + others]:
                     edge = splat(b, other, B64)
@@ -110,7 +113,7 @@ def _compare_tails(typing: Any, seed: Any, origin: Any, places: Any, number: Any
         (first,) = pointers(context, b, signature, args, [2])
         position = b.add(splat(b, args[1], V16), load(b, b.gep(first, [args[3]]), V16))
         block = b.or_(b.lshr(position, constant(V16, 1)), constant(V16, LAST_LEAD_BLOCK + 1))
-        x, y = rounds(b, block, splat(b, args[0], V16))
+        x, y = _rounds(b, block, splat(b, args[0], V16))
         odd = b.icmp_unsigned("!=", b.and_(position, constant(V16, 1)), constant(V16, 0))
         tails = b.lshr(b.select(odd, y, x), constant(V16, 32 - TAIL_BITS))
         below = b.icmp_unsigned("<", tails, splat(b, args[4], V16))
@@ -207,6 +210,91 @@ def hits_of_hardware(
                 hits[word] = np.uint32(0xFFFFFFFF)
 
 
+@vector_code
+def _leads(typing: Any, seed: Any, block: Any, out: Any, step: Any) -> Any:
+    """The 128 leads of 16 blocks from `block` on, bytes."""
+    signature = types.void(seed, block, out, step)
+
+    def generate(context: Any, b: Any, signature: Any, args: Any) -> Any:
+        (first,) = pointers(context, b, signature, args, [2])
+        x = b.add(splat(b, args[1], V16), ir.Constant(V16, list(range(HALF))))
+        x = b.and_(x, constant(V16, LAST_LEAD_BLOCK))
+        x, y = _rounds(b, x, splat(b, args[0], V16))
+        for half in range(2):
+            place = b.add(b.shl(args[3], I64(7)), I64(64 * half))
+            store(b, b.bitcast(_in_order(b, x, y, half), B64), b.gep(first, [place]), 1)
+        return context.get_dummy_value()
+
+    return signature, generate
+
+
+@vector_code
+def _compared(typing: Any, leads: Any, word: Any, lead: Any, hits: Any, at: Any, tied: Any) -> Any:
+    """Which of 8 x 64 leads are below one, into hits, and equal to it, into tied; words with any.
+
+    hits: uint64, word `at` on.
+    """
+    signature = types.uint64(leads, word, lead, hits, at, tied)
+
+    def generate(context: Any, b: Any, signature: Any, args: Any) -> Any:
+        first, below, equal = pointers(context, b, signature, args, (0, 3, 5))
+        edge = splat(b, args[2], B64)
+        for n in range(8):
+            place = b.shl(b.add(args[1], I64(n)), I64(6))
+            taken = load(b, b.gep(first, [place]), B64, 1)
+            found = b.bitcast(b.icmp_unsigned("<", taken, edge), I64)
+            b.store(found, b.gep(below, [b.add(args[4], I64(n))]), align=8)
+            found = b.bitcast(b.icmp_unsigned("==", taken, edge), I64)
+            b.store(found, b.gep(equal, [I64(n)]), align=8)
+        any_tied = b.icmp_unsigned("!=", load(b, equal, EIGHT, 8), ir.Constant(EIGHT, [0] * 8))
+        return b.zext(b.bitcast(any_tied, I8), I64)
+
+    return signature, generate
+
+
+@compiled
+def hits_of_many(seed: Any, start: Any, thresholds: Any, hits: Any, lo: Any, hi: Any) -> None:
+    """Blocks lo..hi of MASK_WORDS words of hits (thresholds, words), uint64, against each one.
+
+    Bit 0 of word 0 is position `start`, a multiple of 32. The words are whole blocks.
+    """
+    one = np.uint64(1)
+    leads, tied = np.empty(64 * MASK_WORDS, np.uint8), np.empty(8, np.uint64)
+    places = np.empty(64 * MASK_WORDS + HALF, np.uint32)
+    for part in range(lo, hi):
+        origin = start + part * MASK_WORDS * 64
+        for step in range(MASK_WORDS // 2):
+            block = np.uint32((origin >> 3) + (step << 4) & LAST_LEAD_BLOCK)
+            _leads(np.uint32(seed), block, leads, step)
+        position = np.uint32(origin & 0xFFFFFFFF)
+        for number in range(thresholds.size):
+            threshold, own = thresholds[number], hits[number]
+            first = part * MASK_WORDS
+            if threshold in (0, ALWAYS):
+                own[first : first + MASK_WORDS] = np.uint64(0) - np.uint64(threshold != 0)
+                continue
+            lead, edge = np.uint8(threshold >> TAIL_BITS), np.uint32(threshold & TAIL_MASK)
+            count = 0
+            for word in range(0, MASK_WORDS, 8):
+                left = _compared(leads, word, lead, own, first + word, tied)
+                while left:
+                    lane = _lowest_bit(left)
+                    left &= left - one
+                    ties = tied[lane]
+                    while ties:
+                        places[count] = np.uint32(64 * (word + lane) + _lowest_bit(ties))
+                        ties &= ties - one
+                        count += 1
+            if edge == 0:
+                continue
+            for tie in range(0, count, HALF):
+                mask = _compare_tails(np.uint32(seed), position, places, tie, edge)
+                for lane in range(min(HALF, count - tie)):
+                    place = np.int64(places[tie + lane])
+                    bit = (mask >> np.uint64(lane)) & one
+                    own[first + (place >> 6)] |= bit << np.uint64(place & 63)
+
+
 @compiled
 def _mixed(state: Any) -> Any:
     """The output function of SplitMix64."""
@@ -223,10 +311,10 @@ def _compare_words(typing: Any, seed: Any, block: Any, threshold1: Any, threshol
 
     def generate(context: Any, b: Any, signature: Any, args: Any) -> Any:
         x = b.add(splat(b, args[1], V16), ir.Constant(V16, list(range(HALF))))
-        x, y = rounds(b, x, splat(b, args[0], V16))
+        x, y = _rounds(b, x, splat(b, args[0], V16))
         result: Any = I64(0)
         for part in range(2):
-            words = in_order(b, x, y, part)
+            words = _in_order(b, x, y, part)
             for number, threshold in enumerate(args[2:]):
                 below = b.icmp_unsigned("<", words, splat(b, threshold, V16))
                 bits = b.zext(b.bitcast(below, I16), I64)

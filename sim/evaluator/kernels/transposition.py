@@ -12,14 +12,15 @@ import numpy as np
 from llvmlite import ir
 from numba import types
 
-from spinflow.sim.evaluator.kernels.logic import loop, vector
 from spinflow.sim.evaluator.kernels.vectors import (
     I32,
     I64,
     compiled,
     load,
+    loop,
     pointers,
     store,
+    vector,
     vector_code,
 )
 

@@ -5,13 +5,15 @@ comparisons into bits. LLVM lowers this code to whatever the processor has (`vpo
 AVX512-VPOPCNTDQ).
 """
 
+# ruff: noqa: PLR0917
+
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar, cast
 
 from llvmlite import ir
-from numba import njit
+from numba import njit, types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
@@ -25,6 +27,7 @@ B64 = ir.VectorType(I8, 64)
 V32 = ir.VectorType(I32, LANES)
 S32 = ir.VectorType(I16, LANES)
 
+Pair = tuple[Any, Any]
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
@@ -78,3 +81,62 @@ def popcount(b: Any, value: Any) -> Any:
 def pointers(context: Any, b: Any, signature: Any, args: Any, numbers: Sequence[int]) -> list[Any]:
     """Return where the data of the array arguments with these numbers begins."""
     return [context.make_array(signature.args[i])(context, b, args[i]).data for i in numbers]
+
+
+def vector(words: int) -> ir.VectorType:
+    """Return the type of so many words of 64 bits."""
+    return ir.VectorType(I64, words)
+
+
+def added(b: Any, x: Any, y: Any, z: Any) -> Pair:
+    """Return the sum and the carry of a full adder."""
+    differ = b.xor(x, y)
+    carry = b.or_(b.and_(differ, z), b.and_(x, b.not_(differ)))
+    return b.xor(differ, z), carry
+
+
+def loop(b: Any, first: Any, last: Any, step: int, values: list[Any], body: Any) -> list[Any]:
+    """Return values after body(number, values) for numbers from first to last, if there are any."""
+    entry, loop = b.basic_block, b.append_basic_block()
+    end = b.append_basic_block()
+    b.cbranch(b.icmp_signed("<", first, last), loop, end)
+    b.position_at_end(loop)
+    number = b.phi(I64)
+    before = [b.phi(value.type) for value in values]
+    after = body(number, before)
+    following = b.add(number, I64(step))
+    number.add_incoming(first, entry)
+    number.add_incoming(following, b.basic_block)
+    for phi, start, value in zip(before, values, after, strict=True):
+        phi.add_incoming(start, entry)
+        phi.add_incoming(value, b.basic_block)
+    b.cbranch(b.icmp_signed("<", following, last), loop, end)
+    from_loop = b.basic_block
+    b.position_at_end(end)
+    found = [b.phi(value.type) for value in values]
+    for phi, start, value in zip(found, values, after, strict=True):
+        phi.add_incoming(start, entry)
+        phi.add_incoming(value, from_loop)
+    return found
+
+
+@vector_code
+def lowest_bit(typing: Any, word: Any) -> Any:
+    """Return the number of the lowest set bit of a 64-bit word, 64 if there is none."""
+    signature = types.int64(word)
+
+    def generate(context: Any, b: Any, signature: Any, args: Any) -> Any:
+        return b.cttz(args[0], ir.Constant(I1, 0))
+
+    return signature, generate
+
+
+@vector_code
+def ones(typing: Any, word: Any) -> Any:
+    """Return the set bits of a 64-bit word."""
+    signature = types.int64(word)
+
+    def generate(context: Any, b: Any, signature: Any, args: Any) -> Any:
+        return b.ctpop(args[0])
+
+    return signature, generate

@@ -184,8 +184,9 @@ class Stage(ABC):
     def rows(self, frames: int) -> NDArray[np.uint32]:
         """Return room for the packed output of `frames` frames."""
         size = frames * self.pixels * self.words
-        if 2 * len(self._out) < size + 16:  # vectors may be read from the last word on
-            self._out = np.zeros(size // 2 + 8, np.uint64)
+        words = -(-size // 2) + 8  # vectors may be read from the last word on
+        if len(self._out) < words:
+            self._out = np.zeros(words, np.uint64)
         return self._out.view(np.uint32)[:size].reshape(-1, self.words)
 
 
