@@ -73,8 +73,11 @@ class Source:
 class Sink:
     """Takes words from a stream, and sees to it that an offered word stays as it is until taken.
 
-    So do the ports `beside` it, as TLAST.
+    So do the ports `beside` it, as TLAST. Unless it takes a word in every cycle, the first words
+    must be offered before it is ready, as a master may not wait for that.
     """
+
+    WAITS = 8  # words
 
     def __init__(self, bench: Bench, data: Any, valid: Any, ready: Any, *beside: Any) -> None:
         self.rng = bench.rng
@@ -99,7 +102,8 @@ class Sink:
 
     def drive(self) -> None:
         """Be ready or not."""
-        self._ready = self.rng.random() < self.rate
+        goes = self.rate == 1.0 or len(self.words) >= self.WAITS or bool(int(self.valid.value))
+        self._ready = self.rng.random() < self.rate and goes
         self.ready.value = int(self._ready)
 
     def sample(self) -> None:
