@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,10 +22,6 @@ from spinflow.sim.evaluator.memory import PackedMemory
 from spinflow.sim.evaluator.pixel_changes import CleanPixels, PixelChanges
 from spinflow.sim.memories import check_images
 from spinflow.sim.protocol import Taps
-
-if TYPE_CHECKING:
-    from spinflow.sim.evaluator.core import Evaluator
-
 
 _Came = tuple[NDArray[Any], bool, int]
 """What comes into a layer, whether it is as without errors, and of how many frames."""
@@ -67,6 +63,21 @@ class Held:
     taps: list[Taps] = field(default_factory=list)
 
 
+class Whole(Protocol):
+    """What trials need of an evaluator (core.py), which runs one after the other."""
+
+    stages: list[Stage]
+    pixels: int
+    frames_at_once: int
+
+    @property
+    def memories(self) -> Sequence[PackedMemory]:
+        """All memories of the network."""
+
+    def weights(self, layer: int) -> NDArray[np.uint32]:
+        """Return the trained weights of a layer as they are written: uint32 (depth, segments)."""
+
+
 class Together:
     """Trials of one network on the same images.
 
@@ -75,7 +86,7 @@ class Together:
         always: go by changes even where that costs more than the whole layer.
     """
 
-    def __init__(self, evaluator: Evaluator, always: bool = False) -> None:
+    def __init__(self, evaluator: Whole, always: bool = False) -> None:
         self._evaluator, self._always = evaluator, always
         self._stages: list[Stage] = evaluator.stages
         self._images: NDArray[Any] | None = None

@@ -166,7 +166,7 @@ def test_one_module_with_its_parameters(capsys: pytest.CaptureFixture[str]) -> N
         (["nosuch"], "hw/rtl has no module nosuch"),
         (
             ["weight_mem", "Widht=3"],
-            "module weight_mem has no parameter Widht; it has Width, Depth",
+            "module weight_mem has no parameter Widht; it has Width, Depth, ShallowDepth",
         ),
         (["weight_mem", "Width"], "Width is not of the form NAME=VALUE"),
     ],
