@@ -14,6 +14,9 @@ IMAGES   ?= $(DEFAULT_IMAGES)
 REPEATS  ?= 5
 SEEDS    ?=
 DATA_DIR ?=
+# Folders for make test: the results of all tests in JUnit's form; the waveforms of benches that fail.
+JUNIT    ?=
+TRACES   ?=
 # Login of a board, user@host or a Host of ssh_config.
 TARGET   ?=
 DRY_RUN  ?=
@@ -65,8 +68,6 @@ RTL       := $(wildcard hw/rtl/*.sv)
 REGS      := build/regs/regmap.json
 HLS_DEPS  := $(wildcard hls/*.py hls/ops/*.py hls/*.j2 hls/depths.json host/core/description/*.py) host/core/packing.py host/core/handover.py $(RTL) $(REGS) hw/boards/facts.py $(wildcard hw/boards/*/board.toml hw/cores/*.py)
 SIM_DEPS  := $(wildcard sim/harness/*) sim/verilate.py
-
-.PHONY: help setup run test check acceptance bench synth route formal physics papers bundle data lint clean distclean docs
 
 .PHONY: help setup run test check acceptance bench coverage mutants synth formal physics papers bundle data lint clean distclean docs
 
@@ -202,7 +203,10 @@ board-sweep: ## sweep on TARGET what was deployed; results to out/board/NETWORK
 
 # --- checks ---------------------------------------------------------------------------------------
 
-PYTEST := -m pytest -q -p no:cacheprovider
+PYTEST = -m pytest -q -p no:cacheprovider $(if $(JUNIT),--junitxml=$(call quote,$(JUNIT)/$@.xml))
+# The benches' own files of results lie beside pytest's, a file for each run of a bench.
+check test test-board: export SPINFLOW_JUNIT := $(if $(JUNIT),$(abspath $(JUNIT))/benches)
+check test test-board: export SPINFLOW_TRACES := $(if $(TRACES),$(abspath $(TRACES)))
 
 lint: setup $(REGS)
 	@.venv/bin/ruff check . && .venv/bin/ruff format --check .
