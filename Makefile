@@ -129,6 +129,9 @@ data: data-mnist data-fashion-mnist data-cifar10 ## fetch and check the data set
 $(DATASETS:%=data-%): data-%: .venv/.installed
 	@$(SPINFLOW) data $* $(DATA_OPTION) >/dev/null
 
+site: .venv/site/.installed ## pages, reference and notebooks as a site, to out/site (every warning is an error)
+	@.venv/site/bin/python -m tools.site
+
 # --- bundles --------------------------------------------------------------------------------------
 
 # A stamp says that all of these are made; where one is gone, it says so no more.
