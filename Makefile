@@ -13,6 +13,7 @@ BUNDLE    = build/$(NAME)$(if $(CYCLES),-$(CYCLES))$(if $(filter-out $(DEFAULT_B
 IMAGES   ?= $(DEFAULT_IMAGES)
 REPEATS  ?= 5
 SEEDS    ?=
+WORKERS  ?=
 DATA_DIR ?=
 # Folders for make test: the results of all tests in JUnit's form; the waveforms of benches that fail.
 JUNIT    ?=
@@ -74,7 +75,7 @@ SIM_DEPS  := $(wildcard sim/harness/*) sim/verilate.py
 help: ## list the targets
 	@grep -hE '^[a-z][a-zA-Z_-]*:.*## ' $(MAKEFILE_LIST) | \
 	  awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
-	@echo "  variables: NETWORK=$(NETWORK) CYCLES=<a frame's target> IMAGES=$(IMAGES) REPEATS=$(REPEATS) DATA_DIR=<your own copy of the data>"
+	@echo "  variables: NETWORK=$(NETWORK) CYCLES=<a frame's target> IMAGES=$(IMAGES) REPEATS=$(REPEATS) WORKERS=<virtual boards> DATA_DIR=<your own copy of the data>"
 
 # --- set-up ---------------------------------------------------------------------------------------
 
@@ -182,7 +183,8 @@ bundle: $(BUNDLE)/.simulator ## build the bundle of NETWORK with its simulator
 GRID = --images $(call quote,$(IMAGES)) --repeats $(call quote,$(REPEATS))
 
 run: setup $(addprefix data-,$(DATASET)) $(BUNDLE)/.simulator ## sweep write errors of NETWORK's weights and buffers on the RTL
-	@$(SPINFLOW) sweep --bundle $(BUNDLE) $(GRID) --out out/run --set-aside $(DATA_OPTION)
+	@$(SPINFLOW) sweep --on rtl --bundle $(BUNDLE) $(GRID) --out out/run --set-aside $(DATA_OPTION) \
+	  $(if $(WORKERS),--workers $(call quote,$(WORKERS)))
 
 # --- the board ------------------------------------------------------------------------------------
 

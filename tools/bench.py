@@ -67,11 +67,13 @@ def main() -> None:
     for network in TESTED:
         bundle = ROOT / "build" / network
         driver = measured("tools.bench_driver", str(bundle))
+        boards = measured("tools.bench_boards", str(bundle))
         cocotb = through_cocotb(bundle)
         ratio = driver["images_per_s"] / cocotb["images_per_s"]
         built = build_times(bundle)
         bench[network] = {
             "driver": driver,
+            "boards": boards,
             "cocotb": cocotb,
             "driver_over_cocotb": ratio,
             "build": built,
@@ -81,7 +83,9 @@ def main() -> None:
             f"board, {cocotb['images_per_s']:.2f} through cocotb, ratio {ratio:.0f}; "
             f"{driver['frames_per_s_at_100_mhz_simulated_cycles']:.0f} frames/s at 100 MHz "
             f"({driver['cycles_per_frame']:.1f} simulated cycles a frame); "
-            f"built in {built['bundle_s']:.0f} s, simulator in {built['simulator_s']:.0f} s"
+            f"built in {built['bundle_s']:.0f} s, simulator in {built['simulator_s']:.0f} s; "
+            f"two virtual boards sweep weights {boards['weights']['ratio']:.2f} times as fast as "
+            f"one, buffers {boards['buffers']['ratio']:.2f} times"
         )
     bench["mtj"] = measured("spinflow", "physics", "bench")
     print(f"mtj: Monte Carlo takes {bench['mtj']['ratio']:.0f} times as long as quadrature")

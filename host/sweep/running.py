@@ -74,6 +74,9 @@ Measured = Generator[tuple[Row, float], None, None]
 Measure = Callable[[Sequence[Trial]], Measured]
 """Yields the rows of trials, in their order."""
 
+Measuring = Callable[[Bundle, TestSet], Measure]
+"""Makes what measures the trials of a bundle on images."""
+
 
 def sweep(
     of: Identity,
