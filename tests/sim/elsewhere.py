@@ -7,11 +7,14 @@ wide enough for the widest vectors, in rows, outputs and inputs.
 from __future__ import annotations
 
 import platform
+import sys
 import tempfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from llvmlite import binding
+from numba.core.dispatcher import Dispatcher
 
 from spinflow.sim.emulator import Emulator
 from spinflow.sim.evaluator import Evaluator
@@ -56,8 +59,36 @@ def held(evaluator: Evaluator, images: np.ndarray, always: bool) -> list[Any]:
     return found
 
 
+def compiled_here() -> list[Any]:
+    """The kernels' compiled functions."""
+    package = Evaluator.__module__.rpartition(".")[0]
+    modules = [module for name, module in sys.modules.items() if name.startswith(package)]
+    found = [value for module in modules for value in vars(module).values()]
+    return list({id(value): value for value in found if isinstance(value, Dispatcher)}.values())
+
+
+def generate(triple: str) -> int:
+    """Generate code of all that was compiled for another processor; return how many functions."""
+    binding.initialize_all_targets()
+    binding.initialize_all_asmprinters()
+    machine = binding.Target.from_triple(triple).create_target_machine()
+    count = 0
+    for function in compiled_here():
+        for compiled in function.inspect_llvm().values():
+            # What x86 makes of the reference counts of arrays, which are numba's.
+            text = compiled.replace("llvm.x86.atomic.sub.cc.i64", "count_down").replace(
+                "immarg", ""
+            )
+            assert "llvm.x86" not in text, function
+            module = binding.parse_assembly(text)
+            module.triple, module.data_layout = triple, str(machine.target_data)
+            assert machine.emit_object(module).startswith(b"\x7fELF")
+            count += 1
+    return count
+
+
 def main() -> None:
-    """Compare, and say on what."""
+    """Compare, and say on what; generate code for the triples that are given, too."""
     rng = np.random.default_rng(6)
     for description in NETWORKS:
         with tempfile.TemporaryDirectory() as folder:
@@ -70,6 +101,8 @@ def main() -> None:
         assert_same(trial(evaluator, emulator, images, case), expected, case)
         assert_same(held(evaluator, images, True), held(evaluator, images, False), "held")
     print(f"equal: {platform.machine()}, counts {COUNTS_VECTORS}, looks up {LOOKED_UP}")
+    for triple in sys.argv[1:]:
+        print(f"{triple}: {generate(triple)} functions")
 
 
 if __name__ == "__main__":
