@@ -45,7 +45,8 @@ def network(seed: int, wide: bool = False) -> tuple[list[Any], tuple[int, ...]]:
     rng = np.random.default_rng(seed)
     torch.manual_seed(seed)
     side, channels = int(rng.integers(5, 9)), int(rng.integers(1, 6))
-    shape, modules = (side, side, channels), []
+    shape = side, side, channels
+    modules: list[Any] = []
     for _ in range(int(rng.integers(1, 3))):
         kernel = int(rng.integers(1, min(4, side + 1)))
         outputs = int(rng.choice([3, 16, 70]))
