@@ -227,6 +227,7 @@ def measure(
     def without_errors(_: bool) -> np.ndarray:
         return np.asarray(evaluator.run(images, taps=False)[0])
 
+    whole(evaluator, images, [("weights", 0.0, 1)])  # writes the weights
     runs: Runs = {
         "evaluator": without_errors,
         **contenders(evaluator.network, images, BATCHES.get(name, 64), compiled),

@@ -67,14 +67,15 @@ class Plan(NamedTuple):
 
 def plans(part: int) -> list[Plan]:
     """The sweeps, of so small a part of the work."""
-    trials = [Plan("trials", n // part, 500, 1, "local") for n in (10, 100, 1_000, 10_000)]
-    images = [Plan("images", 100, n // part, 1, "local") for n in (100, 1_000, 10_000)]
+    trials = [Plan("trials", n // part, 100, 1, "local") for n in (10, 100, 1_000, 10_000)]
+    images = [Plan("images", 100 // part, n // part, 1, "local") for n in (100, 1_000, 10_000)]
     workers = [
         Plan("workers", 1_000 // part, 1_000, n, where)
         for where in ("local", "dask")
         for n in (1, 2)
     ]
-    return [plan for plan in (*trials, *images, *workers) if plan.trials and plan.images]
+    found = (*trials, *(plan._replace(trials=max(plan.trials, A_REPEAT)) for plan in images))
+    return [plan for plan in (*found, *workers) if plan.trials >= A_REPEAT and plan.images]
 
 
 def sweep(plan: Plan, out: Path, options: Sequence[str]) -> tuple[float, float, float]:
@@ -83,7 +84,7 @@ def sweep(plan: Plan, out: Path, options: Sequence[str]) -> tuple[float, float, 
     Raises:
         RuntimeError: it failed.
     """
-    repeats = max(1, plan.trials // A_REPEAT)
+    repeats = plan.trials // A_REPEAT
     command = [
         *(sys.executable, "-m", "spinflow", "sweep", "--on", "evaluator-fast"),
         *("--network", NETWORK, "--images", str(plan.images), "--repeats", str(repeats)),
@@ -182,7 +183,7 @@ def draw(lines: Sequence[Line], path: Path) -> None:
         panels[2].set_ylim(bottom=0)
         panels[2].legend()
 
-    titles = ("500 images", "100 trials", "memory")
+    titles = ("100 images", "100 trials", "memory")
     style.draw(titles, paint, [path], f"a sweep of {NETWORK}, one worker")
 
 
