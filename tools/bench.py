@@ -102,11 +102,14 @@ def main() -> None:
         )
     for network, figures in measured("tools.bench_grid")["evaluator"].items():
         bench["evaluator"].setdefault(network, {}).update(figures)
-        rates = ", ".join(f"{rate}: {of['ratio_best']:.0f}" for rate, of in figures["rate"].items())
+        rates = ", ".join(f"{rate}: {of['ratio_best']:.1f}" for rate, of in figures["rate"].items())
+        grid = figures["grid"]
         print(
-            f"evaluator, {network}, a default grid together: {figures['grid']['ratio_best']:.0f} "
-            f"times the best of PyTorch ({rates}), {figures['grid']['ratio_whole']:.1f} times the "
-            f"same trials whole; {figures['processor']}"
+            f"evaluator, {network}, a default grid of {grid['trials']} trials on {grid['images']} "
+            f"images: {grid['ratio_best']:.1f} times the best of PyTorch ({rates}), "
+            f"{grid['ratio_whole']:.1f} times the same trials whole, "
+            f"{grid['images_trials_per_s']:.0f} images x trials a second of one core; "
+            f"{grid['processor']}, {' '.join(grid['vector_units'])}"
         )
     OUT.parent.mkdir(parents=True, exist_ok=True)
     OUT.write_text(json.dumps(bench, indent=2) + "\n")

@@ -125,10 +125,7 @@ class Job:
     @property
     def shares(self) -> bool:
         """Whether trials that are measured together share what has no errors."""
-        from spinflow.sim.evaluator import Network
-
-        own = self.network is None or isinstance(self.network, Network)
-        return own and not self.whole and self.backend != "emulator"
+        return not self.whole and self.backend != "emulator"
 
     def bench(self, threads: int | None) -> Bench:
         """Set up what measures the trials of this job."""
