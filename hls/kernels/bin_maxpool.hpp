@@ -17,7 +17,6 @@ namespace spinflow {
 template <int Rows, int Columns, int Folds, int Pe, int Size>
 void bin_maxpool(hls::stream<ap_uint<whole_bytes(Pe)>> &in,
                  hls::stream<ap_uint<whole_bytes(Pe)>> &out) {
-  constexpr int OutRows = Rows / Size;
   constexpr int OutColumns = Columns / Size;
   static_assert(Size >= 2 && Rows >= Size && Columns >= Size, "Size must be 2 at least and fit the map");
   static_assert(Columns * Folds >= 4, "a line must be longer than a read and a write of `line` take");
@@ -39,7 +38,8 @@ void bin_maxpool(hls::stream<ap_uint<whole_bytes(Pe)>> &in,
         const int y = row % Size;
         const ap_uint<Pe> in_row = x == 0 ? word : ap_uint<Pe>(row_or[fold] | word);
         row_or[fold] = in_row;
-        if (x == Size - 1 && row < OutRows * Size) {
+        // Rows and columns left over never get to the end of a window.
+        if (x == Size - 1) {
           const int place = column / Size * Folds + fold;
           const ap_uint<Pe> in_window = y == 0 ? in_row : ap_uint<Pe>(line[place] | in_row);
           line[place] = in_window;

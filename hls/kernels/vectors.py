@@ -149,18 +149,30 @@ def draws(_: Parameters, count: int, seed: int) -> Vectors:
     rng = np.random.default_rng(seed)
     cases = []
     for number in range(count):
+        if number % 16 == 1:
+            cases.append(_drawn(*_ALL_ONES, [stream.ALWAYS, stream.ALWAYS - 1]))
+            continue
         of_stream = int(rng.integers(1 << 32))
         block = [int(rng.integers(1 << 31)), (1 << 31) - 1, 1 << 29, 0][int(rng.integers(4))]
         drawn = stream.draws(of_stream, 8 * block + np.arange(8))
         # Around one of the draws itself, so that the last bit of its tail decides.
         near = (int(drawn[number % 8]) + int(rng.integers(-1, 2))) % 2**32
         rates = [near, _rate(rng)][:: 1 if rng.random() < 0.5 else -1]
-        hits = [
-            stream.hits(of_stream, 8 * block, np.full(8, rate, np.uint32)).astype(np.uint8)
-            for rate in rates
-        ]
-        cases.append(Case([of_stream, block, *rates], numbers_of(np.concatenate(hits)[None])))
+        cases.append(_drawn(of_stream, block, rates))
     return Vectors(cases)
+
+
+_ALL_ONES = (0x99135F22, 0x15839E1B)
+"""Seed and block of a draw of all ones, which only the rate of always errs against."""
+
+
+def _drawn(of_stream: int, block: int, rates: Numbers) -> Case:
+    """A case of draw_block: the hits on a 1, then those on a 0."""
+    hits = [
+        stream.hits(of_stream, 8 * block, np.full(8, rate, np.uint32)).astype(np.uint8)
+        for rate in rates
+    ]
+    return Case([of_stream, block, *rates], numbers_of(np.concatenate(hits)[None]))
 
 
 def _rate(rng: np.random.Generator) -> int:

@@ -52,7 +52,7 @@ class WeightMem {
     ap_uint<32> on0 = 0;
     if (settings.mode != kOff) draw(settings, on1, on0);
     const ap_uint<32> stored =
-        write_word<32>(settings.mode, mask, old, access.target & mask, on1, on0, counts);
+        write_word<32>(settings.mode, mask, old, access.target, on1, on0, counts);
     const ap_uint<Width> others = ~(ap_uint<Width>(mask) << shift);
     words[access.word] = (word & others) | (ap_uint<Width>(stored) << shift);
     return stored;

@@ -8,7 +8,7 @@
 
 #pragma once
 
-#include <cstdint>
+#include <cstdlib>
 #include <fstream>
 #include <iostream>
 #include <sstream>
