@@ -214,7 +214,7 @@ MUTANTS = [
     Mutant("binary_mvu", "binary_mvu.hpp", "nf * Pe + p]", "nf * Pe]"),
     Mutant("binary_mvu", "binary_mvu.hpp", "x = kept[sf];", "x = kept[0];"),
     Mutant("bin_maxpool", "bin_maxpool.hpp", "line[place] | in_row", "line[place] & in_row"),
-    Mutant("bin_maxpool", "bin_maxpool.hpp", "x == Size - 1", "x == 0"),
+    Mutant("bin_maxpool", "bin_maxpool.hpp", "y == 0 ? in_row", "x == 0 ? in_row"),
     Mutant("label_select", "label_select.hpp", "score > best_score", "score >= best_score"),
     Mutant("draw_block", "random_stream.hpp", "draw < threshold", "draw <= threshold"),
     Mutant("draw_block", "random_stream.hpp", "|| threshold == 0xFFFFFFFFu", ""),
