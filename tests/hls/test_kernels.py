@@ -280,6 +280,20 @@ def test_wrong_parameters_are_named(name: str, words: str, complaint: str) -> No
     assert len(str(caught.value)) < 300 and "\n" not in str(caught.value)
 
 
+@pytest.mark.slow
+def test_cases_of_ones_own(tmp_path: Path) -> None:
+    """As a notebook gives them; and numbers that are too few or too many are said so."""
+    kernel = KERNELS["label_select"]
+    parameters = kernel.parameters(["Labels=4", "Pe=2", "InBits=8"])
+    csim.prepare(kernel, parameters, kernel.make(parameters, 1, 1), tmp_path)
+    program = csim.compiled(kernel, tmp_path)
+    cases = [[0x0201, 0x0403], [0x0909, 0x0909], [0, 0x0100]]
+    assert csim.answers(program, cases, tmp_path) == [[3], [0], [3]]
+    for case, complaint in ([1], "too few"), ([1, 2, 3], "too many"):
+        with pytest.raises(BuildError, match=f"case 1 has {complaint} numbers"):
+            csim.answers(program, [cases[0], case], tmp_path)
+
+
 def test_the_page_shows_the_sources() -> None:
     page = (REPO / "docs" / "hls-kernels.md").read_text()
     shown = dict(re.findall(r"^```(cpp|systemverilog)\n(.*?)^```", page, re.M | re.S))
