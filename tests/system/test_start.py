@@ -33,6 +33,7 @@ PROGRAMS = {
     "spinflow.sim.verilate": [sys.executable, "-m", "spinflow.sim.verilate", BUNDLE],
     "spinflow.sim.depths": [sys.executable, "-m", "spinflow.sim.depths", NOWHERE],
     "spinflow.hls.build": [sys.executable, "-m", "spinflow.hls.build", "tfc-mnist"],
+    "spinflow.hls.kernels": [sys.executable, "-m", "spinflow.hls.kernels", "--out", NOWHERE],
     "spinflow.model.data": [
         sys.executable,
         "-m",
