@@ -14,6 +14,8 @@ IMAGES   ?= $(DEFAULT_IMAGES)
 REPEATS  ?= 5
 SEEDS    ?=
 DATA_DIR ?=
+# A unit in C++ of hls/kernels, with its parameters: KERNEL='binary_mvu Pe=8'; empty is all of them.
+KERNEL   ?=
 # Login of a board, user@host or a Host of ssh_config.
 TARGET   ?=
 DRY_RUN  ?=
@@ -199,6 +201,16 @@ deploy: ## copy NETWORK's bitstream and the driver to TARGET=user@host (DRY_RUN=
 
 board-sweep: ## sweep on TARGET what was deployed; results to out/board/NETWORK
 	@$(ON_PC) board-sweep --out out/board/$(notdir $(BUNDLE)) $(GRID) $(ON_BOARD)
+
+# --- units in C++ ---------------------------------------------------------------------------------
+
+.PHONY: hls-csim hls-ip
+
+hls-csim: setup ## C simulation of the HLS units against the contracts (KERNEL='binary_mvu Pe=8': of one)
+	@$(SPINFLOW) hls-kernel $(KERNEL)
+
+hls-ip: setup ## an IP of KERNEL for BOARD by Vitis HLS 2022.2 or newer: simulated, synthesised, co-simulated
+	@$(SPINFLOW) hls-kernel $(KERNEL) --board $(BOARD) --vitis
 
 # --- checks ---------------------------------------------------------------------------------------
 

@@ -39,6 +39,10 @@ COMMANDS = {
     "simulator": Command("spinflow.sim.verilate", "build", "compile the RTL of a bundle"),
     "build": Command("spinflow.sim.bundle_build", "build", "export, bundle and simulator in one"),
     "depths": Command("spinflow.sim.depths", "build", "find how deep a bundle's buffers must be"),
+    "hls-kernel": Command("spinflow.hls.kernels.__main__", "hls", "units in C++: C simulation, IP"),
+    "finn-hls": Command(
+        "spinflow.hls.finn_hls", "build", "a network of FINN's own HLS units, as C++"
+    ),
     "synth": Command("spinflow.hw.synth.__main__", "build", "size of an accelerator, by yosys"),
     "synth-block": Command("spinflow.hw.synth.block", "build", "size of one module of the RTL"),
     "formal": Command(

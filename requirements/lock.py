@@ -25,8 +25,8 @@ PYTHONS = {"board": "3.10"}
 PYTHON = "3.11"
 
 CUDA = re.compile(r"(nvidia-|cuda-|triton\b)")
-UNUSED = re.compile(r"torchvision\b")
-"""Packages that others ask for and that nothing here imports."""
+UNUSED = re.compile(r"(torchvision|h5py|pydigitalwavetools|quantizers)\b")
+"""Packages that others ask for and that nothing here imports; of hls4ml only headers are read."""
 
 HEADER = """\
 # Made by requirements/lock.py, which says how. Install it with
