@@ -28,7 +28,8 @@ SECONDS = 600
 """After which a cell is given up; notebooks take far less."""
 
 _CELL = re.compile(r"^# %%( \[markdown\])?\n", re.M)
-_WIDGET = "application/vnd.jupyter.widget-view+json"
+_LIVING = {"application/vnd.jupyter.widget-view+json", "application/javascript"}
+"""Kinds of outputs that only a page with a kernel behind it can show: widgets, pynq's scripts."""
 
 
 def names() -> list[str]:
@@ -93,13 +94,13 @@ def run(name: str) -> Any:
 def _kept(outputs: Sequence[Any]) -> list[Any]:
     """Return outputs as they are kept.
 
-    Widgets, which only a living kernel can show, are left out, and so are warnings and progress
-    bars, which differ from machine to machine. What was printed in several pieces is one piece,
-    however the kernel happened to send it.
+    What only a living page can show is left out, and so are warnings and progress bars, which
+    differ from machine to machine. What was printed in several pieces is one piece, however the
+    kernel happened to send it.
     """
     kept: list[Any] = []
     for output in outputs:
-        if _WIDGET in output.get("data", {}) or output.get("name") == "stderr":
+        if _LIVING & set(output.get("data", {})) or output.get("name") == "stderr":
             continue
         last = kept[-1] if kept else None
         if last and output.output_type == "stream" and last.get("name") == output.name:

@@ -119,7 +119,7 @@ said = command(
     *("import", f"{work}/mine.py:Net", "--checkpoint", work / "mine.pt"),
     *("--name", NAME, "--data", "mnist", "--input", "2x/255-1"),
 )
-print(said[0])
+print(*(line for line in said if line.startswith(f"{NAME}:")))
 print("every layer as QONNX computes it:", any("every layer as QONNX" in line for line in said))
 
 # %% [markdown]
