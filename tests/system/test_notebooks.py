@@ -8,8 +8,15 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from spinflow.host.core import stream
+from spinflow.host.core.bundle import load
+from spinflow.host.core.test_sets import images_for
+from spinflow.host.mtj.models import condition_for_rate, named
+from spinflow.sim.engines import engine
+from spinflow.sim.sweeps.device import SoftwareAccelerator
 from tools import notebooks
 
 PAGES = notebooks.NOTEBOOKS
@@ -59,6 +66,20 @@ def test_links_lead_somewhere(name: str) -> None:
             assert (PAGES / target).exists(), f"{name} links to {target}"
 
 
+def test_the_course_expects_what_the_notebooks_say() -> None:
+    """Numbers of its table of expected results, and of its answers."""
+    course = (notebooks.ROOT / "docs" / "course.md").read_text(encoding="utf-8")
+    results = course.split("## Expected results")[1].split("\n## ")[0]
+    rows = [row.split("|")[-2] for row in results.splitlines() if re.match(r"\| \d \|", row)]
+    said = [notebooks.said(notebooks.kept(name)) for name in notebooks.names()]
+    printed = "\n".join(text for notebook in said for cell in notebook for text in cell)
+    found = set(re.findall(r"\d+(?:\.\d+)?", printed.replace(",", "")))
+    for row in rows:
+        for number in re.findall(r"\d+(?:\.\d+)?(?:e-\d+)?", row.replace(",", "")):
+            short = re.sub(r"^1e-0?", "1e-", number)
+            assert number in found or short in ("1e-8", "1e-2", "1e-1"), f"{row}: {number}"
+
+
 def test_no_path_and_no_time_is_printed() -> None:
     for name in notebooks.names():
         printed = "\n".join(text for cell in notebooks.said(notebooks.kept(name)) for text in cell)
@@ -98,3 +119,31 @@ def test_a_source_in_another_form_is_refused(
     (tmp_path / "wrong.py").write_text(text)
     with pytest.raises(ValueError, match=complaint):
         notebooks.made("wrong")
+
+
+@pytest.mark.slow
+def test_the_lab_sheet_expects_what_comes_out() -> None:
+    """Its table of accuracies, as the sliders of notebook 7 write and classify."""
+    bundle = load(notebooks.ROOT / "build" / "tfc-mnist")
+    tests = images_for(bundle, 500)
+    engine_of = engine("evaluator", bundle=bundle.folder)
+    device = SoftwareAccelerator(bundle, engine_of, "evaluator")
+    sheet = (notebooks.ROOT / "docs" / "course.md").read_text(encoding="utf-8")
+    lines = [line.split("|")[1:-1] for line in sheet.split("## Lab sheet A")[1].splitlines()]
+    table = {line[0].strip(): [float(cell) for cell in line[1:]] for line in lines if len(line) == 9
+             and "---" not in line[0]}  # fmt: skip
+    exponents = table.pop("exponent of the rate")
+    assert list(table) == ["weights", "buffers", "all"]
+    for where, accuracies in table.items():
+        for exponent, accuracy in zip(exponents, accuracies, strict=True):
+            threshold = stream.threshold(
+                condition_for_rate(named("exponential"), 10**exponent).rate1
+            )
+            for memory in bundle.memories:
+                device.set_thresholds(memory.name, "off")
+            for memory in bundle.select(where):
+                seed = stream.memory_seed(1, 0, memory.index)
+                device.set_thresholds(memory.name, "flip", threshold, threshold, seed)
+            device.write_weights(background="random:1")
+            right = np.mean(device.run(tests.images) == tests.labels)
+            assert round(100 * right, 1) == accuracy, f"{where} at 10^{exponent}"

@@ -81,14 +81,14 @@ accel.set_errors("fc0.weights", "off")
 # %% [markdown]
 # ## A way of writing, and what follows
 #
-# `try_out` writes all memories of a choice with one pulse of the exponential junction, classifies, and draws what
-# came out: wrong labels in red, with what was right behind them. `energy` is that of the weights for one load, of the
-# feature maps for one image.
+# `try_rate` and `try_pulse` write all memories of a choice with one pulse of the exponential junction, classify 500
+# images, and draw the first 36 of them: right labels in green, wrong ones in red, with what is right behind them. The
+# energy is that of one load of the weights, or of the feature maps of one image.
 
 # %%
 junction = named("exponential")
 usual = condition_for_rate(junction, 1e-8)
-ROWS, COLUMNS = 3, 10
+ROWS, COLUMNS = 3, 12
 
 
 def measure(here, where, mode, seed=1):
@@ -112,11 +112,10 @@ def measure(here, where, mode, seed=1):
 
 
 def grid_of(labels):
-    """Draw the first images with their labels, the wrong ones first."""
+    """Draw the first images with their labels: green if right, else red with what is right."""
     shape = bundle.input_shape if len(bundle.input_shape) > 1 else (28, 28)
-    order = np.argsort(labels == tests.labels, kind="stable")[: ROWS * COLUMNS]
-    figure, axes = plt.subplots(ROWS, COLUMNS, figsize=(9, 3.4))
-    for axis, number in zip(axes.flat, order):
+    figure, axes = plt.subplots(ROWS, COLUMNS, figsize=(8.5, 2.9))
+    for number, axis in enumerate(axes.flat):
         axis.imshow(tests.images[number].reshape(shape), cmap="gray_r")
         label, truth = int(labels[number]), int(tests.labels[number])
         axis.set_title(
