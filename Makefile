@@ -20,6 +20,8 @@ JUNIT    ?=
 TRACES   ?=
 # A unit in C++ of hls/kernels, with its parameters: KERNEL='binary_mvu Pe=8'; empty is all of them.
 KERNEL   ?=
+# Names of notebooks, as 4-junction; all if empty.
+NOTEBOOK ?=
 # Login of a board, user@host or a Host of ssh_config.
 TARGET   ?=
 DRY_RUN  ?=
@@ -218,6 +220,19 @@ hls-csim: setup ## C simulation of the HLS units against the contracts (KERNEL='
 hls-ip: setup ## an IP of KERNEL for BOARD by Vitis HLS 2022.2 or newer: simulated, synthesised, co-simulated
 	@$(SPINFLOW) hls-kernel $(KERNEL) --board $(BOARD) --vitis
 
+# --- the course -----------------------------------------------------------------------------------
+
+.PHONY: notebooks jupyter
+COURSE := data-mnist build/tfc-mnist/.simulator
+
+notebooks: setup $(COURSE) ## run the notebooks of docs/notebooks and keep what they print and draw
+	@nice $(PY) -m tools.notebooks $(NOTEBOOK)
+
+# JupyterLab has an environment of its own; its kernel is this one.
+jupyter: setup .venv/jupyter/.installed $(COURSE) ## open the notebooks in JupyterLab
+	@$(PY) -m ipykernel install --prefix .venv/jupyter --name python3 --display-name Spinflow >/dev/null
+	@.venv/jupyter/bin/jupyter lab --notebook-dir docs
+
 # --- checks ---------------------------------------------------------------------------------------
 
 PYTEST = -m pytest -q -p no:cacheprovider $(if $(JUNIT),--junitxml=$(call quote,$(JUNIT)/$@.xml))
@@ -238,7 +253,7 @@ test: setup lint data $(NETWORKS:%=build/%/.simulator) ## every block, the quick
 	@$(MAKE) --no-print-directory test-board
 
 ON_BOARD_PYTHON := tests/host/test_driver.py tests/host/test_arguments.py tests/sim/host \
-                   tests/host/test_selftest.py::test_the_virtual_board_passes
+                   tests/host/test_selftest.py::test_the_virtual_board_passes tests/host/test_notebooks.py
 
 .PHONY: test-board
 test-board: build/tfc-mnist/.simulator ## driver and virtual board under a board's Python 3.10, numpy, scipy and pynq

@@ -6,6 +6,7 @@ of this package is known to: it must work alone, and every Python since 3.6 must
 """
 
 import argparse
+import filecmp
 import importlib.util
 import os
 import re
@@ -19,6 +20,8 @@ OLDEST_PYTHON = (3, 10)
 PYNQ_VERSIONS = ("3.0.1", "3.1")
 NEEDED = ("scipy", "tqdm")
 PARTS = ("spinflow.py", "host")  # the package, as far as a board runs it
+NOTEBOOKS = "notebooks"
+BEFORE = "before"  # among them, where those lie that were replaced
 
 
 class BoardError(Exception):
@@ -103,16 +106,35 @@ def keep_others(old: str, new: str) -> None:
                 os.link(source, target)
 
 
-def move_into_place(new: str) -> None:
-    """Move PARTS and build/NETWORK/ of a folder to where the folder lies, or nothing.
+def keep_notebooks(old: str, new: str) -> None:
+    """Give a new folder of notebooks what somebody worked on in the old one.
 
-    What was there before goes away, but for files in build/NETWORK/data/ that are not replaced.
+    Notebooks of other names stay what they are; one that is replaced goes to BEFORE, if it differs.
+    """
+    if not (os.path.isdir(old) and os.path.isdir(new)):
+        return
+    replaced = [name for name in os.listdir(new) if os.path.isfile(os.path.join(old, name))]
+    keep_others(old, new)
+    before = os.path.join(new, BEFORE)
+    for name in replaced:
+        source = os.path.join(old, name)
+        if not filecmp.cmp(source, os.path.join(new, name), shallow=False):
+            os.makedirs(before, exist_ok=True)
+            shutil.copy2(source, os.path.join(before, name))
+
+
+def move_into_place(new: str) -> None:
+    """Move PARTS, notebooks and build/NETWORK/ of a folder to where the folder lies, or nothing.
+
+    What was there before goes away, but for files in build/NETWORK/data/ that are not replaced, and
+    for notebooks, which people work on.
     """
     place = os.path.dirname(os.path.abspath(new))
-    parts = list(PARTS)
+    parts = [*PARTS, *([NOTEBOOKS] if os.path.isdir(os.path.join(new, NOTEBOOKS)) else [])]
     parts += [os.path.join("build", name) for name in os.listdir(os.path.join(new, "build"))]
     for part in parts:
         keep_others(os.path.join(place, part, "data"), os.path.join(new, part, "data"))
+    keep_notebooks(os.path.join(place, NOTEBOOKS), os.path.join(new, NOTEBOOKS))
     os.makedirs(os.path.join(place, "build"), exist_ok=True)
     # Between these steps the board would have a driver of one deployment and a bundle of another.
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):

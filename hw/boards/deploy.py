@@ -4,6 +4,7 @@ TARGET is user@host or a Host of ssh_config. All goes to `spinflow/` in the fold
 Jupyter shows (board.toml says which), in the home of the user if there is none:
 
     spinflow.py, host/      the package as far as a board runs it: driver, sweep, junction models
+    notebooks/              those of the course that a board can run
     build/<network>/        the bundle's folder for the board: accel.bit, accel.hwh, weights, golden
     build/<network>/data/   the test images, where the driver finds them
 
@@ -40,6 +41,12 @@ PACKAGE = "spinflow.py"
 SOURCES = ("host",)
 """Folders that the driver is made of, relative to the repository."""
 
+NOTEBOOKS = "docs/notebooks"
+"""Folder of the course's notebooks; an installed package has none."""
+
+OF_A_BOARD = ("4", "5", "6", "7")
+"""Numbers of those that need nothing but what is on a board."""
+
 READY = "host/board/on_board.py"
 """The program that readies the board, among what is copied."""
 
@@ -63,6 +70,10 @@ def contents(bundle: Path, described: Description, data_dir: Path | None) -> dic
         for path in (common.REPO / source).rglob("*"):
             if path.is_file() and "__pycache__" not in path.parts:
                 files[path.relative_to(common.REPO).as_posix()] = path
+    for path in (common.REPO / NOTEBOOKS).glob("*.ipynb"):
+        number, _, title = path.stem.partition("-")
+        if number in OF_A_BOARD and not title.endswith("solutions"):
+            files[f"notebooks/{path.name}"] = path
     there = f"build/{described.network}"
     for path in (bundle / BOARD).iterdir():
         files[f"{there}/{path.name}"] = path

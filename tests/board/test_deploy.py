@@ -28,7 +28,10 @@ def test_deploy(made: Path, board: PlayedBoard) -> None:
         "t10k-images-idx3-ubyte",
         "t10k-labels-idx1-ubyte",
     ]
-    assert {path.name for path in there.iterdir()} == {"spinflow.py", "host", "build"}
+    assert {path.name for path in there.iterdir()} == {"spinflow.py", "host", "build", "notebooks"}
+    notebooks = sorted(path.name for path in (there / "notebooks").iterdir())
+    assert [name[:2] for name in notebooks] == ["4-", "5-", "6-", "7-"]
+    assert not any("solutions" in name for name in notebooks)
     assert not list(there.rglob("__pycache__"))
     assert "board: Python 3.11, pynq 3.1" in done.stdout
     *_, command, last = done.stdout.splitlines()
@@ -77,6 +80,23 @@ def test_a_second_deploy_removes_what_is_gone_and_keeps_the_images(
     assert not any(path.exists() for path in old)
     assert (there / "results.csv").exists()
     assert own.exists()
+
+
+def test_a_second_deploy_loses_no_notebook_that_somebody_worked_on(
+    made: Path, board: PlayedBoard
+) -> None:
+    assert board.deploy(made).returncode == 0
+    notebooks = board.home / "spinflow" / "notebooks"
+    worked_on = sorted(notebooks.iterdir())[0]
+    published = worked_on.read_text()
+    worked_on.write_text("with answers")
+    (notebooks / "mine.ipynb").write_text("mine")
+    for _ in range(2):  # what was kept once is kept again
+        assert board.deploy(made).returncode == 0
+        assert worked_on.read_text() == published
+        assert (notebooks / "mine.ipynb").read_text() == "mine"
+        kept = {path.name: path.read_text() for path in (notebooks / "before").iterdir()}
+        assert kept == {worked_on.name: "with answers"}
 
 
 def test_a_connection_that_is_cut_leaves_what_was_there(made: Path, board: PlayedBoard) -> None:
