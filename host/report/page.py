@@ -5,27 +5,19 @@ from __future__ import annotations
 import io
 from collections.abc import Sequence
 from html import escape
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from spinflow.host.report.figures import energy_figure, rate_figure
+from spinflow.host.report.headline import headline
 from spinflow.host.report.summary import Group, Kept, kept_lines, networks
 from spinflow.host.report.table import HEADINGS, cells, notes_of, title
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-_STYLE = """
-body { font: 16px/1.5 system-ui, sans-serif; color: #1a1a1a; background: #fff;
-       max-width: 72rem; margin: 2rem auto; padding: 0 1rem; }
-h1 { font-size: 1.6rem; } h2 { font-size: 1.25rem; margin-top: 2.5rem; }
-figure { margin: 1.5rem 0; } figure svg { max-width: 100%; height: auto; }
-figcaption, .notes { color: #444; font-size: .9rem; max-width: 50rem; }
-.wide { overflow-x: auto; } table { border-collapse: collapse; font-size: .85rem; }
-th, td { padding: .3rem .7rem; text-align: right; border-bottom: 1px solid #ddd;
-         white-space: nowrap; font-variant-numeric: tabular-nums; }
-th:nth-child(-n+2), td:nth-child(-n+2) { text-align: left; }
-thead th { border-bottom: 2px solid #444; }
-"""
+_WEB = Path(__file__).with_name("web")
+"""What the page is made of besides its text: its style and its scripts, which become part of it."""
 
 
 def page(groups: Sequence[Group], found: Sequence[Kept] = ()) -> str:
@@ -38,9 +30,14 @@ def page(groups: Sequence[Group], found: Sequence[Kept] = ()) -> str:
     return (
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>Spinflow: {escape(names)}</title>\n<style>{_STYLE}</style>\n</head>\n<body>\n"
+        f"<title>Spinflow: {escape(names)}</title>\n<style>\n{_asset('report.css')}</style>\n"
+        "</head>\n<body>\n"
         f"<h1>Accuracy and write energy of {escape(names)}</h1>\n{sections}</body>\n</html>\n"
     )
+
+
+def _asset(name: str) -> str:
+    return (_WEB / name).read_text(encoding="utf-8")
 
 
 def _section(number: int, members: list[Group], found: Sequence[Kept]) -> str:
@@ -52,9 +49,9 @@ def _section(number: int, members: list[Group], found: Sequence[Kept]) -> str:
     notes = "".join(f"<p>{escape(note)}</p>\n" for note in notes_of(members))
     lines = "".join(f"<li>{escape(line)}</li>\n" for line in kept_lines(found))
     return (
-        f"<h2>{escape(title(members))}</h2>\n"
+        f"<section>\n{_said(members)}<h2>{escape(title(members))}</h2>\n"
         f"{f'<ul>{lines}</ul>' if lines else ''}"
-        f"<figure>{_svg(rate_figure(members), f'rate{number}')}"
+        f'<div class="still"><figure>{_svg(rate_figure(members), f"rate{number}")}'
         "<figcaption>Accuracy against the bit-error rate. Lines join the means, bars are 95 % "
         "intervals over repeats, small dots the single repeats, the pale band is the 95 % "
         "interval for the choice of images. 0 has a place of its own, left of the logarithmic "
@@ -62,11 +59,18 @@ def _section(number: int, members: list[Group], found: Sequence[Kept]) -> str:
         f"<figure>{_svg(energy_figure(members), f'energy{number}')}"
         "<figcaption>The same accuracy against the energy of writing: a shorter pulse costs less "
         "and errs more often. The number at a point is its bit-error rate; the dashed line is the "
-        "conventional write.</figcaption></figure>\n"
-        f'<div class="wide"><table><thead><tr>{head}</tr></thead>\n'
+        "conventional write.</figcaption></figure></div>\n"
+        f'<div class="wide"><table class="points"><thead><tr>{head}</tr></thead>\n'
         f"<tbody>{body}</tbody></table></div>\n"
-        f'<div class="notes">{notes}</div>\n'
+        f'<div class="notes">{notes}</div>\n</section>\n'
     )
+
+
+def _said(members: list[Group]) -> str:
+    """Return what the rows say, the result first."""
+    first, *others = headline(members)
+    more = "".join(f'<p class="more">{escape(sentence)}</p>\n' for sentence in others)
+    return f'<p class="headline">{escape(first)}</p>\n{more}'
 
 
 def _svg(figure: Figure, name: str) -> str:

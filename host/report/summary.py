@@ -314,7 +314,7 @@ def kept(
             if wanted is None:
                 if loss_points is None:
                     continue
-                wanted = _exact_accuracy(points[0], members) - loss_points / 100
+                wanted = _reference(points[0], members) - loss_points / 100
             keeping = [group for group in points if group.low >= wanted]
             lost = min((g.mean_rate for g in points if g.low < wanted), default=math.inf)
             safe = [group for group in keeping if group.mean_rate < lost]
@@ -330,18 +330,26 @@ def kept(
     return found
 
 
-def _exact_accuracy(group: Group, members: Sequence[Group]) -> float:
-    """Return the accuracy of the same network on the same images without errors."""
+def exact_accuracy(group: Group, members: Sequence[Group]) -> float | None:
+    """Return the accuracy of the same network on the same images without errors, if measured."""
     images = (group.build_id, group.image_set)
     for other in members:
         exact = other.rate == other.rate0 == 0.0 and not other.upsets
         if exact and (other.build_id, other.image_set) == images:
             return other.accuracy
-    raise InputError(
-        f"accuracy loss of {group.network} ({group.images} images of set {group.image_set}): it is "
-        "counted from the accuracy without errors, but the results have no row at rate 0; add rate "
-        "0 to the sweep, or give an accuracy"
-    )
+    return None
+
+
+def _reference(group: Group, members: Sequence[Group]) -> float:
+    """Return what a loss is counted from."""
+    exact = exact_accuracy(group, members)
+    if exact is None:
+        raise InputError(
+            f"accuracy loss of {group.network} ({group.images} images of set {group.image_set}): "
+            "it is counted from the accuracy without errors, but the results have no row at rate "
+            "0; add rate 0 to the sweep, or give an accuracy"
+        )
+    return exact
 
 
 def kept_lines(found: Sequence[Kept]) -> list[str]:
