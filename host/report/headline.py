@@ -169,7 +169,7 @@ def _extremes(erring: dict[str, list[Group]], members: Sequence[Group]) -> list[
     losses = of_rate[rate]
     worst, best = max(losses, key=lambda k: losses[k]), min(losses, key=lambda k: losses[k])
     return [
-        f"Of {most} parts with errors of {_short(rate)} each, {worst} loses most "
+        f"Of {most} parts with errors of {short_rate(rate)} each, {worst} loses most "
         f"({100 * losses[worst]:.1f} points) and {best} least ({100 * losses[best]:.1f})."
     ]
 
@@ -201,11 +201,11 @@ def _percent(accuracy: float) -> str:
 
 def _rate(group: Group) -> str:
     if group.rate == group.rate0:
-        return _short(group.rate)
-    return f"{_short(group.rate)} on written ones and {_short(group.rate0)} on zeros"
+        return short_rate(group.rate)
+    return f"{short_rate(group.rate)} on written ones and {short_rate(group.rate0)} on zeros"
 
 
-def _short(rate: float) -> str:
+def short_rate(rate: float) -> str:
     """Return a rate as people write it, as 1e-2; registers round it in its tenth digit."""
     if rate == 0:
         return "0"

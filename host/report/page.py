@@ -15,6 +15,7 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from spinflow.host.report import layer_map
 from spinflow.host.report.figures import energy_figure, rate_figure
 from spinflow.host.report.headline import headline
 from spinflow.host.report.page_data import data_of, embedded
@@ -99,6 +100,7 @@ def _section(number: int, members: list[Group], found: Sequence[Kept], pictures:
         f'<section data-network="{number}">\n{_said(members)}<h2>{escape(title(members))}</h2>\n'
         f"{f'<ul>{lines}</ul>' if lines else ''}"
         f'<div class="pictures">{pictures}</div>\n'
+        f"{''.join(map(layer_map.html, layer_map.layer_maps(members)))}"
         f"{_table(members)}"
         f'<div class="notes">{notes}</div>\n</section>\n'
     )
