@@ -86,7 +86,7 @@ def body(groups: Sequence[Group], found: Sequence[Kept] = (), *, still: bool = T
 
 
 def _names(groups: Sequence[Group]) -> str:
-    return " and ".join(dict.fromkeys(group.network for group in groups))
+    return " and ".join(dict.fromkeys(group.network for group in groups)) or "results"
 
 
 def _asset(name: str) -> str:

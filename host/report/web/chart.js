@@ -129,27 +129,47 @@ let charts = 0; // for names of clip paths, which must differ on a page
 
 class Chart {
   constructor(place, data, state) {
-    this.data = data;
     this.state = state;
     this.id = `clip${++charts}`;
-    const named = (values) => Object.fromEntries(data.columns.map((name, n) => [name, values[n]]));
-    this.points = data.points.map((values, n) => ({ ...named(values), ...data.drawn[n] }));
-    this.at = null; // the point that is looked at: {curve, point}, numbers
+    this.at = null; // the number of the point that is looked at
+    this.take(data);
     this.svg = document.createElementNS(SVG, "svg");
-    this.tip = element("div", { class: "tip", role: "status" });
-    this.tip.hidden = true;
-    place.replaceChildren(this.tools(), element("div", { class: "canvas" }, this.svg, this.tip));
     for (const [name, value] of Object.entries({
       tabindex: 0, role: "group",
       "aria-label": `Accuracy of ${data.network}; arrow keys go from point to point, + - 0 zoom`,
     })) this.svg.setAttribute(name, value);
+    this.tip = element("div", { class: "tip", role: "status" });
+    this.tip.hidden = true;
+    this.tools = this.makeTools();
+    place.replaceChildren(this.tools, element("div", { class: "canvas" }, this.svg, this.tip));
     this.listen();
     // A page may have gone on to a next picture before the size of this one is known.
     new ResizeObserver(() => this.svg.isConnected && this.draw()).observe(place);
     this.draw();
   }
 
-  tools() {
+  take(data) {
+    const named = (values) => Object.fromEntries(data.columns.map((name, n) => [name, values[n]]));
+    this.points = data.points.map((values, n) => ({ ...named(values), ...data.drawn[n] }));
+    this.data = data;
+  }
+
+  // Go on with further points of the same network.
+  update(data) {
+    const labels = ({ curves }) => curves.map(({ label }) => label).join("\n");
+    const hasLost = ({ drawn }) => drawn.some(({ loss }) => loss);
+    const old = this.data;
+    this.take(data);
+    if (labels(old) !== labels(data) || hasLost(old) !== hasLost(data)) {
+      const tools = this.makeTools();
+      this.tools.replaceWith(tools);
+      this.tools = tools;
+    }
+    this.at = null; // numbers of points have changed
+    this.draw();
+  }
+
+  makeTools() {
     const choice = (label, axes, key) => {
       const select = element("select", { "data-axis": key });
       for (const [name, axis] of Object.entries(axes)) {
@@ -235,6 +255,7 @@ class Chart {
     })) clip.setAttribute(name, value);
     const inside = drawing(this.svg, "g", { "clip-path": `url(#${this.id})` });
     this.spots = []; // where the points are
+    this.svg.setAttribute("class", shown.length > 2 ? "many" : "");
     for (const each of shown) this.curve(inside, each);
     if (!all.length) drawing(this.svg, "text", { x: left + 12, y: top + 24 }, "no curve is switched on");
     this.ring = drawing(inside, "circle", { r: 9, class: "ring", visibility: "hidden" });
@@ -286,7 +307,7 @@ class Chart {
     if (yAxis.images) {
       const band = [...points.map(({ x, point }) => [x, yAxis.images(point)[0]]),
         ...points.map(({ x, point }) => [x, yAxis.images(point)[1]]).reverse()];
-      drawing(group, "path", { d: `M${line(band)}Z`, style: `fill:${colour};opacity:.1` });
+      drawing(group, "path", { d: `M${line(band)}Z`, class: "band", style: `fill:${colour}` });
     }
     this.stroke(drawing(group, "path", { d: `M${line(points.map(({ x, y }) => [x, y[0]]))}` }), curve);
     for (const { number, point, x, y } of points) {
@@ -403,6 +424,9 @@ class Chart {
     this.at = spot ? number : null;
     this.ring.setAttribute("visibility", spot ? "visible" : "hidden");
     this.tip.hidden = !spot;
+    for (const group of this.svg.querySelectorAll(".curve")) {
+      group.classList.toggle("near", spot?.label === group.dataset.label);
+    }
     if (!spot) return;
     this.ring.setAttribute("cx", spot.cx);
     this.ring.setAttribute("cy", spot.cy);

@@ -66,18 +66,18 @@ function enhanceTable(section, data, state) {
 function enhance(section, data) {
   const state = stateOf(data.network);
   const place = element("div", { class: "chart" });
-  const figure = element("figure", {}, place, element("figcaption", {},
+  const figure = element("figure", { class: "played" }, place, element("figcaption", {},
     "Lines join the means, bars are 95 % intervals over repeats, small dots the single repeats, the " +
-    "pale band is the 95 % interval for the choice of images. Draw a rectangle to zoom in, click twice " +
-    "to see all again."));
+    "pale band is the 95 % interval for the choice of images (of many curves, of the one pointed at). " +
+    "Draw a rectangle to zoom in, click twice to see all again."));
   section.querySelector(".pictures").before(figure);
-  new Chart(place, data, state);
+  state.chart = new Chart(place, data, state);
   section.querySelector(".pictures").hidden = true;
   enhanceTable(section, data, state);
 }
 
 function begin() {
-  const networks = JSON.parse(document.getElementById("points").textContent);
+  const networks = JSON.parse(document.getElementById("points")?.textContent ?? "[]");
   for (const section of document.querySelectorAll("section[data-network]")) {
     enhance(section, networks[Number(section.dataset.network)]);
   }
