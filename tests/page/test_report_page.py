@@ -11,6 +11,7 @@ import pytest
 from spinflow.host.report import report
 from spinflow.host.report.summary import Group
 from spinflow.host.sweep.results import read
+from tests.host.test_report import curve
 from tests.page.chromium import Page
 
 MEASURED = Path(__file__).resolve().parents[2] / "docs/results/mlp-mnist.csv"
@@ -69,6 +70,15 @@ def test_a_point_under_the_pointer_says_its_numbers(page: Page, groups: list[Gro
     assert f"{100 * point.saving:.1f} % below" in text and "for one image" in text
     page.mouse("mouseMoved", 5, 5)
     assert page.js("document.querySelector('.tip').hidden") is True
+
+
+def test_a_tap_points(page: Page, groups: list[Group]) -> None:
+    wanted = number(groups, "buffers", 0.1)
+    x, y = page.where(f".canvas [data-point='{wanted}']")
+    page.call("Input.dispatchTouchEvent", type="touchStart", touchPoints=[{"x": x + 5, "y": y}])
+    page.call("Input.dispatchTouchEvent", type="touchEnd", touchPoints=[])
+    text = page.js("document.querySelector('.tip').innerText")
+    assert text.startswith("errors in buffers\nrate 0.1,") and not page.problems
 
 
 def test_keys_go_from_point_to_point(page: Page, groups: list[Group]) -> None:
@@ -191,6 +201,21 @@ def test_the_points_go_into_a_file(page: Page, groups: list[Group], tmp_path: Pa
         each.startswith("blob:") for each in page.requests[1:]
     )
     assert not page.problems
+
+
+def test_the_map_is_deeper_where_more_is_lost(tab: Page, tmp_path: Path) -> None:
+    rows = [
+        each
+        for part, lost in (("conv0.weights", 0.04), ("fc0.weights", 0.16))
+        for each in curve({0.0: 0.95, 0.1: 0.95 - lost}, memory=part)
+    ]
+    report.write(report.summarise(rows), tmp_path)
+    tab.open((tmp_path / "report.html").as_uri())
+    cells = "[...document.querySelectorAll('table.map td')]"
+    assert tab.js(f"{cells}.map(cell => cell.textContent)") == ["4.00", "16.00"]
+    colours = tab.js(f"{cells}.map(cell => getComputedStyle(cell).backgroundColor)")
+    assert colours == ["rgba(213, 94, 0, 0.424)", "rgba(213, 94, 0, 0.85)"]
+    assert "accuracy 79.00 %" in tab.js(f"{cells}[1].title") and not tab.problems
 
 
 def test_without_scripts_the_pictures_stand_still(tab: Page, address: str) -> None:

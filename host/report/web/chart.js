@@ -333,11 +333,18 @@ class Chart {
       const scale = svg.viewBox.baseVal.width / box.width;
       return [(event.clientX - box.left) * scale, (event.clientY - box.top) * scale];
     };
+    const showNear = (event) => {
+      const [x, y] = where(event);
+      const distance = (spot) => Math.hypot(spot.cx - x, spot.cy - y);
+      const near = this.spots.filter((spot) => distance(spot) < NEAR)
+        .sort((one, other) => distance(one) - distance(other))[0];
+      this.show(near ? near.number : null);
+    };
     let from = null;
     let rectangle = null;
     svg.addEventListener("pointermove", (event) => {
-      const [x, y] = where(event);
       if (from) {
+        const [x, y] = where(event);
         rectangle = rectangle || drawing(svg, "rect", { class: "choice" });
         for (const [name, value] of Object.entries({
           x: Math.min(x, from[0]), y: Math.min(y, from[1]),
@@ -345,14 +352,13 @@ class Chart {
         })) rectangle.setAttribute(name, value);
         return;
       }
-      const distance = (spot) => Math.hypot(spot.cx - x, spot.cy - y);
-      const near = this.spots.filter((spot) => distance(spot) < NEAR)
-        .sort((one, other) => distance(one) - distance(other))[0];
-      this.show(near ? near.number : null);
+      showNear(event);
     });
-    svg.addEventListener("pointerleave", () => from || this.show(null));
+    const isFinger = (event) => event.pointerType === "touch"; // it scrolls; a tap points
+    svg.addEventListener("pointerleave", (event) => from || isFinger(event) || this.show(null));
     svg.addEventListener("pointerdown", (event) => {
-      if (event.button || event.pointerType === "touch") return;
+      if (isFinger(event)) showNear(event);
+      if (event.button || isFinger(event)) return;
       from = where(event);
       svg.setPointerCapture(event.pointerId);
     });
