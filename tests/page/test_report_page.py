@@ -10,6 +10,7 @@ import pytest
 
 from spinflow.host.report import report
 from spinflow.host.report.summary import Group
+from spinflow.host.report.table import HEADINGS
 from spinflow.host.sweep.results import read
 from tests.host.test_report import curve
 from tests.page.chromium import Page
@@ -250,6 +251,9 @@ def test_dark_and_paper(page: Page) -> None:
     assert (ink, paper) == ("rgb(26, 26, 26)", "rgb(255, 255, 255)")
     assert (dark_ink, dark_paper) == ("rgb(232, 230, 227)", "rgb(22, 24, 27)")
     assert page.printed().startswith(b"%PDF") and not page.problems
+    page.click(".legend button:nth-child(1)")
     page.call("Emulation.setEmulatedMedia", media="print", features=[])
-    assert page.js("document.querySelector('.tools').checkVisibility()") is False
+    seen = "[...document.querySelectorAll('button, select')].filter(e => e.checkVisibility())"
+    names = page.js(f"{seen}.map(e => e.textContent)")
+    assert names[0] == "buffers" and set(names[1:]) == set(HEADINGS)  # what is drawn, and the heads
     assert json.loads(page.js("document.getElementById('points').textContent"))

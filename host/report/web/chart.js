@@ -189,7 +189,7 @@ class Chart {
     };
     const lost = this.points.some((point) => point.loss);
     const yAxes = lost ? Y_AXES : { accuracy: Y_AXES.accuracy };
-    const axes = element("div", {}, choice("across", X_AXES, "x"), choice("up", yAxes, "y"),
+    const axes = element("div", { class: "controls" }, choice("across", X_AXES, "x"), choice("up", yAxes, "y"),
       button("+", "zoom in", () => this.zoomBy(0.5)),
       button("−", "zoom out", () => this.zoomBy(2)),
       button("all", "show all", () => this.zoomTo(null)));
