@@ -151,6 +151,13 @@ def test_a_rectangle_zooms_in_and_two_clicks_out(page: Page, groups: list[Group]
     page.drag((x0 - 20, y0 - 15), (x1 + 20, y1 + 15))
     after = place(page, other)[0] - place(page, one)[0]
     assert after > 3 * before
+    # What was in the rectangle fills the picture, 15 pixels from its upper and lower edge before.
+    top, height = page.js(
+        "(b => [b.y, b.height])(document.querySelector('.canvas .axis').getBoundingClientRect())"
+    )
+    share = 15 / (y1 - y0 + 30)
+    assert place(page, one)[1] == pytest.approx(top + share * height, abs=2)
+    assert place(page, other)[1] == pytest.approx(top + (1 - share) * height, abs=2)
     page.click(".canvas svg", times=2)
     assert place(page, other)[0] - place(page, one)[0] == pytest.approx(before, abs=0.5)
     page.click("button[title='zoom in']")
