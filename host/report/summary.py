@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 
@@ -177,16 +178,19 @@ def networks(groups: Sequence[Group]) -> list[list[Group]]:
 def curves(members: Sequence[Group]) -> dict[str, list[Group]]:
     """Return the points of each line of a picture by its label, which says what differs only."""
 
-    def several(name: str, among: Iterable[Group] = members) -> bool:
-        return len({getattr(group, name) for group in among}) > 1
+    @cache  # of the whole network, once and not for each point
+    def several(name: str) -> bool:
+        return _differ(name, members)
 
     backgrounds = len({g.background for g in members if g.background != "none"}) > 1
     # A line over conditions of one model goes over its pulses, or its drives if the pulse is one.
     by_drive = {
-        model: several("drive", same) and several("pulse_s", same)
+        model: _differ("drive", same) and _differ("pulse_s", same)
         for model in {group.model for group in members}
         for same in [[group for group in members if group.model == model]]
     }
+    aged = [group for group in members if group.delta]
+    ages = [n for n in ("delta", "read_voltage_v", "read_pulse_s") if _differ(n, aged)]
     curves: dict[str, list[Group]] = {}
     for group in members:
         label = group.memory
@@ -212,14 +216,17 @@ def curves(members: Sequence[Group]) -> dict[str, list[Group]]:
             label += f", kept {group.retention_s:g} s"
         if several("reads"):
             label += f", {group.reads} reads"
-        for name in ("delta", "read_voltage_v", "read_pulse_s"):
+        for name in ages if group.delta else ():
             # Only what differs among those that age at all.
-            if several(name, [g for g in members if g.delta]) and group.delta:
-                label += f", {name} {getattr(group, name):g}"
+            label += f", {name} {getattr(group, name):g}"
         if several("seed"):
             label += f", seed {group.seed}"
         curves.setdefault(label, []).append(group)
     return curves
+
+
+def _differ(name: str, among: Iterable[Group]) -> bool:
+    return len({getattr(group, name) for group in among}) > 1
 
 
 def _model_name(group: Group, members: Sequence[Group]) -> str:
