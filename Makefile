@@ -119,6 +119,8 @@ install = $1/bin/python -m pip install --quiet --disable-pip-version-check --no-
   2> >(grep -v '^WARNING\|DEPRECATION' >&2)
 
 setup: .venv/.installed ## install all that is needed, the command spinflow included, into .venv
+	$(if $(filter setup,$(MAKECMDGOALS)),@command -v chromium chromium-browser google-chrome >/dev/null || \
+	  echo "spinflow: no Chromium here: the tests of pages are skipped (on Debian: apt-get install chromium)")
 
 NO_DATA = @echo "spinflow: $@: no such data set; there are $(DATASETS)" >&2; exit 1
 .PHONY: data-
