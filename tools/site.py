@@ -28,6 +28,7 @@ TITLES = {"docs/registers.md": "Registers"}
 """Of pages that are made by a tool and begin below the level of a title."""
 
 MENUS: Mapping[str, Sequence[str]] = {
+    "Course": ("docs/course", "docs/notebooks/README"),
     "Use it": (
         "docs/own-networks", "docs/data", "docs/training", "docs/sweeps", "docs/evaluator",
         "docs/programming", "docs/board", "docs/security", "docs/ci",
@@ -36,7 +37,8 @@ MENUS: Mapping[str, Sequence[str]] = {
         "docs/theory", "docs/mtj", "docs/contracts", "docs/registers", "docs/decisions",
     ),
     "The hardware": (
-        "hw/README", "hw/formal/README", "docs/size", "docs/routing", "docs/coverage",
+        "hw/README", "hw/formal/README", "docs/hls-kernels", "docs/size", "docs/routing",
+        "docs/coverage",
     ),
     "Results": ("docs/reproduction", "docs/test-plan"),
     "Contribute": ("CONTRIBUTING", "CHANGELOG"),
@@ -79,9 +81,8 @@ def without_folders(page: Path, text: str) -> str:
 
 def menus() -> str:
     """Return the menu in Markdown, for the end of the first page."""
-    parts = dict(MENUS)
-    if notebooks():
-        parts = {"Course": [str(path.with_suffix("")) for path in notebooks()], **parts}
+    course = [*MENUS["Course"], *(str(path.with_suffix("")) for path in notebooks())]
+    parts = {**MENUS, "Course": course}
     trees = [
         f"```{{toctree}}\n:hidden:\n:caption: {caption}\n\n" + "\n".join(entries) + "\n```\n"
         for caption, entries in parts.items()
