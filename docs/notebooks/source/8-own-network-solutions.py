@@ -66,7 +66,7 @@ accuracy = {}
 for name, hidden in (("narrow", 32), ("wide", 256)):
     (work / f"notebook-{name}.toml").write_text(
         f'kind = "perceptron"\nwidths = [784, {hidden}, 10]\ninput_threshold = 64\n'
-        'dataset = "mnist"\n\n[recipe]\nepochs = 1\nthreads = 1\n'
+        'dataset = "mnist"\n\n[recipe]\nepochs = 1\n'
     )
     command("train", work / f"notebook-{name}.toml")
     command(
