@@ -13,7 +13,11 @@ BUNDLE    = build/$(NAME)$(if $(CYCLES),-$(CYCLES))$(if $(filter-out $(DEFAULT_B
 IMAGES   ?= $(DEFAULT_IMAGES)
 REPEATS  ?= 5
 SEEDS    ?=
+WORKERS  ?=
 DATA_DIR ?=
+# Folders for make test: the results of all tests in JUnit's form; the waveforms of benches that fail.
+JUNIT    ?=
+TRACES   ?=
 # A unit in C++ of hls/kernels, with its parameters: KERNEL='binary_mvu Pe=8'; empty is all of them.
 KERNEL   ?=
 # Names of notebooks, as 4-junction; all if empty.
@@ -70,14 +74,12 @@ REGS      := build/regs/regmap.json
 HLS_DEPS  := $(wildcard hls/*.py hls/ops/*.py hls/*.j2 hls/depths.json host/core/description/*.py) host/core/packing.py host/core/handover.py $(RTL) $(REGS) hw/boards/facts.py $(wildcard hw/boards/*/board.toml hw/cores/*.py)
 SIM_DEPS  := $(wildcard sim/harness/*) sim/verilate.py
 
-.PHONY: help setup run test check acceptance bench synth route formal physics papers bundle data lint clean distclean docs
-
 .PHONY: help setup run test check acceptance bench coverage mutants synth formal physics papers bundle data lint clean distclean docs
 
 help: ## list the targets
 	@grep -hE '^[a-z][a-zA-Z_-]*:.*## ' $(MAKEFILE_LIST) | \
 	  awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
-	@echo "  variables: NETWORK=$(NETWORK) CYCLES=<a frame's target> IMAGES=$(IMAGES) REPEATS=$(REPEATS) DATA_DIR=<your own copy of the data>"
+	@echo "  variables: NETWORK=$(NETWORK) CYCLES=<a frame's target> IMAGES=$(IMAGES) REPEATS=$(REPEATS) WORKERS=<virtual boards> DATA_DIR=<your own copy of the data>"
 
 # --- set-up ---------------------------------------------------------------------------------------
 
@@ -117,6 +119,8 @@ install = $1/bin/python -m pip install --quiet --disable-pip-version-check --no-
   2> >(grep -v '^WARNING\|DEPRECATION' >&2)
 
 setup: .venv/.installed ## install all that is needed, the command spinflow included, into .venv
+	$(if $(filter setup,$(MAKECMDGOALS)),@command -v chromium chromium-browser google-chrome >/dev/null || \
+	  echo "spinflow: no Chromium here: the tests of pages are skipped (on Debian: apt-get install chromium)")
 
 NO_DATA = @echo "spinflow: $@: no such data set; there are $(DATASETS)" >&2; exit 1
 .PHONY: data-
@@ -131,6 +135,9 @@ data: data-mnist data-fashion-mnist data-cifar10 ## fetch and check the data set
 .PHONY: $(DATASETS:%=data-%)
 $(DATASETS:%=data-%): data-%: .venv/.installed
 	@$(SPINFLOW) data $* $(DATA_OPTION) >/dev/null
+
+site: .venv/site/.installed ## pages, reference and notebooks as a site, to out/site (every warning is an error)
+	@.venv/site/bin/python -m tools.site
 
 # --- bundles --------------------------------------------------------------------------------------
 
@@ -182,7 +189,8 @@ bundle: $(BUNDLE)/.simulator ## build the bundle of NETWORK with its simulator
 GRID = --images $(call quote,$(IMAGES)) --repeats $(call quote,$(REPEATS))
 
 run: setup $(addprefix data-,$(DATASET)) $(BUNDLE)/.simulator ## sweep write errors of NETWORK's weights and buffers on the RTL
-	@$(SPINFLOW) sweep --bundle $(BUNDLE) $(GRID) --out out/run --set-aside $(DATA_OPTION)
+	@$(SPINFLOW) sweep --on rtl --bundle $(BUNDLE) $(GRID) --out out/run --set-aside $(DATA_OPTION) \
+	  $(if $(WORKERS),--workers $(call quote,$(WORKERS)))
 
 # --- the board ------------------------------------------------------------------------------------
 
@@ -229,7 +237,10 @@ jupyter: setup .venv/jupyter/.installed $(COURSE) ## open the notebooks in Jupyt
 
 # --- checks ---------------------------------------------------------------------------------------
 
-PYTEST := -m pytest -q -p no:cacheprovider
+PYTEST = -m pytest -q -p no:cacheprovider $(if $(JUNIT),--junitxml=$(call quote,$(JUNIT)/$@.xml))
+# The benches' own files of results lie beside pytest's, a file for each run of a bench.
+check test test-board: export SPINFLOW_JUNIT := $(if $(JUNIT),$(abspath $(JUNIT))/benches)
+check test test-board: export SPINFLOW_TRACES := $(if $(TRACES),$(abspath $(TRACES)))
 
 lint: setup $(REGS)
 	@.venv/bin/ruff check . && .venv/bin/ruff format --check .

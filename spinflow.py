@@ -59,6 +59,7 @@ COMMANDS = {
     "run": Command(HOST, "board", "accuracy and write energy at one setting of the errors"),
     "sweep": Command("spinflow.sim.sweep", "sim", "the same over a grid of settings"),
     "report": Command(HOST, "", "tables and figures of results"),
+    "serve": Command("spinflow.host.report.serve", "", "a local page that follows a sweep"),
     "papers": Command("spinflow.papers.__main__", "train", "the papers' results, measured"),
     "physics": Command("spinflow.papers.physics", "", "tables and curves of the junction models"),
     "bitstream": Command("spinflow.hw.boards.bitstream", "", "bitstream of a bundle, by Vivado"),

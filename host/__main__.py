@@ -31,7 +31,7 @@ from spinflow.host.sweep.operating_point import (
     point_of_write_condition,
 )
 from spinflow.host.sweep.results import Identity, ResultsFile, Row, read
-from spinflow.host.sweep.running import Measure, fill, on_accelerator
+from spinflow.host.sweep.running import Measure, Measuring, fill, on_accelerator
 from spinflow.host.sweep.trials import Trial, grid, identity, in_grid
 
 
@@ -135,8 +135,13 @@ def run_throughput(options: argparse.Namespace) -> None:
     print("\n".join(measured.lines()))
 
 
-def run_sweep(options: argparse.Namespace) -> None:
-    """Run a sweep, or the rest of it, and write its report."""
+def run_sweep(options: argparse.Namespace, on: Measuring = on_accelerator) -> None:
+    """Run a sweep, or the rest of it, and write its report.
+
+    Args:
+        options: of the command line.
+        on: makes what measures: one accelerator, where the caller has no others.
+    """
     plan = grids.from_options(options)
     loaded = [bundles.load(folder) for folder in plan.folders()]
     tests = [
@@ -145,16 +150,10 @@ def run_sweep(options: argparse.Namespace) -> None:
     for bundle in loaded:
         with Accelerator(bundle):
             pass  # nothing is written for an accelerator that is another or does not answer
-    sweeps = [
-        Planned(
-            identity(bundle, images, backend(bundle)),
-            plan.trials(bundle),
-            on_accelerator(bundle, images),
-            images,
-            bundle.folder,
-        )
-        for bundle, images in zip(loaded, tests, strict=True)
-    ]
+    sweeps = []
+    for bundle, images in zip(loaded, tests, strict=True):
+        of = identity(bundle, images, backend(bundle))
+        sweeps.append(Planned(of, plan.trials(bundle), on(bundle, images), images, bundle.folder))
     run_sweeps(plan, sweeps, options.out, options.set_aside)
 
 

@@ -1,11 +1,11 @@
 """Sweeps: ``spinflow sweep --on rtl|board|evaluator|evaluator-fast|emulator``.
 
 The grid, the trials, their seeds and energies, the results file and the report are the same
-wherever a sweep runs; only what measures a trial is another. ``rtl`` is the virtual board and
-``board`` a real one, through the driver; the others measure in software, on all cores or on a
-cluster. A row depends on its trial alone, and rows are written in the order of the grid, whoever
-measured them first: the file is the same for any number of workers, for local ones and a Dask
-cluster, and after any interruption.
+wherever a sweep runs; only what measures a trial is another. ``rtl`` is virtual boards, one for
+each core, and ``board`` a real one, through the driver; the others measure in software, on all
+cores or on a cluster. A row depends on its trial alone, and rows are written in the order of the
+grid, whoever measured them first: the file is the same for any number of workers, for local ones
+and a Dask cluster, and after any interruption.
 """
 
 from __future__ import annotations
@@ -39,6 +39,7 @@ from spinflow.host.sweep.trials import identity
 from spinflow.model.zoo import NETWORKS, Found, asked_for, find
 from spinflow.sim import bundle_build
 from spinflow.sim.engines import SOFTWARE
+from spinflow.sim.sweeps.boards import on_boards
 from spinflow.sim.sweeps.jobs import Job, SweepError, job_of_bundle, job_of_network
 from spinflow.sim.sweeps.workers import in_processes, in_this_process
 
@@ -65,7 +66,8 @@ def run(options: argparse.Namespace) -> int:
     on = options.on or _default(plan, options)
     if on in HARDWARE:
         _check_hardware(plan, options, on)
-        run_sweep(options)
+        boards = _workers(options) if on == "rtl" else 1
+        run_sweep(options, lambda bundle, tests: on_boards(bundle, tests, boards))
     else:
         _run_in_software(plan, options, on)
     return 0
@@ -99,7 +101,7 @@ _WORKERS = {
     "--tls-cert": "tls_cert",
     "--tls-key": "tls_key",
 }
-"""Options that say who measures, and what the parser calls them: for sweeps in software only."""
+"""Options that say who measures, and what the parser calls them."""
 
 
 def _default(plan: grids.Grid, options: argparse.Namespace) -> str:
@@ -129,10 +131,9 @@ def _check_hardware(plan: grids.Grid, options: argparse.Namespace, on: str) -> N
         SweepError: an option is of sweeps in software, or a bundle is not for this.
     """
     for option, name in _WORKERS.items():
-        if getattr(options, name) is not None:
-            raise SweepError(
-                f"{option} beside --on {on}: workers measure with {', '.join(SOFTWARE)} only"
-            )
+        where = ("rtl", *SOFTWARE) if option == "--workers" else SOFTWARE
+        if getattr(options, name) is not None and on not in where:
+            raise SweepError(f"{option} beside --on {on}: it is for {', '.join(where)} only")
     _check_built(plan)
     for folder in plan.folders():
         found = backend(bundles.load(folder))
@@ -148,9 +149,7 @@ def _run_in_software(plan: grids.Grid, options: argparse.Namespace, on: str) -> 
     """Run a sweep on an engine, by workers of this machine or of a cluster."""
     from spinflow.sim.sweeps.cluster import on_cluster
 
-    if options.workers is not None and options.workers < 1:
-        raise SweepError(f"{options.workers} workers: at least 1 is needed")
-    workers = options.workers or os.cpu_count() or 1
+    workers = _workers(options)
     cluster = _cluster(options)
     sweeps = []
     for made, folder in _jobs_of(plan, options.data_dir, on):
@@ -166,6 +165,13 @@ def _run_in_software(plan: grids.Grid, options: argparse.Namespace, on: str) -> 
         of = identity(bundle, job.tests, on)
         sweeps.append(Planned(of, plan.trials(bundle), measure, job.tests, folder))
     run_sweeps(plan, sweeps, options.out, options.set_aside)
+
+
+def _workers(options: argparse.Namespace) -> int:
+    """Return how many worker processes measure: as many as asked for, else one for each core."""
+    if options.workers is not None and options.workers < 1:
+        raise SweepError(f"{options.workers} workers: at least 1 is needed")
+    return options.workers or os.cpu_count() or 1
 
 
 def _cluster(options: argparse.Namespace) -> Cluster | None:
@@ -303,7 +309,10 @@ def _parser() -> Parser:
     )
     where = parser.add_mutually_exclusive_group()
     where.add_argument(
-        "--workers", type=int, help="worker processes, in software (default: one for each core)"
+        "--workers",
+        type=int,
+        help="worker processes, with --on rtl each with a virtual board (default: one for each "
+        "core)",
     )
     where.add_argument(
         "--scheduler",

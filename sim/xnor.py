@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import copy
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
@@ -26,8 +27,10 @@ from spinflow.host.core.description import (
 )
 from spinflow.sim.evaluator.folding import Folding, fold_weights
 from spinflow.sim.evaluator.memory import PackedMemory, Workers, check_stream
+from spinflow.sim.evaluator.together import Held
 from spinflow.sim.memories import MemoryOperations, check_images
 from spinflow.sim.protocol import NetworkDescription, Taps
+from spinflow.sim.xnor_trials import Written, XnorTrials, signs_of
 
 if TYPE_CHECKING:
     import torch
@@ -105,6 +108,7 @@ class XnorEvaluator(MemoryOperations[PackedMemory]):
         workers = Workers(threads)
         self.memories = [PackedMemory(m, stream, workers) for m in self.description.memories]
         by_name = {memory.name: memory for memory in self.memories}
+        self._trials: XnorTrials | None = None
         self._buffers = {
             before.name: (by_name[f"{before.name}.buffer"], layer)
             for before, layer in pairwise(spec.layers)
@@ -156,6 +160,42 @@ class XnorEvaluator(MemoryOperations[PackedMemory]):
             return labels, {}
         seen = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
         return labels, seen | {self._model.spec.weighted[-1].name: sums}
+
+    def hold(self) -> Held:
+        """Return a trial with the memories as they are, which `run_held` runs later."""
+        return Held([memory.copied() for memory in self.memories])
+
+    def run_held(self, trials: Sequence[Held], images: NDArray[Any], taps: bool = False) -> None:
+        """Run the same images in each of several trials, whose memories go on.
+
+        What comes out is what `run` gives; what no error reaches is computed once.
+
+        Args:
+            trials: they get the labels, and with `taps` each boundary.
+            images: as of `run`; what is known of them is kept while the same array is given.
+            taps: as of `run`.
+
+        Raises:
+            ValueError: as of `run`.
+        """
+        check_images(images, self._model.spec.pixels)
+        if self._trials is None:
+            self._trials = self._made_trials()
+        self._trials.run(trials, images, taps)
+
+    def _made_trials(self) -> XnorTrials:
+        layers = self._model.spec.layers
+        exact, places = {}, {}
+        by_name = {memory.name: memory for memory in self.memories}
+        for place, layer in enumerate(layers):
+            if not layer.binary:
+                continue
+            weights = by_name[f"{layer.name}.weights"]
+            trained = weights.empty()
+            trained.write_rows(self._trained[weights.layer])
+            exact[place] = trained.bits
+            places[place] = weights.index, by_name[f"{layers[place - 1].name}.buffer"].index
+        return XnorTrials(self._model, exact, places, FRAMES_AT_ONCE)
 
     def sums(self, images: NDArray[Any]) -> NDArray[np.float32]:
         """Run images as `run` does, and return the last layer's sums, float32 (n, classes)."""
@@ -246,18 +286,10 @@ class _Stores:
 
     def hidden_map(self, name: str, written: torch.Tensor) -> torch.Tensor:
         """Return what the buffer gives back of maps of +1 and -1, in torch's order or flat."""
-        import torch
-
         cells, layer = self.buffers[name]
-        rows, columns, channels = layer.source
-        ordered = written.reshape(-1, channels, rows, columns).permute(0, 2, 3, 1)
-        bits = (ordered > 0).numpy().reshape(-1)
-        line = np.zeros(-(-bits.size // 64) + 1, np.uint64)
-        line.view(np.uint8)[: -(-bits.size // 8)] = np.packbits(bits, bitorder="little")
-        packed = cells.write(line, bits.size).view(np.uint8)
-        stored = np.unpackbits(packed, count=bits.size, bitorder="little")
-        cells.settle(bits.size)
-        self.seen[name] = bits.reshape(-1, cells.size).astype(np.uint8)
-        self.seen[f"{name}.buffer"] = stored.reshape(-1, cells.size)
-        signs = torch.from_numpy(stored).reshape(ordered.shape).permute(0, 3, 1, 2).float() * 2 - 1
-        return signs.reshape(written.shape)
+        taken = Written.of(layer, written)
+        stored = taken.stored(cells)
+        bits = taken.flat(taken.line if stored is None else stored)
+        self.seen[name] = taken.flat(taken.line).reshape(-1, cells.size)
+        self.seen[f"{name}.buffer"] = bits.reshape(-1, cells.size)
+        return signs_of(bits, layer, written.shape)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import re
 import signal
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -31,3 +34,22 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             value for value in parameters.params.values() if isinstance(value, str)
         }:
             item.add_marker(pytest.mark.bundles)
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(call: pytest.CallInfo[Any]) -> Iterator[None]:
+    """Keep of a bench that failed what was asked for: its results, its waveforms.
+
+    A bench that is meant to fail, that of a mutant, is no failed test and leaves nothing.
+    """
+    outcome: Any = yield
+    if call.excinfo is None or not {"SPINFLOW_JUNIT", "SPINFLOW_TRACES"} & set(os.environ):
+        return
+    from tests.hw import runner  # cocotb, which a board's Python does not have
+
+    error = call.excinfo.value
+    if isinstance(error, runner.BenchError) and error.ran is not None:
+        runner.keep_results(error.ran)
+        kept = runner.keep_waveforms(error.ran)
+        if kept is not None:
+            outcome.get_result().sections.append(("waveforms", f"kept in {kept}"))

@@ -67,11 +67,13 @@ def main() -> None:
     for network in TESTED:
         bundle = ROOT / "build" / network
         driver = measured("tools.bench_driver", str(bundle))
+        boards = measured("tools.bench_boards", str(bundle))
         cocotb = through_cocotb(bundle)
         ratio = driver["images_per_s"] / cocotb["images_per_s"]
         built = build_times(bundle)
         bench[network] = {
             "driver": driver,
+            "boards": boards,
             "cocotb": cocotb,
             "driver_over_cocotb": ratio,
             "build": built,
@@ -81,7 +83,9 @@ def main() -> None:
             f"board, {cocotb['images_per_s']:.2f} through cocotb, ratio {ratio:.0f}; "
             f"{driver['frames_per_s_at_100_mhz_simulated_cycles']:.0f} frames/s at 100 MHz "
             f"({driver['cycles_per_frame']:.1f} simulated cycles a frame); "
-            f"built in {built['bundle_s']:.0f} s, simulator in {built['simulator_s']:.0f} s"
+            f"built in {built['bundle_s']:.0f} s, simulator in {built['simulator_s']:.0f} s; "
+            f"two virtual boards sweep weights {boards['weights']['ratio']:.2f} times as fast as "
+            f"one, buffers {boards['buffers']['ratio']:.2f} times"
         )
     bench["mtj"] = measured("spinflow", "physics", "bench")
     print(f"mtj: Monte Carlo takes {bench['mtj']['ratio']:.0f} times as long as quadrature")
@@ -98,11 +102,14 @@ def main() -> None:
         )
     for network, figures in measured("tools.bench_grid")["evaluator"].items():
         bench["evaluator"].setdefault(network, {}).update(figures)
-        rates = ", ".join(f"{rate}: {of['ratio_best']:.0f}" for rate, of in figures["rate"].items())
+        rates = ", ".join(f"{rate}: {of['ratio_best']:.1f}" for rate, of in figures["rate"].items())
+        grid = figures["grid"]
         print(
-            f"evaluator, {network}, a default grid together: {figures['grid']['ratio_best']:.0f} "
-            f"times the best of PyTorch ({rates}), {figures['grid']['ratio_whole']:.1f} times the "
-            f"same trials whole; {figures['processor']}"
+            f"evaluator, {network}, a default grid of {grid['trials']} trials on {grid['images']} "
+            f"images: {grid['ratio_best']:.1f} times the best of PyTorch ({rates}), "
+            f"{grid['ratio_whole']:.1f} times the same trials whole, "
+            f"{grid['images_trials_per_s']:.0f} images x trials a second of one core; "
+            f"{grid['processor']}, {' '.join(grid['vector_units'])}"
         )
     OUT.parent.mkdir(parents=True, exist_ok=True)
     OUT.write_text(json.dumps(bench, indent=2) + "\n")

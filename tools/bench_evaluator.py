@@ -122,6 +122,10 @@ def in_torch(network: Network, brevitas: bool) -> nn.Sequential:
             weights = torch.from_numpy(layer.weights * 2.0 - 1).float()
             product: Any
             if isinstance(layer, Conv):
+                if any(layer.frame):
+                    above, left, below, right = layer.frame
+                    value = 0.0 if pixels else float(layer.padding_value)
+                    modules.append(nn.ConstantPad2d((left, right, above, below), value))
                 weights = weights.permute(0, 3, 1, 2).contiguous()
                 sizes: Any = (weights.shape[1], weights.shape[0], tuple(weights.shape[2:]))
                 product = (
@@ -143,7 +147,8 @@ def in_torch(network: Network, brevitas: bool) -> nn.Sequential:
                 product.weight.copy_(weights)
             modules.append(product)
             if layer.thresholds is not None:
-                limits = torch.from_numpy(edges(layer, pixels)).float()
+                signed = pixels or layer.leaves_out_padding
+                limits = torch.from_numpy(edges(layer, signed)).float()
                 if brevitas:
                     norm = (nn.BatchNorm2d if maps else nn.BatchNorm1d)(len(limits))
                     norm.running_mean = limits - 0.5  # between two sums
@@ -252,8 +257,8 @@ def contenders(network: Network, images: np.ndarray, batch: int, compiled: bool)
                 if with_compiler and not (compiled and number_type == torch.bfloat16):
                     continue  # compiling takes a minute each, and bf16 is the faster one
                 plain: Any = in_torch(network, brevitas=False)
-                # The first two modules work on pixels; in a fully connected network it is one.
-                head = 2 if maps else 1
+                # What comes before the first bits works on pixels.
+                head = 1 + next(n for n, module in enumerate(plain) if isinstance(module, Step))
                 plain = nn.Sequential(
                     *plain[:head], Cast(number_type), *plain[head:].to(number_type)
                 )

@@ -43,7 +43,7 @@ def ratio(old: Callable[[], Any], new: Callable[[], Any], rounds: int) -> tuple[
 
 def kernels(rounds: int) -> dict[str, Any]:
     """Return by pair of rates how much faster split draws are, and their time, in ns a draw."""
-    from spinflow.sim.evaluator.kernels import streams
+    from spinflow.sim.evaluator.kernels import fast_stream, streams
 
     hits = np.zeros((2, POSITIONS // 32), np.uint32)
     figures = {}
@@ -56,7 +56,9 @@ def kernels(rounds: int) -> dict[str, Any]:
             # A seed of its own each time, so that no branch is foreseen from the last.
             return lambda: kernel(next(seeds), 0, *limits, *rows, 0, hits.shape[1])
 
-        times, seconds = ratio(run(streams.hits_of_words), run(streams.hits_of_hardware), rounds)
+        times, seconds = ratio(
+            run(fast_stream.hits_of_words), run(streams.hits_of_hardware), rounds
+        )
         figures["/".join(map(str, rates))] = {
             "times_as_fast": times,
             "ns_per_draw": 1e9 * seconds / POSITIONS,
@@ -89,7 +91,7 @@ def in_numpy(rounds: int) -> dict[str, float]:
 
 def trials(rounds: int) -> dict[str, Any]:
     """Return by network how much faster a trial is, and how its time is to the fast stream's."""
-    from spinflow.sim.evaluator.kernels import streams
+    from spinflow.sim.evaluator.kernels import fast_stream, streams
     from tools.bench_evaluator import IMAGES, evaluator_run, images_of, network_of
 
     split = streams.hits_of_hardware
@@ -107,7 +109,7 @@ def trials(rounds: int) -> dict[str, Any]:
             return job
 
         try:
-            times, _ = ratio(with_kernel(streams.hits_of_words), with_kernel(split), rounds)
+            times, _ = ratio(with_kernel(fast_stream.hits_of_words), with_kernel(split), rounds)
             beside, _ = ratio(with_kernel(split), lambda fast=fast: fast(True), rounds)  # type: ignore[misc]
         finally:
             streams.hits_of_hardware = split

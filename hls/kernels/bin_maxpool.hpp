@@ -24,7 +24,7 @@ void bin_maxpool(hls::stream<ap_uint<whole_bytes(Pe)>> &in,
   // Of this window, by fold: what its row has had so far; and, a line of windows, what rows before had.
   ap_uint<Pe> row_or[Folds];
   ap_uint<Pe> line[OutColumns * Folds];
-#pragma HLS ARRAY_PARTITION variable=row_or complete
+#pragma HLS ARRAY_PARTITION variable=row_or type=complete
 #pragma HLS BIND_STORAGE variable=line type=ram_s2p impl=lutram
 // The same place is written again a line later.
 #pragma HLS DEPENDENCE variable=line type=inter false

@@ -62,7 +62,7 @@ void binary_mvu(hls::stream<ap_uint<whole_bytes(Simd * InBits)>> &in,
   // Each pass over the outputs reads the inputs again.
   ap_uint<Simd * InBits> kept[Sf];
   ap_int<SumBits> sums[Pe];
-#pragma HLS ARRAY_PARTITION variable=sums complete
+#pragma HLS ARRAY_PARTITION variable=sums type=complete
 
   int sf = 0;
   int nf = 0;

@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib.util
 import shutil
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
 from spinflow.hls.kernels.catalogue import FOLDER, Kernel
@@ -106,9 +107,36 @@ def run(program: Path, work: Path) -> str:
     Raises:
         BuildError: what came of a case is not what is expected.
     """
-    command = [str(program.resolve()), INPUTS, OUTPUTS, EXPECTED]
+    return _run(program, work, INPUTS, OUTPUTS, EXPECTED)[-1]
+
+
+def answers(program: Path, cases: Sequence[Sequence[int]], work: Path) -> list[list[int]]:
+    """Run a bench on cases of one's own; return what it writes for each.
+
+    Args:
+        program: of `compiled`.
+        cases: the numbers of each, as the bench in `bench/` wants them.
+        work: the folder, whose inputs and outputs are replaced.
+
+    Raises:
+        BuildError: a case has too few numbers or too many.
+    """
+    lines = [" ".join(f"{number:x}" for number in case) for case in cases]
+    (work / INPUTS).write_text("".join(f"{line}\n" for line in lines), encoding="ascii")
+    _run(program, work, INPUTS, OUTPUTS)
+    return read(work)
+
+
+def read(work: Path) -> list[list[int]]:
+    """Return the numbers that a bench wrote for each case."""
+    lines = (work / OUTPUTS).read_text(encoding="ascii").splitlines()
+    return [[int(number, 16) for number in line.split()] for line in lines]
+
+
+def _run(program: Path, work: Path, *files: str) -> list[str]:
+    command = [str(program.resolve()), *files]
     done = subprocess.run(command, cwd=work, capture_output=True, text=True, check=False)
     if done.returncode:
         said = (done.stderr.splitlines() or [f"exit status {done.returncode}"])[-1]
         raise BuildError(f"{program.name} in {work}: {said}")
-    return done.stdout.strip().splitlines()[-1]
+    return done.stdout.strip().splitlines()

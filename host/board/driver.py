@@ -475,7 +475,7 @@ class Accelerator(Loaded):
         the next :meth:`soft_reset` or :meth:`write_weights`.
 
         Args:
-            images: uint8, shape (n, pixels) or (n, *input shape), n at least 1.
+            images: uint8, shape (n, pixels) or `(n, *input shape)`, n at least 1.
             transfer: images that one DMA transfer carries, at most.
 
         Returns:

@@ -1,6 +1,6 @@
 """A test set of one's own, as a bundle carries it: ``test.npz``.
 
-Whatever form the data came in, this is what RTL, board, evaluator, emulator and report read.
+Whatever form the data came in, this is what RTL, board, evaluator, emulator and report read::
 
     images  uint8 (n, pixels), each in the order (row, column, channel)
     labels  uint16 (n,)

@@ -2,7 +2,7 @@
 
 The exit status is 0 where a program did what it was asked, 1 after an error, 2 after a wrong
 command line and 128 + n after signal n, as 130 after Ctrl-C. Every line that says what is wrong
-begins with `spinflow: `.
+begins with "spinflow: ".
 
 `begin` comes before the imports that take long: from then on Ctrl-C ends a program with one line,
 and outputs that are closed, or whose encoding lacks a letter, do no harm. `finish` runs what the

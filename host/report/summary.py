@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 
@@ -177,16 +178,19 @@ def networks(groups: Sequence[Group]) -> list[list[Group]]:
 def curves(members: Sequence[Group]) -> dict[str, list[Group]]:
     """Return the points of each line of a picture by its label, which says what differs only."""
 
-    def several(name: str, among: Iterable[Group] = members) -> bool:
-        return len({getattr(group, name) for group in among}) > 1
+    @cache  # of the whole network, once and not for each point
+    def several(name: str) -> bool:
+        return _differ(name, members)
 
     backgrounds = len({g.background for g in members if g.background != "none"}) > 1
     # A line over conditions of one model goes over its pulses, or its drives if the pulse is one.
     by_drive = {
-        model: several("drive", same) and several("pulse_s", same)
+        model: _differ("drive", same) and _differ("pulse_s", same)
         for model in {group.model for group in members}
         for same in [[group for group in members if group.model == model]]
     }
+    aged = [group for group in members if group.delta]
+    ages = [n for n in ("delta", "read_voltage_v", "read_pulse_s") if _differ(n, aged)]
     curves: dict[str, list[Group]] = {}
     for group in members:
         label = group.memory
@@ -212,14 +216,17 @@ def curves(members: Sequence[Group]) -> dict[str, list[Group]]:
             label += f", kept {group.retention_s:g} s"
         if several("reads"):
             label += f", {group.reads} reads"
-        for name in ("delta", "read_voltage_v", "read_pulse_s"):
+        for name in ages if group.delta else ():
             # Only what differs among those that age at all.
-            if several(name, [g for g in members if g.delta]) and group.delta:
-                label += f", {name} {getattr(group, name):g}"
+            label += f", {name} {getattr(group, name):g}"
         if several("seed"):
             label += f", seed {group.seed}"
         curves.setdefault(label, []).append(group)
     return curves
+
+
+def _differ(name: str, among: Iterable[Group]) -> bool:
+    return len({getattr(group, name) for group in among}) > 1
 
 
 def _model_name(group: Group, members: Sequence[Group]) -> str:
@@ -314,7 +321,7 @@ def kept(
             if wanted is None:
                 if loss_points is None:
                     continue
-                wanted = _exact_accuracy(points[0], members) - loss_points / 100
+                wanted = _reference(points[0], members) - loss_points / 100
             keeping = [group for group in points if group.low >= wanted]
             lost = min((g.mean_rate for g in points if g.low < wanted), default=math.inf)
             safe = [group for group in keeping if group.mean_rate < lost]
@@ -330,18 +337,26 @@ def kept(
     return found
 
 
-def _exact_accuracy(group: Group, members: Sequence[Group]) -> float:
-    """Return the accuracy of the same network on the same images without errors."""
+def exact_accuracy(group: Group, members: Sequence[Group]) -> float | None:
+    """Return the accuracy of the same network on the same images without errors, if measured."""
     images = (group.build_id, group.image_set)
     for other in members:
         exact = other.rate == other.rate0 == 0.0 and not other.upsets
         if exact and (other.build_id, other.image_set) == images:
             return other.accuracy
-    raise InputError(
-        f"accuracy loss of {group.network} ({group.images} images of set {group.image_set}): it is "
-        "counted from the accuracy without errors, but the results have no row at rate 0; add rate "
-        "0 to the sweep, or give an accuracy"
-    )
+    return None
+
+
+def _reference(group: Group, members: Sequence[Group]) -> float:
+    """Return what a loss is counted from."""
+    exact = exact_accuracy(group, members)
+    if exact is None:
+        raise InputError(
+            f"accuracy loss of {group.network} ({group.images} images of set {group.image_set}): "
+            "it is counted from the accuracy without errors, but the results have no row at rate "
+            "0; add rate 0 to the sweep, or give an accuracy"
+        )
+    return exact
 
 
 def kept_lines(found: Sequence[Kept]) -> list[str]:

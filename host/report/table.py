@@ -16,6 +16,13 @@ HEADINGS = (
     "images' 95 %", "errors / bit", "pJ / bit", "energy", "saved", "cycles / frame",
 )  # fmt: skip
 
+SORTED_BY = (
+    "memory", "mode", "backend", "mean_rate", "pulse_s", "background", "accuracy", "low",
+    "interval", "images_low", "error_rate", "energy_per_bit_j", "energy_j", "saving",
+    "cycles_per_frame",
+)  # fmt: skip
+"""What each column is sorted by: a field of a point."""
+
 
 def cells(group: Group) -> tuple[str, ...]:
     """Return the line of a point, a cell for each of HEADINGS."""

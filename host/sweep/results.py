@@ -32,7 +32,7 @@ from spinflow.host.sweep.row import (
     trial_words,
 )
 
-__all__ = ["COLUMNS", "TIMED", "Identity", "Key", "ResultsFile", "Row", "read"]
+__all__ = ["COLUMNS", "TIMED", "Identity", "Key", "ResultsFile", "Row", "is_held", "read"]
 
 
 class ResultsFile:
@@ -249,16 +249,30 @@ def _take(path: Path) -> int:
         os.close(file)  # another sweep set it aside between the opening and the locking
 
 
+def is_held(path: Path) -> bool:
+    """Return whether a sweep has a results file open; False as well where the system hides it."""
+    try:
+        return bool(_holders(os.stat(path).st_ino))
+    except OSError:
+        return False
+
+
 def _holder(file: int) -> str:
     """Return who holds the lock of a file, as words to put into a sentence; empty if unknown."""
-    inode = str(os.fstat(file).st_ino)
-    with suppress(OSError, ValueError):
+    known = [process for process in _holders(os.fstat(file).st_ino) if process > 0]
+    return f", process {known[0]}" if known else ""
+
+
+def _holders(inode: int) -> list[int]:
+    """Return the processes that hold a file's lock; those of elsewhere have no number above 0."""
+    found = []
+    with suppress(OSError, ValueError, IndexError):
         for line in Path("/proc/locks").read_text(encoding="ascii").splitlines():
             # 1: FLOCK  ADVISORY  WRITE 4711 08:01:393 0 EOF
             fields = line.split()
-            if fields[1] == "FLOCK" and fields[5].split(":")[-1] == inode and int(fields[4]) > 0:
-                return f", process {fields[4]}"
-    return ""
+            if fields[1] == "FLOCK" and fields[5].split(":")[-1] == str(inode):
+                found.append(int(fields[4]))
+    return found
 
 
 def _synchronise_folder(folder: Path) -> None:

@@ -21,6 +21,7 @@ from spinflow.host.sweep.progress import TimeLeft, duration
 from spinflow.host.sweep.results import ResultsFile
 from spinflow.host.sweep.row import Identity, Key, Row
 from spinflow.host.sweep.trials import MOST_TRIALS, Trial, in_grid, key
+from spinflow.host.sweep.under_way import Note, UnderWay
 
 
 @dataclass(frozen=True)
@@ -74,6 +75,9 @@ Measured = Generator[tuple[Row, float], None, None]
 Measure = Callable[[Sequence[Trial]], Measured]
 """Yields the rows of trials, in their order."""
 
+Measuring = Callable[[Bundle, TestSet], Measure]
+"""Makes what measures the trials of a bundle on images."""
+
 
 def sweep(
     of: Identity,
@@ -115,6 +119,24 @@ def fill(
 
     Rows are appended in the order of the grid, then in that of each round of further repeats.
     """
+    note = Note(results.path)
+    try:
+        _fill(results, of, trials, measure, until, note=note)
+    finally:
+        note.close()
+    results.check()
+    return results.rows
+
+
+def _fill(
+    results: ResultsFile,
+    of: Identity,
+    trials: Sequence[Trial],
+    measure: Measure,
+    until: UntilWidth | None,
+    *,
+    note: Note,
+) -> None:
     rows = {row.key: row for row in results.rows}
     planned = list(trials)
     latest = planned
@@ -131,6 +153,7 @@ def fill(
                 bar_format="{desc}: {percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} trials "
                 "[{elapsed}{postfix}]",
             )
+            note(UnderWay(bar.n, len(planned), None, until is not None))
             with bar, closing(measure(missing)) as measured:
                 for trial, (row, seconds) in zip(missing, measured, strict=True):
                     results.append(row)
@@ -142,10 +165,9 @@ def fill(
                         word = "about" if until is None else "at least"
                         bar.set_postfix_str(f"{word} {duration(rest)} left", refresh=False)
                     bar.update()
+                    note(UnderWay(bar.n, len(planned), rest, until is not None))
         latest = until.more(of, planned, rows) if until is not None else []
         planned += latest
-    results.check()
-    return results.rows
 
 
 def on_accelerator(bundle: Bundle, tests: TestSet) -> Measure:

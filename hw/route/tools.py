@@ -228,24 +228,19 @@ def _run(command: Sequence[str], *, folder: Path, lock: int, part: Part, log: st
     Raises:
         RouteError: it fails; in one line why.
     """
-    process = subprocess.Popen(
-        command,
-        cwd=folder,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        encoding="utf-8",
-        errors="replace",
-        pass_fds=[lock],
-        start_new_session=True,
-    )
+    # A large design takes long: whoever waits can read in the log how far it is.
+    with open(folder / log, "w", encoding="utf-8") as file:
+        process = subprocess.Popen(
+            command, cwd=folder, stdin=subprocess.DEVNULL, stdout=file, stderr=subprocess.STDOUT,
+            pass_fds=[lock], start_new_session=True,
+        )  # fmt: skip
     try:
-        said, _ = process.communicate()
+        process.wait()
     except BaseException:
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
         raise
-    (folder / log).write_text(said, encoding="utf-8")
+    said = (folder / log).read_text(encoding="utf-8", errors="replace")
     if process.returncode:
         raise RouteError(reason(said, process.returncode, part))
     return said

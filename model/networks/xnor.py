@@ -72,31 +72,59 @@ class XnorNetwork(TrainedNetwork):
             memories: what binary weights and maps pass through; None is memory without errors. A
                 map is called after the layer or pool that it comes from.
         """
-        x, number, stored = pixels * PIXEL_SCALE + PIXEL_OFFSET, 0, ""
-        for layer in self.spec.layers:
-            if layer.op == "pool":
-                pool = functional.avg_pool2d if layer.average else functional.max_pool2d
-                x = pool(x, layer.kernel, layer.stride, layer.padding)
-                stored = layer.name
-                continue
-            matrix = self.matrices()[number]
-            weight = matrix.quant_weight().value if layer.binary else matrix.weight
-            if layer.op == "linear":
-                x = torch.flatten(x, 1)
-            if number:
-                x = self.norms[number](x)
-                x = self.binarize(x) if layer.binary else torch.relu(x)
-            if memories is not None and layer.binary:
-                x = memories.hidden_map(stored, x)
+        x = pixels * PIXEL_SCALE + PIXEL_OFFSET
+        for place, layer in enumerate(self.spec.layers):
+            x = self.taken(place, x)
+            weight = self.weight_of(place)
+            if memories is not None and layer.binary and weight is not None:
+                x = memories.hidden_map(self.spec.layers[place - 1].name, x)
                 weight = memories.weights(layer.name, weight)
-            if layer.op == "linear":
-                x = functional.linear(x, weight, matrix.bias)
-            else:
-                x = functional.conv2d(padded(x, layer), weight, matrix.bias, layer.stride)
-            if not number:
-                x = torch.relu(self.norms[0](x))
-            stored, number = layer.name, number + 1
+            x = self.given(place, x, weight)
         return torch.flatten(x, 1)
+
+    def taken(self, place: int, x: Tensor) -> Tensor:
+        """Return what a layer takes of what the one before it gives: bits, if it is binary.
+
+        Args:
+            place: of the layer in ``spec.layers``.
+            x: what the layer before it gives, or the pixels in [-1, 1).
+        """
+        layer, number = self.spec.layers[place], self._number(place)
+        if layer.op == "pool":
+            return x
+        if layer.op == "linear":
+            x = torch.flatten(x, 1)
+        if number:
+            x = self.norms[number](x)
+            x = self.binarize(x) if layer.binary else torch.relu(x)
+        return x
+
+    def weight_of(self, place: int) -> Tensor | None:
+        """Return a layer's weights, those of +1 and -1 if it is binary; None of a pool."""
+        layer = self.spec.layers[place]
+        if layer.op == "pool":
+            return None
+        matrix = self.matrices()[self._number(place)]
+        weight: Tensor = matrix.quant_weight().value if layer.binary else matrix.weight
+        return weight
+
+    def given(self, place: int, x: Tensor, weight: Tensor | None) -> Tensor:
+        """Return what a layer gives of what it takes."""
+        layer, number = self.spec.layers[place], self._number(place)
+        if layer.op == "pool":
+            pool = functional.avg_pool2d if layer.average else functional.max_pool2d
+            return pool(x, layer.kernel, layer.stride, layer.padding)
+        assert weight is not None
+        bias = self.matrices()[number].bias
+        if layer.op == "linear":
+            x = functional.linear(x, weight, bias)
+        else:
+            x = functional.conv2d(padded(x, layer), weight, bias, layer.stride)
+        return x if number else torch.relu(self.norms[0](x))
+
+    def _number(self, place: int) -> int:
+        """Of a layer with weights, its number among those."""
+        return sum(layer.op != "pool" for layer in self.spec.layers[:place])
 
     def training_logits(
         self, pixels: Tensor, bfloat16: bool, memories: Memories | None = None

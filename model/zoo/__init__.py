@@ -1,4 +1,4 @@
-"""The networks by name: one file each, ``NAME.toml``, with all that the kit knows of it.
+"""The networks by name: one file each, ``NAME.toml``, with all that the kit knows of it::
 
     kind = "convolutional"          # perceptron, convolutional, fixed-point or xnor
     dataset = "cifar10"             # or the path of data of one's own from this file's folder, and
@@ -19,6 +19,8 @@ Needs nothing but the standard library.
 from __future__ import annotations
 
 import dataclasses
+import importlib
+import sys
 import types
 import typing
 from collections.abc import Mapping, Sequence
@@ -26,8 +28,6 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
-
-import tomllib
 
 from spinflow.host.core.errors import SpinflowError
 from spinflow.host.core.networks import SUFFIX, called
@@ -123,8 +123,10 @@ def read(path: Path) -> Entry:
         EntryError: the file cannot be read, is damaged or describes no network.
     """
     text = read_text(path, MOST_BYTES, EntryError)
+    # Python 3.10 does not have it.
+    toml = importlib.import_module("tomllib" if sys.version_info >= (3, 11) else "tomli")
     try:
-        table = tomllib.loads(text)
+        table = toml.loads(text)
     except (ValueError, RecursionError) as error:
         raise EntryError(f"{path}: not TOML: {error}") from None
     hardware, recipe = table.pop("hardware", {}), table.pop("recipe", {})

@@ -136,6 +136,10 @@ class Window(np.lib.mixins.NDArrayOperatorsMixin):
 
     def _runs(self) -> Iterator[tuple[int, slice, int]]:
         """Evenly spaced runs of the items, in order: first address, which items, bytes apart."""
+        if self.size == 1:  # a register, as most accesses are
+            size = self.dtype.itemsize
+            yield self._base + int(self._numbers.item()) * size, slice(0, 1), size
+            return
         addresses = self._base + self._numbers.reshape(-1).astype(np.int64) * self.dtype.itemsize
         steps = np.diff(addresses)
         turns = np.append(np.flatnonzero(np.diff(steps)) + 1, len(steps))

@@ -220,7 +220,11 @@ class LinearChanges(Changes):
         return Clean(rows, result, near, margins)
 
     def is_cheaper(self, clean: Clean, weights: Weights, source: NDArray[np.uint32] | None) -> bool:
-        """Estimate whether changes cost less than the whole layer.
+        """Estimate whether changes cost less than the whole layer; as gain takes them."""
+        return self.gain(clean, weights, source) > 1
+
+    def gain(self, clean: Clean, weights: Weights, source: NDArray[np.uint32] | None) -> float:
+        """Estimate how many times what changes cost the whole layer does.
 
         Costs are in steps of the whole layer's loop, 512 products each, as measured.
 
@@ -231,18 +235,19 @@ class LinearChanges(Changes):
         """
         frames, vectors = len(clean.result), -(-self._words // 8)
         whole = self._stage.channels * self._inputs / 512 * PRODUCTS
-        cost = 0.0
+        cost, most = 0.0, 0
         if weights.flips:
             used, most = int((weights.counts > 0).sum()), int(weights.counts.max())
-            turned = 1 if source is None else most.bit_length()
-            cost += (90 * used + 13 * weights.flips) / 512 + 28 * vectors * turned
+            cost += (90 * used + 13 * weights.flips) / 512
+            cost += (130 if source is None else 28 * most.bit_length()) * vectors
         if source is not None:
             now, before = self._whole_words(source), clean.source
             changed = flip_kernels.count_changes(
                 now.reshape(-1).view(np.uint32), before.reshape(-1).view(np.uint32)
             )
-            cost += 110 * vectors + 6.5 * vectors * changed / frames
-        return cost < whole
+            far = changed / frames + most > 1 << (NEAR_DIGITS - 1)
+            cost += ((510 if far else 110) + 6.5 * changed / frames) * vectors
+        return float(whole / max(cost, 1))
 
     def _table(self, weights: Weights) -> Words:
         """The rows of weights as `slices.update_rows` takes them."""

@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from spinflow.sim.evaluator.kernels import streams
+from spinflow.sim.evaluator.kernels import fast_stream, streams
 
-_Stream = tuple[int, int]
-"""The index of a memory, and its seed."""
+_Stream = tuple[int, int, str]
+"""The index of a memory, its seed, and the kind of stream."""
 
 
 @dataclass
@@ -26,7 +26,7 @@ class _Made:
 
 @dataclass
 class Draws:
-    """The draws of several trials on the same images, of the hardware's stream.
+    """The draws of several trials on the same images.
 
     Attributes:
         wanted: by stream, the thresholds of each trial that writes with it.
@@ -58,8 +58,8 @@ class Draws:
         trials = self.wanted[stream]
         made = self._made.get(place)
         if made is None:
-            made = _Made(_made(stream[1], start, words, {each for t in trials for each in t}),
-                         len(trials))  # fmt: skip
+            thresholds_of_all = {each for both in trials for each in both}
+            made = _Made(_made(stream, start, words, thresholds_of_all), len(trials))
             self._made[place] = made
         made.takers -= 1
         if made.takers <= 0:
@@ -68,10 +68,15 @@ class Draws:
 
 
 def _made(
-    seed: int, start: int, words: int, thresholds: Iterable[int]
+    stream: _Stream, start: int, words: int, thresholds: Iterable[int]
 ) -> dict[int, NDArray[np.uint64]]:
-    ordered = sorted(thresholds)
+    index, seed, kind = stream
+    ordered = np.array(sorted(thresholds), np.int64)
     parts = words // streams.MASK_WORDS + 1  # a word to spare
     found = np.empty((len(ordered), parts * streams.MASK_WORDS), np.uint64)
-    streams.hits_of_many(seed, start, np.array(ordered, np.int64), found, 0, parts)
-    return dict(zip(ordered, found, strict=True))
+    if kind == "fast":
+        flags = found.view(np.uint32)
+        fast_stream.hits_of_fast(seed, index, start, ordered, flags, 0, flags.shape[1])
+    else:
+        streams.hits_of_many(seed, start, ordered, found, 0, parts)
+    return dict(zip(ordered.tolist(), found, strict=True))

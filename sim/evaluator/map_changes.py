@@ -201,16 +201,18 @@ class MapChanges(Changes):
     def is_cheaper(
         self, clean: CleanMap, weights: Flips, source: NDArray[np.uint32] | None
     ) -> bool:
-        """Estimate whether changes cost less than the whole layer.
+        """Estimate whether changes cost less than the whole layer."""
+        return self.is_able(weights) and self.gain(clean, weights, source) > 1
+
+    def gain(self, clean: CleanMap, weights: Flips, source: NDArray[np.uint32] | None) -> float:
+        """Estimate how many times what changes cost the whole layer does.
 
         Costs are in steps of the whole layer's loop, 512 products each, as measured.
         """
         stage = self._stage
-        if not self.is_able(weights):
-            return False
         pixels = stage.pixels
         whole = pixels * stage.channels * self._inputs / 512 * PRODUCTS
-        cost = 22.0 * pixels * self._words
+        cost = 50.0 * pixels * self._words
         cost += weights.flips * pixels * (1 if self._step == self._words == 1 else 4)
         if clean.margins is None:  # which cost some steps for each sum, once
             cost += (1.5 * whole + 3 * 64 * pixels * self._words) / self.trials
@@ -218,7 +220,7 @@ class MapChanges(Changes):
             changed = flip_kernels.count_changes(source.reshape(-1), clean.source.reshape(-1))
             spread = len(self._windows) / (len(self._ends) - 1)
             cost += (12 + 6 * self._words) * spread * changed / clean.frames
-        return cost < whole
+        return float(whole / cost)
 
     def is_able(self, weights: Flips) -> bool:
         """Whether it can tell what flips do: not where padding counts for nothing."""

@@ -22,7 +22,7 @@ from spinflow.host.core.description import MemoryInfo
 from spinflow.host.core.memory import MODES, Counts
 from spinflow.sim.evaluator.draws import Draws
 from spinflow.sim.evaluator.kernels import bits as bit_kernels
-from spinflow.sim.evaluator.kernels import streams, writes
+from spinflow.sim.evaluator.kernels import fast_stream, streams, writes
 from spinflow.sim.memories import Cells
 
 STREAMS = ("hardware", "fast")
@@ -154,7 +154,7 @@ class PackedMemory(Cells):
         depth, words = self.size // 64, bits // 64
         if self.size % 64 or bits % 64 or words < depth or (self._errs and self.position % 32):
             return None
-        stream = self.index, self.seed
+        stream = self.index, self.seed, self.stream
         if self.draws is not None and self._errs and self.draws.are_shared(stream):
             thresholds = self.threshold1, self.threshold0
             hits: Any = self.draws.hits(stream, self.position, words, thresholds)
@@ -181,8 +181,8 @@ class PackedMemory(Cells):
     def want_draws(self, draws: Draws | None) -> None:
         """Share draws with other trials from now on; None ends it."""
         self.draws = draws
-        if draws is not None and self._errs and self.stream == "hardware":
-            draws.want((self.index, self.seed), (self.threshold1, self.threshold0))
+        if draws is not None and self._errs:
+            draws.want((self.index, self.seed, self.stream), (self.threshold1, self.threshold0))
 
     @property
     def _errs(self) -> bool:
@@ -256,10 +256,11 @@ class PackedMemory(Cells):
         thresholds = self.threshold1, self.threshold0
         if self.stream == "fast":
             # A generator serves a block of positions, so a part should hold some blocks.
-            least = 4 * streams.STREAM_BLOCK // 32
+            least = 4 * fast_stream.STREAM_BLOCK // 32
+            edges = np.array(thresholds[: self._second + 1], np.int64)
             self.workers.share(
-                lambda lo, hi: streams.hits_of_fast(
-                    self.seed, self.index, start, *thresholds, hits1, hits0, lo, hi
+                lambda lo, hi: fast_stream.hits_of_fast(
+                    self.seed, self.index, start, edges, flags, lo, hi
                 ),
                 words,
                 least,

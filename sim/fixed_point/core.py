@@ -27,7 +27,11 @@ from spinflow.host.core.description import (
     memories_of,
 )
 from spinflow.sim.evaluator.memory import PackedMemory, Workers, check_stream
+from spinflow.sim.evaluator.together import Held
+from spinflow.sim.fixed_point.codes import Codes, line_of_bits
 from spinflow.sim.fixed_point.modules import Group, Role, groups, role_of
+from spinflow.sim.fixed_point.stages import EXACT_TERMS, Pixels, Stages
+from spinflow.sim.fixed_point.trials import Trials
 from spinflow.sim.memories import MemoryOperations, check_images
 from spinflow.sim.protocol import NetworkDescription, Taps
 
@@ -35,7 +39,6 @@ if TYPE_CHECKING:
     import torch
 
 FRAMES_AT_ONCE = 128  # bounds the memory that run() takes
-EXACT_TERMS = 1024  # so many products of 8-bit codes sum exactly in float32
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,33 +107,41 @@ class FixedPointEvaluator(MemoryOperations[PackedMemory]):
         Raises:
             ValueError: there is no such stream or number of bits, or a module cannot be placed.
         """
+        import torch
+
         check_stream(stream)
         self.network = QuantizedNetwork(tuple(modules), bits, tuple(shape), name, scale, offset)
-        self._code_type, self._torch_code = _code_types(bits)
+        of_weights = Codes(bits, torch.float64)
         if len(shape) not in (1, 3):
             raise ValueError(f"images are (pixels,) or (rows, columns, channels), not {shape}")
-        self.bits, self.shape = bits, shape
-        self._scale, self._offset = scale, offset
-        self._groups = groups([copy.deepcopy(module).eval() for module in self.network.modules])
-        self._dtype = dtype or _exact_type(bits, self._groups)
+        self.bits, self.shape, self._workers = bits, tuple(shape), Workers(threads)
+        of = groups([copy.deepcopy(module).eval() for module in self.network.modules])
+        dtype = dtype or _exact_type(bits, of)
+        self._codes = Codes(bits, dtype)
         self._trained = []
-        for group in self._groups:
-            self._trained.append(self._codes(group.module.weight.detach().double()))
-            group.to(self._dtype)
-        workers = Workers(threads)
-        self.description = described(self.network, self._groups, self._map_shapes())
-        self.memories = [PackedMemory(m, stream, workers) for m in self.description.memories]
+        for group in of:
+            self._trained.append(of_weights.of(group.module.weight.detach().double()).reshape(-1))
+            group.to(dtype)
+        self.map_names = [*(group.map_name for group in of[:-1]), of[-1].name]
+        self.frames_at_once = FRAMES_AT_ONCE
+        pixels = Pixels(self.shape, scale, offset, dtype)
+        shapes = _map_shapes(of, pixels)
+        self.description = described(self.network, of, shapes)
+        self.memories = [PackedMemory(m, stream, self._workers) for m in self.description.memories]
+        self.layers = Stages(of, self._codes, pixels, shapes, self._workers)
+        self._pixels = math.prod(self.shape)
+        self._trials = Trials(self)
 
     def weights(self, layer: int) -> NDArray[np.uint32]:
         """Return a layer's trained weights as they are written: uint32 (weights, 1), codes."""
-        codes = self._trained[layer].reshape(-1)
+        codes = self._trained[layer]
         return codes.view(codes.dtype.str.replace("i", "u")).astype(np.uint32)[:, None]
 
     def write_weights(self, memory: int, segments: NDArray[Any]) -> None:
         """Write a whole weight memory, uint32 (weights, 1); ValueError for another shape."""
         cells = self._weight_memory(memory, segments)
         unsigned = np.asarray(segments).reshape(-1).astype(f"<u{self.bits // 8}")
-        cells.write(_line(unsigned), cells.size)
+        cells.write(line_of_bits(unsigned), cells.size)
         cells.settle(cells.size)
 
     def read_weights(self, memory: int) -> NDArray[np.uint32]:
@@ -138,6 +149,26 @@ class FixedPointEvaluator(MemoryOperations[PackedMemory]):
         cells = self._weight_memory(memory)
         unsigned = cells.packed().view(f"<u{self.bits // 8}")[: cells.depth]
         return unsigned.astype(np.uint32)[:, None]
+
+    def hold(self) -> Held:
+        """Return a trial with the memories as they are, which `run_held` runs later."""
+        return Held([memory.copied() for memory in self.memories])
+
+    def run_held(self, trials: Sequence[Held], images: NDArray[Any], taps: bool = False) -> None:
+        """Run the same images in each of several trials, whose memories go on.
+
+        What comes out is what `run` gives; what no error reaches is computed once.
+
+        Args:
+            trials: they get the labels, and with `taps` each feature map.
+            images: as of `run`; what is known of them is kept while the same array is given.
+            taps: as of `run`.
+
+        Raises:
+            ValueError: as of `run`.
+        """
+        check_images(images, self._pixels)
+        self._trials.run(trials, images, taps)
 
     def run(self, images: NDArray[Any], taps: bool = True) -> tuple[NDArray[np.int64], Taps]:
         """Run images (n, pixels), uint8, each flat in the order of `shape`.
@@ -150,112 +181,98 @@ class FixedPointEvaluator(MemoryOperations[PackedMemory]):
         Raises:
             ValueError: images have another shape or type.
         """
-        import torch
+        images = check_images(images, self._pixels)
+        weights = [
+            stage.prepared(self.codes_of(cells))
+            for stage, cells in zip(self.layers.stages, self.memories, strict=False)
+        ]
+        labels, parts = [], []
+        for start in range(0, max(len(images), 1), FRAMES_AT_ONCE):
+            seen: Taps = {}
+            some = np.ascontiguousarray(images[start : start + FRAMES_AT_ONCE])
+            labels.append(self._run_some(some, weights, seen if taps else None))
+            parts.append(seen)
+        found = np.concatenate(labels)
+        return found, {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
-        images = check_images(images, int(np.prod(self.shape)))
-        with torch.no_grad():
-            for number, group in enumerate(self._groups):
-                cells = self.memories[number]
-                codes = cells.packed().view(self._code_type)[: cells.depth].copy()
-                group.module.weight.copy_(self._values(codes, group.module.weight.shape))
-            parts = [
-                self._run_some(images[start : start + FRAMES_AT_ONCE], taps)
-                for start in range(0, max(len(images), 1), FRAMES_AT_ONCE)
-            ]
-        labels = np.concatenate([part["label"] for part in parts])[:, 0]
-        if not taps:
-            return labels, {}
-        return labels, {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-
-    def _codes(self, values: torch.Tensor) -> NDArray[Any]:
-        """Values as codes of the same shape."""
-        limit = 2.0 ** (self.bits - 1)
-        # The largest 32-bit code is exact in float64 only.
-        exact = values.double() if self.bits == 32 else values
-        codes = (exact * limit).round_().clamp_(-limit, limit - 1)
-        found: NDArray[Any] = codes.to(self._torch_code).numpy()
+    def _run_some(
+        self, images: NDArray[Any], weights: Sequence[Any], seen: Taps | None
+    ) -> NDArray[np.int64]:
+        values = images
+        stages, names = self.layers.stages, self.map_names
+        for number, stage in enumerate(stages):
+            written = stage.compute(self.layers.source(number, values), weights[number])
+            values = written
+            if number + 1 < len(stages):
+                values = self.store(self.memories[len(stages) + number], written)
+            if seen is None:
+                continue
+            seen[names[number]] = written.reshape(len(images), -1).copy()
+            if number + 1 < len(stages):
+                seen[f"{names[number]}.buffer"] = values.reshape(len(images), -1).copy()
+        found: NDArray[np.int64] = values.argmax(axis=1).astype(np.int64)
+        if seen is not None:
+            seen["label"] = found[:, None]
         return found
 
-    def _values(self, codes: NDArray[Any], shape: Any) -> torch.Tensor:
-        """Codes as the values that they stand for."""
-        import torch
+    def codes_of(self, memory: PackedMemory) -> NDArray[Any]:
+        """Return the codes that a weight memory holds, in torch's order; valid until it changes."""
+        codes: NDArray[Any] = memory.packed().view(self._codes.type)[: memory.depth]
+        return codes
 
-        return torch.from_numpy(codes).reshape(shape).to(self._dtype) * 2.0 ** (1 - self.bits)
+    def trained_codes(self, layer: int) -> NDArray[Any]:
+        """Return the codes of a layer's trained weights, flat."""
+        return self._trained[layer]
 
-    def _input(self, images: NDArray[Any]) -> torch.Tensor:
-        import torch
+    def store(
+        self, memory: PackedMemory, codes: NDArray[Any], passing: bool = False
+    ) -> NDArray[Any]:
+        """Write codes to a buffer, and return what it gives back.
 
-        values = torch.from_numpy(images).to(self._dtype) * self._scale + self._offset
-        if len(self.shape) == 3:
-            return values.reshape(-1, *self.shape).permute(0, 3, 1, 2)
-        return values
-
-    def _map_shapes(self) -> dict[str, Shape]:
-        """Rows, columns and channels of what each layer and pool gives, from a run of one image."""
-        import torch
-
-        shapes: dict[str, Shape] = {}
-
-        def note(name: str) -> None:
-            if values.ndim == 4:
-                shapes[name] = (values.shape[2], values.shape[3], values.shape[1])
-            else:
-                shapes[name] = (1, 1, values.numel())
-
-        try:
-            with torch.no_grad():
-                values = self._input(np.zeros((1, int(np.prod(self.shape))), np.uint8))
-                for group in self._groups:
-                    for module in (*group.before, group.module):
-                        values = module(values)
-                    note(group.name)
-                    for module in (*group.exact, *group.after):
-                        values = module(values)
-                        if role_of(module) is Role.POOL:
-                            note(group.pools[0])
-        except RuntimeError as error:
-            raise ValueError(f"the modules do not take images of {self.shape}: {error}") from None
-        if values.ndim != 2:
-            raise ValueError(f"the last module gives {tuple(values.shape)}, not (n, classes)")
-        return shapes
-
-    def _run_some(self, images: NDArray[Any], taps: bool) -> Taps:
-        seen: Taps = {}
-        values = self._input(images)
-        for number, group in enumerate(self._groups):
-            for module in (*group.before, group.module, *group.exact):
-                values = module(values)
-            if number + 1 == len(self._groups):
-                break
-            codes = self._codes(values)
-            cells = self.memories[len(self._groups) + number]
-            bits = codes.size * self.bits
-            stored = cells.write(_line(codes), bits).view(self._code_type)[: codes.size]
-            stored = stored.copy().reshape(codes.shape)
-            cells.settle(bits)
-            if taps:
-                seen[group.map_name] = codes.reshape(len(images), -1)
-                seen[f"{group.map_name}.buffer"] = stored.reshape(len(images), -1)
-            values = self._values(stored, stored.shape)
-            for module in group.after:
-                values = module(values)
-        for module in self._groups[-1].after:
-            values = module(values)
-        result = values.numpy()
-        if taps:
-            seen[self._groups[-1].name] = result.copy()
-        seen["label"] = result.argmax(axis=1).astype(np.int64)[:, None]
-        return seen
+        Args:
+            memory: the buffer.
+            codes: of whole frames.
+            passing: give back the codes themselves where none erred.
+        """
+        bits = codes.size * self.bits
+        if passing and bits % 64 == 0 and bits:
+            line = codes.reshape(-1).view(np.uint64)
+            passed = memory.pass_on(line, np.empty_like(line), bits)
+            if passed is not None:
+                return codes if passed is line else passed.view(codes.dtype).reshape(codes.shape)
+        stored = memory.write(line_of_bits(codes), bits).view(codes.dtype)[: codes.size].copy()
+        memory.settle(bits)
+        return stored.reshape(codes.shape)
 
 
-def _code_types(bits: int) -> tuple[np.dtype[Any], torch.dtype]:
-    """The types of codes in numpy and in torch; ValueError for another number of bits."""
+def _map_shapes(of: Sequence[Group], pixels: Pixels) -> dict[str, Shape]:
+    """Rows, columns and channels of what each layer and pool gives, from a run of one image."""
     import torch
 
-    codes = {8: torch.int8, 16: torch.int16, 32: torch.int32}
-    if bits not in codes:
-        raise ValueError(f"{bits} bits: fixed point has {', '.join(map(str, codes))}")
-    return np.dtype(f"<i{bits // 8}"), codes[bits]
+    shapes: dict[str, Shape] = {}
+
+    def note(name: str) -> None:
+        if values.ndim == 4:
+            shapes[name] = (values.shape[2], values.shape[3], values.shape[1])
+        else:
+            shapes[name] = (1, 1, values.numel())
+
+    try:
+        with torch.no_grad():
+            values = pixels.values(np.zeros((1, math.prod(pixels.shape)), np.uint8))
+            for group in of:
+                for module in (*group.before, group.module):
+                    values = module(values)
+                note(group.name)
+                for module in (*group.exact, *group.after):
+                    values = module(values)
+                    if role_of(module) is Role.POOL:
+                        note(group.pools[0])
+    except RuntimeError as error:
+        raise ValueError(f"the modules do not take images of {pixels.shape}: {error}") from None
+    if values.ndim != 2:
+        raise ValueError(f"the last module gives {tuple(values.shape)}, not (n, classes)")
+    return shapes
 
 
 def _exact_type(bits: int, of: Sequence[Group]) -> torch.dtype:
@@ -311,11 +328,3 @@ def described(
             for pool in group.pools
         ]
     return NetworkDescription(network.name, network.shape, tuple(layers), memories)
-
-
-def _line(codes: NDArray[Any]) -> NDArray[np.uint64]:
-    """Codes as one line of bits in 64-bit words, with a word to spare."""
-    raw = np.ascontiguousarray(codes).view(np.uint8).reshape(-1)
-    line = np.zeros(-(-raw.size // 8) + 1, np.uint64)
-    line.view(np.uint8)[: raw.size] = raw
-    return line

@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from spinflow.host.core import bundle as bundles
 from spinflow.host.core import description
@@ -37,6 +37,21 @@ from spinflow.sim.sweeps.device import (
 
 class SweepError(HostError):
     """Workers or a cluster that cannot do what is asked of them."""
+
+
+class Work(Protocol):
+    """What worker processes are given once, pickled: it makes what measures trials there."""
+
+    @property
+    def digest(self) -> str:
+        """A name of its own for every job."""
+
+    @property
+    def shares(self) -> bool:
+        """Whether trials that are measured together share what has no errors."""
+
+    def bench(self, threads: int | None) -> Bench:
+        """Set up what measures trials, on so many threads; None is one for each core."""
 
 
 @dataclass(frozen=True)
@@ -110,10 +125,7 @@ class Job:
     @property
     def shares(self) -> bool:
         """Whether trials that are measured together share what has no errors."""
-        from spinflow.sim.evaluator import Network
-
-        own = self.network is None or isinstance(self.network, Network)
-        return own and not self.whole and self.backend != "emulator"
+        return not self.whole and self.backend != "emulator"
 
     def bench(self, threads: int | None) -> Bench:
         """Set up what measures the trials of this job."""

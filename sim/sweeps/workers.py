@@ -20,7 +20,7 @@ from spinflow.host.sweep.bench import Bench
 from spinflow.host.sweep.results import Row
 from spinflow.host.sweep.running import Measure, Measured
 from spinflow.host.sweep.trials import Trial
-from spinflow.sim.sweeps.jobs import Job, SweepError, difference, facts
+from spinflow.sim.sweeps.jobs import SweepError, Work, difference, facts
 
 TOGETHER = 16  # trials that are measured at once, at most: what they share is computed once
 GROUPS = 2  # of trials that each worker gets at least, where there are as many trials
@@ -39,7 +39,7 @@ class _Held:
         bench: made of it when its first trial comes.
     """
 
-    job: Job
+    job: Work
     threads: int | None
     takers: int = 0
     bench: Bench | None = None
@@ -49,7 +49,7 @@ _held: dict[str, _Held] = {}  # by the job's digest
 _lock = threading.Lock()  # a Dask worker may run tasks in several threads
 
 
-def take(job: Job, threads: int | None) -> None:
+def take(job: Work, threads: int | None) -> None:
     """Give this process a job, and so many threads for it (None: one for each core)."""
     _held.setdefault(job.digest, _Held(job, threads)).takers += 1
 
@@ -89,7 +89,7 @@ def measure_some(digest: str, trials: Sequence[Trial]) -> list[tuple[Row, float]
         return [(row, seconds) for row in rows]
 
 
-def groups(job: Job, trials: Sequence[Trial], workers: int) -> list[Sequence[Trial]]:
+def groups(job: Work, trials: Sequence[Trial], workers: int) -> list[Sequence[Trial]]:
     """Return trials in groups that are measured together, in their order.
 
     Each worker gets some groups at least, so that none waits long for another at the end.
@@ -98,7 +98,7 @@ def groups(job: Job, trials: Sequence[Trial], workers: int) -> list[Sequence[Tri
     return [trials[first : first + size] for first in range(0, len(trials), size)]
 
 
-def _start_worker(job: Job) -> None:
+def _start_worker(job: Work) -> None:
     """Make this process a worker of one job that ends with its parent, however that ends."""
     take(job, 1)
     parent = parent_process()
@@ -112,7 +112,7 @@ def _start_worker(job: Job) -> None:
         threading.Thread(target=follow, daemon=True).start()
 
 
-def in_this_process(job: Job) -> Measure:
+def in_this_process(job: Work) -> Measure:
     """Return what measures trials one after the other, here, with all cores for each."""
 
     def measure(trials: Sequence[Trial]) -> Measured:
@@ -126,7 +126,7 @@ def in_this_process(job: Job) -> Measure:
     return measure
 
 
-def in_processes(job: Job, workers: int) -> Measure:
+def in_processes(job: Work, workers: int) -> Measure:
     """Return what measures trials in worker processes of this machine, one core each."""
 
     @contextmanager
@@ -174,7 +174,7 @@ Pool = tuple[Callable[[Sequence[Trial]], Pending], Callable[[], int]]
 """What starts some trials, and how many workers there are now."""
 
 
-def in_order(pool: Callable[[], AbstractContextManager[Pool]], job: Job) -> Measure:
+def in_order(pool: Callable[[], AbstractContextManager[Pool]], job: Work) -> Measure:
     """Return what measures trials on a pool and yields their rows in the order of the trials.
 
     A few groups of trials for each worker are under way at once, so that none waits for the

@@ -79,10 +79,7 @@ def simulated(name: str, words: str, work: Path, seed: int = 1) -> Simulated:
     vectors = kernel.make(parameters, CASES, seed)
     csim.prepare(kernel, parameters, vectors, work)
     assert csim.run(csim.compiled(kernel, work), work) == f"{CASES} cases agree"
-    lines = (work / csim.OUTPUTS).read_text().splitlines()
-    return Simulated(
-        kernel, parameters, vectors, [[int(n, 16) for n in line.split()] for line in lines]
-    )
+    return Simulated(kernel, parameters, vectors, csim.read(work))
 
 
 def signed(number: int, bits: int) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 from pathlib import Path
@@ -214,7 +215,7 @@ MUTANTS = [
     Mutant("binary_mvu", "binary_mvu.hpp", "nf * Pe + p]", "nf * Pe]"),
     Mutant("binary_mvu", "binary_mvu.hpp", "x = kept[sf];", "x = kept[0];"),
     Mutant("bin_maxpool", "bin_maxpool.hpp", "line[place] | in_row", "line[place] & in_row"),
-    Mutant("bin_maxpool", "bin_maxpool.hpp", "x == Size - 1", "x == 0"),
+    Mutant("bin_maxpool", "bin_maxpool.hpp", "y == 0 ? in_row", "x == 0 ? in_row"),
     Mutant("label_select", "label_select.hpp", "score > best_score", "score >= best_score"),
     Mutant("draw_block", "random_stream.hpp", "draw < threshold", "draw <= threshold"),
     Mutant("draw_block", "random_stream.hpp", "|| threshold == 0xFFFFFFFFu", ""),
@@ -232,8 +233,13 @@ MUTANTS = [
 ]
 
 
+FULL = os.environ.get("SPINFLOW_FULL") == "1"
+SAMPLE = MUTANTS if FULL else list({mutant.kernel: mutant for mutant in MUTANTS}.values())
+"""All of them, or one of each kernel."""
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda m: f"{m.kernel}-{m.new}"[:40])
+@pytest.mark.parametrize("mutant", SAMPLE, ids=lambda m: f"{m.kernel}-{m.new}"[:40])
 def test_a_wrong_kernel_fails(mutant: Mutant, tmp_path: Path) -> None:
     """It compiles, and a case tells."""
     sources = tmp_path / "kernels"
@@ -272,6 +278,20 @@ def test_wrong_parameters_are_named(name: str, words: str, complaint: str) -> No
     with pytest.raises(BuildError, match=re.escape(complaint)) as caught:
         KERNELS[name].parameters(words.split())
     assert len(str(caught.value)) < 300 and "\n" not in str(caught.value)
+
+
+@pytest.mark.slow
+def test_cases_of_ones_own(tmp_path: Path) -> None:
+    """As a notebook gives them; and numbers that are too few or too many are said so."""
+    kernel = KERNELS["label_select"]
+    parameters = kernel.parameters(["Labels=4", "Pe=2", "InBits=8"])
+    csim.prepare(kernel, parameters, kernel.make(parameters, 1, 1), tmp_path)
+    program = csim.compiled(kernel, tmp_path)
+    cases = [[0x0201, 0x0403], [0x0909, 0x0909], [0, 0x0100]]
+    assert csim.answers(program, cases, tmp_path) == [[3], [0], [3]]
+    for case, complaint in ([1], "too few"), ([1, 2, 3], "too many"):
+        with pytest.raises(BuildError, match=f"case 1 has {complaint} numbers"):
+            csim.answers(program, [cases[0], case], tmp_path)
 
 
 def test_the_page_shows_the_sources() -> None:

@@ -76,14 +76,16 @@ proc vitis::call {name arguments} {
 # Compiles all files and runs the program, as C simulation does.
 proc vitis::simulate {folder arguments} {
   variable files
-  file mkdir $folder
-  set objects {}
-  foreach {file flags} $files {
-    set object $folder/[file rootname [file tail $file]].o
-    exec g++ -c -w -isystem $::env(VITIS_HEADERS) {*}$flags $file -o $object
-    lappend objects $object
+  if {![file exists $folder/csim.exe]} {
+    file mkdir $folder
+    set objects {}
+    foreach {file flags} $files {
+      set object $folder/[file rootname [file tail $file]].o
+      exec g++ -c -w -isystem $::env(VITIS_HEADERS) {*}$flags $file -o $object
+      lappend objects $object
+    }
+    exec g++ {*}$objects -o $folder/csim.exe
   }
-  exec g++ {*}$objects -o $folder/csim.exe
   set here [pwd]
   cd $folder
   set status [catch {exec ./csim.exe {*}$arguments} said]
@@ -109,7 +111,13 @@ proc vitis::act {name positional options} {
   variable files
   set first [lindex $positional 0]
   switch -- $name {
-    open_project {set project $first; file mkdir $first}
+    open_project {
+      set project $first
+      if {[dict exists $options -reset]} {
+        file delete -force $first
+      }
+      file mkdir $first
+    }
     set_top {set top $first}
     add_files {
       if {![file exists $first]} {
@@ -129,7 +137,7 @@ proc vitis::act {name positional options} {
       touch $solution/syn/report/${top}_csynth.xml [read $file]
       close $file
     }
-    cosim_design {simulate $solution/sim/wrapc [dict get $options -argv]}
+    cosim_design {simulate $solution/csim/build [dict get $options -argv]}
     export_design {touch [dict get $options -output] "made by vitis_hls.tcl"}
   }
   return ""

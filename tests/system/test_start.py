@@ -30,9 +30,18 @@ PROGRAMS = {
         "--data-dir",
         NOWHERE,
     ],
+    "spinflow.host.report.serve": [
+        sys.executable,
+        "-m",
+        "spinflow.host.report.serve",
+        str(ROOT / "docs"),
+        "--port",
+        "0",
+    ],
     "spinflow.sim.verilate": [sys.executable, "-m", "spinflow.sim.verilate", BUNDLE],
     "spinflow.sim.depths": [sys.executable, "-m", "spinflow.sim.depths", NOWHERE],
     "spinflow.hls.build": [sys.executable, "-m", "spinflow.hls.build", "tfc-mnist"],
+    "spinflow.hls.kernels": [sys.executable, "-m", "spinflow.hls.kernels", "--out", NOWHERE],
     "spinflow.model.data": [
         sys.executable,
         "-m",

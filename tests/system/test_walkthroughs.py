@@ -23,7 +23,7 @@ from PIL import Image, ImageDraw
 
 from spinflow.model.data import mnist
 from tests.hls.foreign import model_file
-from tests.system.conftest import FULL
+from tests.system.conftest import FULL, copy_sources
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs" / "own-networks.md"
@@ -43,14 +43,7 @@ def examples() -> dict[str, list[str]]:
 @pytest.fixture
 def copy(tmp_path: Path) -> Path:
     """The sources without trained networks, with the registers that are made of them."""
-    listed = subprocess.run(
-        ["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True
-    ).stdout
-    for name in filter(None, listed.split("\0")):
-        if (ROOT / name).is_file() and not name.endswith((".safetensors", ".svg")):
-            (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(ROOT / name, tmp_path / name)
-    shutil.copytree(ROOT / "build" / "regs", tmp_path / "build" / "regs")
+    copy_sources(tmp_path)
     return tmp_path
 
 

@@ -6,7 +6,7 @@ void weight_mem_top(hls::stream<ap_uint<64>> &in, hls::stream<ap_uint<32>> &out,
                     ap_uint<64> &err1, ap_uint<64> &err0) {
 #pragma HLS INTERFACE mode=axis port=in
 #pragma HLS INTERFACE mode=axis port=out
-#pragma HLS INTERFACE mode=bram port=words storage_type=ram_1p latency=2
+#pragma HLS INTERFACE mode=ap_memory port=words storage_type=ram_1p latency=2
 #pragma HLS INTERFACE mode=s_axilite port=accesses bundle=control
 #pragma HLS INTERFACE mode=s_axilite port=command bundle=control
 #pragma HLS INTERFACE mode=s_axilite port=mode bundle=control

@@ -8,6 +8,7 @@ Packed bits are little-endian in uint32 words; a set bit is +1, a clear one -1.
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -32,8 +33,11 @@ from spinflow.sim.evaluator.kernels.vectors import (
     store,
     vector_code,
 )
+from spinflow.sim.evaluator.processor import LOOKED_UP
 
 ROWS = 4  # input rows (pixels or frames) that a block computes at once: they share the weights
+# Input rows and vectors of outputs on pixels at once, as many as there are registers for.
+PIXEL_ROWS, PIXEL_VECTORS = (4, 4) if LOOKED_UP == 64 else (2, 2)
 TILE = 64  # input rows that stay in the first-level cache while all weights pass
 
 
@@ -119,31 +123,28 @@ def _xnor_counts(
     return signature, generate
 
 
-def _pixel_totals(b: Any, x: Any, bases: Any, offsets: Any, k: Any, w: Any) -> list[list[Any]]:
-    """The products of x and w summed, as four vectors of HALF outputs for each of ROWS inputs.
-
-    Taps come in pairs, x[bases[r] + offsets[j]] and the value behind it, both uint16 below 256;
-    their weights are w[j * 4 * LANES ...], int16, pairs of each output side by side.
-    """
-    rows = [b.gep(x, [b.load(b.gep(bases, [I64(r)]))]) for r in range(ROWS)]
+def _pixel_part(
+    b: Any, begins: list[Any], offsets: Any, k: Any, w: Any, parts: range
+) -> list[list[Any]]:
+    """_pixel_totals of some inputs, which begin at `begins`, and some vectors of outputs."""
     entry, loop = b.basic_block, b.append_basic_block()
     end = b.append_basic_block()
     b.branch(loop)
     b.position_at_end(loop)
     j = b.phi(I64)
     j.add_incoming(I64(0), entry)
-    sums = [[b.phi(V16) for _ in range(4)] for _ in range(ROWS)]
+    sums = [[b.phi(V16) for _ in parts] for _ in begins]
     offset = b.load(b.gep(offsets, [j]))
     place = b.mul(j, I64(4 * LANES))
-    weights = [load(b, b.gep(w, [b.add(place, I64(LANES * g))]), S32, align=2) for g in range(4)]
+    weights = [load(b, b.gep(w, [b.add(place, I64(LANES * g))]), S32, align=2) for g in parts]
     even, odd = (ir.Constant(V16, list(range(part, LANES, 2))) for part in (0, 1))
     totals = []
-    for row, four in zip(rows, sums, strict=True):
+    for row, phis in zip(begins, sums, strict=True):
         pair = b.load(b.bitcast(b.gep(row, [offset]), I32.as_pointer()), align=2)
         pixels = b.sext(b.bitcast(splat(b, pair, V16), S32), V32)
         grown = []
-        for total, weight in zip(four, weights, strict=True):
-            # LLVM makes one instruction of this, such as vpdpwssd.
+        for total, weight in zip(phis, weights, strict=True):
+            # LLVM makes one instruction of this, such as vpdpwssd, or two.
             product = b.mul(pixels, b.sext(weight, V32))
             two = (b.shuffle_vector(product, product, part) for part in (even, odd))
             total.add_incoming(constant(V16, 0), entry)
@@ -155,6 +156,24 @@ def _pixel_totals(b: Any, x: Any, bases: Any, offsets: Any, k: Any, w: Any) -> l
     b.cbranch(b.icmp_signed("<", following, k), loop, end)
     b.position_at_end(end)
     return totals
+
+
+def _pixel_totals(b: Any, x: Any, bases: Any, offsets: Any, k: Any, w: Any) -> list[list[Any]]:
+    """The products of x and w summed, as four vectors of HALF outputs for each of ROWS inputs.
+
+    Taps come in pairs, x[bases[r] + offsets[j]] and the value behind it, both uint16 below 256;
+    their weights are w[j * 4 * LANES ...], int16, pairs of each output side by side.
+    """
+    begins = [b.gep(x, [b.load(b.gep(bases, [I64(r)]))]) for r in range(ROWS)]
+    found: list[list[Any]] = []
+    for first in range(0, ROWS, PIXEL_ROWS):
+        some = begins[first : first + PIXEL_ROWS], offsets, k, w
+        parts = [
+            _pixel_part(b, *some, range(part, part + PIXEL_VECTORS))
+            for part in range(0, 4, PIXEL_VECTORS)
+        ]
+        found += [list(chain.from_iterable(sums)) for sums in zip(*parts, strict=True)]
+    return found
 
 
 @vector_code

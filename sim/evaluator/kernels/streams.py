@@ -1,4 +1,4 @@
-"""Which written bits err: the hardware's random stream, and a fast one of the same distribution.
+"""Which written bits err, by the hardware's random stream.
 
 Hits are packed bits, little-endian in uint32 words: a set bit is an error against a threshold.
 """
@@ -8,7 +8,6 @@ Hits are packed bits, little-endian in uint32 words: a set bit is an error again
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
@@ -26,44 +25,21 @@ from spinflow.sim.evaluator.kernels.vectors import (
     V16,
     compiled,
     constant,
+    in_order,
     load,
     pointers,
+    rounds,
     splat,
     store,
     vector_code,
 )
 
-SPARSE_LEVELS = 4  # the fast stream draws errors below a rate of 2**-4 one by one
-STREAM_BLOCK_BITS = 16  # log2 of the positions that share a generator of the fast stream
-STREAM_BLOCK = 1 << STREAM_BLOCK_BITS
-GOLDEN = np.uint64(0x9E3779B97F4A7C15)  # of SplitMix64
 MASK_WORDS = 256  # 64-bit words of comparisons that are made before their ties are settled
 ALWAYS = 0xFFFFFFFF
 TAIL_BITS = 24
 TAIL_MASK = (1 << TAIL_BITS) - 1
 LAST_LEAD_BLOCK = 0x7FFFFFFF  # the blocks of tails follow
 EIGHT = ir.VectorType(I64, 8)
-ROUND_CONSTANTS = [0x9E3779B9 * (number + 1) & 0xFFFFFFFF for number in range(8)]
-
-
-def _rounds(b: Any, x: Any, y: Any) -> tuple[Any, Any]:
-    """The even and the odd words of 16 blocks `x`, from seeds `y`."""
-
-    def rotated(value: Any, count: int) -> Any:
-        left = b.shl(value, constant(V16, count))
-        return b.or_(left, b.lshr(value, constant(V16, 32 - count)))
-
-    for key in ROUND_CONSTANTS:
-        x = b.xor(b.add(rotated(x, 24), y), constant(V16, key))
-        y = b.xor(rotated(y, 3), x)
-    return x, y
-
-
-def _in_order(b: Any, x: Any, y: Any, half: int) -> Any:
-    """The words of the lower (0) or the upper (1) 8 of 16 blocks, the even word of each first."""
-    order = [lane + half * HALF // 2 for lane in range(HALF // 2)]
-    lanes = [number for lane in order for number in (lane, lane + HALF)]
-    return b.shuffle_vector(x, y, ir.Constant(V16, lanes))
 
 
 def _lead_comparison(others: int) -> Any:
@@ -83,9 +59,9 @@ def _lead_comparison(others: int) -> Any:
             (first,) = pointers(context, b, signature, args, [4])
             x = b.add(splat(b, args[1], V16), ir.Constant(V16, list(range(HALF))))
             x = b.and_(x, constant(V16, LAST_LEAD_BLOCK))
-            x, y = _rounds(b, x, splat(b, args[0], V16))
+            x, y = rounds(b, x, splat(b, args[0], V16))
             for half in range(2):
-                leads = b.bitcast(_in_order(b, x, y, half), B64)
+                leads = b.bitcast(in_order(b, x, y, half), B64)
                 word = b.add(b.shl(args[5], I64(1)), I64(half))
                 for other in args[2 : 2 + others]:
                     edge = splat(b, other, B64)
@@ -113,7 +89,7 @@ def _compare_tails(typing: Any, seed: Any, origin: Any, places: Any, number: Any
         (first,) = pointers(context, b, signature, args, [2])
         position = b.add(splat(b, args[1], V16), load(b, b.gep(first, [args[3]]), V16))
         block = b.or_(b.lshr(position, constant(V16, 1)), constant(V16, LAST_LEAD_BLOCK + 1))
-        x, y = _rounds(b, block, splat(b, args[0], V16))
+        x, y = rounds(b, block, splat(b, args[0], V16))
         odd = b.icmp_unsigned("!=", b.and_(position, constant(V16, 1)), constant(V16, 0))
         tails = b.lshr(b.select(odd, y, x), constant(V16, 32 - TAIL_BITS))
         below = b.icmp_unsigned("<", tails, splat(b, args[4], V16))
@@ -219,10 +195,10 @@ def _leads(typing: Any, seed: Any, block: Any, out: Any, step: Any) -> Any:
         (first,) = pointers(context, b, signature, args, [2])
         x = b.add(splat(b, args[1], V16), ir.Constant(V16, list(range(HALF))))
         x = b.and_(x, constant(V16, LAST_LEAD_BLOCK))
-        x, y = _rounds(b, x, splat(b, args[0], V16))
+        x, y = rounds(b, x, splat(b, args[0], V16))
         for half in range(2):
             place = b.add(b.shl(args[3], I64(7)), I64(64 * half))
-            store(b, b.bitcast(_in_order(b, x, y, half), B64), b.gep(first, [place]), 1)
+            store(b, b.bitcast(in_order(b, x, y, half), B64), b.gep(first, [place]), 1)
         return context.get_dummy_value()
 
     return signature, generate
@@ -293,172 +269,3 @@ def hits_of_many(seed: Any, start: Any, thresholds: Any, hits: Any, lo: Any, hi:
                     place = np.int64(places[tie + lane])
                     bit = (mask >> np.uint64(lane)) & one
                     own[first + (place >> 6)] |= bit << np.uint64(place & 63)
-
-
-@compiled
-def _mixed(state: Any) -> Any:
-    """The output function of SplitMix64."""
-    z = state
-    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return z ^ (z >> np.uint64(31))
-
-
-@vector_code
-def _compare_words(typing: Any, seed: Any, block: Any, threshold1: Any, threshold0: Any) -> Any:
-    """The words of 16 blocks that are below two thresholds: bits 0-31 and 32-63."""
-    signature = types.uint64(seed, block, threshold1, threshold0)
-
-    def generate(context: Any, b: Any, signature: Any, args: Any) -> Any:
-        x = b.add(splat(b, args[1], V16), ir.Constant(V16, list(range(HALF))))
-        x, y = _rounds(b, x, splat(b, args[0], V16))
-        result: Any = I64(0)
-        for part in range(2):
-            words = _in_order(b, x, y, part)
-            for number, threshold in enumerate(args[2:]):
-                below = b.icmp_unsigned("<", words, splat(b, threshold, V16))
-                bits = b.zext(b.bitcast(below, I16), I64)
-                result = b.or_(result, b.shl(bits, I64(32 * number + 16 * part)))
-        return result
-
-    return signature, generate
-
-
-@compiled
-def hits_of_words(
-    seed: Any,
-    start: Any,
-    threshold1: Any,
-    threshold0: Any,
-    hits1: Any,
-    hits0: Any,
-    lo: Any,
-    hi: Any,
-) -> None:
-    """As hits_of_hardware, with a word of 32 bits for each position in the place of a draw.
-
-    No threshold errs always.
-    """
-    one = threshold1 == threshold0
-    for word in range(lo, hi):
-        block = np.uint32((start >> 1) + (word << 4) & 0xFFFFFFFF)
-        both = _compare_words(np.uint32(seed), block, np.uint32(threshold1), np.uint32(threshold0))
-        hits1[word] = np.uint32(both)
-        if not one:
-            hits0[word] = np.uint32(both >> np.uint64(32))
-
-
-@compiled
-def _draw_dense(
-    key: Any,
-    start: Any,
-    threshold1: Any,
-    threshold0: Any,
-    hits1: Any,
-    hits0: Any,
-    lo: Any,
-    hi: Any,
-) -> None:
-    """Sets words lo..hi to what thresholds above 2**-4 leave to a draw for each position.
-
-    It is the rest of the probability, among the positions that no level takes.
-    """
-    dense = 1 << (32 - SPARSE_LEVELS)
-    if max(threshold1, threshold0) > dense:
-        rest1 = min(max(threshold1 - dense, 0) * 2**32 // (2**32 - dense), ALWAYS - 1)
-        rest0 = min(max(threshold0 - dense, 0) * 2**32 // (2**32 - dense), ALWAYS - 1)
-        stream = np.uint32(key >> np.uint64(32))
-        hits_of_words(stream, start, rest1, rest0, hits1, hits0, lo, hi)
-    else:
-        hits1[lo:hi] = 0
-        if threshold1 != threshold0:
-            hits0[lo:hi] = 0
-
-
-@compiled
-def _draw_level(
-    level: Any,
-    of_block: Any,
-    origin: Any,
-    start: Any,
-    begin: Any,
-    end: Any,
-    threshold1: Any,
-    threshold0: Any,
-    hits1: Any,
-    hits0: Any,
-) -> None:
-    """Adds the hits of a level in the block from position `origin` on, of positions begin..end."""
-    one = threshold1 == threshold0
-    least = 1 << (31 - level) if level < 32 else 0
-    width = max(least, 1)
-    if level < 32:
-        scale = 1.0 / math.log1p(-1.0 / (2.0 ** (level + 1) - 1.0))
-    else:
-        scale = 1.0 / math.log1p(-(2.0**-32))
-    partly1 = threshold1 < least + width
-    partly0 = threshold0 < least + width
-    state = _mixed(of_block + np.uint64(level) * GOLDEN)
-    place = -1
-    while True:
-        state += GOLDEN
-        drawn = _mixed(state)
-        uniform = (float(drawn >> np.uint64(11)) + 1.0) * 2.0**-53
-        gap = math.log(uniform) * scale
-        if gap >= STREAM_BLOCK - 1 - place:
-            break
-        place += 1 + int(gap)
-        u = least
-        if partly1 or partly0:
-            # Of the same number, so that the gaps do not depend on the thresholds.
-            u += int(_mixed(drawn + GOLDEN) >> np.uint64(32)) & (width - 1)
-        position = origin + place
-        if position < begin:
-            continue
-        if position >= end:
-            break
-        word = (position - start) >> 5
-        bit = np.uint32(1) << np.uint32((position - start) & 31)
-        if u < threshold1:
-            hits1[word] |= bit
-        if not one and u < threshold0:
-            hits0[word] |= bit
-
-
-@compiled
-def hits_of_fast(
-    seed: Any,
-    memory: Any,
-    start: Any,
-    threshold1: Any,
-    threshold0: Any,
-    hits1: Any,
-    hits0: Any,
-    lo: Any,
-    hi: Any,
-) -> None:
-    """As hits_of_hardware, with the fast stream; its work goes with the number of hits.
-
-    Each position has a uniform 32-bit number u, and errs against T where u < T, but u is found
-    only where it is small. Level n holds 2^(31-n) <= u < 2^(32-n), and level 32 u = 0. Going up
-    from the rarest, each level is entered by every position with the probability that u lies in
-    it and not in one below, independently, so the entries are found by geometric gaps; a position
-    that was in a rarer level already keeps that. Above 2**-4 a draw a position is cheaper.
-    """
-    key = _mixed((np.uint64(memory) << np.uint64(32) | np.uint64(seed)) + GOLDEN)
-    highest = max(threshold1, threshold0)
-    _draw_dense(key, start, threshold1, threshold0, hits1, hits0, lo, hi)
-    begin, end = start + 32 * lo, start + 32 * hi
-    for number in range(begin >> STREAM_BLOCK_BITS, (end + STREAM_BLOCK - 1) >> STREAM_BLOCK_BITS):
-        origin = number << STREAM_BLOCK_BITS
-        of_block = _mixed(key ^ _mixed(np.uint64(number) + GOLDEN))
-        for level in range(SPARSE_LEVELS, 33):
-            least = 1 << (31 - level) if level < 32 else 0
-            if highest > least:
-                _draw_level(
-                    level, of_block, origin, start, begin, end, threshold1, threshold0, hits1, hits0
-                )
-    for threshold, hits in ((threshold1, hits1), (threshold0, hits0)):
-        if threshold == 0xFFFFFFFF:
-            for word in range(lo, hi):
-                hits[word] = np.uint32(0xFFFFFFFF)

@@ -27,6 +27,10 @@ B64 = ir.VectorType(I8, 64)
 V32 = ir.VectorType(I32, LANES)
 S32 = ir.VectorType(I16, LANES)
 
+ROUND_CONSTANTS = [
+    0x9E3779B9 * (number + 1) & 0xFFFFFFFF for number in range(8)
+]  # of the hardware's stream
+
 Pair = tuple[Any, Any]
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -118,6 +122,26 @@ def loop(b: Any, first: Any, last: Any, step: int, values: list[Any], body: Any)
         phi.add_incoming(start, entry)
         phi.add_incoming(value, from_loop)
     return found
+
+
+def rounds(b: Any, x: Any, y: Any) -> tuple[Any, Any]:
+    """Return the even and the odd words of 16 blocks `x`, from seeds `y`."""
+
+    def rotated(value: Any, count: int) -> Any:
+        left = b.shl(value, constant(V16, count))
+        return b.or_(left, b.lshr(value, constant(V16, 32 - count)))
+
+    for key in ROUND_CONSTANTS:
+        x = b.xor(b.add(rotated(x, 24), y), constant(V16, key))
+        y = b.xor(rotated(y, 3), x)
+    return x, y
+
+
+def in_order(b: Any, x: Any, y: Any, half: int) -> Any:
+    """Return the words of the lower (0) or upper (1) 8 of 16 blocks, each one's even word first."""
+    order = [lane + half * HALF // 2 for lane in range(HALF // 2)]
+    lanes = [number for lane in order for number in (lane, lane + HALF)]
+    return b.shuffle_vector(x, y, ir.Constant(V16, lanes))
 
 
 @vector_code

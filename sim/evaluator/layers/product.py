@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -16,6 +15,7 @@ from spinflow.sim.evaluator.folding import Folding, fold_weights, unfold_weights
 from spinflow.sim.evaluator.kernels import bits as bit_kernels
 from spinflow.sim.evaluator.kernels import products as kernels
 from spinflow.sim.evaluator.kernels.vectors import LANES
+from spinflow.sim.evaluator.layers.arithmetic import Comparison, Job, Terms, arithmetic
 from spinflow.sim.evaluator.layers.base import (
     OF_DESCRIPTION,
     OF_SPEC,
@@ -275,12 +275,9 @@ class ProductStage(Stage):
             self.groups = Groups(step.source, layer.frame, kernel, layer.steps)
         self.offsets = self._reads(width)
         self.limits, self.invert = self._comparisons()
-        self._layout: NDArray[Any]
-        if step.pixels:
-            shape = (-(-self.words // 2), len(self.offsets), 2 * LANES, 2)
-            self._layout = np.zeros(shape, np.int16)
-        else:
-            self._layout = np.zeros((self.words, len(self.offsets), LANES), np.uint32)
+        reads = self.frame_size, self.places, self.offsets
+        terms = Terms(self.inputs, self.taps, *reads, self.words)
+        self._arithmetic = arithmetic(terms, step.pixels)
 
     def _reads(self, width: int) -> NDArray[np.int64]:
         """What an output reads, from its place on, of a framed map of so many columns.
@@ -335,16 +332,12 @@ class ProductStage(Stage):
         memory = self._memory if weights is None else weights
         if self._loaded is not None and self._loaded == (memory, memory.writes):
             return
-        inputs, rows = self._layer.inputs, self.weight_rows(memory)
-        if self.step.pixels:
-            bit_kernels.transpose_weights(rows, self.taps, inputs // self.taps, self._layout)
-        else:
-            bit_kernels.interleave_weights(rows, self.taps, self.step.source[2], self._layout)
-            if self.groups is not None:
-                thresholds = self._layer.thresholds
-                assert thresholds is not None
-                lanes = self.limits.shape[-1]
-                self.limits = self.groups.limits(rows, inputs, thresholds, lanes)
+        rows = self.weight_rows(memory)
+        self._arithmetic.load(rows)
+        thresholds = self._layer.thresholds
+        if self.groups is not None and thresholds is not None:
+            lanes = self.limits.shape[-1]
+            self.limits = self.groups.limits(rows, self.inputs, thresholds, lanes)
         self._loaded = memory, memory.writes
 
     def weight_rows(self, memory: PackedMemory) -> NDArray[np.uint32]:
@@ -356,41 +349,25 @@ class ProductStage(Stage):
 
     def compute(self, values: NDArray[Any], frames: int) -> NDArray[Any]:
         """Return the output, packed rows, or sums where there are no thresholds."""
+        if self._layer.thresholds is not None:
+            out = self.rows(frames)
+            self.workers.share(self._bits(values, frames, out), frames)
+            return out
+        sums = np.zeros((frames * self.pixels, self.channels), np.int32)
+        self.sums_of(values, frames, sums)
+        return sums
+
+    def _bits(self, values: NDArray[Any], frames: int, out: NDArray[np.uint32]) -> Job:
         x = self.framed(values, frames).reshape(-1)
-        if self.step.pixels:
-            wide = np.zeros(x.size + 1, np.uint16)  # a pair may begin at the last
-            wide[:-1] = x
-            x = wide
-        gives_bits = self._layer.thresholds is not None
-        out = self.rows(frames) if gives_bits else np.zeros((0, 1), np.uint32)
-        sums = np.zeros((0 if gives_bits else frames * self.pixels, self.channels), np.int32)
-        self.workers.share(self._job(x, out, sums), frames)
-        return out if gives_bits else sums
+        against = Comparison(self.limits, self.invert, self.groups)
+        return self._arithmetic.bits(x, against, out)
 
     def compute_frames(self, values: NDArray[Any], frames: NDArray[np.int64]) -> None:
         """Compute some frames again, of bits, into the output that `rows` gives."""
         count = len(values) // (self.step.source[0] * self.step.source[1])
-        x = self.framed(values, count).reshape(-1)
-        job = self._job(x, self.rows(count), np.zeros((0, self.channels), np.int32))
+        job = self._bits(values, count, self.rows(count))
         for frame in frames.tolist():
             job(frame, frame + 1)
-
-    def _job(
-        self, x: NDArray[Any], out: NDArray[np.uint32], sums: NDArray[np.int32]
-    ) -> Callable[[int, int], None]:
-        """What computes a range of frames of an input in its frame."""
-        place = x, self.frame_size, self.places, self.offsets, self._layout.reshape(-1)
-        limits, invert = self.limits, self.invert
-        if self.step.pixels:
-            return lambda lo, hi: kernels.pixel_layer(*place, limits, invert, out, sums, lo, hi)
-        if self.groups is not None:
-            groups = self.groups.order, self.groups.ends
-            return lambda lo, hi: kernels.binary_layer_in_groups(
-                *place, limits, invert, out, *groups, lo, hi
-            )
-        if self._layer.thresholds is not None:
-            return lambda lo, hi: kernels.binary_layer(*place, limits, invert, out, lo, hi)
-        return lambda lo, hi: kernels.binary_sums(*place, self.inputs, sums, lo, hi)
 
     @property
     def order(self) -> Folding:
@@ -437,12 +414,9 @@ class ProductStage(Stage):
         return self._layer.steps
 
     def sums_of(self, values: NDArray[Any], frames: int, sums: NDArray[np.int32]) -> None:
-        """Set sums (rows, outputs) to how many bits of packed inputs agree, padding included."""
+        """Set sums (rows, outputs): signed, of pixels; bits that agree, padding included."""
         x = self.framed(values, frames).reshape(-1)
-        place = x, self.frame_size, self.places, self.offsets, self._layout.reshape(-1)
-        self.workers.share(
-            lambda lo, hi: kernels.binary_sums(*place, self.inputs, sums, lo, hi), frames
-        )
+        self.workers.share(self._arithmetic.sums(x, sums), frames)
 
     def framed(self, values: NDArray[Any], frames: int) -> NDArray[Any]:
         """The input map in its frame of padding, zeros: bits of -1, or pixels of 0."""
