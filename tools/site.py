@@ -37,6 +37,7 @@ MENUS: Mapping[str, Sequence[str]] = {
     ),
     "The hardware": (
         "hw/README", "hw/formal/README", "docs/size", "docs/routing", "docs/coverage",
+        "docs/hls-kernels",
     ),
     "Results": ("docs/reproduction", "docs/test-plan"),
     "Contribute": ("CONTRIBUTING", "CHANGELOG"),
@@ -81,7 +82,8 @@ def menus() -> str:
     """Return the menu in Markdown, for the end of the first page."""
     parts = dict(MENUS)
     if notebooks():
-        parts = {"Course": [str(path.with_suffix("")) for path in notebooks()], **parts}
+        lessons = [str(path.with_suffix("")) for path in notebooks()]
+        parts = {"Course": ["docs/course", "docs/notebooks/README", *lessons], **parts}
     trees = [
         f"```{{toctree}}\n:hidden:\n:caption: {caption}\n\n" + "\n".join(entries) + "\n```\n"
         for caption, entries in parts.items()
