@@ -232,7 +232,7 @@ notebooks: setup $(COURSE) ## run the notebooks of docs/notebooks and keep what 
 
 # JupyterLab has an environment of its own; its kernel is this one.
 jupyter: setup .venv/jupyter/.installed $(COURSE) ## open the notebooks in JupyterLab
-	@$(PY) -m ipykernel install --prefix .venv/jupyter --name python3 --display-name Spinflow >/dev/null
+	@$(PY) -m ipykernel install --prefix .venv/jupyter --name python3 --display-name Spinflow >build/jupyter.log 2>&1
 	@.venv/jupyter/bin/jupyter lab --notebook-dir docs
 
 # --- checks ---------------------------------------------------------------------------------------

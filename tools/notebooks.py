@@ -10,6 +10,7 @@ A run is compared with what is kept by :func:`said`: texts and the kinds of pict
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 from collections.abc import Sequence
@@ -26,6 +27,9 @@ NOTEBOOKS = ROOT / "docs" / "notebooks"
 SOURCES = NOTEBOOKS / "source"
 SECONDS = 600
 """After which a cell is given up; notebooks take far less."""
+
+ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+"""For whatever computes with BLAS, which else waits in all threads for the slowest."""
 
 _CELL = re.compile(r"^# %%( \[markdown\])?\n", re.M)
 _LIVING = {"application/vnd.jupyter.widget-view+json", "application/javascript"}
@@ -72,6 +76,8 @@ def _uncommented(name: str, body: str) -> str:
 def run(name: str) -> Any:
     """Return the notebook of a source with the outputs of a run.
 
+    It gets a core: several at a time are faster so, and no sum of floats hangs on the number.
+
     Raises:
         CellExecutionError: a cell raised.
     """
@@ -81,7 +87,7 @@ def run(name: str) -> Any:
     client = NotebookClient(
         notebook, config=config, timeout=SECONDS, kernel_name="python3", resources=where
     )
-    client.execute()
+    client.execute(env=os.environ | ONE_THREAD)
     for cell in notebook.cells:
         cell.metadata.clear()  # times
         if cell.cell_type == "code":

@@ -1,7 +1,7 @@
 """Notebooks 4 to 7 as a board runs them: the packages that it has, and no room but host.
 
 A source of a notebook is a program. It runs here under this Python, a board's in `make test-board`,
-without IPython, ipywidgets, numba or torch, on the virtual board, and says what the notebook says.
+without ipywidgets, numba or torch, on the virtual board, and says what the notebook says.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ OTHERWISE = ("measured by ", "no ipywidgets ")
 # What a board lacks cannot be imported, and of the simulation only what plays the board.
 START = """
 import runpy, sys
-ABSENT = {"IPython", "ipywidgets", "numba", "torch", "brevitas", "finn", "qonnx", "onnx"}
+ABSENT = {"ipywidgets", "numba", "torch", "brevitas", "finn", "qonnx", "onnx"}
 ROOMS = ("spinflow.sim.evaluator", "spinflow.sim.engines", "spinflow.sim.sweeps", "spinflow.model",
          "spinflow.hls", "spinflow.papers")
 class Board:
@@ -58,7 +58,7 @@ def test_it_runs_with_what_a_board_has(name: str) -> None:
     done = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", START, f"source/{name}.py"],
         cwd=NOTEBOOKS,
-        env=os.environ | {"MPLBACKEND": "agg"},
+        env=os.environ | {"MPLBACKEND": "agg", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
         capture_output=True,
         text=True,
         check=False,
