@@ -22,7 +22,7 @@ import torch
 from spinflow.host.sweep.grid import DEFAULT_RATES
 from spinflow.model import data
 from spinflow.sim.evaluator import Evaluator
-from spinflow.sim.evaluator.processor import COUNTS_VECTORS
+from spinflow.sim.evaluator.processor import COUNTS_VECTORS, LOOKED_UP
 from tools.bench_evaluator import BATCH, Runs, contenders, quiet, tried
 
 IMAGES = {"mlp-mnist": 10_000, "cnv-cifar10": 256}
@@ -128,6 +128,7 @@ def measure(name: str, rounds: int, compiled: bool) -> dict[str, Any]:
         "failed": failed,
         "processor": processor(),
         "counts_vectors": COUNTS_VECTORS,
+        "bytes_looked_up": LOOKED_UP,
     }
 
 
