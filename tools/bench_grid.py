@@ -28,7 +28,7 @@ import torch
 from spinflow.host.sweep.grid import DEFAULT_RATES
 from spinflow.model import data
 from spinflow.sim.evaluator import Evaluator, Network
-from spinflow.sim.evaluator.processor import COUNTS_VECTORS
+from spinflow.sim.evaluator.processor import COUNTS_VECTORS, LOOKED_UP
 from spinflow.sim.sweeps.workers import TOGETHER
 from tools.bench_evaluator import (
     LANE_BITS,
@@ -65,6 +65,7 @@ def processor() -> dict[str, Any]:
         "processor": found.get("model name", "unknown"),
         "vector_units": [name for name in UNITS if name in flags],
         "counts_vectors": COUNTS_VECTORS,
+        "looks_sums_up": bool(LOOKED_UP),
     }
 
 

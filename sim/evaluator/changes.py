@@ -24,6 +24,7 @@ from spinflow.sim.evaluator.processor import PRODUCTS
 
 Words = NDArray[np.uint64]
 NEAR_DIGITS = 6  # of margins that are clipped
+FLIP = 13  # steps for a flipped weight in 512 images
 SPARE = 7  # words behind rows: vectors are read from the last word on
 FRAMES_OF_SUMS = 256  # that are computed at once where sums are cut into digits
 
@@ -111,6 +112,7 @@ class Changes:
     def __init__(self, stage: ProductStage, weights: PackedMemory, words: int) -> None:
         self._stage, self._workers, self._words = stage, stage.workers, words
         self._inputs = len(stage.offsets) * 32  # padded as the input's words are
+        self._whole = stage.channels * self._inputs / 512 * PRODUCTS  # steps, for a window
         self.bytes_a_frame = 0  # of what is kept of a clean layer
         self._exact = weights.packed().copy()
         self._place_of = self._places()
@@ -142,6 +144,11 @@ class Changes:
         columns = np.zeros((self._inputs, self._words), np.uint64)
         transposition.transpose_bits(source, columns, 0, width // 8)
         return _with_complement(columns)
+
+    def _flipped(self, memory: PackedMemory) -> int:
+        """How many weights differ, but for those of the last word where it is not full."""
+        words = memory.size // 32
+        return int(flip_kernels.count_changes(memory.packed()[:words], self._exact[:words]))
 
     def _flips_of(self, memory: PackedMemory) -> NDArray[np.int64]:
         """The weights that differ: output * 2 * inputs + the row of the table that agrees."""
@@ -193,6 +200,10 @@ class LinearChanges(Changes):
         parity = np.packbits(odd, bitorder="little").view(np.uint64)
         return Weights(found, counts, index[:last], ends, parity)
 
+    def is_hopeless(self, memory: PackedMemory) -> bool:
+        """Whether flipped weights alone cost more than the whole layer does."""
+        return FLIP * self._flipped(memory) / 512 > self._whole
+
     def weights(self, memory: PackedMemory) -> Weights:
         """Return where the weights that a memory holds differ from the exact ones."""
         found = self._flips_of(memory)
@@ -234,11 +245,10 @@ class LinearChanges(Changes):
             source: its input; None for the clean one.
         """
         frames, vectors = len(clean.result), -(-self._words // 8)
-        whole = self._stage.channels * self._inputs / 512 * PRODUCTS
         cost, most = 0.0, 0
         if weights.flips:
             used, most = int((weights.counts > 0).sum()), int(weights.counts.max())
-            cost += (90 * used + 13 * weights.flips) / 512
+            cost += (90 * used + FLIP * weights.flips) / 512
             cost += (130 if source is None else 28 * most.bit_length()) * vectors
         if source is not None:
             now, before = self._whole_words(source), clean.source
@@ -247,7 +257,7 @@ class LinearChanges(Changes):
             )
             far = changed / frames + most > 1 << (NEAR_DIGITS - 1)
             cost += ((510 if far else 110) + 6.5 * changed / frames) * vectors
-        return float(whole / max(cost, 1))
+        return self._whole / max(cost, 1)
 
     def _table(self, weights: Weights) -> Words:
         """The rows of weights as `slices.update_rows` takes them."""

@@ -14,7 +14,6 @@ from spinflow.sim.evaluator.kernels import margins as margin_kernels
 from spinflow.sim.evaluator.kernels.vectors import LANES
 from spinflow.sim.evaluator.layers.product import ProductStage
 from spinflow.sim.evaluator.memory import PackedMemory
-from spinflow.sim.evaluator.processor import PRODUCTS
 
 DIGITS = 8  # of margins, which are clipped
 SUMS_AT_ONCE = 1 << 20  # that are cut into digits
@@ -96,6 +95,7 @@ class MapChanges(Changes):
         self._places64 = stage.places // stage.cell * self._cell64
         self._columns = stage.step.result[1]
         self._step = int(np.diff(self._places64[:2])[0]) if self._columns > 1 else 1
+        self._steps_a_flip = 1 if self._step == self._words == 1 else 4  # and window
         none = np.zeros((0, 4), np.int64)
         ordered = Ordered(none, none[:, 0].copy(), self._owned(none), self._exact_table)
         self.none = Flips(none[:, 0].copy(), ordered)
@@ -115,6 +115,10 @@ class MapChanges(Changes):
             for plane in range(planes)
         ]
         return np.stack([*found, np.zeros_like(self._valid)])
+
+    def is_hopeless(self, memory: PackedMemory) -> bool:
+        """Whether flipped weights alone cost more than the whole layer does."""
+        return self._steps_a_flip * self._flipped(memory) > self._whole
 
     def weights(self, memory: PackedMemory) -> Flips:
         """Return where the weights that a memory holds differ from the exact ones."""
@@ -211,16 +215,16 @@ class MapChanges(Changes):
         """
         stage = self._stage
         pixels = stage.pixels
-        whole = pixels * stage.channels * self._inputs / 512 * PRODUCTS
+        whole = pixels * self._whole
         cost = 50.0 * pixels * self._words
-        cost += weights.flips * pixels * (1 if self._step == self._words == 1 else 4)
+        cost += weights.flips * pixels * self._steps_a_flip
         if clean.margins is None:  # which cost some steps for each sum, once
             cost += (1.5 * whole + 3 * 64 * pixels * self._words) / self.trials
         if source is not None:
             changed = flip_kernels.count_changes(source.reshape(-1), clean.source.reshape(-1))
             spread = len(self._windows) / (len(self._ends) - 1)
             cost += (12 + 6 * self._words) * spread * changed / clean.frames
-        return float(whole / cost)
+        return whole / cost
 
     def is_able(self, weights: Flips) -> bool:
         """Whether it can tell what flips do: not where padding counts for nothing."""

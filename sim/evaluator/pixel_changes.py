@@ -72,6 +72,10 @@ class PixelChanges:
         none = np.zeros((0, stage.inputs), np.int8)
         self.none = Channels(np.zeros(0, np.int64), none)
 
+    def is_hopeless(self, memory: PackedMemory) -> bool:
+        """Whether flipped weights alone cost more than the whole layer: one channel does not."""
+        return False
+
     def weights(self, memory: PackedMemory) -> Channels:
         """Return the channels in which a memory holds other weights than the exact ones."""
         rows = self._stage.weight_rows(memory)

@@ -181,13 +181,15 @@ class Together:
             assert memory is not None
             changes = self._changes[number]
             if number not in trial.weights:
-                trial.weights[number] = changes.weights(memory)
+                hopeless = not self._always and changes.is_hopeless(memory)
+                trial.weights[number] = None if hopeless else changes.weights(memory)
             weights = trial.weights[number]
-            if same and not weights.flips:
-                return clean.result, True
-            source = None if same else values
-            if self._always or changes.is_cheaper(clean, weights, source):
-                return changes.compute(clean, weights, source, memory), False
+            if weights is not None:
+                if same and not weights.flips:
+                    return clean.result, True
+                source = None if same else values
+                if self._always or changes.is_cheaper(clean, weights, source):
+                    return changes.compute(clean, weights, source, memory), False
         elif clean is not None and same and (memory is None or self._is_exact(trial, memory)):
             return clean, True
         stage.prepare(memory)

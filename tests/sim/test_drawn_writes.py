@@ -7,6 +7,7 @@ ends of its periods, words of one bit, of whole segments and of several with a s
 
 from __future__ import annotations
 
+import math
 from itertools import pairwise
 
 import numpy as np
@@ -18,11 +19,12 @@ from spinflow.host.core.description import MemoryInfo
 from spinflow.host.core.memory import MODES, Counts, Errors
 from spinflow.host.core.packing import bits_of, words_of
 from spinflow.sim.emulator import EmulatedMemory
-from spinflow.sim.evaluator.kernels import streams
+from spinflow.sim.evaluator.kernels import fast_stream, streams
 from spinflow.sim.evaluator.memory import PackedMemory, Workers
 from tests.hw import models
 
-ALL_ONES = 2**32 - 1
+ALL_ONES, M64 = 2**32 - 1, 2**64 - 1
+GOLDEN = 0x9E3779B97F4A7C15  # of SplitMix64
 ENDS = [0, 1, 2**24 - 1, 2**24, 2**24 + 1, 2**31, 2**32 - 2**24, ALL_ONES - 1, ALL_ONES]
 WIDTHS = [1, 2, 7, 8, 31, 32, 33, 40, 64, 72, 96, 100]
 DRAWS = 4000  # of a memory, about: the contract's lines make 100,000 a second
@@ -194,3 +196,49 @@ def test_a_draw_beside_its_threshold(drawn: int) -> None:
             packed.settle(32)
             for cells in (emulated, packed):
                 assert cells.bits[0, position % 32] == wanted
+
+
+def mixed(state: int) -> int:
+    """SplitMix64's output function, in plain integers."""
+    z = state & M64
+    z = (z ^ z >> 30) * 0xBF58476D1CE4E5B9 & M64
+    z = (z ^ z >> 27) * 0x94D049BB133111EB & M64
+    return z ^ z >> 31
+
+
+def small_draws(seed: int, memory: int, block: int) -> dict[int, int]:
+    """The draws below 2**28 of a block of the fast stream, by position; the rarest level wins."""
+    key = mixed((memory << 32 | seed) + GOLDEN)
+    of_block = mixed(key ^ mixed(block + GOLDEN))
+    found: dict[int, int] = {}
+    for level in range(4, 33):
+        least = 1 << 31 - level if level < 32 else 0
+        entered = 2.0**-32 if level == 32 else 1 / (2.0 ** (level + 1) - 1)
+        state, place = mixed(of_block + level * GOLDEN), -1
+        while True:
+            state += GOLDEN
+            drawn = mixed(state)
+            gap = math.log(((drawn >> 11) + 1) * 2.0**-53) / math.log1p(-entered)
+            if gap >= 2**16 - 1 - place:
+                break
+            place += 1 + int(gap)
+            found[place] = least + (mixed(drawn + GOLDEN) >> 32 & max(least, 1) - 1)
+    return found
+
+
+def test_the_fast_stream_is_what_its_levels_say() -> None:
+    """Below 2**-4, every threshold at once, from any word of a block to any of the next."""
+    seed, memory, start = 0xDEADBEEF, 3, 2**16 - 32 * 1000
+    edges = np.array([0, 1, 2**12, 2**22 + 77, 2**26, 2**27 + 1, 2**28], np.int64)
+    lo, hi = 5, 1900
+    hits = np.full((len(edges), 2000), 0xFFFFFFFF, np.uint32)
+    fast_stream.hits_of_fast(seed, memory, start, edges, hits, lo, hi)
+    assert (hits[:, :lo] == ALL_ONES).all() and (hits[:, hi:] == ALL_ONES).all()
+    least = np.full(2 * 2**16, ALL_ONES, np.int64)
+    for block in range(2):
+        for place, drawn in small_draws(seed, memory, block).items():
+            least[block * 2**16 + place] = drawn
+    taken = least[start + 32 * lo : start + 32 * hi]
+    for row, edge in zip(hits[:, lo:hi], edges, strict=True):
+        bits = np.unpackbits(np.ascontiguousarray(row).view(np.uint8), bitorder="little")
+        np.testing.assert_array_equal(bits == 1, taken < edge)

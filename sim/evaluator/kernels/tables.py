@@ -69,6 +69,16 @@ def _tables(b: Any) -> Any:
     return b.bitcast(place, I8.as_pointer())
 
 
+def _table(b: Any, tables: Any, value: Any, half: int) -> Any:
+    """The table of a half of a byte of an input."""
+    return load(b, b.gep(tables, [b.add(b.shl(value, I64(5)), I64(16 * half))]), TABLE, 16)
+
+
+def _grow(b: Any, total: Any, place: Any) -> None:
+    """Add bytes to the sums at a place."""
+    store(b, b.add(load(b, place, SUMS), b.zext(total, SUMS)), place)
+
+
 def _chosen(b: Any, table: Any, weights: Any) -> Any:
     """Look weights, below 16, up in a table."""
     insert: Any = cgutils.get_or_insert_function
@@ -81,8 +91,8 @@ def _chosen(b: Any, table: Any, weights: Any) -> Any:
 def _adder(rows: int, blocks: int) -> Callable[..., Any]:
     """Adds to sums how many bits of words j0..j1, at most CHUNK, differ from the weights.
 
-    Row r's word j is x[bases[first + r] + offsets[j]]; the weights of block n lie n * stride on;
-    the sums of row r begin at sums[at + r * blocks * OUTPUTS].
+    Row r's word j is x[bases[first + r] + offsets[j]]; block n's weights lie n * stride on; the
+    sums of row r begin at sums[at + r * blocks * OUTPUTS].
     """
 
     @vector_code
@@ -116,15 +126,14 @@ def _adder(rows: int, blocks: int) -> Callable[..., Any]:
                     values = [b.zext(b.load(b.gep(p, [number])), I64) for p in inputs]
                     found = list(totals)
                     for half in range(2):
-                        begin = b.add(place, b.mul(number, I64(2 * OUTPUTS)))
-                        begin = b.add(begin, I64(half * OUTPUTS))
+                        nibble = b.add(b.shl(number, I64(1)), I64(half))
+                        begin = b.add(place, b.mul(nibble, I64(OUTPUTS)))
                         weights = [
                             load(b, b.gep(wp, [b.add(begin, b.mul(args[8], I64(n)))]), BYTES, 1)
                             for n in range(blocks)
                         ]
                         for r, value in enumerate(values):
-                            chosen = b.add(b.shl(value, I64(5)), I64(16 * half))
-                            table = load(b, b.gep(tables, [chosen]), TABLE, 16)
+                            table = _table(b, tables, value, half)
                             for n, weight in enumerate(weights):
                                 lane = r * blocks + n
                                 found[lane] = b.add(found[lane], _chosen(b, table, weight))
@@ -134,8 +143,7 @@ def _adder(rows: int, blocks: int) -> Callable[..., Any]:
 
             none = [ir.Constant(BYTES, [0] * OUTPUTS)] * (rows * blocks)
             for number, total in enumerate(loop(b, args[4], args[5], 1, none, word)):
-                place = b.gep(sp, [b.add(args[10], I64(number * OUTPUTS))])
-                store(b, b.add(load(b, place, SUMS), b.zext(total, SUMS)), place)
+                _grow(b, total, b.gep(sp, [b.add(args[10], I64(number * OUTPUTS))]))
             return context.get_dummy_value()
 
         return signature, generate
