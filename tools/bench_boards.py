@@ -19,7 +19,7 @@ from spinflow.host.sweep.trials import Trial, grid
 from spinflow.model.zoo import ENTRIES
 from spinflow.sim.sweeps.boards import on_boards
 
-IMAGES = 500
+IMAGES = 2_000
 """Of a perceptron; a convolutional network takes as many as a sweep of it on the RTL."""
 TRIALS = 6
 ROUNDS = 2
