@@ -61,7 +61,7 @@ class QuantizedNetwork:
     def weight_bytes(self) -> int:
         """What the codes of all weights take."""
         weighted: list[Any] = [each for each in self.modules if role_of(each) in WEIGHTED]
-        return sum(each.weight.numel() for each in weighted) * self.bits // 8
+        return sum(int(each.weight.numel()) for each in weighted) * self.bits // 8
 
     def arguments(self) -> dict[str, Any]:
         """Return the attributes by name."""
