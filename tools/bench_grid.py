@@ -209,9 +209,9 @@ def figures_of(
 
 def other_engines() -> dict[str, str]:
     """Public engines for binary networks, and why each is not in the table."""
-    if importlib.util.find_spec("larq_compute_engine") is None:
-        return {"larq-compute-engine": "not installed: see docs/evaluator.md"}
-    return {"larq-compute-engine": "installed, but takes no faults: see docs/evaluator.md"}
+    there = importlib.util.find_spec("larq_compute_engine") is not None
+    word = "installed" if there else "not installed"
+    return {"larq-compute-engine": f"{word}, takes Keras models and no faults: docs/evaluator.md"}
 
 
 def measure(
