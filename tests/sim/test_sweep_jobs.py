@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -84,6 +85,7 @@ def test_a_fixed_point_network_is_swept(monkeypatch: pytest.MonkeyPatch) -> None
     )  # fmt: skip
     rows = [row for row, _ in in_this_process(job)(trials)]
     assert [row for row, _ in in_processes(job, 2)(trials)] == rows
+    assert [row for row, _ in in_this_process(replace(job, whole=True))(trials)] == rows
     written = {row.memory: row.bits_written for row in rows}
     assert written["weights"] == 8 * (5 * 27 + 6 * 45 + 9 * 6 * 12 + 10 * 9)
     assert written["buffers"] == 20 * 8 * (5 * 48 + 6 * 12 + 9)
