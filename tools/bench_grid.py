@@ -32,6 +32,7 @@ from spinflow.sim.evaluator.processor import COUNTS_VECTORS, LOOKED_UP
 from spinflow.sim.sweeps.workers import TOGETHER
 from tools.bench_evaluator import (
     LANE_BITS,
+    PRINT_PEAK,
     ROOT,
     Runs,
     clock_ghz,
@@ -111,7 +112,7 @@ def seconds(run: Callable[..., object], *arguments: object) -> float:
 def peak_memory_mib(network: Network, images: np.ndarray, stream: str = "fast") -> float:
     """The largest resident size of a process without torch that runs the trials of a repeat."""
     body = (
-        "import pickle, resource, sys\n"
+        "import pickle, sys\n"
         "from spinflow.sim.evaluator import Evaluator\n"
         "network, images, trials, stream = pickle.load(open(sys.argv[1], 'rb'))\n"
         "e = Evaluator.from_network(network, stream, threads=1)\n"
@@ -123,7 +124,7 @@ def peak_memory_mib(network: Network, images: np.ndarray, stream: str = "fast") 
         "        if m.kind == 'weights': e.write_weights(m.index, e.weights(m.layer))\n"
         "    held.append(e.hold())\n"
         "e.run_held(held, images)\n"
-        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)\n"
+        f"{PRINT_PEAK}"
     )
     trials = [(kind, rate, 1) for kind in KINDS for rate in DEFAULT_RATES][:TOGETHER]
     with tempfile.NamedTemporaryFile() as file:
@@ -209,9 +210,9 @@ def figures_of(
 
 def other_engines() -> dict[str, str]:
     """Public engines for binary networks, and why each is not in the table."""
-    if importlib.util.find_spec("larq_compute_engine") is None:
-        return {"larq-compute-engine": "not installed: see docs/evaluator.md"}
-    return {"larq-compute-engine": "installed, but takes no faults: see docs/evaluator.md"}
+    there = importlib.util.find_spec("larq_compute_engine") is not None
+    word = "installed" if there else "not installed"
+    return {"larq-compute-engine": f"{word}, takes Keras models and no faults: docs/evaluator.md"}
 
 
 def measure(

@@ -70,7 +70,7 @@ def plans(part: int) -> list[Plan]:
     trials = [Plan("trials", n // part, 100, 1, "local") for n in (10, 100, 1_000, 10_000)]
     images = [Plan("images", 100 // part, n // part, 1, "local") for n in (100, 1_000, 10_000)]
     workers = [
-        Plan("workers", 1_000 // part, 1_000, n, where)
+        Plan("workers", 4_000 // part, 10_000 // part, n, where)
         for where in ("local", "dask")
         for n in (1, 2)
     ]

@@ -29,7 +29,7 @@ from spinflow.host.core.description import (
 from spinflow.sim.evaluator.memory import PackedMemory, Workers, check_stream
 from spinflow.sim.evaluator.together import Held
 from spinflow.sim.fixed_point.codes import Codes, line_of_bits
-from spinflow.sim.fixed_point.modules import Group, Role, groups, role_of
+from spinflow.sim.fixed_point.modules import WEIGHTED, Group, Role, groups, role_of
 from spinflow.sim.fixed_point.stages import EXACT_TERMS, Pixels, Stages
 from spinflow.sim.fixed_point.trials import Trials
 from spinflow.sim.memories import MemoryOperations, check_images
@@ -38,7 +38,8 @@ from spinflow.sim.protocol import NetworkDescription, Taps
 if TYPE_CHECKING:
     import torch
 
-FRAMES_AT_ONCE = 128  # bounds the memory that run() takes
+FRAMES_AT_ONCE = 128  # at most so many of them
+BLOCK_BYTES = 32 << 20  # of the largest map of the frames that are computed at once, as values
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,6 +56,12 @@ class QuantizedNetwork:
     name: str
     scale: float
     offset: float
+
+    @property
+    def weight_bytes(self) -> int:
+        """What the codes of all weights take."""
+        weighted: list[Any] = [each for each in self.modules if role_of(each) in WEIGHTED]
+        return sum(int(each.weight.numel()) for each in weighted) * self.bits // 8
 
     def arguments(self) -> dict[str, Any]:
         """Return the attributes by name."""
@@ -123,9 +130,10 @@ class FixedPointEvaluator(MemoryOperations[PackedMemory]):
             self._trained.append(of_weights.of(group.module.weight.detach().double()).reshape(-1))
             group.to(dtype)
         self.map_names = [*(group.map_name for group in of[:-1]), of[-1].name]
-        self.frames_at_once = FRAMES_AT_ONCE
         pixels = Pixels(self.shape, scale, offset, dtype)
         shapes = _map_shapes(of, pixels)
+        largest = dtype.itemsize * max(math.prod(shape) for shape in shapes.values())
+        self.frames_at_once = max(1, min(FRAMES_AT_ONCE, BLOCK_BYTES // largest))
         self.description = described(self.network, of, shapes)
         self.memories = [PackedMemory(m, stream, self._workers) for m in self.description.memories]
         self.layers = Stages(of, self._codes, pixels, shapes, self._workers)
@@ -187,9 +195,9 @@ class FixedPointEvaluator(MemoryOperations[PackedMemory]):
             for stage, cells in zip(self.layers.stages, self.memories, strict=False)
         ]
         labels, parts = [], []
-        for start in range(0, max(len(images), 1), FRAMES_AT_ONCE):
+        for start in range(0, max(len(images), 1), self.frames_at_once):
             seen: Taps = {}
-            some = np.ascontiguousarray(images[start : start + FRAMES_AT_ONCE])
+            some = np.ascontiguousarray(images[start : start + self.frames_at_once])
             labels.append(self._run_some(some, weights, seen if taps else None))
             parts.append(seen)
         found = np.concatenate(labels)

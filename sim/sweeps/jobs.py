@@ -127,6 +127,12 @@ class Job:
         """Whether trials that are measured together share what has no errors."""
         return not self.whole and self.backend != "emulator"
 
+    @property
+    def weight_bytes(self) -> int:
+        """What a copy of all weights takes, as far as that is much: of fixed-point numbers."""
+        found: int = getattr(self.network, "weight_bytes", 0)
+        return found
+
     def bench(self, threads: int | None) -> Bench:
         """Set up what measures the trials of this job."""
         return Bench(self.device(threads), self.tests)

@@ -23,6 +23,7 @@ from spinflow.host.sweep.trials import Trial
 from spinflow.sim.sweeps.jobs import SweepError, Work, difference, facts
 
 TOGETHER = 16  # trials that are measured at once, at most: what they share is computed once
+HELD_BYTES = 128 << 20  # of weights, one copy for each of them
 GROUPS = 2  # of trials that each worker gets at least, where there are as many trials
 AHEAD = 4  # groups of trials that are under way or done but not yet written, for each worker
 DEATHS = 3  # workers that may die one after the other, with no row finished between
@@ -94,7 +95,10 @@ def groups(job: Work, trials: Sequence[Trial], workers: int) -> list[Sequence[Tr
 
     Each worker gets some groups at least, so that none waits long for another at the end.
     """
-    size = min(TOGETHER, max(1, len(trials) // (GROUPS * workers))) if job.shares else 1
+    size = 1
+    if job.shares:
+        most = min(TOGETHER, HELD_BYTES // max(job.weight_bytes, 1))
+        size = max(1, min(most, len(trials) // (GROUPS * workers)))
     return [trials[first : first + size] for first in range(0, len(trials), size)]
 
 

@@ -114,6 +114,7 @@ def assert_same(first: Any, second: Any, memories: Sequence[Any], others: Sequen
         np.testing.assert_array_equal(memory.bits, other.bits)
 
 
+@pytest.mark.slow
 @given(st.integers(0, 10_000), st.booleans())
 @settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
 def test_whole_numbers_are_what_pytorch_gives(seed: int, wide: bool) -> None:
@@ -159,6 +160,7 @@ def test_what_is_not_a_line_is_left_to_pytorch(modules: list[Any]) -> None:
     assert isinstance(evaluator.layers.stages[0], FloatStage)
 
 
+@pytest.mark.slow
 @given(st.integers(0, 10_000), st.sampled_from(["hardware", "fast"]))
 @settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
 def test_held_trials_are_what_they_are_alone(seed: int, stream: str) -> None:
@@ -232,6 +234,7 @@ def test_wrong_images_are_refused() -> None:
             evaluator.run_held([evaluator.hold()], images[:, 1:])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("features", ["+avx2", "+avx512f,+avx512bw", "+avx512f,+avx512vnni"])
 def test_sums_on_other_processors(features: str) -> None:
     """Compiled for less than this processor has, sums at the ends of their range are the same."""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import pickle
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,6 +19,7 @@ from spinflow.model import store
 from spinflow.model.networks.build import untrained
 from spinflow.model.networks.graph import FixedPointSpec
 from spinflow.sim.evaluator import Conv, Label, Linear, MaxPool, Network
+from spinflow.sim.sweeps import workers
 from spinflow.sim.sweeps.jobs import Job, SweepError, facts, job_of_bundle, job_of_network
 from spinflow.sim.sweeps.workers import forget, in_processes, in_this_process, take_if_alike
 
@@ -82,10 +85,27 @@ def test_a_fixed_point_network_is_swept(monkeypatch: pytest.MonkeyPatch) -> None
     )  # fmt: skip
     rows = [row for row, _ in in_this_process(job)(trials)]
     assert [row for row, _ in in_processes(job, 2)(trials)] == rows
+    assert [row for row, _ in in_this_process(replace(job, whole=True))(trials)] == rows
     written = {row.memory: row.bits_written for row in rows}
     assert written["weights"] == 8 * (5 * 27 + 6 * 45 + 9 * 6 * 12 + 10 * 9)
     assert written["buffers"] == 20 * 8 * (5 * 48 + 6 * 12 + 9)
     assert all((row.errors > 0) == (row.rate > 0) for row in rows)
+
+
+def test_groups_hold_no_more_weights_than_fit(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Trials of networks with many weights come in smaller groups; all come, in their order."""
+    spec = FixedPointSpec(
+        "fxp", (8, 6, 3), 3, (5, 6), (1,), (9, 10), 2.0**-2, "cifar10", padding=1, bits=32
+    )
+    monkeypatch.setattr(store, "load_trained", lambda name: untrained(spec, 1))
+    tests = TestSet(np.zeros((1, 144), np.uint8), np.zeros(1, np.uint8), "an image")
+    job = job_of_network("fxp", tests, "evaluator-fast")
+    assert job.weight_bytes == 4 * (5 * 27 + 6 * 45 + 9 * 6 * 12 + 10 * 9)
+    trials: Any = list(range(100))
+    for room, size in ((1 << 30, workers.TOGETHER), (3 * job.weight_bytes, 3), (1, 1)):
+        monkeypatch.setattr(workers, "HELD_BYTES", room)
+        found = workers.groups(job, trials, 1)
+        assert len(found[0]) == size and [each for group in found for each in group] == trials
 
 
 def test_a_worker_takes_no_job_that_it_would_measure_otherwise() -> None:

@@ -12,6 +12,7 @@ from tools import bench_growth, sensitivity
 from tools.bench_growth import Line, Plan
 
 
+@pytest.mark.slow
 def test_a_grid_beside_other_programs() -> None:
     """All programs give the evaluator's labels without errors, and each rate has its ratio."""
     pytest.importorskip("mrfi")
@@ -32,6 +33,7 @@ def test_a_grid_beside_other_programs() -> None:
     assert grid["processor"] and grid["share_of_peak"] > 0 and grid["peak_memory_mib"] > 50
 
 
+@pytest.mark.slow
 def test_growth_is_measured_and_drawn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bench_growth, "NETWORK", "tfc-mnist")
     plan = Plan("trials", 20, 3, 1, "local")
@@ -47,6 +49,7 @@ def test_growth_is_measured_and_drawn(tmp_path: Path, monkeypatch: pytest.Monkey
     assert "<svg" in (tmp_path / "growth.svg").read_text(encoding="utf-8")
 
 
+@pytest.mark.slow
 def test_a_failed_sweep_is_no_measurement(tmp_path: Path) -> None:
     with pytest.raises(RuntimeError, match="--images 0"):
         bench_growth.sweep(Plan("trials", 10, 0, 1, "local"), tmp_path / "out", [])
