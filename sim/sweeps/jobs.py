@@ -50,6 +50,10 @@ class Work(Protocol):
     def shares(self) -> bool:
         """Whether trials that are measured together share what has no errors."""
 
+    @property
+    def weight_bytes(self) -> int:
+        """Bytes of weights that each of them holds of its own."""
+
     def bench(self, threads: int | None) -> Bench:
         """Set up what measures trials, on so many threads; None is one for each core."""
 
