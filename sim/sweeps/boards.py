@@ -34,6 +34,8 @@ class BoardJob:
 
     shares: ClassVar[bool] = False
     """An accelerator holds one trial at a time."""
+    weight_bytes: ClassVar[int] = 0
+    """It has its weights in its own memories."""
 
     @functools.cached_property
     def digest(self) -> str:
