@@ -94,7 +94,9 @@ def compiled(kernel: Kernel, work: Path, kernels: Path = FOLDER) -> Path:
     command += [f"-I{folder}" for folder in (work, kernels, kernels / "top", kernels / "bench")]
     command += [str(kernels / "top" / f"{kernel.top}.cpp")]
     command += [str(kernels / "bench" / f"{kernel.name}_bench.cpp"), "-o", str(program)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        command, capture_output=True, encoding="utf-8", errors="replace", check=False
+    )
     if done.returncode:
         first = next((line for line in done.stderr.splitlines() if "error" in line), "no message")
         raise BuildError(f"g++ does not compile {kernel.name}: {first}")
@@ -135,7 +137,9 @@ def read(work: Path) -> list[list[int]]:
 
 def _run(program: Path, work: Path, *files: str) -> list[str]:
     command = [str(program.resolve()), *files]
-    done = subprocess.run(command, cwd=work, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        command, cwd=work, capture_output=True, encoding="utf-8", errors="replace", check=False
+    )
     if done.returncode:
         said = (done.stderr.splitlines() or [f"exit status {done.returncode}"])[-1]
         raise BuildError(f"{program.name} in {work}: {said}")

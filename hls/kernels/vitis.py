@@ -55,7 +55,9 @@ def find() -> list[str]:
                 "newer; install it and source its settings64.sh"
             )
         return [runner, "--mode", "hls", "--tcl"]
-    said = subprocess.run([tool, "-version"], capture_output=True, text=True, check=False).stdout
+    said = subprocess.run(
+        [tool, "-version"], capture_output=True, encoding="utf-8", errors="replace", check=False
+    ).stdout
     version = re.search(r"\bv?(20\d\d)\.(\d+)", said)
     if version and (int(version[1]), int(version[2])) < OLDEST:
         raise BuildError(f"this is Vitis HLS {version[1]}.{version[2]}; 2022.2 or newer is needed")

@@ -72,7 +72,7 @@ def test_the_examples_are_grids(bundle: Bundle) -> None:
     files = sorted((BUNDLE.parents[1] / "docs" / "examples").glob("*.toml"))
     # A description of a network has a kind; tests/system/test_walkthroughs.py trains it.
     examples = [path for path in files if "\nkind = " not in path.read_text()]
-    assert len(examples) == 3
+    assert len(examples) == 4
     for path in examples:
         found = grid.make(grid.read(path), str(path))
         if bundle.network in found.networks:
