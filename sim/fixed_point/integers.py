@@ -246,10 +246,10 @@ class IntegerStage:
         weights: _Weights,
         known: NDArray[np.int8] | None = None,
     ) -> NDArray[np.int8]:
-        """Return the codes of a layer's map: int8 (n, *result).
+        """Return the codes of a layer's map: int8 `(n, *result)`.
 
         Args:
-            source: codes, (n, *source).
+            source: codes, `(n, *source)`.
             weights: as `prepared` gives them.
             known: the codes of the channels whose weights are not given.
         """
