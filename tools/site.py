@@ -55,7 +55,8 @@ def pages() -> list[Path]:
 
 def notebooks() -> list[Path]:
     """Return the notebooks, by their places in the repository."""
-    return sorted(path.relative_to(ROOT) for path in (ROOT / "docs" / "notebooks").glob("*.ipynb"))
+    found = (ROOT / "docs" / "notebooks").glob("*.ipynb")
+    return sorted((path.relative_to(ROOT) for path in found), key=lambda path: path.stem)
 
 
 def linked(page: Path) -> Iterator[Path]:
