@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from spinflow.host.core.tables import markdown
-from spinflow.hw.route.tools import ASKED_MHZ
+from spinflow.hw.route.tools import ASKED_MHZ, LARGE
 
 SECTION = """\
 ## Routed
@@ -27,8 +27,8 @@ and packs a bitstream ([how](routing.md)); the report is `out/route/<network>.js
   in the report. The same sources, tools and seed give the same result, bit for bit.
 - LUT4 are cells that hold a LUT: those of carry chains (two bits a CCU2C) and of LUT RAM are
   counted.
-- Synthesis is `synth_ecp5` as it is; placer and router are nextpnr's own choice, without further
-  options.
+- Synthesis is `synth_ecp5` as it is. Placer and router are nextpnr's own choice, `heap` and
+  `router1`; of more than {large:,} LUTs, `static` and `router2` ([why](routing.md#on-an-ecp5)).
 
 """
 SHOWN = 12
@@ -46,7 +46,9 @@ def section(reports: Sequence[dict[str, Any]]) -> str:
         return ""
     first = reports[0]
     tool = " and ".join(sorted({report["tool"] for report in reports}))
-    head = SECTION.format(part=first["part"], grade=first["grade"], tool=tool, asked=ASKED_MHZ)
+    head = SECTION.format(
+        part=first["part"], grade=first["grade"], tool=tool, asked=ASKED_MHZ, large=LARGE
+    )
     lines = "".join(f"{path(report)}\n" for report in reports)
     return f"{head}{comparison(reports)}{NOTE}{lines}\n"
 

