@@ -53,9 +53,13 @@ def build_times(bundle: Path) -> dict[str, float]:
         for name in ("model.onnx", "model.json"):
             shutil.copyfile(bundle / name, source / name)
         seconds = {}
-        for what, name in (("bundle_s", "bundle"), ("simulator_s", "simulator")):
+        commands = {
+            "bundle_s": ("bundle", bundle.name, "--out", str(source)),
+            "simulator_s": ("simulator", str(source)),
+        }
+        for what, words in commands.items():
             start = time.perf_counter()
-            command = [sys.executable, "-m", "spinflow", name, str(source)]
+            command = [sys.executable, "-m", "spinflow", *words]
             subprocess.run(command, cwd=ROOT, stdout=subprocess.DEVNULL, check=True)
             seconds[what] = time.perf_counter() - start
     return seconds

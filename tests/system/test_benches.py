@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tools import bench_growth, sensitivity
+from tools import bench, bench_growth, sensitivity
 from tools.bench_growth import Line, Plan
 
 
@@ -79,3 +79,10 @@ def test_sensitivity_of_memories(tmp_path: Path) -> None:
     assert lines[2] == "a.weights,0.1,0.600000,1.270620,2"
     sensitivity.draw(found, tmp_path / "points.svg", "tiny")
     assert "<svg" in (tmp_path / "points.svg").read_text(encoding="utf-8")
+
+
+@pytest.mark.slow
+def test_a_bundle_is_built_anew_and_timed() -> None:
+    """The commands that `make bench` times are the ones that there are."""
+    seconds = bench.build_times(bench.ROOT / "build/tfc-mnist")
+    assert list(seconds) == ["bundle_s", "simulator_s"] and min(seconds.values()) > 0
