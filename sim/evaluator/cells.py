@@ -9,30 +9,54 @@ from numpy.typing import NDArray
 
 from spinflow.host.core import stream
 from spinflow.host.core.cells import FREE, STUCK_AT_1, CellRates, Thresholds
+from spinflow.sim.evaluator.kernels import cells
+
+
+class CellLine:
+    """Thresholds in the order of the positions, as the kernels take them.
+
+    Args:
+        limits: of the cells, shape (depth, width).
+        segmented: whether each 32 bits of a word take 32 positions; those that no cell takes never
+            err.
+
+    Attributes:
+        size: positions of a turn.
+        thresholds: of a turn, and a margin.
+        leading: their leading 8 bits.
+        highest: the largest that does not err always.
+        is_dense: whether any is one for which the fast stream draws at each position.
+    """
+
+    def __init__(self, limits: Thresholds, segmented: bool) -> None:
+        if segmented and limits.shape[1] % 32:
+            limits = np.pad(limits, ((0, 0), (0, -limits.shape[1] % 32)))
+        self.size = limits.size
+        self.thresholds: Thresholds = np.resize(limits, limits.size + cells.MARGIN)
+        self.leading = (self.thresholds >> np.uint32(stream.TAIL_BITS)).astype(np.uint8)
+        always = limits == stream.ALWAYS
+        self.highest = int(np.where(always, np.uint32(0), limits).max())
+        self.is_dense = bool(limits.max() > cells.DENSE)
 
 
 class CellLines:
-    """Thresholds in the order of the positions that a memory's bits take, and what is stuck.
+    """The cells of a memory: their thresholds, and what is stuck.
 
     Args:
-        cells: of the memory.
-        segmented: whether each 32 bits of a word take 32 positions, as weights do in the
-            hardware's stream; positions that no cell takes never err.
+        rates: of the cells.
+        segmented: as weights lie in the hardware's stream.
 
     Attributes:
-        lines: of written ones and of written zeros; the same array twice where both are alike.
-        highest: the largest threshold in each that does not err always.
+        lines: of written ones and of written zeros; the same twice where both are alike.
         errs: whether any cell may err.
     """
 
-    def __init__(self, cells: CellRates, segmented: bool) -> None:
-        one, zero = (_line(limits, segmented) for limits in cells.limits)
-        if np.array_equal(one, zero):
-            zero = one
-        self.lines = one, zero
-        self.highest = _highest(one), _highest(zero)
+    def __init__(self, rates: CellRates, segmented: bool) -> None:
+        one, zero = rates.limits
+        first = CellLine(one, segmented)
+        self.lines = first, first if np.array_equal(one, zero) else CellLine(zero, segmented)
         self.errs = bool(one.any() or zero.any())
-        self._stuck = cells.stuck.reshape(-1) if (cells.stuck != FREE).any() else None
+        self._stuck = rates.stuck.reshape(-1) if (rates.stuck != FREE).any() else None
         self._held: tuple[int, NDArray[np.uint64], NDArray[np.uint64]] | None = None
 
     def hold(self, stored: NDArray[np.uint64], phase: int) -> None:
@@ -48,16 +72,6 @@ class CellLines:
         words |= value
 
 
-def _line(limits: Thresholds, segmented: bool) -> Thresholds:
-    if segmented and limits.shape[1] % 32:
-        limits = np.pad(limits, ((0, 0), (0, -limits.shape[1] % 32)))
-    return np.ascontiguousarray(limits).reshape(-1)
-
-
-def _highest(line: Thresholds) -> int:
-    return int(np.where(line == stream.ALWAYS, np.uint32(0), line).max())
-
-
 def _packed(flags: NDArray[np.bool_]) -> NDArray[np.uint64]:
     found = np.zeros(-(-flags.size // 64), np.uint64)
     packed = np.packbits(flags, bitorder="little")
@@ -66,6 +80,6 @@ def _packed(flags: NDArray[np.bool_]) -> NDArray[np.uint64]:
 
 
 @functools.lru_cache(maxsize=64)
-def lines_of(cells: CellRates, segmented: bool) -> CellLines:
+def lines_of(rates: CellRates, segmented: bool) -> CellLines:
     """Return the lines of cells, which trials with the same map share."""
-    return CellLines(cells, segmented)
+    return CellLines(rates, segmented)

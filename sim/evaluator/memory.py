@@ -319,10 +319,10 @@ class PackedMemory(Cells):
         line, hits = lines.lines[row], self._hits.view(np.uint32)[row]
         start, phase = at[0], at[1] % line.size
         if self.stream == "fast":
-            highest = lines.highest[row]
+            edges = line.thresholds, phase, line.highest, line.is_dense
             self.workers.share(
                 lambda lo, hi: cell_kernels.hits_of_fast(
-                    self.seed, self.index, start, line, phase, highest, hits, lo, hi
+                    self.seed, self.index, start, *edges, hits, lo, hi
                 ),
                 words,
                 4 * fast_stream.STREAM_BLOCK // 32,
@@ -330,10 +330,10 @@ class PackedMemory(Cells):
         else:
             self.workers.share(
                 lambda lo, hi: cell_kernels.hits_of_hardware(
-                    self.seed, start, line, phase, hits, lo, hi
+                    self.seed, start, line.thresholds, line.leading, phase, hits, lo, hi
                 ),
                 words,
-                WORDS_WORTH_A_THREAD // 16,
+                WORDS_WORTH_A_THREAD // 4,
             )
 
     def _write_words(
