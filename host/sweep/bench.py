@@ -122,6 +122,12 @@ class Bench:
                 f"{memory.name} reads back a word {word} that differs from what was written"
             )
 
+    def write(self, trial: Trial) -> dict[str, Words]:
+        """Write the weights of a trial; return what each weight memory that it selects holds."""
+        self._begin(trial)
+        chosen = self._bundle.select(trial.selection)
+        return {m.name: self.device.read_weights(m.name) for m in chosen if m.is_weights}
+
     def row(self, trial: Trial) -> Row:
         """Measure one trial."""
         written = self._begin(trial)
