@@ -192,7 +192,11 @@ def _replay(options: argparse.Namespace) -> None:
 
 
 def _parser() -> Parser:
-    parser = Parser(prog="spinflow cell-map", description=__doc__.partition("\n")[0])
+    parser = Parser(
+        prog="spinflow cell-map",
+        description="Maps in which each cell of a memory errs at its own rates.",
+        epilog="example: spinflow cell-map make mlp-mnist --law beta --rate 1e-2 --out map.npz",
+    )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     def command(name: str, call: Any) -> argparse.ArgumentParser:

@@ -39,7 +39,7 @@ ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "docs" / "results" / "cell-maps"
 PICTURES = ROOT / "docs" / "pictures"
 
-IMAGES = {"mlp-mnist": 5000, "lenet-mnist": 5000, "cnv-cifar10": 1000}
+IMAGES = {"mlp-mnist": 2000, "lenet-mnist": 2000, "cnv-cifar10": 500}
 DATA = {"mlp-mnist": "mnist", "lenet-mnist": "mnist", "cnv-cifar10": "cifar10"}
 RATES = (1e-2, 3e-2, 1e-1, 2e-1)
 KINDS = ("weights", "buffer")

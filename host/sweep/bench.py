@@ -28,8 +28,7 @@ from spinflow.host.sweep.energy import (
     write_counts_of_buffer,
     write_counts_of_weights,
 )
-from spinflow.host.sweep.mapped import Mapped
-from spinflow.host.sweep.mapped import Written as WrittenCells
+from spinflow.host.sweep.mapped import CellWriter, Mapped
 from spinflow.host.sweep.row import Row
 from spinflow.host.sweep.trials import Trial
 
@@ -101,7 +100,7 @@ class Bench:
     """
 
     def __init__(self, device: Device, tests: TestSet) -> None:
-        self._cells: Mapped = device if isinstance(device, Mapped) else WrittenCells(device)
+        self._cells: Mapped = device if isinstance(device, Mapped) else CellWriter(device)
         # What knows no cells is asked for by what does, from here on.
         self.device: Device = device if isinstance(device, Mapped) else self._cells
         self.tests = tests

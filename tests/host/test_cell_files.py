@@ -88,7 +88,7 @@ def test_rates_and_thresholds_are_one(values: list[int]) -> None:
 def test_rates_of_others_fit_in(tmp_path: Path) -> None:
     """float32 of another program, and faults of a block RAM: two bits that fall, one that is 1."""
     rates = np.array([[0.25, 0.0, 1.0]], np.float32)
-    np.savez(tmp_path / "map.npz", **{"network": np.array("n"), "fc0.weights.rate1": rates})
+    np.savez(tmp_path / "map.npz", **(GOOD | {"fc0.weights.rate1": rates}))
     cells = cell_files.read(tmp_path / "map.npz").memories["fc0.weights"]
     assert cells.threshold1.tolist() == cells.threshold0.tolist() == [[2**30, 0, 2**32 - 1]]
     assert not cells.stuck.any()
@@ -104,7 +104,7 @@ def test_rates_of_others_fit_in(tmp_path: Path) -> None:
     assert cells.stuck.tolist() == [[0, 0, 0], [0, 0, 2]]
 
 
-GOOD = {"network": np.array("n"), "fc0.weights.rate1": np.zeros((2, 3))}
+GOOD: dict[str, Any] = {"network": np.array("n"), "fc0.weights.rate1": np.zeros((2, 3))}
 BAD_ARRAYS = [
     ({"fc0.weights.rate1": np.full((2, 3), 1.5)}, "not from 0 to 1"),
     ({"fc0.weights.rate1": np.full((2, 3), np.nan)}, "not from 0 to 1"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -41,11 +42,8 @@ def test_spread_junctions_have_the_mean_of_the_model() -> None:
         assert abs(rates.mean() - mean) < 4 * rates.std() / math.sqrt(rates.size)
         assert rates.std() > mean  # a few weak junctions make most of the errors
     # A junction that is weak in one direction is so in the other.
-    both = (
-        np.argsort(np.argsort(limits.reshape(-1)))
-        for limits in (found.threshold1, found.threshold0)
-    )
-    assert np.corrcoef(*both)[0, 1] > 0.5
+    both = [np.argsort(np.argsort(t.reshape(-1))) for t in (found.threshold1, found.threshold0)]
+    assert np.corrcoef(both[0], both[1])[0, 1] > 0.5
 
 
 def test_shares_of_cells_are_stuck() -> None:
@@ -86,6 +84,6 @@ def test_a_seed_is_a_map() -> None:
         ({"name": "spread"}, "the law spread is of a junction"),
     ],
 )
-def test_what_is_no_law_is_one_line(wrong: dict[str, object], message: str) -> None:
+def test_what_is_no_law_is_one_line(wrong: dict[str, Any], message: str) -> None:
     with pytest.raises(InputError, match=message):
         Law(**wrong)

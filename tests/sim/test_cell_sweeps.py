@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -56,7 +57,8 @@ def measured(folder: Path, tests: TestSet, backend: str, trials: list[Trial]) ->
     else:
         job = job_of_bundle(folder, tests, backend.partition(",")[0])
         found = in_this_process(replace(job, whole="whole" in backend))(trials)
-    return [replace(row, backend="any", **dict.fromkeys(TIMED, 0)) for row, _ in found]
+    untimed: dict[str, Any] = dict.fromkeys(TIMED, 0)
+    return [replace(row, backend="any", **untimed) for row, _ in found]
 
 
 def test_weights_with_cells_are_those_of_the_rtl(
