@@ -40,7 +40,9 @@ import torch
 
 from spinflow.host.core import start
 from spinflow.host.core.options import seed, whole
+from spinflow.model import store
 from spinflow.model.data import dataset, locate, open_imagenet, parse_classes
+from spinflow.model.networks.base import TrainedNetwork
 from spinflow.model.networks.graph import XnorSpec
 from spinflow.model.training import loop, processes
 from spinflow.model.training.checkpoint import CHECKPOINT
@@ -119,7 +121,9 @@ def run(options: argparse.Namespace) -> None:
     # Beside a description, which may not be alone there, a checkpoint lies only while it is needed.
     kept = None if options.out else found.folder / f"{found.name}.{CHECKPOINT}"
     with processes.together(recipe.device):
-        weights, facts = loop.train(feed_of(recipe, options), out, options.resume, kept)
+        feed = feed_of(recipe, options)
+        teacher = _teacher(feed, options.teacher_dir) if recipe.teacher else None
+        weights, facts = loop.train(feed, out, options.resume, kept, teacher)
         if not processes.is_first():
             return
     told = json.loads(facts.read_text(encoding="utf-8"))
@@ -128,6 +132,28 @@ def run(options: argparse.Namespace) -> None:
         f"{weights}: {told['test_correct']} of {told['test_images']} test images right "
         f"({told['test_accuracy']:.2%}); SHA-256 {digest}"
     )
+
+
+def _teacher(feed: Feed, folder: Path | None) -> TrainedNetwork:
+    """Return the trained network that a recipe names; its file becomes part of what counts.
+
+    Raises:
+        ValueError: it is not there, or takes other images or has other classes.
+    """
+    name = feed.recipe.teacher
+    teacher = store.load_trained(name, folder)
+    for what, theirs, ours in (
+        ("images", teacher.spec.pixels, feed.spec.pixels),
+        ("classes", teacher.spec.layers[-1].result[2], feed.spec.layers[-1].result[2]),
+    ):
+        if theirs != ours:
+            raise ValueError(
+                f"teacher is {name}, whose {what} are {theirs}, valid: one with {ours}, as "
+                f"{feed.spec.name} has"
+            )
+    digest = store.load_recipe(name, folder)["weights_sha256"]
+    feed.origin = {**feed.origin, "teacher_sha256": digest}
+    return teacher
 
 
 def _found(text: str) -> Found:
@@ -180,6 +206,9 @@ def _parser() -> start.Parser:
     )
     parser.add_argument("--resume", action="store_true", help="go on from the folder's checkpoint")
     parser.add_argument("--data-dir", type=Path, help="a folder with your own copy of the data")
+    parser.add_argument(
+        "--teacher-dir", type=Path, help="folder of the teacher's files (default: the zoo)"
+    )
     recipe = parser.add_argument_group("recipe", "The default of each is that of the network.")
     defaults = {field.name: field.default for field in dataclasses.fields(Recipe)}
     for name in FIELDS:
@@ -203,6 +232,11 @@ HELP = {
     "batch": "images of a step",
     "lr": "first learning rate of Adam",
     "hold": "epochs at the first learning rate, before it falls",
+    "warm_up": "epochs at the beginning of each stage in which the learning rate rises",
+    "float_epochs": "first epochs, in which only maps are bits and weights keep latent values",
+    "teacher": "trained network whose soft labels are learned too",
+    "distil": "share of the teacher in the loss",
+    "temperature": "of the soft labels",
     "norm_lr": "learning rate of the batch norms, as a multiple of --lr",
     "shift": "largest shift of an image, in pixels",
     "rotate": "largest rotation of an image, in degrees",

@@ -93,8 +93,8 @@ def load(
 
     check_tensors(path, part("model."), model)
     progress.best = part("best.")
-    # Before the first epoch there is no best one.
-    if progress.best or (progress.epoch and feed.validation):
+    # Before the first epoch with binary weights there is no best one.
+    if progress.best or (progress.epoch > feed.recipe.float_epochs and feed.validation):
         check_tensors(path, progress.best, model)
     moments: dict[int, dict[str, Tensor]] = {}
     parameters = [value for group in optimizer.param_groups for value in group["params"]]
@@ -148,7 +148,7 @@ def _compare(path: Path, theirs: Mapping[str, Any], feed: Feed, epoch: int) -> N
     """Raise ValueError if a checkpoint was begun with other options that count."""
     mine = recorded(feed)
     # As long as the first learning rate is held, hold and number of epochs may change.
-    held = epoch <= min(theirs["hold"], feed.recipe.hold)
+    held = epoch <= feed.recipe.float_epochs + min(theirs["hold"], feed.recipe.hold)
     for name, value in (mine | dict(feed.origin)).items():
         if theirs.get(name) != value and not (held and name in ("epochs", "hold")):
             raise ValueError(

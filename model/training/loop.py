@@ -32,8 +32,12 @@ class Trainer:
         progress: how far it has come.
     """
 
-    def __init__(self, feed: Feed) -> None:
+    def __init__(self, feed: Feed, teacher: TrainedNetwork | None = None) -> None:
         """Make a network with random weights for a feed's recipe.
+
+        Args:
+            feed: the data, the network and its recipe.
+            teacher: the trained network that the recipe names, if it names one.
 
         Raises:
             ValueError: the device is not there, or the network has no memories for the rates.
@@ -47,7 +51,8 @@ class Trainer:
         torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]  # torch's stubs lack it
         torch.manual_seed(recipe.seed)
         self.model: TrainedNetwork = build(feed.spec).to(device)
-        self.gradients = gradients_of(self.model, recipe)
+        teacher = teacher.to(device) if teacher is not None else None
+        self.gradients = gradients_of(self.model, recipe, teacher)
         weights, norms = parameters_of(self.model)
         self.optimizer = torch.optim.Adam(
             [{"params": weights, "factor": 1.0}, {"params": norms, "factor": recipe.norm_lr}],
@@ -62,7 +67,8 @@ class Trainer:
 
     def run_epoch(self, bar: tqdm[Any]) -> None:
         """Train one epoch, validate, and keep the weights if none before were better."""
-        self.gradients.start_epoch()
+        latent = self.epoch < self.recipe.float_epochs
+        self.gradients.start_epoch(latent)
         steps, loss = self.feed.steps_an_epoch, torch.zeros(())
         for i, (pixels, labels) in enumerate(self.feed.batches(self.epoch)):
             step = self.epoch * steps + i
@@ -76,7 +82,8 @@ class Trainer:
             bar.update()
         self.progress.epoch += 1
         shown = {"epoch": self.epoch, "loss": f"{loss.item():.3f}"}
-        if self.feed.validation:
+        # Latent weights are no candidates: what counts is what can be written.
+        if self.feed.validation and not latent:
             shown |= self._validate()
         bar.set_postfix(**shown)
 
@@ -115,7 +122,11 @@ class Trainer:
 
 
 def train(
-    feed: Feed, out: Path, resume: bool = False, kept: Path | None = None
+    feed: Feed,
+    out: Path,
+    resume: bool = False,
+    kept: Path | None = None,
+    teacher: TrainedNetwork | None = None,
 ) -> tuple[Path, Path]:
     """Train a network; the first process writes its weights, and a JSON file with its accuracy.
 
@@ -124,6 +135,7 @@ def train(
         out: folder for the checkpoint (each epoch) and the results.
         resume: go on from the checkpoint, if there is one.
         kept: file of the checkpoint, removed in the end; that of the folder, which stays, if None.
+        teacher: the trained network that the recipe names, if it names one.
 
     Returns:
         The weights' file and the JSON file beside it, as ``spinflow.model.store`` has them.
@@ -132,7 +144,7 @@ def train(
         ValueError: the checkpoint is of another training, or the folder has one and resume is off.
     """
     path = kept or out / CHECKPOINT
-    trainer = Trainer(feed)
+    trainer = Trainer(feed, teacher)
     if path.exists():
         if not resume:
             other = "choose another --out" if kept is None else "remove it to begin anew"
