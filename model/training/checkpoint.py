@@ -107,6 +107,34 @@ def load(
     return progress, part("model.")
 
 
+def planned(path: Path) -> tuple[int, int]:
+    """Return the epochs, and those held, of the training that a checkpoint belongs to.
+
+    Raises:
+        ValueError: the file is not a checkpoint, or is damaged.
+    """
+    facts, _ = read_tensors(path, KIND)
+    recipe = facts.get("recipe")
+    if not isinstance(recipe, dict):
+        recipe = {}
+    epochs, hold = recipe.get("epochs"), recipe.get("hold")
+    if type(epochs) is not int or type(hold) is not int:
+        raise ValueError(f"{path}: not {KIND}, or damaged: it does not say how far it was to come")
+    return epochs, hold
+
+
+def progress_of(path: Path) -> tuple[int, int]:
+    """Return the epochs that are done and those of the whole training of a checkpoint.
+
+    Raises:
+        ValueError: the file is not a checkpoint, or is damaged.
+    """
+    facts, _ = read_tensors(path, KIND)
+    if type(facts.get("epoch")) is not int:
+        raise ValueError(f"{path}: not {KIND}, or damaged: it does not say how far it had come")
+    return facts["epoch"], planned(path)[0]
+
+
 def _moments(parameter: nn.Parameter) -> dict[str, Tensor]:
     return {"step": torch.zeros(()), "exp_avg": parameter, "exp_avg_sq": parameter}
 

@@ -18,9 +18,11 @@ from spinflow.model import store
 from spinflow.model.networks.base import TrainedNetwork
 from spinflow.model.networks.build import build
 from spinflow.model.training import checkpoint, processes
+from spinflow.model.training.budget import Budget
 from spinflow.model.training.checkpoint import CHECKPOINT, Progress
 from spinflow.model.training.feeds import Feed
 from spinflow.model.training.gradients import gradients_of, parameters_of
+from spinflow.model.training.recipe import Recipe
 from spinflow.model.training.schedule import learning_rate
 
 
@@ -87,6 +89,10 @@ class Trainer:
             shown |= self._validate()
         bar.set_postfix(**shown)
 
+    def replan(self, recipe: Recipe) -> None:
+        """Go on with another number of epochs, or another hold."""
+        self.recipe = self.feed.recipe = recipe
+
     def _validate(self) -> dict[str, str]:
         """Keep the weights if none before were better; return what the progress bar says."""
         progress, correct = self.progress, self.feed.validated(self.model)
@@ -126,7 +132,9 @@ def train(
     out: Path,
     resume: bool = False,
     kept: Path | None = None,
+    *,
     teacher: TrainedNetwork | None = None,
+    budget: Budget | None = None,
 ) -> tuple[Path, Path]:
     """Train a network; the first process writes its weights, and a JSON file with its accuracy.
 
@@ -136,12 +144,14 @@ def train(
         resume: go on from the checkpoint, if there is one.
         kept: file of the checkpoint, removed in the end; that of the folder, which stays, if None.
         teacher: the trained network that the recipe names, if it names one.
+        budget: the time that there is; all epochs of the recipe if None.
 
     Returns:
         The weights' file and the JSON file beside it, as ``spinflow.model.store`` has them.
 
     Raises:
         ValueError: the checkpoint is of another training, or the folder has one and resume is off.
+        OutOfTimeError: the budget was over; the checkpoint is there to go on from.
     """
     path = kept or out / CHECKPOINT
     trainer = Trainer(feed, teacher)
@@ -150,12 +160,19 @@ def train(
             other = "choose another --out" if kept is None else "remove it to begin anew"
             raise ValueError(f"{path} exists: add --resume, or {other}")
         trainer.load(path)
-    recipe = feed.recipe
-    total, done = (n * feed.steps_an_epoch for n in (recipe.epochs, trainer.epoch))
+    total, done = (n * feed.steps_an_epoch for n in (feed.recipe.epochs, trainer.epoch))
     silent = not processes.is_first() or not sys.stderr.isatty()
     with tqdm(total=total, initial=done, unit="step", desc=feed.spec.name, disable=silent) as bar:
-        while trainer.epoch < recipe.epochs:
-            trainer.run_epoch(bar)
+        took = 0.0
+        while trainer.epoch < feed.recipe.epochs:
+            if budget is None:
+                trainer.run_epoch(bar)
+            else:
+                began = budget.start_epoch(feed.recipe, trainer.epoch, took)
+                trainer.run_epoch(bar)
+                took = budget.since(began)
+                trainer.replan(budget.fitted(feed.recipe, trainer.epoch, took))
+                bar.total = feed.recipe.epochs * feed.steps_an_epoch
             if processes.is_first():
                 trainer.save(path)
     files = _store(trainer, out)
