@@ -125,7 +125,9 @@ class Choices:
 def _conditions(junction: Model, label: str, rate: float) -> list[Choice]:
     """Return the conditions of a rate at all drives that the model takes."""
     name, _, parameters = label.partition(":")
-    key = {"V": "voltage", "A": "current"}[junction.drive_unit]
+    key, unit, scale = {"V": ("voltage", "V", 1.0), "A": ("current", "uA", 1e6)}[
+        junction.drive_unit
+    ]
     found = []
     for share in DRIVES:
         try:
@@ -135,7 +137,7 @@ def _conditions(junction: Model, label: str, rate: float) -> list[Choice]:
             point_of_condition(written, junction, label)
         except (ValueError, Warning, RateError):
             continue
-        parts = [f"{key}={_number(written.drive)}{junction.drive_unit}"]
+        parts = [f"{key}={_number(written.drive * scale)}{unit}"]
         parts += [f"pulse={_number(written.pulse_s * 1e9)}ns", *filter(None, [parameters])]
         text = f"{name}:{','.join(parts)}"
         found.append(Choice(text, point_of_write_condition(text)))

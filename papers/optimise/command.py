@@ -109,12 +109,15 @@ class _Work:
         """Search and measure; return the contents of the files by name."""
         made: dict[str, bytes] = {}
         self.points.append(self._conventional())
+        before: dict[str, Setting] = {}  # of the loss before, which is smaller
         for asked in sorted(set(self.options.loss)):
             single_j, starts = 0.0, list[dict[str, int]]()
             for scheme, problem in self.problems.items():
                 known = [problem.setting(levels) for levels in starts]
+                known += filter(None, [before.get(scheme)])
                 found = search(problem, asked / 100, known)
                 starts.append(problem.by_memory(found.setting))
+                before[scheme] = found.setting
                 say(
                     f"{asked:g} points, {scheme}: {total(problem, found.setting) * 1e9:.4g} nJ, "
                     f"{100 * found.loss:.2f} points lost"
@@ -287,9 +290,9 @@ DEFAULTS = {
     "mode": "flip",
     "model": DEFAULT_MODEL,
     "frames_per_load": 1000,
-    "repeats": 4,
-    "confirm_repeats": 8,
-    "report_repeats": 16,
+    "repeats": 8,
+    "confirm_repeats": 16,
+    "report_repeats": 32,
 }
 """Options that have a part in the result, with their defaults."""
 

@@ -103,8 +103,8 @@ def saving(held: HeldOut, problem: Together, setting: Setting, single: Together)
         equal += min(max(share, 0.0), 1.0) * (single.energy(0, level + 1) - equal)
     while level < top and worse(level + 1).low <= 0:
         level += 1
-    energy = total(problem, setting)
-    return Saving(1 - energy / equal, 1 - energy / single.energy(0, level), level)
+    energy, clear = total(problem, setting), min(equal, single.energy(0, level))
+    return Saving(1 - energy / equal, 1 - energy / clear, level)
 
 
 def _level_of_loss(single: Together, loss: float) -> int:

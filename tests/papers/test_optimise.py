@@ -25,6 +25,7 @@ from spinflow.papers.optimise.curves import Measured, curve
 from spinflow.papers.optimise.held_out import interval
 from spinflow.papers.optimise.measuring import halves
 from spinflow.papers.optimise.search import Setting, path, search, total
+from tools import optimise as tool
 
 ROOT = Path(__file__).resolve().parents[2]
 QUICK = ["--network", "tfc-mnist", "--images", "300", "--repeats", "2", "--confirm-repeats", "2"]
@@ -259,6 +260,29 @@ def test_a_killed_run_leaves_nothing_half_written_and_goes_on(out: Path, tmp_pat
     assert command.main([*QUICK, "--loss", "3", "10", "--out", str(folder)]) == 0
     for name in (outcome.FRONT, outcome.CONDITIONS, "conditions-3.toml", outcome.PICTURE):
         assert (folder / name).read_bytes() == (out / name).read_bytes()
+
+
+def test_the_page_has_the_tables_of_the_results() -> None:
+    text = tool.PAGE.read_text(encoding="utf-8")
+    assert tool.with_tables(text) == text, "run python -m tools.optimise"
+    assert len(tool.MARK.findall(text)) >= 3
+
+
+def test_a_run_goes_into_the_documentation(
+    out: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("RESULTS", "PICTURES"):
+        (tmp_path / name).mkdir()
+        monkeypatch.setattr(tool, name, tmp_path / name)
+    monkeypatch.setattr(tool, "PAGE", tmp_path / "page.md")
+    tool.PAGE.write_text("a\n<!-- tfc: begin -->\nold\n<!-- tfc: end -->\nb\n")
+    (tool.RESULTS / "tfc-1.toml").touch()
+    tool.main([str(out)])
+    kept = {path.name for path in tool.RESULTS.iterdir()}
+    assert kept == {"tfc.csv", "tfc-conditions.csv", "tfc-3.toml", "tfc-10.toml"}
+    lines = tool.PAGE.read_text().splitlines()
+    assert (lines[0], lines[-1]) == ("a", "b") and "old" not in lines
+    assert len([line for line in lines if line.startswith("| 3 |")]) == 3
 
 
 @pytest.mark.parametrize(
