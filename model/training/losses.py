@@ -24,6 +24,23 @@ def loss_of(recipe: Recipe, spec: Spec) -> Callable[[Tensor, Tensor], Tensor]:
     return margin if recipe.loss == "margin" else cross_entropy
 
 
+def distilled(logits: Tensor, soft: Tensor, temperature: float) -> Tensor:
+    """Return how far logits are from a teacher's, mean over the batch, a scalar.
+
+    Hinton et al. 2015, "Distilling the knowledge in a neural network", section 2: the divergence
+    (Kullback-Leibler) of the softmax of logits / T from that of the teacher's, times T squared, so
+    that its gradients compare with those of the right labels.
+
+    Args:
+        logits: of the network, shape (n, classes).
+        soft: of the teacher, shape (n, classes).
+        temperature: T, above 0.
+    """
+    ours, theirs = (functional.log_softmax(each / temperature, 1) for each in (logits, soft))
+    loss = functional.kl_div(ours, theirs, reduction="batchmean", log_target=True)
+    return loss * temperature**2
+
+
 def margin_loss(sums: Tensor, labels: Tensor, margin: float) -> Tensor:
     """Return the modified hinge loss (MHL) of Buschjaeger et al., DATE 2021, mean over all sums.
 
