@@ -275,8 +275,9 @@ HELP = {
     "weight_errors": "rates of write errors in weights: RATE, LOW:HIGH or LAYER=RATE,...",
     "activation_errors": "the same in hidden maps",
     "error_mode": "flip or switch",
-    "loss": "cross-entropy or margin",
-    "margin": "of the margin loss, in bits of the last layer",
+    "loss": "cross-entropy, margin or mcel",
+    "margin": "of the margin loss, in bits of the last layer; of mcel, in logits",
+    "clamp": "of mcel, the bound that logits approach",
     "device": "cpu or cuda (default: cuda where there is one)",
     "label": "of a variant, whose files are called NETWORK+LABEL",
 }
