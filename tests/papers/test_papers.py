@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import re
 from pathlib import Path
 
@@ -325,6 +326,15 @@ def test_trainings_are_done_once_and_tabled(
     assert path.read_bytes() == content
     with pytest.raises(ValueError, match="trained with another recipe"):
         trainings.run("tzoufras-1", tmp_path, epochs=2)
+    facts = next(tmp_path.glob("*/*.json"))
+    told = json.loads(facts.read_text(encoding="utf-8"))
+    told["recipe"] |= {"epochs": 7, "hold": 1, "device": "cuda"}
+    del told["recipe"]["warm_up"]
+    facts.write_text(json.dumps(told), encoding="utf-8")
+    rows = Table.read(trainings.run("tzoufras-1", tmp_path)).rows
+    assert sorted(row["epochs"] for row in rows) == ["1", "1", "1", "7"]
+    with pytest.raises(ValueError, match="trained with another recipe"):
+        trainings.run("tzoufras-1", tmp_path, epochs=1)
     monkeypatch.setattr(store, "ZOO", tmp_path)
     lines = tzoufras.ITEMS[0].lines(tzoufras.ITEMS[0].collect(Setting()))
     assert [line.repeats for line in lines] == ["2", "2"]
