@@ -2,20 +2,23 @@
 
 An operating point is a write condition of a device model. It can be given as such, by the error
 rate that it is to reach, or as a bare rate, which means the exponential model's condition of that
-rate. How written weights age follows from it as well: retention and the disturbance by reads.
+rate. A point can also hold a condition of its own for each memory. How written weights age follows
+from it as well: retention and the disturbance by reads.
 """
 
 from __future__ import annotations
 
+import hashlib
 import re
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 from spinflow.host.core import stream
 from spinflow.host.core.errors import HostError, InputError, RateError
+from spinflow.host.core.text import one_line
 from spinflow.host.mtj.checks import DomainWarning
 from spinflow.host.mtj.devices import device
 from spinflow.host.mtj.exponential import ASANO, CONVENTIONAL_RATE
@@ -61,6 +64,10 @@ class OperatingPoint:
         pulse_s: pulse width, seconds.
         costs: what a write of each kind takes.
         conventional: the same at the conventional write of this model and drive.
+        each: the points of the memories by name, where each has its own; empty where all share
+            this one. The thresholds beside it are the highest of them, ``model`` is
+            ``conditions:`` with their digest, drive and pulse are those that they share, else 0,
+            and the costs, of which there is no one, are 0.
     """
 
     threshold1: int
@@ -71,6 +78,20 @@ class OperatingPoint:
     pulse_s: float
     costs: Costs
     conventional: Costs
+    each: tuple[tuple[str, OperatingPoint], ...] = ()
+
+    def of(self, memory: str) -> OperatingPoint:
+        """Return the point of a memory by its name: its own, or the one of all.
+
+        Raises:
+            InputError: each memory has its own, and this one has none.
+        """
+        if not self.each:
+            return self
+        for name, point in self.each:
+            if name == memory:
+                return point
+        raise InputError(f"the conditions have none of {one_line(memory, 60)}: add one")
 
     @property
     def rate1(self) -> float:
@@ -144,7 +165,7 @@ def point_of_target(
         InputError: no such model, parameter or drive.
         RateError: no pulse has that rate, or the registers cannot hold it.
     """
-    junction, name = _model(model)
+    junction, name = junction_of(model)
     with _named(f"target rate {rate:g}"):
         written = condition_for_rate(junction, rate, _drive(junction, drive))
         return point_of_condition(written, junction, name)
@@ -159,7 +180,7 @@ def point_of_pulse(
         InputError: no such model, parameter or drive.
         RateError: not a pulse width, or its rate is too small for the registers.
     """
-    junction, name = _model(model)
+    junction, name = junction_of(model)
     with _named(f"pulse of {pulse_s:g} s"):
         written = condition(junction, _drive(junction, drive), pulse_s)
         return point_of_condition(written, junction, name)
@@ -194,8 +215,46 @@ def point_of_write_condition(text: str) -> OperatingPoint:
         return point_of_condition(condition(junction, drive, pulse_s), junction, label)
 
 
+def point_of_each(points: Mapping[str, OperatingPoint]) -> OperatingPoint:
+    """Return the point at which each memory has one of its own.
+
+    Args:
+        points: by the memories' names, at least one; none of them such a point itself.
+
+    Raises:
+        InputError: a memory is driven by a voltage and another by a current.
+    """
+    first, *others = points.values()
+    for other in others:
+        if other.drive_unit != first.drive_unit:
+            raise InputError(
+                f"{first.model} is driven in {first.drive_unit}, {other.model} in "
+                f"{other.drive_unit}: one kind of drive is needed for all memories"
+            )
+    each = tuple(points.items())
+    words = [
+        f"{name} {p.model} {p.drive!r} {p.pulse_s!r} {p.threshold1} {p.threshold0}"
+        for name, p in sorted(each)
+    ]
+    drives, pulses = {p.drive for p in points.values()}, {p.pulse_s for p in points.values()}
+    nothing = Costs(0.0, 0.0, 0.0, 0.0)
+    return OperatingPoint(
+        max(p.threshold1 for p in points.values()),
+        max(p.threshold0 for p in points.values()),
+        f"conditions:{hashlib.sha256(chr(10).join(words).encode()).hexdigest()[:12]}",
+        drives.pop() if len(drives) == 1 else 0.0,
+        first.drive_unit,
+        pulses.pop() if len(pulses) == 1 else 0.0,
+        nothing,
+        nothing,
+        each,
+    )
+
+
 def point_without_errors(point: OperatingPoint) -> OperatingPoint:
     """Return rate 0 for the model and drive of a point: its conventional write, without errors."""
+    if point.each:
+        return point_of_each({name: point_without_errors(own) for name, own in point.each})
     junction, label = _junction(*_parts(point.model))
     written = condition_for_rate(junction, CONVENTIONAL_RATE, point.drive)
     return _point(0, 0, written, junction, label)
@@ -348,6 +407,8 @@ def aging_of(
     """
     if not retention_s and not reads:
         return Aging()
+    if point.each:
+        raise InputError("retention and reads go with one write condition, not with conditions")
     try:
         junction, _ = _junction(*_parts(point.model))
         if not isinstance(junction, FokkerPlanck):
@@ -376,9 +437,14 @@ def aging_of(
     )
 
 
-def _model(text: str) -> tuple[Model, str]:
-    with _named(f"model {text}"):
-        return _junction(*_parts(text))
+def junction_of(model: str) -> tuple[Model, str]:
+    """Return a device model by its name, with parameters behind a colon, and its name in results.
+
+    Raises:
+        InputError: no such model or parameter.
+    """
+    with _named(f"model {model}"):
+        return _junction(*_parts(model))
 
 
 def _drive(model: Model, text: str | None) -> float | None:

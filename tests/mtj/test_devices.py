@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from pathlib import Path
 
 import pytest
 
 from spinflow.host.core.errors import InputError
 from spinflow.host.mtj.devices import BASES, DEVICES, LEVELS, device
 from spinflow.host.sweep import grid
+from spinflow.host.sweep.conditions import read_conditions
 from spinflow.host.sweep.operating_point import (
     point_of_rate,
     point_of_target,
@@ -108,3 +110,19 @@ def test_another_device_is_refused_by_name(text: str) -> None:
             "network": "tfc-mnist", "device": "nvsim-cell",
             "write_condition": "exponential:pulse=9ns,device=nvsim-cell",
         })  # fmt: skip
+
+
+def test_a_device_is_that_of_a_file_of_conditions_too(tmp_path: Path) -> None:
+    file = tmp_path / "conditions.toml"
+    file.write_text(
+        '[conditions]\n"fc0.weights" = "exponential:pulse=50ns"\n'
+        '"fc0.buffer" = "exponential:pulse=90ns"\n'
+    )
+    own, scaled = (read_conditions(file, name) for name in (None, "isscc-2018"))
+    for memory in ("fc0.weights", "fc0.buffer"):
+        point = scaled.of(memory)
+        assert point.conventional.switched0_j == pytest.approx(4.5e-12)
+        assert point.costs.same1_j / own.of(memory).costs.same1_j == pytest.approx(
+            point.conventional.same1_j / own.of(memory).conventional.same1_j
+        )
+        assert point.rate1 == own.of(memory).rate1
