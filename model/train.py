@@ -47,7 +47,7 @@ from spinflow.model import store, train_all
 from spinflow.model.data import dataset, locate, open_imagenet, parse_classes
 from spinflow.model.networks.base import TrainedNetwork
 from spinflow.model.networks.graph import XnorSpec
-from spinflow.model.training import loop, processes
+from spinflow.model.training import conditions, loop, processes
 from spinflow.model.training.budget import Budget, seconds
 from spinflow.model.training.checkpoint import CHECKPOINT, planned
 from spinflow.model.training.feeds import Feed
@@ -203,6 +203,14 @@ def _chosen(options: argparse.Namespace) -> dict[str, Any]:
                 f"see spinflow train --help"
             )
     chosen = {name: getattr(options, name) for name in FIELDS if getattr(options, name) is not None}
+    if options.conditions is not None:
+        for name in ("weight_errors", "activation_errors"):
+            if name in chosen:
+                raise ValueError(
+                    f"--{name.replace('_', '-')} together with --conditions: the file gives the "
+                    "rates of all memories"
+                )
+        chosen |= conditions.rates_of(options.conditions, found.entry.spec)
     return {"device": "cuda" if torch.cuda.is_available() else "cpu"} | chosen
 
 
@@ -232,6 +240,13 @@ def _parser() -> start.Parser:
     parser.add_argument("--data-dir", type=Path, help="a folder with your own copy of the data")
     parser.add_argument(
         "--teacher-dir", type=Path, help="folder of the teacher's files (default: the zoo)"
+    )
+    parser.add_argument(
+        "--conditions",
+        type=Path,
+        metavar="FILE",
+        help="write conditions of each memory, as spinflow optimise makes them, whose error rates "
+        "are those of --weight-errors and --activation-errors",
     )
     recipe = parser.add_argument_group("recipe", "The default of each is that of the network.")
     defaults = {field.name: field.default for field in dataclasses.fields(Recipe)}
@@ -275,8 +290,9 @@ HELP = {
     "weight_errors": "rates of write errors in weights: RATE, LOW:HIGH or LAYER=RATE,...",
     "activation_errors": "the same in hidden maps",
     "error_mode": "flip or switch",
-    "loss": "cross-entropy or margin",
-    "margin": "of the margin loss, in bits of the last layer",
+    "loss": "cross-entropy, margin or mcel",
+    "margin": "of the margin loss, in bits of the last layer; of mcel, in logits",
+    "clamp": "of mcel, the bound that logits approach",
     "device": "cpu or cuda (default: cuda where there is one)",
     "label": "of a variant, whose files are called NETWORK+LABEL",
 }

@@ -34,6 +34,7 @@ from spinflow.host.sweep.operating_point import (
     READ_VOLTAGE_V,
     OperatingPoint,
     aging_of,
+    of_device,
     point_of_pulse,
     point_of_rate,
     point_of_target,
@@ -127,6 +128,12 @@ SETTINGS: dict[str, _Setting] = {
     ),
     "drive": _Setting(
         str, False, "write voltage or current of target_rate and pulse, as 0.5V (default: model's)"
+    ),
+    "device": _Setting(
+        str,
+        False,
+        "published part whose write energy is the conventional one, per cent unchanged (see "
+        "spinflow physics devices; default: the model's own)",
     ),
     "background": _Setting(
         str,
@@ -415,12 +422,14 @@ def _points(settings: Mapping[str, Any]) -> list[OperatingPoint]:
             raise InputError(
                 f"{name} goes with target_rate or pulse; a write_condition names its own"
             )
-    model, drive = settings.get("model", DEFAULT_MODEL), settings.get("drive")
+    device, drive = settings.get("device"), settings.get("drive")
+    model = of_device(settings.get("model", DEFAULT_MODEL), device)
+    written = [of_device(text, device) for text in settings.get("write_condition", ())]
     conditions = [
         *(point_of_target(rate, model, drive) for rate in settings.get("target_rate", ())),
         *(point_of_pulse(pulse, model, drive) for pulse in settings.get("pulse", ())),
-        *(point_of_write_condition(text) for text in settings.get("write_condition", ())),
-        *(read_conditions(Path(name)) for name in settings.get("conditions", ())),
+        *map(point_of_write_condition, written),
+        *(read_conditions(Path(name), device) for name in settings.get("conditions", ())),
     ]
     bare = []
     for one, zero in zip(rates, zeros, strict=True):
@@ -428,5 +437,5 @@ def _points(settings: Mapping[str, Any]) -> list[OperatingPoint]:
             # Beside conditions, rate 0 is what each of their models makes of it.
             bare += [point_without_errors(point) for point in conditions]
         else:
-            bare.append(point_of_rate(one, zero))
+            bare.append(point_of_rate(one, zero, device))
     return [*bare, *conditions]

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 ERROR_MODES = ("flip", "switch")
 """How writes err while a network is trained; see ``write_errors.ErrorProneMemories``."""
 
-LOSSES = ("cross-entropy", "margin")
+LOSSES = ("cross-entropy", "margin", "mcel")
 
 LABEL = r"[\w.-]*"
 """What the label of a variant may be, as a regular expression of ASCII."""
@@ -53,8 +53,10 @@ class Recipe:
         weight_errors: rates at which written weights err, as the module ``write_errors`` has them.
         activation_errors: the same of the hidden maps, as the buffers store them.
         error_mode: of both, "flip" or "switch"; see ``write_errors.ErrorProneMemories``.
-        loss: "cross-entropy" or "margin", ``losses.margin_loss``.
-        margin: of the margin loss, in agreeing less disagreeing bits of the last layer.
+        loss: "cross-entropy", "margin", ``losses.margin_loss``, or "mcel", ``losses.mcel_loss``.
+        margin: of the margin loss, in agreeing less disagreeing bits of the last layer; of mcel,
+            in logits.
+        clamp: of mcel, the bound that logits approach.
         device: "cpu" or "cuda". Only on the CPU does the same recipe give the same file.
         label: of a variant, whose files are called NETWORK+LABEL.
     """
@@ -86,6 +88,7 @@ class Recipe:
     error_mode: str = ERROR_MODES[0]
     loss: str = LOSSES[0]
     margin: float = 128.0
+    clamp: float = 100.0
     device: str = "cpu"
     label: str = ""
 
@@ -115,7 +118,7 @@ class Recipe:
             raise ValueError(f"parts is {self.parts}, valid: a divisor of the batch, {self.batch}")
         if not 0 <= self.crop <= 28:
             raise ValueError(f"crop is {self.crop}, valid: 0 to 28")
-        for name in ("lr", "norm_lr", "margin", "temperature"):
+        for name in ("lr", "norm_lr", "margin", "clamp", "temperature"):
             if not (getattr(self, name) > 0.0 and math.isfinite(getattr(self, name))):
                 raise ValueError(f"{name} is {getattr(self, name)}, valid: above 0")
         if not 0 <= self.seed < 2**32:
@@ -127,9 +130,13 @@ class Recipe:
         ):
             if getattr(self, name) not in known:
                 raise ValueError(f"{name} is {getattr(self, name)}, valid: {', '.join(known)}")
-        if self.label_smoothing and self.loss == "margin":
+        if self.label_smoothing and self.loss != LOSSES[0]:
             raise ValueError(
-                f"label_smoothing is {self.label_smoothing}, valid: 0 with the margin loss"
+                f"label_smoothing is {self.label_smoothing}, valid: 0 with the loss {self.loss}"
+            )
+        if self.loss == "mcel" and not self.margin < 2 * self.clamp:
+            raise ValueError(
+                f"margin is {self.margin}, valid: below {2 * self.clamp}, twice the clamp of mcel"
             )
         if not re.fullmatch(LABEL, self.label, re.ASCII):
             raise ValueError(f"label is {self.label!r}, valid: letters, digits, '.', '-' and '_'")

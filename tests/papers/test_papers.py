@@ -17,7 +17,16 @@ from spinflow.model.networks.build import untrained
 from spinflow.model.networks.graph import FixedPointSpec, NetworkSpec
 from spinflow.model.training.recipe import Recipe
 from spinflow.model.zoo import NETWORKS, RECIPES
-from spinflow.papers import asano, comparisons, hirtzlin, measure, page, trainings, tzoufras
+from spinflow.papers import (
+    asano,
+    comparisons,
+    hirtzlin,
+    injection,
+    measure,
+    page,
+    trainings,
+    tzoufras,
+)
 from spinflow.papers.__main__ import main
 from spinflow.papers.item import ReproduceError, Role, Setting, SkippedError, Table
 from spinflow.papers.measure import Point
@@ -332,7 +341,7 @@ def test_trainings_are_done_once_and_tabled(
 
 
 def test_roles_name_networks_once() -> None:
-    for roles in (asano.ROLES, comparisons._TRAINED):
+    for roles in (asano.ROLES, injection.TRAINED):
         names = [role.network for role in roles]
         assert len(set(names)) == len(names)
     assert store.ZOO.is_dir()
