@@ -27,6 +27,9 @@ BATCH = 8
 ROUNDS = 10
 """Most decisions with steps of one size."""
 
+FAILURES = 3
+"""Batches in a row without a better setting after which steps become smaller."""
+
 SIZES = (8, 4, 2, 1)
 """Levels of a step, from the first rounds to the last."""
 
@@ -167,15 +170,16 @@ class Local:
     def improve(self) -> None:
         """Step to settings that take less, as long as any that is tried keeps the loss."""
         for size in SIZES:
+            failed = 0
             for _ in range(ROUNDS):
-                if not self._step(size):
+                tried = self._promising(size)[:BATCH]
+                # What fails corrects what is expected, so the next ones are better chosen.
+                failed = 0 if tried and self._step(tried) else failed + 1
+                if not tried or failed == FAILURES:
                     break
 
-    def _step(self, size: int) -> bool:
-        """Measure the most promising steps of a size and take the best; return whether there is."""
-        tried = self._promising(size)[:BATCH]
-        if not tried:
-            return False
+    def _step(self, tried: Sequence[Setting]) -> bool:
+        """Measure settings and go to the best that keeps the loss; return whether there is one."""
         start, before = self.setting, self.loss
         found = self.problem.losses(tried)
         best = total(self.problem, start)
