@@ -61,6 +61,7 @@ COMMANDS = {
     "optimise": Command(
         "spinflow.papers.optimise.command", "sim", "least write energy at an accuracy, by memory"
     ),
+    "cell-map": Command("spinflow.sim.cell_maps", "sim", "cells with rates of their own: maps"),
     "report": Command(HOST, "", "tables and figures of results"),
     "serve": Command("spinflow.host.report.serve", "", "a local page that follows a sweep"),
     "papers": Command("spinflow.papers.__main__", "train", "the papers' results, measured"),

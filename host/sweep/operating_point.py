@@ -199,19 +199,7 @@ def point_of_write_condition(text: str) -> OperatingPoint:
         RateError: a rate that the registers cannot hold.
     """
     with _named(f"write condition {text}"):
-        name, parts = _parts(text)
-        if "pulse" not in parts:
-            raise InputError("no pulse: add one, as pulse=10ns")
-        pulse_s = quantity(parts.pop("pulse"), "s")
-        drives = [parts.pop(key) for key in _DRIVES if key in parts]
-        if len(drives) > 1:
-            raise InputError("a voltage and a current: give one of them")
-        wanted = [key for key in _DRIVES if f"{key}=" in text]
-        junction, label = _junction(name, parts)
-        if wanted and _DRIVES[wanted[0]] != junction.drive_unit:
-            right = next(key for key, unit in _DRIVES.items() if unit == junction.drive_unit)
-            raise InputError(f"{name} is driven by a {right}, not by a {wanted[0]}")
-        drive = quantity(drives[0], junction.drive_unit) if drives else None
+        junction, drive, pulse_s, label = _written(text)
         return point_of_condition(condition(junction, drive, pulse_s), junction, label)
 
 
@@ -249,6 +237,34 @@ def point_of_each(points: Mapping[str, OperatingPoint]) -> OperatingPoint:
         nothing,
         each,
     )
+
+
+def parts_of_condition(text: str) -> tuple[Model, float | None, float]:
+    """Return the junction of a write condition in words, the drive if it names one, and its pulse.
+
+    Raises:
+        InputError: as of :func:`point_of_write_condition`.
+    """
+    with _named(f"write condition {text}"):
+        junction, drive, pulse_s, _ = _written(text)
+        return junction, drive, pulse_s
+
+
+def _written(text: str) -> tuple[Model, float | None, float, str]:
+    """Return the parts of a write condition: junction, drive, pulse and the junction's name."""
+    name, parts = _parts(text)
+    if "pulse" not in parts:
+        raise InputError("no pulse: add one, as pulse=10ns")
+    pulse_s = quantity(parts.pop("pulse"), "s")
+    drives = [parts.pop(key) for key in _DRIVES if key in parts]
+    if len(drives) > 1:
+        raise InputError("a voltage and a current: give one of them")
+    wanted = [key for key in _DRIVES if f"{key}=" in text]
+    junction, label = _junction(name, parts)
+    if wanted and _DRIVES[wanted[0]] != junction.drive_unit:
+        right = next(key for key, unit in _DRIVES.items() if unit == junction.drive_unit)
+        raise InputError(f"{name} is driven by a {right}, not by a {wanted[0]}")
+    return junction, quantity(drives[0], junction.drive_unit) if drives else None, pulse_s, label
 
 
 def point_without_errors(point: OperatingPoint) -> OperatingPoint:

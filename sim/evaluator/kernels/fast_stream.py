@@ -55,6 +55,18 @@ def _mixed(state: Any) -> Any:
     return z ^ (z >> np.uint64(31))
 
 
+@compiled
+def key_of(seed: Any, memory: Any) -> Any:
+    """What stands for a memory's seed."""
+    return _mixed((np.uint64(memory) << np.uint64(32) | np.uint64(seed)) + GOLDEN)
+
+
+@compiled
+def block_of(key: Any, block: Any) -> Any:
+    """What the generators of a block of positions begin with."""
+    return _mixed(key ^ _mixed(np.uint64(block) + GOLDEN))
+
+
 @vector_code
 def _compare_words(typing: Any, seed: Any, block: Any, threshold1: Any, threshold0: Any) -> Any:
     """The words of 16 blocks that are below two thresholds: bits 0-31 and 32-63."""
@@ -177,7 +189,7 @@ def _draw_gaps(typing: Any, state: Any, scale: Any, others: Any, gaps: Any) -> A
 
 
 @compiled
-def _draw_level(level: Any, of_block: Any, places: Any, others: Any, gaps: Any) -> Any:
+def draw_level(level: Any, of_block: Any, places: Any, others: Any, gaps: Any) -> Any:
     """The positions in a block that a level takes, ascending, and how many.
 
     Its rows: places, and a 32-bit number for each, which does not depend on the thresholds.
@@ -225,7 +237,7 @@ def hits_of_fast(
     it and not in one below, independently, so the entries are found by geometric gaps; a position
     that was in a rarer level already keeps that. Above 2**-4 a draw a position is cheaper.
     """
-    key = _mixed((np.uint64(memory) << np.uint64(32) | np.uint64(seed)) + GOLDEN)
+    key = key_of(seed, memory)
     highest = 0
     for number in range(thresholds.size):
         highest = max(highest, thresholds[number])
@@ -235,12 +247,12 @@ def hits_of_fast(
     begin, end = start + 32 * lo, start + 32 * hi
     for block in range(begin >> STREAM_BLOCK_BITS, (end + STREAM_BLOCK - 1) >> STREAM_BLOCK_BITS):
         origin = block << STREAM_BLOCK_BITS
-        of_block = _mixed(key ^ _mixed(np.uint64(block) + GOLDEN))
+        of_block = block_of(key, block)
         for level in range(SPARSE_LEVELS, 33):
             least = 1 << (31 - level) if level < 32 else 0
             if highest <= least:
                 continue
-            count = _draw_level(level, of_block, places, others, gaps)
+            count = draw_level(level, of_block, places, others, gaps)
             first, last = 0, count
             while first < last and origin + places[0, first] < begin:
                 first += 1

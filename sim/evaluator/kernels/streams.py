@@ -99,7 +99,7 @@ def _compare_tails(typing: Any, seed: Any, origin: Any, places: Any, number: Any
 
 
 @vector_code
-def _lowest_bit(typing: Any, word: Any) -> Any:
+def lowest_bit(typing: Any, word: Any) -> Any:
     """The number of the lowest set bit of a 64-bit word, 64 if there is none."""
     signature = types.uint32(word)
 
@@ -130,11 +130,11 @@ def _settle_ties(
     for word in range(np.uint64((len(hits) + 1) >> 1)):
         ties = tied[word]
         # Mostly there is none or one, which a branch could not foresee.
-        places[count] = np.uint32(word << np.uint64(6)) + _lowest_bit(ties)
+        places[count] = np.uint32(word << np.uint64(6)) + lowest_bit(ties)
         count += np.uint64(ties != 0)
         ties &= ties - one
         while ties:
-            places[count] = np.uint32(word << np.uint64(6)) + _lowest_bit(ties)
+            places[count] = np.uint32(word << np.uint64(6)) + lowest_bit(ties)
             ties &= ties - one
             count += one
     for number in range(np.uint64(0), count, np.uint64(HALF)):
@@ -187,7 +187,7 @@ def hits_of_hardware(
 
 
 @vector_code
-def _leads(typing: Any, seed: Any, block: Any, out: Any, step: Any) -> Any:
+def make_leads(typing: Any, seed: Any, block: Any, out: Any, step: Any) -> Any:
     """The 128 leads of 16 blocks from `block` on, bytes."""
     signature = types.void(seed, block, out, step)
 
@@ -241,7 +241,7 @@ def hits_of_many(seed: Any, start: Any, thresholds: Any, hits: Any, lo: Any, hi:
         origin = start + part * MASK_WORDS * 64
         for step in range(MASK_WORDS // 2):
             block = np.uint32((origin >> 3) + (step << 4) & LAST_LEAD_BLOCK)
-            _leads(np.uint32(seed), block, leads, step)
+            make_leads(np.uint32(seed), block, leads, step)
         position = np.uint32(origin & 0xFFFFFFFF)
         for number in range(thresholds.size):
             threshold, own = thresholds[number], hits[number]
@@ -254,11 +254,11 @@ def hits_of_many(seed: Any, start: Any, thresholds: Any, hits: Any, lo: Any, hi:
             for word in range(0, MASK_WORDS, 8):
                 left = _compared(leads, word, lead, own, first + word, tied)
                 while left:
-                    lane = _lowest_bit(left)
+                    lane = lowest_bit(left)
                     left &= left - one
                     ties = tied[lane]
                     while ties:
-                        places[count] = np.uint32(64 * (word + lane) + _lowest_bit(ties))
+                        places[count] = np.uint32(64 * (word + lane) + lowest_bit(ties))
                         ties &= ties - one
                         count += 1
             if edge == 0:
