@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from spinflow.host.core.description import MemoryInfo, segments_of
 from spinflow.host.core.memory import MODES, Counts
+from spinflow.host.core.secded import CodeCounts
 
 
 class Cells(ABC):
@@ -22,13 +23,19 @@ class Cells(ABC):
         threshold1, threshold0, seed: what its registers hold.
         position: of the stream at which the next write begins.
         counts: since the last clear.
+        code_counts: what its decoder counted since then.
     """
 
     def __init__(self, info: MemoryInfo) -> None:
         self.info = info
         self.mode = "off"
         self.threshold1 = self.threshold0 = self.seed = self.position = 0
+        self.clear()
+
+    def clear(self) -> None:
+        """Zero the counters."""
         self.counts = Counts()
+        self.code_counts = CodeCounts()
 
     @property
     def index(self) -> int:
@@ -52,7 +59,7 @@ class Cells(ABC):
 
     @property
     def width(self) -> int:
-        """Bits of a word."""
+        """Bits of a word, check bits included."""
         return self.info.width
 
     @property
@@ -77,7 +84,7 @@ class Cells(ABC):
     def soft_reset(self) -> None:
         """Restart the stream, zero the counters; the old bits of a buffer count as 0 again."""
         self.position = 0
-        self.counts = Counts()
+        self.clear()
         if self.kind == "buffer":
             self.zero()
 
@@ -108,10 +115,14 @@ class MemoryOperations(Generic[Kind]):
         """Return what a memory counted since the last clear or soft reset, in bits."""
         return self._memory(memory).counts
 
+    def code_counters(self, memory: int) -> CodeCounts:
+        """Return what the decoder of a memory counted since then; 0 of one that has none."""
+        return self._memory(memory).code_counts
+
     def clear(self) -> None:
         """Zero the counters."""
         for cells in self.memories:
-            cells.counts = Counts()
+            cells.clear()
 
     def soft_reset(self) -> None:
         """Restart every stream, zero counters and buffers; keep weights and error settings."""
