@@ -27,7 +27,6 @@ from spinflow.sim.evaluator.cells import CellLines, lines_of
 from spinflow.sim.evaluator.coded import Coder
 from spinflow.sim.evaluator.draws import Draws
 from spinflow.sim.evaluator.kernels import bits as bit_kernels
-from spinflow.sim.evaluator.kernels import cells as cell_kernels
 from spinflow.sim.evaluator.kernels import fast_stream, streams, writes
 from spinflow.sim.memories import Cells
 
@@ -362,7 +361,7 @@ class PackedMemory(Cells):
         if self.stream == "fast":
             edges = line.thresholds, phase, line.highest, line.is_dense
             self.workers.share(
-                lambda lo, hi: cell_kernels.hits_of_fast(
+                lambda lo, hi: fast_stream.hits_of_cells(
                     self.seed, self.index, start, *edges, hits, lo, hi
                 ),
                 words,
@@ -370,7 +369,7 @@ class PackedMemory(Cells):
             )
         else:
             self.workers.share(
-                lambda lo, hi: cell_kernels.hits_of_hardware(
+                lambda lo, hi: streams.hits_of_cells(
                     self.seed, start, line.thresholds, line.leading, phase, hits, lo, hi
                 ),
                 words,
