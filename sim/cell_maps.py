@@ -36,7 +36,7 @@ from spinflow.host.mtj.sun_gamma import SunGamma
 from spinflow.host.sweep import grid as grids
 from spinflow.host.sweep.bench import Bench
 from spinflow.host.sweep.cell_laws import LAWS, Law, cells_of
-from spinflow.host.sweep.operating_point import junction_of
+from spinflow.host.sweep.operating_point import parts_of_condition
 from spinflow.sim.bundle_build import BUILD
 from spinflow.sim.engines import engine
 from spinflow.sim.sweeps.device import SoftwareAccelerator, bundle_of
@@ -93,7 +93,7 @@ def _make(options: argparse.Namespace) -> None:
             "the law spread takes --write-condition sun-gamma:pulse=..,drive_spread=.., and only it"
         )
     if condition:
-        junction, drive, pulse_s = junction_of(condition)
+        junction, drive, pulse_s = parts_of_condition(condition)
         if not isinstance(junction, SunGamma):
             raise InputError(f"{condition}: the junctions that spread are those of sun-gamma")
         law = replace(law, name="spread", junction=junction, drive=drive, pulse_s=pulse_s)

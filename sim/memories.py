@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from spinflow.host.core.cells import CellRates
 from spinflow.host.core.description import MemoryInfo, segments_of
 from spinflow.host.core.memory import MODES, Counts
+from spinflow.host.core.secded import CodeCounts
 
 
 class Cells(ABC):
@@ -25,6 +26,7 @@ class Cells(ABC):
         address: of the word that a buffer takes next.
         cells: the cells' own rates, in place of the thresholds; None where all cells are alike.
         counts: since the last clear.
+        code_counts: what its decoder counted since then.
     """
 
     def __init__(self, info: MemoryInfo) -> None:
@@ -33,7 +35,12 @@ class Cells(ABC):
         self.threshold1 = self.threshold0 = self.seed = self.position = 0
         self.address = 0
         self.cells: CellRates | None = None
+        self.clear()
+
+    def clear(self) -> None:
+        """Zero the counters."""
         self.counts = Counts()
+        self.code_counts = CodeCounts()
 
     @property
     def index(self) -> int:
@@ -57,7 +64,7 @@ class Cells(ABC):
 
     @property
     def width(self) -> int:
-        """Bits of a word."""
+        """Bits of a word, check bits included."""
         return self.info.width
 
     @property
@@ -81,6 +88,8 @@ class Cells(ABC):
 
     def set_cells(self, cells: CellRates | None) -> None:
         """Give each cell its own rates; None ends it. ValueError if it is of another size."""
+        if cells is not None and self.info.code is not None:
+            raise ValueError(f"{self.name} has check bits, of which a cell map knows nothing")
         if cells is not None and cells.shape != (self.depth, self.width):
             raise ValueError(
                 f"{self.name} has {self.depth} words of {self.width} bits, not the "
@@ -96,7 +105,7 @@ class Cells(ABC):
     def soft_reset(self) -> None:
         """Restart the stream, zero the counters; the old bits of a buffer count as 0 again."""
         self.position = self.address = 0
-        self.counts = Counts()
+        self.clear()
         if self.kind == "buffer":
             self.zero()
 
@@ -135,10 +144,14 @@ class MemoryOperations(Generic[Kind]):
         """Return what a memory counted since the last clear or soft reset, in bits."""
         return self._memory(memory).counts
 
+    def code_counters(self, memory: int) -> CodeCounts:
+        """Return what the decoder of a memory counted since then; 0 of one that has none."""
+        return self._memory(memory).code_counts
+
     def clear(self) -> None:
         """Zero the counters."""
         for cells in self.memories:
-            cells.counts = Counts()
+            cells.clear()
 
     def soft_reset(self) -> None:
         """Restart every stream, zero counters and buffers; keep weights and error settings."""

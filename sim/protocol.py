@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from spinflow.host.core.cells import CellRates
 from spinflow.host.core.description import Layer, MemoryInfo
 from spinflow.host.core.memory import Counts
+from spinflow.host.core.secded import CodeCounts
 
 Taps = dict[str, NDArray[Any]]
 """Values of layer boundaries by name, each (n, elements)."""
@@ -116,6 +117,9 @@ class Engine(Protocol):
 
     def counters(self, memory: int) -> Counts:
         """Return what a memory counted since the last clear or soft reset."""
+
+    def code_counters(self, memory: int) -> CodeCounts:
+        """Return what the decoder of a memory counted since then; 0 of one that has none."""
 
     def clear(self) -> None:
         """Zero the counters."""

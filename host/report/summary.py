@@ -210,7 +210,7 @@ def curves(members: Sequence[Group]) -> dict[str, list[Group]]:
             label += f", {_model_name(group, members)}"
         if by_drive[group.model]:
             label += f", {with_unit(group.drive, group.drive_unit)}"
-        if group.model == "exponential" and group.rate0 != group.rate:
+        if group.model.partition(":")[0] == "exponential" and group.rate0 != group.rate:
             # This model has one rate: unequal ones were given by hand, the zeros' as a choice.
             label += f", written 0: {group.rate0:.4g}"
         if several("cell_map"):

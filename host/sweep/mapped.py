@@ -63,12 +63,15 @@ def point_of_map(file: MapFile, bundle: Bundle, selection: str) -> OperatingPoin
     try:
         found, memories = file.read(), bundle.select(selection)
         found.check(memories, bundle.network)
+        coded = next((memory.name for memory in memories if memory.code is not None), None)
+        if coded is not None:
+            raise InputError(f"{coded} has check bits (ecc), of which a cell map knows nothing")
         rates = found.mean_rates(memory.name for memory in memories)
         limits = [min(round(rate * 2**32), stream.ALWAYS) for rate in rates]
         point = (
             point_of_write_condition(found.condition)
             if found.condition
-            else point_of_rate(*(stream.rate(limit) for limit in limits))
+            else point_of_rate(stream.rate(limits[0]), stream.rate(limits[1]))
         )
     except HostError as error:
         raise InputError(f"{file.path}: {error}") from None

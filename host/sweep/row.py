@@ -93,7 +93,8 @@ class Row:
         network: name of the network.
         memory: a memory's name, or ``weights``, ``buffers``, ``all``.
         mode: error mode, ``off``, ``flip`` or ``switch``.
-        rate: bit-error rate of a written 1, as the register holds it.
+        rate: bit-error rate of a written 1, as the register holds it; where each memory has a
+            condition of its own, the highest.
         background: what the weights were written over; ``none`` where none were written.
         repeat: number of the repeat, from 0.
         seed: base seed, from which the seeds of the memories follow.
@@ -115,7 +116,9 @@ class Row:
         image_set: fingerprint of the images and labels.
         backend: what measured it: ``rtl`` (the virtual board), ``board``, ``emulator``,
             ``evaluator``, or ``evaluator-fast`` with its own random stream.
-        model: device model that the rates and energies are of.
+        model: device model that the rates and energies are of; ``conditions:`` and a digest where
+            each memory has a condition of its own. Then ``drive`` and ``pulse_s`` are 0 unless all
+            share them, and so are the energies of a bit.
         drive: write voltage or current of the condition, in ``drive_unit``.
         drive_unit: ``V`` or ``A``.
         switched1_low, switched1_high: range of the switched bits whose target was 1; equal where

@@ -16,6 +16,7 @@ from spinflow.host.core.bundle import Bundle
 from spinflow.host.core.errors import InputError, RateError
 from spinflow.host.core.memory import check_mode
 from spinflow.host.core.test_sets import TestSet
+from spinflow.host.core.text import one_line
 from spinflow.host.sweep.aging import NONE, Aging
 from spinflow.host.sweep.mapped import MapFile, point_of_map
 from spinflow.host.sweep.operating_point import OperatingPoint
@@ -67,6 +68,9 @@ def grid(
         check_mode(mode)
     for background in backgrounds:
         check_background(background)
+    for point in points:
+        if point.each:
+            _check_each(bundle, point, selections)
     writes = {name: any(m.is_weights for m in bundle.select(name)) for name in selections}
     ages = {point: tuple(agings(point)) for point in points}
     if not any(writes.values()) and any(any(choice) for choice in ages.values()):
@@ -104,6 +108,24 @@ def grid(
     check_number(len(points_once), repeats)
     stream.memory_seed(seed, repeats - 1, 0)
     return [replace(trial, repeat=repeat) for repeat in range(repeats) for trial in points_once]
+
+
+def _check_each(bundle: Bundle, point: OperatingPoint, selections: Sequence[str]) -> None:
+    """Check that a point with conditions of its own for each memory is one of this network.
+
+    Raises:
+        InputError: it names another memory, or none of one that is selected.
+    """
+    names = {memory.name for memory in bundle.memories}
+    for name, _ in point.each:
+        if name not in names:
+            raise InputError(
+                f"the conditions name {one_line(name, 60)}, which {bundle.network} has not: it has "
+                f"{one_line(', '.join(sorted(names)), 150)}"
+            )
+    for selection in selections:
+        for memory in bundle.select(selection):
+            point.of(memory.name)
 
 
 def check_number(points: int, repeats: int) -> None:

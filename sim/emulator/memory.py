@@ -8,6 +8,8 @@ from numpy.typing import NDArray
 from spinflow.host.core.description import MemoryInfo
 from spinflow.host.core.memory import Errors, counts_of
 from spinflow.host.core.packing import Bits
+from spinflow.host.core.secded import CodeCounts, decode, encode
+from spinflow.host.core.secded import counts_of as counts_of_code
 from spinflow.sim.memories import Cells
 
 
@@ -23,6 +25,21 @@ class EmulatedMemory(Cells):
     def __init__(self, info: MemoryInfo) -> None:
         super().__init__(info)
         self.bits: Bits = np.zeros((info.depth, info.width), np.uint8)
+
+    def data(self) -> tuple[Bits, CodeCounts]:
+        """Return what is read of all words (depth, data bits), and what that counts."""
+        if self.info.code is None:
+            return self.bits, CodeCounts()
+        decoded = decode(self.info.code, self.bits)
+        return decoded.bits, counts_of_code(decoded)
+
+    def pass_on(self, values: Bits) -> Bits:
+        """Write words (n, data bits), and return what is read of them, errors included."""
+        if self.info.code is None:
+            return self.write(values)
+        decoded = decode(self.info.code, self.write(encode(self.info.code, values)))
+        self.code_counts += counts_of_code(decoded)
+        return decoded.bits
 
     def zero(self) -> None:
         """Make every stored bit 0."""

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from spinflow.host.core import stream
 from spinflow.host.core.cells import FREE, STUCK_AT_1, CellRates, Thresholds
-from spinflow.sim.evaluator.kernels import cells
+from spinflow.sim.evaluator.kernels.fast_stream import DENSE
+from spinflow.sim.evaluator.kernels.vectors import MARGIN
 
 
 class CellLine:
@@ -32,11 +33,11 @@ class CellLine:
         if segmented and limits.shape[1] % 32:
             limits = np.pad(limits, ((0, 0), (0, -limits.shape[1] % 32)))
         self.size = limits.size
-        self.thresholds: Thresholds = np.resize(limits, limits.size + cells.MARGIN)
+        self.thresholds: Thresholds = np.resize(limits, limits.size + MARGIN)
         self.leading = (self.thresholds >> np.uint32(stream.TAIL_BITS)).astype(np.uint8)
         always = limits == stream.ALWAYS
         self.highest = int(np.where(always, np.uint32(0), limits).max())
-        self.is_dense = bool(limits.max() > cells.DENSE)
+        self.is_dense = bool(limits.max() > DENSE)
 
 
 class CellLines:

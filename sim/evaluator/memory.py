@@ -12,6 +12,7 @@ import math
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -21,10 +22,11 @@ from numpy.typing import NDArray
 from spinflow.host.core.cells import CellRates
 from spinflow.host.core.description import MemoryInfo
 from spinflow.host.core.memory import MODES, Counts
+from spinflow.host.core.secded import CodeCounts
 from spinflow.sim.evaluator.cells import CellLines, lines_of
+from spinflow.sim.evaluator.coded import Coder
 from spinflow.sim.evaluator.draws import Draws
 from spinflow.sim.evaluator.kernels import bits as bit_kernels
-from spinflow.sim.evaluator.kernels import cells as cell_kernels
 from spinflow.sim.evaluator.kernels import fast_stream, streams, writes
 from spinflow.sim.memories import Cells
 
@@ -74,6 +76,7 @@ class PackedMemory(Cells):
     Attributes:
         writes: how often it was written: what is made of its bits is stale when that grows.
         draws: which several trials share; None where it makes its own.
+        coder: encodes and decodes its words; None where they are not coded.
     """
 
     def __init__(self, info: MemoryInfo, stream: str, workers: Workers) -> None:
@@ -85,6 +88,8 @@ class PackedMemory(Cells):
         self.size = self.depth * self.width
         self._cells = np.zeros(-(-self.size // 64) + 1, np.uint64)
         self._hits = np.zeros((2, 0), np.uint64)
+        self.coder = None if info.code is None else Coder(info.code, workers)
+        self._decoded: tuple[PackedMemory, CodeCounts] | None = None
 
     @property
     def bits(self) -> NDArray[Any]:
@@ -107,6 +112,7 @@ class PackedMemory(Cells):
         found = copy.copy(self)
         found._cells = self._cells[: -(-self.size // 64) + 1].copy()
         found._hits = np.zeros((2, 0), np.uint64)
+        found._decoded = None
         return found
 
     def set_cells(self, cells: CellRates | None) -> None:
@@ -114,6 +120,40 @@ class PackedMemory(Cells):
         super().set_cells(cells)
         segmented = self.kind == "weights" and self.stream == "hardware"
         self._lines = None if cells is None else lines_of(cells, segmented)
+
+    def data(self) -> PackedMemory:
+        """Return the memory as it is read: itself, or one without check bits."""
+        if self.coder is None:
+            return self
+        if self._decoded is None or self._decoded[0].writes != self.writes:
+            info = replace(self.info, width=self.info.data_width, code=None)
+            found = PackedMemory(info, self.stream, self.workers)
+            _, counts = self.coder.decode(self.packed(), self.depth, found._cells)
+            found.writes = self.writes
+            self._decoded = found, counts
+        return self._decoded[0]
+
+    def count_reads(self, times: int) -> None:
+        """Count that all words were read so often."""
+        self.data()
+        if self._decoded is not None:
+            self.code_counts += self._decoded[1].times(times)
+
+    def write_data(self, line: NDArray[np.uint64], bits: int) -> NDArray[np.uint32]:
+        """Write packed bits without check bits, settle, and return what is read of them.
+
+        The result is uint32 with a word to spare, and valid until the next write.
+        """
+        if self.coder is None:
+            stored: NDArray[np.uint32] = self.write(line, bits)
+            self.settle(bits)
+            return stored
+        words = bits // self.info.data_width
+        coded = words * self.width
+        read, counts = self.coder.decode(self.write(self.coder.encode(line, words), coded), words)
+        self.settle(coded)
+        self.code_counts += counts
+        return read.view(np.uint32)
 
     def zero(self) -> None:
         """Make every stored bit 0."""
@@ -321,7 +361,7 @@ class PackedMemory(Cells):
         if self.stream == "fast":
             edges = line.thresholds, phase, line.highest, line.is_dense
             self.workers.share(
-                lambda lo, hi: cell_kernels.hits_of_fast(
+                lambda lo, hi: fast_stream.hits_of_cells(
                     self.seed, self.index, start, *edges, hits, lo, hi
                 ),
                 words,
@@ -329,7 +369,7 @@ class PackedMemory(Cells):
             )
         else:
             self.workers.share(
-                lambda lo, hi: cell_kernels.hits_of_hardware(
+                lambda lo, hi: streams.hits_of_cells(
                     self.seed, start, line.thresholds, line.leading, phase, hits, lo, hi
                 ),
                 words,
