@@ -221,7 +221,7 @@ def _parser() -> Parser:
     make.add_argument("--stuck1", type=types.rate, default=0.0, help="share of cells stuck at 1")
     make.add_argument(
         "--write-condition", metavar="CONDITION",
-        help="of the law spread, as sun-gamma:pulse=10ns,drive_spread=0.05,resistance_spread=0.05",
+        help="of the law spread, as sun-gamma:pulse=2ns,drive_spread=0.05,resistance_spread=0.05",
     )  # fmt: skip
     make.add_argument("--seed", type=types.seed, default=1, help="default 1")
     show = command("show", _show)

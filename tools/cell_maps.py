@@ -43,7 +43,7 @@ IMAGES = {"mlp-mnist": 2000, "lenet-mnist": 2000, "cnv-cifar10": 500}
 DATA = {"mlp-mnist": "mnist", "lenet-mnist": "mnist", "cnv-cifar10": "cifar10"}
 RATES = (1e-2, 3e-2, 1e-1, 2e-1)
 KINDS = ("weights", "buffer")
-MAPS, REPEATS = 16, 8
+MAPS, REPEATS = 12, 6
 SEED = 1
 LEVEL = 0.95
 
