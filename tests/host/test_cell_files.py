@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from spinflow.host.core import cell_files, faults
 from spinflow.host.core.cells import CellMap, CellRates, rates_of, thresholds_of
 from spinflow.host.core.description import MemoryInfo
 from spinflow.host.core.errors import InputError
+from tests.fuzz import mutate
 
 ENDS = st.sampled_from([0, 1, 2**24, 2**31, 2**32 - 2, 2**32 - 1])
 THRESHOLDS = st.one_of(ENDS, st.integers(0, 2**32 - 1))
@@ -207,3 +209,35 @@ def test_faults_that_no_map_can_say_are_refused(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes()[:100])
     with pytest.raises(InputError, match="damaged"):
         faults.read(path)
+
+
+@pytest.mark.parametrize("kind", ["npz", "csv", "faults"])
+def test_damaged_files_are_one_line(tmp_path: Path, kind: str) -> None:
+    """Bytes and lines changed at random: a map, or one line."""
+    rng = random.Random(1)
+    shape = 3, 4
+    limits = np.arange(12, dtype=np.uint32).reshape(shape) << np.uint32(20)
+    found = CellMap("n", {"fc0.weights": CellRates(limits, limits, np.eye(3, 4, dtype=np.uint8))})
+    memory = MemoryInfo(0, "fc0.weights", "weights", 0, 4, 3)
+    path = tmp_path / f"file.{kind}"
+    if kind == "npz":
+        cell_files.write(path, found)
+    elif kind == "csv":
+        path.write_text("".join(cell_files.to_csv(found)))
+    else:
+        bits = np.ones(shape, np.uint8)
+        faults.write(path, "n", [faults.faults_of(memory, bits, np.eye(3, 4, dtype=np.uint8))])
+    content, refused = path.read_bytes(), 0
+    for _ in range(300):
+        path.write_bytes(mutate.data(rng, content))
+        try:
+            if kind == "npz":
+                cell_files.read(path).check([memory], "n")
+            elif kind == "csv":
+                cell_files.from_csv(path, "n", [memory], "")
+            else:
+                faults.replayed(path, "n", [memory], faults.read(path)[1])
+        except InputError as error:
+            refused += 1
+            assert "\n" not in str(error) and len(str(error)) < 300
+    assert refused > 100
