@@ -277,8 +277,8 @@ def draw(points: Sequence[Point], path: Path, shown: str) -> None:
                 axes.errorbar(
                     across, [100 * getattr(p, shown) for p in own],
                     [100 * p.change_half for p in own] if is_change else None, capsize=2,
-                    label=law if own else None, color=style.colour(place), linestyle="",
-                    marker=style.marker(place), markersize=4,
+                    label=law if own else None, color=style.colour(LAWS.index(law)),
+                    marker=style.marker(LAWS.index(law)), markersize=4, linestyle="",
                 )  # fmt: skip
             if is_change:
                 axes.axhline(0, color="#444444", linewidth=0.8, linestyle=":")
@@ -290,7 +290,7 @@ def draw(points: Sequence[Point], path: Path, shown: str) -> None:
             axes.set_xlabel("mean bit-error rate")
             what = "change of the mean" if is_change else "deviation between chips"
             axes.set_ylabel(f"{what}, points of accuracy")
-            axes.legend(loc="upper left", fontsize=7)
+            axes.legend(loc="best", fontsize=7)
 
     chips = max(point.chips for point in points)
     heading = (
