@@ -24,7 +24,7 @@ from spinflow.papers.optimise.choices import Choices, rates
 from spinflow.papers.optimise.curves import Measured, curve
 from spinflow.papers.optimise.held_out import interval
 from spinflow.papers.optimise.measuring import halves
-from spinflow.papers.optimise.search import Setting, path, search, total
+from spinflow.papers.optimise.search import Setting, _hull, path, search, total
 from tools import optimise as tool
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -107,7 +107,7 @@ def test_a_good_start_is_not_given_up() -> None:
 
 def test_the_path_saves_most_for_a_loss_first() -> None:
     problem = Synthetic([1, 1, 4], [5, 0.1, 1], 1.0)
-    found = path(problem)
+    found = path([_hull(problem, place) for place in range(3)])
     assert found[0] == (0, 0, 0)
     assert found[-1] == (problem.levels - 1,) * 3
     worths = []
