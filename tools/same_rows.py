@@ -10,21 +10,19 @@ from __future__ import annotations
 
 import argparse
 import sys
-from dataclasses import replace
 from pathlib import Path
 
-from spinflow.host.sweep.results import TIMED, Row, read
+from spinflow.host.sweep.results import COLUMNS, TIMED, Row, read
 
 
 def difference(one: list[Row], other: list[Row]) -> str:
     """Return what differs first, in words; empty if nothing does."""
     if len(one) != len(other):
         return f"{len(one)} rows and {len(other)}"
-    same = {"backend": "", "clock_mhz": 0.0, **dict.fromkeys(TIMED, 0)}
+    apart = {"backend", "clock_mhz", *TIMED}
     for number, (a, b) in enumerate(zip(one, other, strict=True), 2):
-        a, b = replace(a, **same), replace(b, **same)
-        for name in vars(a):
-            if getattr(a, name) != getattr(b, name):
+        for name in COLUMNS:
+            if name not in apart and getattr(a, name) != getattr(b, name):
                 return f"line {number}: {name} is {getattr(a, name)} and {getattr(b, name)}"
     return ""
 
