@@ -61,9 +61,11 @@ COMMANDS = {
     "optimise": Command(
         "spinflow.papers.optimise.command", "sim", "least write energy at an accuracy, by memory"
     ),
+    "cell-map": Command("spinflow.sim.cell_maps", "sim", "cells with rates of their own: maps"),
     "report": Command(HOST, "", "tables and figures of results"),
     "serve": Command("spinflow.host.report.serve", "", "a local page that follows a sweep"),
     "papers": Command("spinflow.papers.__main__", "train", "the papers' results, measured"),
+    "ecc": Command("spinflow.papers.ecc", "train", "error correction against none, measured"),
     "physics": Command("spinflow.papers.physics", "", "tables and curves of the junction models"),
     "bitstream": Command("spinflow.hw.boards.bitstream", "", "bitstream of a bundle, by Vivado"),
     "deploy": Command("spinflow.hw.boards.deploy", "", "copy a bundle and the driver to a board"),

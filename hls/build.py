@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 from spinflow.hls.paths import BUILD, REPO, BuildError
 from spinflow.hls.trained import read_trained
 from spinflow.host.core import start
+from spinflow.host.core.coding import PLAIN, Coding, add_options, chosen
 from spinflow.host.core.description import Description, RegisterMap, read, registers_of
 from spinflow.host.core.errors import BundleError
 from spinflow.host.core.files import held, put_in_place, remove_leftovers, replace_text, work_beside
@@ -40,6 +41,8 @@ def build(
     out: Path | None = None,
     given: dict[str, dict[str, int]] | None = None,
     board: boards.Board | None = None,
+    *,
+    coding: Coding = PLAIN,
 ) -> Description:
     """Build the bundle of a network.
 
@@ -50,6 +53,7 @@ def build(
         out: folder of the bundle; ``source`` if None.
         given: PE and SIMD by layer name that the search is not to choose.
         board: that it is for; the default board if None.
+        coding: which memories are coded.
 
     Returns:
         What was written to accel.json.
@@ -72,7 +76,8 @@ def build(
     # FINN takes seconds to import; bad input is refused before that.
     from spinflow.hls.bundle import Order
 
-    order = Order(source, trained, cycles, given, board or boards.board(), registers, REGISTERS)
+    board = board or boards.board()
+    order = Order(source, trained, cycles, given, board, registers, REGISTERS, coding)
     return _make(order, out)
 
 
@@ -202,6 +207,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--folding", type=Path, help="JSON file of PE and SIMD by layer")
     parser.add_argument("--out", type=Path, help="folder of the bundle (build/NETWORK)")
     parser.add_argument("--board", help="kind of board that it is for, a folder of hw/boards")
+    add_options(parser)
     options = parser.parse_args(arguments)
 
     def make() -> None:
@@ -209,7 +215,8 @@ def main(arguments: list[str] | None = None) -> int:
         given = read_folding(options.folding) if options.folding else None
         board = boards.board(options.board)
         source = BUILD / network
-        described = build(source, options.cycles, options.out, given, board)
+        coding = chosen(options)
+        described = build(source, options.cycles, options.out, given, board, coding=coding)
         has_target = options.cycles is not None or read_trained(source).cycles is not None
         print(summary(described, None if has_target else board.resources))
 

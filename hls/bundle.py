@@ -22,6 +22,7 @@ from spinflow.hls.paths import sha256_file
 from spinflow.hls.trained import Trained
 from spinflow.host.core import own_tests
 from spinflow.host.core.arrays import TABLE
+from spinflow.host.core.coding import PLAIN, Coding
 from spinflow.host.core.description import (
     FILES,
     TEST_SET,
@@ -55,6 +56,7 @@ class Order:
         board: that it is for.
         registers: the control block.
         block: folder of the generated register block.
+        coding: which memories are coded.
     """
 
     source: Path
@@ -64,6 +66,7 @@ class Order:
     board: Board
     registers: RegisterMap
     block: Path
+    coding: Coding = PLAIN
 
     @property
     def network(self) -> str:
@@ -93,10 +96,12 @@ def make(order: Order, folder: Path, work: Path) -> Description:
         resources=order.board.resources,
         given=order.given,
         depths=lambda choice: depths.known(order.network, choice),
+        coding=order.coding,
     )
     design = plan.plan(
         finn.dataflow,
         finn.folding.cycles_per_frame,
+        coding=order.coding,
         control_bytes=order.registers.size,
         range_bytes=order.board.address_map["accel"].size,
         max_memories=order.registers.count,

@@ -91,28 +91,30 @@ def draws_for(layer: LayerShape, pe: int, pace: int, least: int = 1) -> Draws | 
 
     Args:
         layer: what the buffer is of.
-        pe: bits of a word.
+        pe: data bits of a word.
         pace: least cycles from a word to the next.
         least: ports that it has at least.
     """
     for ports in range(least, MOST_PORTS + 1):
         options = _options(layer, pe, pace, ports)
         if options:
-            return min(options, key=lambda draws: draws.lut(pe))
+            return min(options, key=lambda draws: draws.lut(layer.stored_bits(pe)))
     return None
 
 
 def _options(layer: LayerShape, pe: int, pace: int, ports: int) -> list[Draws]:
     """Return what does with so many ports, of each number of slots the one of the least load."""
-    average = LAPS * pe / BLOCK / pace / layer.pool**2
-    peak = LAPS * pe / BLOCK / pace
-    words = slot(pe, ports)[1]
+    bits = layer.stored_bits(pe)
+    average = LAPS * bits / BLOCK / pace / layer.pool**2
+    peak = LAPS * bits / BLOCK / pace
+    words = slot(bits, ports)[1]
     found = []
     for run_ahead in RUN_AHEADS:
         # After a max-pool draws may come more slowly than the words of a pixel.
         for step in range(BURST_STEPS + 1):
             load = (average + (peak - average) * step / BURST_STEPS) / ports
-            waiting = _late(layer, pe, pace, LAPS * pe / BLOCK / (load * ports)) + LATENCY / pace
+            late = _late(layer, pe, pace, LAPS * bits / BLOCK / (load * ports))
+            waiting = late + LATENCY / pace
             if load <= CAPACITY and waiting <= run_ahead * words:
                 found.append(Draws(ports, run_ahead, load))
                 break
@@ -136,7 +138,7 @@ def _late(layer: LayerShape, pe: int, pace: int, draws: float) -> float:
 
 @dataclass(frozen=True)
 class Buffer:
-    """A buffer that wants draws: what it is of, bits of a word, least cycles from word to word."""
+    """A buffer that wants draws: its map, data bits of a word, least cycles from word to word."""
 
     layer: LayerShape
     pe: int

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import spinflow.hls.ops  # sets FINN up
@@ -34,6 +34,7 @@ from spinflow.hls.finn_env import working_in
 from spinflow.hls.ops import byte_table, kinds
 from spinflow.hls.paths import BuildError, no_such_operator
 from spinflow.hls.zero_padding import note_thresholds
+from spinflow.host.core.coding import PLAIN, Coding
 from spinflow.hw.boards import Board
 
 Step = Callable[[ModelWrapper, DataflowBuildConfig], ModelWrapper]
@@ -66,6 +67,7 @@ def run(
     resources: Mapping[str, int] | None = None,
     given: folding.Given | None = None,
     depths: Known | None = None,
+    coding: Coding = PLAIN,
 ) -> Flow:
     """Take a network in QONNX through FINN.
 
@@ -79,6 +81,7 @@ def run(
         resources: what the part has; the folding is refused if it needs more.
         given: PE and SIMD by layer name that are to be used as they are.
         depths: gives the depths of the buffers that are known for a folding, if they are.
+        coding: which memories are coded.
 
     Raises:
         BuildError: the network has a layer that the hardware does not have, the target cannot be
@@ -92,7 +95,8 @@ def run(
         return model
 
     def fold(model: ModelWrapper, _: DataflowBuildConfig) -> ModelWrapper:
-        shapes, pixels = network.layer_shapes(model), network.pixels(model)
+        shapes = [replace(shape, coding=coding) for shape in network.layer_shapes(model)]
+        pixels = network.pixels(model)
         if cycles is None:
             choice = folding.fastest(shapes, pixels, resources or board.resources, given)
         else:

@@ -20,6 +20,7 @@ from qonnx.core.modelwrapper import ModelWrapper
 
 from spinflow.hls.network import layer_names
 from spinflow.hls.paths import BuildError
+from spinflow.host.core.coding import PLAIN, Coding
 from spinflow.host.core.description import (
     Layer,
     MemoryInfo,
@@ -29,6 +30,7 @@ from spinflow.host.core.description import (
     windows_end,
     with_indices,
 )
+from spinflow.host.core.secded import encode_segments
 
 __all__ = ["PIXELS", "Design", "Stage", "plan"]
 
@@ -125,6 +127,7 @@ def plan(
     model: ModelWrapper,
     layers_cycles: int,
     *,
+    coding: Coding = PLAIN,
     control_bytes: int,
     range_bytes: int,
     max_memories: int,
@@ -134,6 +137,7 @@ def plan(
     Args:
         model: the graph that spinflow.hls.flow folded.
         layers_cycles: most cycles that a frame takes in any weight layer.
+        coding: which memories are coded.
         control_bytes: size of the control block.
         range_bytes: size of the accelerator's address range on the board.
         max_memories: most memories that the control block has registers for.
@@ -141,7 +145,7 @@ def plan(
     Raises:
         BuildError: the memories do not fit the control block or the address range.
     """
-    stages = _stages(model)
+    stages = _stages(model, coding)
     memories = memories_of(_stored(stages), control_bytes)
     if len(memories) > max_memories:
         raise BuildError(
@@ -157,6 +161,9 @@ def plan(
     arrays: dict[str, npt.NDArray[Any]] = {}
     for stage in stages:
         arrays |= stage.op.arrays(model, stage.number)
+        if stage.op.memory == "weights" and stage.place.code is not None:
+            name = f"weights.{stage.number}"
+            arrays[name] = encode_segments(stage.place.code, arrays[name])
     return Design(
         model=model,
         stages=tuple(stages),
@@ -173,7 +180,7 @@ def plan(
     )
 
 
-def _stages(model: ModelWrapper) -> list[Stage]:
+def _stages(model: ModelWrapper, coding: Coding) -> list[Stage]:
     """Name each node after its layer and join their streams."""
     stages: list[Stage] = []
     walk = Walk(model, [*layer_names(model), "label"])
@@ -186,7 +193,8 @@ def _stages(model: ModelWrapper) -> list[Stage]:
         # Layers that follow each other share a copy of the reset, if there are more than copies.
         layers = len(walk.names)
         reset = max(0, walk.number) * min(MOST_RESETS, layers) // layers
-        place = Place(name, walk.stream, name, memory, asks, reset)
+        code = None if memory is None else coding.code(op.memory, op.block().width)
+        place = Place(name, walk.stream, name, memory, asks, reset, code)
         if op.memory == "buffer":
             asks += op.block().ports
         stages.append(Stage(op, place, op.layer(walk, name), walk.number))
@@ -198,7 +206,7 @@ def _stored(stages: Sequence[Stage]) -> list[Stored]:
     """Return what each layer keeps in its memories."""
     stored: list[Stored] = []
     for stage in stages:
-        block = None if stage.op.memory is None else stage.op.block()
+        block = None if stage.op.memory is None else stage.op.block().coded(stage.place.code)
         if stage.layer is not None:
             stored.append(Stored(stage.layer.name, weights=block))
         elif block is not None:

@@ -11,6 +11,8 @@ import functools
 import math
 from dataclasses import dataclass
 
+from spinflow.host.core.coding import PLAIN, Coding
+
 INPUT_PE = 4
 """Pixels of one 32-bit beat."""
 
@@ -106,6 +108,7 @@ class LayerShape:
         pool: side of the max-pool before the buffer, 1 without one.
         zero_padded: whether bits are padded with 0, which the unit leaves out of its sums.
         gain_bits, offset_bits: of the scores of the last layer's classes; 0 where there are none.
+        coding: which of its memories are coded.
     """
 
     name: str
@@ -118,6 +121,12 @@ class LayerShape:
     zero_padded: bool = False
     gain_bits: int = 0
     offset_bits: int = 0
+    coding: Coding = PLAIN
+
+    def stored_bits(self, pe: int) -> int:
+        """Return the bits of a word of the buffer behind it, of so many outputs."""
+        code = self.coding.code("buffer", pe)
+        return pe if code is None else code.width
 
     @property
     def windows(self) -> int:

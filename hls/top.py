@@ -159,6 +159,7 @@ def _top(design: Design, build_id: int, network: str) -> str:
         memories=design.memories,
         weights=design.weights,
         buffers=design.buffers,
+        codes=[0 if memory.code is None else memory.code.words for memory in design.memories],
         engines=max(ask.engine for ask in asks) + 1,
         asks=asks,
         resets=design.resets,

@@ -28,6 +28,7 @@ from spinflow.host.sweep.grid import Grid
 from spinflow.host.sweep.operating_point import (
     OperatingPoint,
     aging_of,
+    of_device,
     point_of_rate,
     point_of_write_condition,
 )
@@ -303,14 +304,14 @@ def _point(options: argparse.Namespace) -> OperatingPoint:
                     f"--{name.replace('_', '-')} together with --conditions: a file of conditions "
                     "already gives the rates of every memory"
                 )
-        return read_conditions(options.conditions)
+        return read_conditions(options.conditions, options.device)
     if options.write_condition is None:
-        return point_of_rate(options.rate or 0.0, options.rate0)
+        return point_of_rate(options.rate or 0.0, options.rate0, options.device)
     if options.rate is not None or options.rate0 is not None:
         raise InputError(
             "--rate together with --write-condition: a write condition already gives both rates"
         )
-    return point_of_write_condition(options.write_condition)
+    return point_of_write_condition(of_device(options.write_condition, options.device))
 
 
 def _condition(point: OperatingPoint) -> str:
@@ -402,6 +403,7 @@ def _add_run(commands: Commands) -> None:
     command.add_argument("--rate", type=rate, help="bit-error rate (default 0)")
     command.add_argument("--rate0", type=rate, help="that of a written 0, if it differs")
     command.add_argument("--write-condition", help=grids.SETTINGS["write_condition"].help)
+    command.add_argument("--device", help=grids.SETTINGS["device"].help)
     command.add_argument(
         "--conditions",
         type=Path,

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from spinflow.host.core import arrays
 from spinflow.host.core.description import MemoryInfo
 from spinflow.host.core.memory import MODES, Counts
+from spinflow.host.core.secded import CodeCounts
 from spinflow.sim.library import Library
 from spinflow.sim.protocol import Taps
 
@@ -133,6 +134,17 @@ class Accelerator:
             for name in ("WRITTEN", "SWITCHED", "ERR1", "ERR0")
         ]
         return Counts(*values)
+
+    def code_counters(self, memory: int) -> CodeCounts:
+        """Return what the decoder of a memory counted since then; 0 of one that has none."""
+        if self.memories[memory].code is None:
+            return CodeCounts()
+        self.command("snapshot_code")
+        read, corrected, detected = (
+            self.get_memory(memory, f"{name}_LO") | self.get_memory(memory, f"{name}_HI") << 32
+            for name in ("WRITTEN", "SWITCHED", "ERR1")
+        )
+        return CodeCounts(read, corrected, detected)
 
     def clear(self) -> None:
         """Zero the counters."""

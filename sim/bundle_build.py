@@ -14,7 +14,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from spinflow.host.core import start
+from spinflow.host.core import coding, start
 from spinflow.host.core.networks import Called, called
 from spinflow.host.core.options import whole
 from spinflow.host.core.sources import COMMAND, WORK
@@ -23,7 +23,9 @@ from spinflow.model.zoo import ENTRIES, find
 BUILD = WORK / "build"
 
 
-def steps(network: str, cycles: int | None, out: Path | None) -> list[list[str]]:
+def steps(
+    network: str, cycles: int | None, out: Path | None, ecc: Sequence[str] = ()
+) -> list[list[str]]:
     """Return the arguments of `spinflow` for each step.
 
     Args:
@@ -31,6 +33,7 @@ def steps(network: str, cycles: int | None, out: Path | None) -> list[list[str]]
             a description is taken as build/NETWORK holds it: imported, or exported before.
         cycles: most cycles a frame may take in any layer; None is the network's default.
         out: the bundle's folder, by default build/NETWORK.
+        ecc: options that say which memories are coded.
 
     Raises:
         InputError: it is no name.
@@ -42,7 +45,7 @@ def steps(network: str, cycles: int | None, out: Path | None) -> list[list[str]]
     if not model.is_file() or words.path or _is_trained(words):
         found.append(["export", network, "--out", str(model)])
     target = [] if cycles is None else ["--cycles", str(cycles)]
-    found.append(["bundle", words.name, "--out", folder, *target])
+    found.append(["bundle", words.name, "--out", folder, *target, *ecc])
     found.append(["simulator", folder])
     return found
 
@@ -87,7 +90,7 @@ def _status(code: int) -> int:
 
 def run(options: argparse.Namespace) -> int:
     """Take a network through all steps; return the exit status of the last that ran."""
-    for arguments in steps(options.network, options.cycles, options.out):
+    for arguments in steps(options.network, options.cycles, options.out, coding.arguments(options)):
         status = run_step(arguments)
         if status:
             return status
@@ -112,6 +115,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "fastest that leaves room on the part)",
     )
     parser.add_argument("--out", type=Path, help="folder of the bundle (default build/NETWORK)")
+    coding.add_options(parser)
     options = parser.parse_args(arguments)
     return start.finish(lambda: run(options))
 

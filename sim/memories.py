@@ -9,8 +9,10 @@ from typing import Any, Generic, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from spinflow.host.core.cells import CellRates
 from spinflow.host.core.description import MemoryInfo, segments_of
 from spinflow.host.core.memory import MODES, Counts
+from spinflow.host.core.secded import CodeCounts
 
 
 class Cells(ABC):
@@ -21,14 +23,24 @@ class Cells(ABC):
         mode: "off", "flip" or "switch".
         threshold1, threshold0, seed: what its registers hold.
         position: of the stream at which the next write begins.
+        address: of the word that a buffer takes next.
+        cells: the cells' own rates, in place of the thresholds; None where all cells are alike.
         counts: since the last clear.
+        code_counts: what its decoder counted since then.
     """
 
     def __init__(self, info: MemoryInfo) -> None:
         self.info = info
         self.mode = "off"
         self.threshold1 = self.threshold0 = self.seed = self.position = 0
+        self.address = 0
+        self.cells: CellRates | None = None
+        self.clear()
+
+    def clear(self) -> None:
+        """Zero the counters."""
         self.counts = Counts()
+        self.code_counts = CodeCounts()
 
     @property
     def index(self) -> int:
@@ -52,7 +64,7 @@ class Cells(ABC):
 
     @property
     def width(self) -> int:
-        """Bits of a word."""
+        """Bits of a word, check bits included."""
         return self.info.width
 
     @property
@@ -74,10 +86,26 @@ class Cells(ABC):
         self.mode, self.seed, self.position = mode, int(seed), 0
         self.threshold1, self.threshold0 = int(threshold1), int(threshold0)
 
+    def set_cells(self, cells: CellRates | None) -> None:
+        """Give each cell its own rates; None ends it. ValueError if it is of another size."""
+        if cells is not None and self.info.code is not None:
+            raise ValueError(f"{self.name} has check bits, of which a cell map knows nothing")
+        if cells is not None and cells.shape != (self.depth, self.width):
+            raise ValueError(
+                f"{self.name} has {self.depth} words of {self.width} bits, not the "
+                f"{cells.shape[0]} of {cells.shape[1]} of the cells"
+            )
+        self.cells = cells
+
+    def pass_words(self, words: int) -> None:
+        """Note that so many words were written."""
+        if self.kind == "buffer":
+            self.address = (self.address + words) % self.depth
+
     def soft_reset(self) -> None:
         """Restart the stream, zero the counters; the old bits of a buffer count as 0 again."""
-        self.position = 0
-        self.counts = Counts()
+        self.position = self.address = 0
+        self.clear()
         if self.kind == "buffer":
             self.zero()
 
@@ -104,14 +132,26 @@ class MemoryOperations(Generic[Kind]):
         """
         self._memory(memory).set_errors(mode, threshold1, threshold0, seed)
 
+    def set_cells(self, memory: int, cells: CellRates | None) -> None:
+        """Give each cell of a memory its own rates in the modes flip and switch; None ends it.
+
+        Raises:
+            ValueError: there is no such memory, or it has another size.
+        """
+        self._memory(memory).set_cells(cells)
+
     def counters(self, memory: int) -> Counts:
         """Return what a memory counted since the last clear or soft reset, in bits."""
         return self._memory(memory).counts
 
+    def code_counters(self, memory: int) -> CodeCounts:
+        """Return what the decoder of a memory counted since then; 0 of one that has none."""
+        return self._memory(memory).code_counts
+
     def clear(self) -> None:
         """Zero the counters."""
         for cells in self.memories:
-            cells.counts = Counts()
+            cells.clear()
 
     def soft_reset(self) -> None:
         """Restart every stream, zero counters and buffers; keep weights and error settings."""

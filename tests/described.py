@@ -101,7 +101,7 @@ def complete(
     ).as_json()
 
 
-DRAWS = {"ports": 1, "run_ahead": 32, "engine": 2}
+DRAWS: dict[str, Any] = {"ports": 1, "run_ahead": 32, "engine": 2}
 
 
 def _folding(products: Sequence[Product]) -> FoldingInfo:

@@ -26,7 +26,7 @@ from qonnx.core.modelwrapper import ModelWrapper
 from spinflow.hls.cost import NOTHING, Cost
 from spinflow.hls.paths import RTL
 from spinflow.hls.shapes import Folding, LayerShape
-from spinflow.host.core.description import Block, Layer, MemoryInfo, Tap, Window
+from spinflow.host.core.description import Block, Code, Layer, MemoryInfo, Tap, Window
 
 ABSTRACT_DOMAIN = "finn.custom_op.fpgadataflow"
 RTL_DOMAIN = "finn.custom_op.fpgadataflow.rtl"
@@ -48,6 +48,7 @@ class Place:
         memory: number of its memory among those of its kind; None if it has none.
         first_ask: number of the first port at which it asks for draws, if it does.
         reset: number of its copy of the layers' reset.
+        code: how the words of its memory are coded; None if they are not, or if it has none.
     """
 
     name: str
@@ -56,6 +57,7 @@ class Place:
     memory: int | None = None
     first_ask: int = 0
     reset: int = 0
+    code: Code | None = None
 
     @property
     def reset_wire(self) -> str:

@@ -18,7 +18,7 @@ from qonnx.custom_op.registry import getCustomOp
 
 from spinflow.hls.cost import MEMORY_REGISTERS, Cost, block_ram, lut_ram
 from spinflow.hls.ops.base import PIXEL_TYPE, Module, Place, Walk, Where
-from spinflow.hls.ops.text import stream_ports, sv_instance, wrap
+from spinflow.hls.ops.text import code_parameters, stream_ports, sv_instance, wrap
 from spinflow.hls.paths import BuildError
 from spinflow.hls.shapes import Folding, LayerShape, Window
 from spinflow.hls.zero_padding import ZeroPadding, noted
@@ -325,7 +325,7 @@ class MVAU_rtl(Module, rtl_ops.MVAU_rtl):
             "clk_i": "aclk",
             "rd_en_i": f"{wires}_en",
             "rd_addr_i": f"{wires}_addr",
-            "rd_data_o": f"{wires}_rdata",
+            "rd_data_o": f"{wires}_{'rdata' if place.code is None else 'coded'}",
             "host_en_i": f"weight_en[{memory.index}]",
             "host_i": "weight_req",
             "host_rdata_o": f"weight_rdata[{memory.index}]",
@@ -338,8 +338,8 @@ class MVAU_rtl(Module, rtl_ops.MVAU_rtl):
         return f"""\
 {window}  logic {wires}_en;
   logic [{address_bits - 1}:0] {wires}_addr;
-  logic [{memory.width - 1}:0] {wires}_rdata;
-
+  logic [{memory.data_width - 1}:0] {wires}_rdata;
+{_decoder(place, memory)}
 {sv_instance("weight_mem", f"{place.name}_weights", parameters, ports)}
 """
 
@@ -380,12 +380,33 @@ class MVAU_rtl(Module, rtl_ops.MVAU_rtl):
             parameters |= {"HasThreshold": "1'b1", "OutBits": 1, "Thresholds": constant_name(place)}
         if zero_padding(self) is not None:
             parameters["Window"] = window_name(place)
+        if place.code is not None:
+            parameters["MemLatency"] = "WeightLatency + DecodeLatency"
         ports = stream_ports(place) | {
             "mem_en_o": f"{place.name}_mem_en",
             "mem_addr_o": f"{place.name}_mem_addr",
             "mem_rdata_i": f"{place.name}_mem_rdata",
         }
         return sv_instance(self.rtl_module, place.name, parameters, ports)
+
+
+def _decoder(place: Place, memory: MemoryInfo) -> str:
+    """Return the decoder of a weight memory with its wires; empty where words are not coded."""
+    if place.code is None:
+        return ""
+    wires = f"{place.name}_mem"
+    ports = {
+        "clk_i": "aclk",
+        "rst_ni": place.reset_wire,
+        "rd_en_i": f"{wires}_en",
+        "coded_i": f"{wires}_coded",
+        "data_o": f"{wires}_rdata",
+        "count_o": f"code_count[{memory.index}]",
+    }
+    decoder = sv_instance(
+        "coded_weights", f"{place.name}_decoder", code_parameters(place.code), ports
+    )
+    return f"  logic [{memory.width - 1}:0] {wires}_coded;\n\n{decoder}"
 
 
 def zero_padding(mvau: Any) -> ZeroPadding | None:

@@ -21,7 +21,7 @@ from spinflow.hls.draws import RUN_AHEADS, draws_for
 from spinflow.hls.ops.base import ABSTRACT_DOMAIN, Module, Place, Walk
 from spinflow.hls.ops.kinds import kind_of
 from spinflow.hls.ops.map_node import MapNode
-from spinflow.hls.ops.text import stream_ports, sv_instance
+from spinflow.hls.ops.text import code_parameters, stream_ports, sv_instance
 from spinflow.hls.shapes import Folding, LayerShape
 from spinflow.host.core.description import Block
 
@@ -112,9 +112,10 @@ class MRAMBuffer_rtl(Module, MRAMBuffer, RTLBackend):
     @staticmethod
     def objection(layer: LayerShape, pe: int) -> str | None:
         """Return what PE may be where a buffer follows."""
-        if not layer.buffered or pe <= MOST_WIDTH:
+        if not layer.buffered or layer.stored_bits(pe) <= MOST_WIDTH:
             return None
-        return f"its buffer takes a PE of at most {MOST_WIDTH}"
+        bits = "" if layer.stored_bits(pe) == pe else ", check bits included"
+        return f"its buffer takes a PE of at most {MOST_WIDTH}{bits}"
 
     @staticmethod
     def cost(layer: LayerShape, folding: Folding) -> Cost:
@@ -171,7 +172,12 @@ class MRAMBuffer_rtl(Module, MRAMBuffer, RTLBackend):
             "count_o": f"buffer_count[{place.memory}]",
             "stall_o": f"buffer_stall[{place.memory}]",
         }
-        return sv_instance(self.rtl_module, place.name, parameters, ports)
+        if place.code is None:
+            return sv_instance(self.rtl_module, place.name, parameters, ports)
+        del parameters["Width"]
+        ports["code_count_o"] = f"code_count[NumWeights+{place.memory}]"
+        coded = code_parameters(place.code) | parameters
+        return sv_instance("coded_buffer", place.name, coded, ports)
 
 
 def _insert_after(model: ModelWrapper, last: Any, matrix: Any, name: str) -> None:

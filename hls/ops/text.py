@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from spinflow.hls.ops.base import Place
+from spinflow.host.core.description import Code
+from spinflow.host.core.description.codes import columns
 
 
 def sv_instance(
@@ -41,6 +43,17 @@ def stream_ports(place: Place) -> dict[str, str]:
         "out_data_o": f"{place.sink}_data",
         "out_valid_o": f"{place.sink}_valid",
         "out_ready_i": f"{place.sink}_ready",
+    }
+
+
+def code_parameters(code: Code) -> dict[str, Any]:
+    """Return the parameters of a module that encodes or decodes words."""
+    texts = [f"{code.check}'h{column:X}" for column in reversed(columns(code.word))]
+    return {
+        "Data": code.data,
+        "Word": code.word,
+        "Check": code.check,
+        "Columns": f"{{\n{wrap(texts, ' ' * 6)}\n    }}",
     }
 
 

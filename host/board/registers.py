@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from spinflow.host.board.guards import named, wait_for
 from spinflow.host.core.bundle import MemoryInfo, Registers
 from spinflow.host.core.errors import DeviceError
 from spinflow.host.core.memory import Counts
+from spinflow.host.core.secded import CodeCounts
 
 
 @dataclass(frozen=True)
@@ -66,6 +67,7 @@ class Snapshot:
         cycles: clock cycles in which the accelerator was not idle.
         stalls: cycles in which a buffer waited for draws.
         times: of frames; software has none.
+        codes: what the decoders of coded memories counted, by the memory's name.
     """
 
     memories: dict[str, Counts]
@@ -73,13 +75,20 @@ class Snapshot:
     cycles: int
     stalls: int
     times: FrameTimes = FrameTimes()
+    codes: dict[str, CodeCounts] = field(default_factory=dict)
 
     def lines(self) -> str:
         """Return what is counted of all frames, for people."""
-        return (
-            f"counters: {self.frames} frames, {self.cycles} cycles, {self.stalls} stalled\n"
-            f"frames: {self.times}"
-        )
+        lines = [
+            f"counters: {self.frames} frames, {self.cycles} cycles, {self.stalls} stalled",
+            f"frames: {self.times}",
+        ]
+        for name, codes in self.codes.items():
+            lines.append(
+                f"{name}: of {codes.read} code words read {codes.corrected} were corrected, "
+                f"{codes.detected} wrong beyond correction"
+            )
+        return "\n".join(lines)
 
 
 def register_name(name: str, memory: MemoryInfo | None) -> str:
@@ -174,14 +183,27 @@ class RegisterAccess:
 
     def snapshot(self, memories: Iterable[MemoryInfo]) -> Snapshot:
         """Read all counters as they are now, those of some memories among them."""
+        memories = list(memories)
         self.command("snapshot")
+        counts = {memory.name: self._counts(memory) for memory in memories}
         return Snapshot(
-            memories={memory.name: self._counts(memory) for memory in memories},
+            memories=counts,
             frames=self.read("FRAMES_DONE"),
             cycles=self.read("CYCLES_LO") | self.read("CYCLES_HI") << 32,
             stalls=self.read("STALLS_LO") | self.read("STALLS_HI") << 32,
             times=self._times(),
+            codes=self._codes([memory for memory in memories if memory.code is not None]),
         )
+
+    def _codes(self, coded: Sequence[MemoryInfo]) -> dict[str, CodeCounts]:
+        """Read what decoders counted, from where the counters were before."""
+        if coded:
+            self.command("snapshot_code")
+        counts = {memory.name: self._counts(memory) for memory in coded}
+        return {
+            name: CodeCounts(found.written, found.switched, found.err1)
+            for name, found in counts.items()
+        }
 
     def _times(self) -> FrameTimes:
         latencies = [self.read(name) for name in ("LATENCY", "LATENCY_MIN", "LATENCY_MAX")]

@@ -20,7 +20,7 @@ from spinflow.host.core import stream
 from spinflow.host.core.bundle import Bundle, MemoryInfo
 from spinflow.host.core.errors import DeviceError
 from spinflow.host.core.memory import Counts
-from spinflow.host.core.packing import Words, count_ones
+from spinflow.host.core.packing import Words, bits_of, count_ones, words_of
 from spinflow.host.core.test_sets import TestSet
 from spinflow.host.sweep.aging import aged
 from spinflow.host.sweep.energy import (
@@ -28,6 +28,8 @@ from spinflow.host.sweep.energy import (
     write_counts_of_buffer,
     write_counts_of_weights,
 )
+from spinflow.host.sweep.mapped import Mapped
+from spinflow.host.sweep.mapped import Written as WrittenCells
 from spinflow.host.sweep.operating_point import OperatingPoint
 from spinflow.host.sweep.row import Row
 from spinflow.host.sweep.trials import Trial
@@ -120,7 +122,9 @@ class Bench:
     """
 
     def __init__(self, device: Device, tests: TestSet) -> None:
-        self.device = device
+        self._cells: Mapped = device if isinstance(device, Mapped) else WrittenCells(device)
+        # What knows no cells is asked for by what does, from here on.
+        self.device: Device = device if isinstance(device, Mapped) else self._cells
         self.tests = tests
         self._bundle = device.bundle
         self._inexact = {m.name for m in self._bundle.memories if m.is_weights}
@@ -245,6 +249,7 @@ class Bench:
             latency_max=after.times.latency_max or 0,
             distance_min=after.times.distance_min or 0,
             distance_max=after.times.distance_max or 0,
+            cell_map="none" if trial.cells is None else trial.cells.digest,
         )
 
     def _prepare(self, trial: Trial, chosen: Sequence[MemoryInfo]) -> None:
@@ -261,6 +266,7 @@ class Bench:
         names = [memory.name for memory in weights]
         first = 0 if trial.background == "previous" else trial.repeat
         counts, writes, upsets = Counts(), dict[str, WriteCounts](), 0
+        cells = {} if trial.cells is None else trial.cells.read().memories
         # Over the background `previous`, repeat n rewrites what repeat n - 1 left.
         for repeat in range(first, trial.repeat + 1):
             for memory in chosen:
@@ -268,16 +274,21 @@ class Bench:
                 self.device.set_thresholds(
                     memory.name,
                     # Rate 0 makes no error in any mode; mode off writes at the speed of the bus.
-                    trial.mode if point.has_errors else "off",
+                    trial.mode if point.has_errors or cells else "off",
                     point.threshold1,
                     point.threshold0,
                     stream.memory_seed(trial.seed, repeat, memory.index),
                 )
+                if cells:
+                    self._cells.set_cells(memory.name, cells[memory.name])
             if not weights:
                 break
             self._inexact.update(names)
             last = repeat == trial.repeat
             old = {m.name: self._old(m, trial.background) for m in weights} if last else {}
+            for name in old if cells else ():
+                bits = bits_of(old[name], self._bundle.memory(name).width)
+                old[name] = words_of(cells[name].held(bits))
             written = self.device.write_weights(memories=names, background=trial.background)
             if last:
                 counts = sum(written.values(), Counts())
@@ -311,6 +322,7 @@ class Bench:
 
     def _errors_off(self) -> None:
         for memory in self._bundle.memories:
+            self._cells.set_cells(memory.name, None)
             self.device.set_thresholds(memory.name, "off")
 
     def _restore(self, spared: set[str]) -> None:

@@ -18,6 +18,7 @@ from spinflow.host.core.text import one_line
 from spinflow.host.core.toml import read_toml
 from spinflow.host.sweep.operating_point import (
     OperatingPoint,
+    of_device,
     point_of_each,
     point_of_write_condition,
 )
@@ -29,8 +30,12 @@ TABLE = "conditions"
 """The table of the file, and its only key."""
 
 
-def read_conditions(path: Path) -> OperatingPoint:
+def read_conditions(path: Path, device: str | None = None) -> OperatingPoint:
     """Return the point of a file of conditions.
+
+    Args:
+        path: the file.
+        device: whose energies are taken (``host.mtj.devices``), None for the models' own.
 
     Raises:
         InputError: it cannot be read, or is not such a file.
@@ -51,7 +56,7 @@ def read_conditions(path: Path) -> OperatingPoint:
                 "quotes expected"
             )
         try:
-            points[name] = point_of_write_condition(text)
+            points[name] = point_of_write_condition(of_device(text, device))
         except HostError as error:
             raise type(error)(
                 f"{path}: {one_line(name, 60)}: {one_line(str(error), 180)}"

@@ -28,12 +28,14 @@ from spinflow.host.core.text import one_line
 from spinflow.host.core.toml import read_toml
 from spinflow.host.sweep.aging import Aging
 from spinflow.host.sweep.conditions import read_conditions
+from spinflow.host.sweep.mapped import MapFile
 from spinflow.host.sweep.operating_point import (
     DEFAULT_MODEL,
     READ_PULSE_S,
     READ_VOLTAGE_V,
     OperatingPoint,
     aging_of,
+    of_device,
     point_of_pulse,
     point_of_rate,
     point_of_target,
@@ -128,6 +130,17 @@ SETTINGS: dict[str, _Setting] = {
     "drive": _Setting(
         str, False, "write voltage or current of target_rate and pulse, as 0.5V (default: model's)"
     ),
+    "device": _Setting(
+        str,
+        False,
+        "published part whose write energy is the conventional one, per cent unchanged (see "
+        "spinflow physics devices; default: the model's own)",
+    ),
+    "cell_map": _Setting(
+        str,
+        True,
+        "npz files of `spinflow cell-map`: each cell errs at its own rates (in place of rates)",
+    ),
     "background": _Setting(
         str,
         True,
@@ -193,6 +206,7 @@ class Grid:
     delta: float | None
     read_voltage_v: float
     read_pulse_s: float
+    maps: tuple[MapFile, ...] = ()
     source: str = field(default="", compare=False)
 
     def folders(self) -> tuple[Path, ...]:
@@ -242,6 +256,7 @@ class Grid:
                 repeats=self.repeats,
                 seed=self.seed,
                 agings=self._agings,
+                maps=self.maps,
             )
         except HostError as error:
             raise _at(self.source, error) from None
@@ -357,6 +372,9 @@ def _make(settings: dict[str, Any], source: str) -> Grid:
         for value in settings.get(name, ()):
             if not 0 <= value < math.inf:
                 raise InputError(f"{name} = {value}: must be 0 or more")
+    maps = settings.get("cell_map", ())
+    if maps and any((*settings.get("retention_s", ()), *settings.get("reads", ()))):
+        raise InputError("cell_map with retention_s or reads: cells that differ do not age")
     return Grid(
         networks=networks,
         asked=asked,
@@ -376,6 +394,7 @@ def _make(settings: dict[str, Any], source: str) -> Grid:
         delta=settings.get("delta"),
         read_voltage_v=settings.get("read_voltage", READ_VOLTAGE_V),
         read_pulse_s=settings.get("read_pulse", READ_PULSE_S),
+        maps=tuple(MapFile.of(path) for path in dict.fromkeys(maps)),
         source=source,
     )
 
@@ -402,7 +421,7 @@ def _until(settings: Mapping[str, Any], repeats: int) -> UntilWidth | None:
 
 
 def _points(settings: Mapping[str, Any]) -> list[OperatingPoint]:
-    given = any(name in settings for name in CONDITIONS)
+    given = any(name in settings for name in (*CONDITIONS, "cell_map"))
     rates: Sequence[float] = settings.get("rates", () if given else DEFAULT_RATES)
     zeros: Sequence[float | None] = settings.get("rate0", (None,))
     if not rates and "rate0" in settings:
@@ -415,12 +434,14 @@ def _points(settings: Mapping[str, Any]) -> list[OperatingPoint]:
             raise InputError(
                 f"{name} goes with target_rate or pulse; a write_condition names its own"
             )
-    model, drive = settings.get("model", DEFAULT_MODEL), settings.get("drive")
+    device, drive = settings.get("device"), settings.get("drive")
+    model = of_device(settings.get("model", DEFAULT_MODEL), device)
+    written = [of_device(text, device) for text in settings.get("write_condition", ())]
     conditions = [
         *(point_of_target(rate, model, drive) for rate in settings.get("target_rate", ())),
         *(point_of_pulse(pulse, model, drive) for pulse in settings.get("pulse", ())),
-        *(point_of_write_condition(text) for text in settings.get("write_condition", ())),
-        *(read_conditions(Path(name)) for name in settings.get("conditions", ())),
+        *map(point_of_write_condition, written),
+        *(read_conditions(Path(name), device) for name in settings.get("conditions", ())),
     ]
     bare = []
     for one, zero in zip(rates, zeros, strict=True):
@@ -428,5 +449,5 @@ def _points(settings: Mapping[str, Any]) -> list[OperatingPoint]:
             # Beside conditions, rate 0 is what each of their models makes of it.
             bare += [point_without_errors(point) for point in conditions]
         else:
-            bare.append(point_of_rate(one, zero))
+            bare.append(point_of_rate(one, zero, device))
     return [*bare, *conditions]

@@ -75,6 +75,7 @@ class Key(NamedTuple):
     background: str
     repeat: int
     seed: int
+    cell_map: str
 
     @property
     def identity(self) -> Identity:
@@ -141,6 +142,8 @@ class Row:
             label, of the frames that were timed; 0 where nothing has cycles.
         distance_min, distance_max: least and most clock cycles from a label to the next one; 0
             where nothing has cycles and with a single image.
+        cell_map: digest of the cell map that gave each cell its rates, of which ``rate`` and
+            ``rate0`` are then the means; ``none`` where all cells are alike.
     """
 
     network: str
@@ -194,6 +197,7 @@ class Row:
     latency_max: int
     distance_min: int
     distance_max: int
+    cell_map: Annotated[str, Like("none|[0-9a-f]{16}")]
 
     @property
     def key(self) -> Key:
@@ -358,5 +362,5 @@ def trial_words(row: Row) -> str:
     """Return what a row is of, for messages."""
     return (
         f"{row.memory}, mode {row.mode}, rate {row.rate:g}, background {row.background}, "
-        f"seed {row.seed}"
+        f"seed {row.seed}{f', cell map {row.cell_map}' if row.cell_map != 'none' else ''}"
     )

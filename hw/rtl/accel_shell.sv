@@ -23,10 +23,11 @@ module accel_shell
   parameter int unsigned NumResets  = 1,
   localparam int unsigned NumMems = NumWeights + NumBuffers,
   localparam int unsigned IndexWidth = NumWeights > 1 ? $clog2(NumWeights) : 1,
-  // Of each memory: number of its weight layer, bits of a word, words.
+  // Of each memory: number of its weight layer, bits of a word, words, code words of a word (0: not coded).
   parameter logic [NumMems-1:0][31:0] Layer = '0,
   parameter logic [NumMems-1:0][31:0] Width = {NumMems{32'd1}},
   parameter logic [NumMems-1:0][31:0] Depth = {NumMems{32'd2}},
+  parameter logic [NumMems-1:0][31:0] Codes = '0,
   // Of each weight memory: first byte address of its window, and bytes from word to word in it.
   parameter logic [NumWeights-1:0][31:0] Base   = '0,
   parameter logic [NumWeights-1:0][31:0] Stride = {(NumWeights > 0 ? NumWeights : 1){32'd4}}
@@ -74,12 +75,10 @@ module accel_shell
   // is to have a copy of the same number or a higher one; see core_reset.
   output logic [NumResets-1:0] core_rst_no,
 
-  // Stream of pixels to the first layer; data and valid hold until ready.
+  // Stream of pixels to the first layer; data and valid hold until ready. Stream of labels from the last.
   output logic [31:0]          in_data_o,
   output logic                 in_valid_o,
   input  logic                 in_ready_i,
-
-  // Stream of labels from the last layer.
   input  logic [15:0]          label_data_i,
   input  logic                 label_valid_i,
   output logic                 label_ready_o,
@@ -89,15 +88,15 @@ module accel_shell
   output weight_req_t                 weight_req_o,
   input  logic [NumWeights-1:0][31:0] weight_rdata_i,
 
-  // Buffers: how their writes err (error_mode_e); a pulse that restarts their random streams; what they count
-  // in this cycle; whether they wait for draws.
+  // Buffers: how their writes err (error_mode_e); a pulse that restarts their random streams; their counts;
+  // whether they wait for draws. And what the decoders of all memories count.
   output logic [NumBuffers-1:0][1:0]  buffer_mode_o,
   output logic [NumBuffers-1:0]       buffer_restart_o,
   input  count_t [NumBuffers-1:0]     buffer_count_i,
   input  logic [NumBuffers-1:0]       buffer_stall_i,
+  input  count_t [NumMems-1:0]        code_count_i,
 
-  // Draw engines: what is written to rates and seeds; and, for the weight memory of that number, what is
-  // wanted, whether it is granted, and the answer.
+  // Draw engines: what is written to rates and seeds; the weight memory's request, its grant and the answer.
   output cfg_write_t                  cfg_write_o,
   output logic [IndexWidth-1:0]       weight_index_o,
   output draw_request_t               weight_request_o,
@@ -162,7 +161,6 @@ module accel_shell
   count_t weight_count;
   logic weight_count_valid, weight_count_ready;
 
-  // Which side a request is for takes a cycle.
   assign to_regs = 32'(addr) < RegsSize;
   always_ff @(posedge aclk) begin
     regs_req_q   <= aresetn && req && to_regs;
@@ -177,7 +175,8 @@ module accel_shell
     .OpenWidth  (OpenWidth),
     .Layer      (Layer),
     .Width      (Width),
-    .Depth      (Depth)
+    .Depth      (Depth),
+    .Codes      (Codes)
   ) u_control_block (
     .clk_i                 (aclk),
     .rst_ni                (aresetn),
@@ -205,7 +204,8 @@ module accel_shell
     .weight_count_i        (weight_count),
     .weight_count_valid_i  (weight_count_valid),
     .weight_count_ready_o  (weight_count_ready),
-    .buffer_count_i
+    .buffer_count_i,
+    .code_count_i
   );
 
   assign buffer_restart_o = restart[NumMems-1:NumWeights];

@@ -4,7 +4,7 @@
 //
 // Input word sf of a frame holds inputs sf*Simd ..; output word nf holds outputs nf*Pe .. . All Nf passes
 // over a frame's inputs read them from a fold_input.
-// Weights come from a weight_mem at address nf*Sf + sf, WeightLatency cycles after mem_en_o, for which the
+// Weights come from a weight_mem at address nf*Sf + sf, MemLatency cycles after mem_en_o, for which the
 // inputs wait. With HasThreshold an output is one bit, sum >= threshold; without, it is the sum itself.
 //
 // With a Window, a frame is that of a convolution over bits, and what lies beside the map, which comes
@@ -12,7 +12,7 @@
 //
 // A fold is started only if the output FIFO has room for all that may be under way, so the wide
 // datapath never stalls.
-// Latency from the first input word to the first output: Sf + 1 + WeightLatency cycles and those of bit_dot
+// Latency from the first input word to the first output: Sf + 1 + MemLatency cycles and those of bit_dot
 // or, with pixels, pixel_dot less one; one more with fold_input's buffer.
 // Throughput: (Mw/Simd)*(Mh/Pe) cycles a frame, no bubble between frames.
 
@@ -28,6 +28,8 @@ module binary_mvu #(
   // Whether outputs are compared with thresholds, and bits of an output: 1 if they are.
   parameter bit HasThreshold  = 1'b1,
   parameter int unsigned OutBits = 1,
+  // Cycles from the address of a word of weights to the word: those of weight_mem, and of a decoder.
+  parameter int unsigned MemLatency = spinflow_pkg::WeightLatency,
   // The window of a convolution that is padded with 0; all 0 where nothing is left out.
   parameter spinflow_pkg::window_t Window = '0,
   localparam bit ZeroPad = Window != '0,
@@ -50,7 +52,7 @@ module binary_mvu #(
   input  logic                 in_valid_i,
   output logic                 in_ready_o,
 
-  // Read of a word of weights, which comes WeightLatency cycles later: weight of input sf*Simd + s to
+  // Read of a word of weights, which comes MemLatency cycles later: weight of input sf*Simd + s to
   // output nf*Pe + p at bit p*Simd + s of word nf*Sf + sf.
   output logic                 mem_en_o,
   output logic [AddrWidth-1:0] mem_addr_o,
@@ -70,7 +72,7 @@ module binary_mvu #(
   // Inputs meet the dot product's first stage in cycle Begin after a fold's issue; its sum is there in cycle
   // Done. Pixels are a cycle ahead of their weights.
   localparam int unsigned Groups = (Simd + 2) / 3;   // of pixel_dot
-  localparam int unsigned Begin = spinflow_pkg::WeightLatency - 32'(InBits != 1);
+  localparam int unsigned Begin = MemLatency - 32'(InBits != 1);
   localparam int unsigned Stages = InBits == 1 ?
       spinflow_pkg::popcount_stages(Simd) + 32'(ZeroPad) : spinflow_pkg::pixel_stages(Simd);
   localparam int unsigned Done = Begin + Stages;

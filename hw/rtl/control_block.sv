@@ -3,7 +3,7 @@
 // memory_regs; counter_bank adds up what the memories count. Frames, cycles and stalls are counted here.
 //
 // A snapshot copies all totals to what is read, a clear zeroes them; a soft reset clears, too. Times of
-// frames are read as they stand.
+// frames are read as they stand. What decoders count is copied to the same place by another command.
 //
 // Without `WithErrors` the memories' error registers and counters read 0.
 
@@ -25,7 +25,9 @@ module control_block
   // What the memories' constant registers read: number of the layer, bits of a word, words.
   parameter logic [NumMems-1:0][31:0] Layer = '0,
   parameter logic [NumMems-1:0][31:0] Width = {NumMems{32'd1}},
-  parameter logic [NumMems-1:0][31:0] Depth = {NumMems{32'd2}}
+  parameter logic [NumMems-1:0][31:0] Depth = {NumMems{32'd2}},
+  // Of each memory: code words of a word, 0 where words are not coded.
+  parameter logic [NumMems-1:0][31:0] Codes = '0
 ) (
   // Clock, and reset (active low): all registers take their reset values, all totals become 0.
   input  logic                        clk_i,
@@ -70,7 +72,10 @@ module control_block
   output logic                        weight_count_ready_o,
 
   // What the buffers count in this cycle; 0 if nothing is written.
-  input  count_t [NumBuffers-1:0]     buffer_count_i
+  input  count_t [NumBuffers-1:0]     buffer_count_i,
+
+  // What the memories' decoders count in this cycle; see coded_weights.
+  input  count_t [NumMems-1:0]        code_count_i
 );
 
   localparam int unsigned CounterAddrWidth = $clog2(8 * NumMems);
@@ -120,9 +125,12 @@ module control_block
   // Registers of the memories
   logic refused, memories_rd_ack, memories_wr_ack;
   logic [31:0] memories_rdata;
-  logic show_valid;
-  logic [CounterAddrWidth-1:0] show_addr;
-  logic [31:0] show_data;
+  typedef struct packed {
+    logic                        valid;
+    logic [CounterAddrWidth-1:0] addr;
+    logic [31:0]                 data;
+  } show_t;
+  show_t shown, code_shown, show;
   logic [NumMems-1:0][1:0] mode;
   assign buffer_mode_o = mode[NumMems-1:NumWeights];
   always_comb begin
@@ -154,17 +162,18 @@ module control_block
     .mode_o         (mode),
     .restart_o,
     .cfg_write_o,
-    .show_valid_i   (show_valid),
-    .show_addr_i    (show_addr),
-    .show_data_i    (show_data)
+    .show_valid_i   (show.valid),
+    .show_addr_i    (show.addr),
+    .show_data_i    (show.data)
   );
 
   // Totals of the memories. Nothing counts while the layers are in reset.
-  logic counters_busy, clear_q, snapshot_q, held;
+  logic counters_busy, codes_busy, clear_q, snapshot_q, code_snapshot_q, held;
   assign held = !core_rst_ni;
   always_ff @(posedge clk_i) begin
     clear_q    <= !rst_ni || regs_out.CONTROL.clear.value || soft_reset_o;
     snapshot_q <= rst_ni && regs_out.CONTROL.snapshot.value;
+    code_snapshot_q <= rst_ni && regs_out.CONTROL.snapshot_code.value;
   end
 
   if (WithErrors) begin : gen_counters
@@ -184,17 +193,33 @@ module control_block
       .clear_i        (clear_q),
       .snapshot_i     (snapshot_q),
       .busy_o         (counters_busy),
-      .show_valid_o   (show_valid),
-      .show_addr_o    (show_addr),
-      .show_data_o    (show_data)
+      .show_valid_o   (shown.valid),
+      .show_addr_o    (shown.addr),
+      .show_data_o    (shown.data)
     );
   end else begin : gen_no_counters
     assign counters_busy        = 1'b0;
-    assign show_valid           = 1'b0;
-    assign show_addr            = '0;
-    assign show_data            = '0;
+    assign shown                = '0;
     assign weight_count_ready_o = 1'b1;
   end
+
+  code_counters #(
+    .Enable  (WithErrors),
+    .NumMems (NumMems),
+    .Codes   (Codes)
+  ) u_code_counters (
+    .clk_i,
+    .rst_ni,
+    .code_count_i,
+    .hold_i       (held),
+    .clear_i      (clear_q),
+    .snapshot_i   (code_snapshot_q),
+    .busy_o       (codes_busy),
+    .show_valid_o (code_shown.valid),
+    .show_addr_o  (code_shown.addr),
+    .show_data_o  (code_shown.data)
+  );
+  assign show = code_shown.valid ? code_shown : shown;
 
   // Totals of the accelerator
   logic [63:0] frames_shown, cycles_shown, stalls_shown;
@@ -252,7 +277,8 @@ module control_block
     regs_in.NUM_MEMORIES.value.next = 8'(NumMems);
     // A weight access keeps the bus until it is done: whoever reads STATUS sees none.
     regs_in.STATUS.idle.next        = !under_way_i;
-    regs_in.STATUS.busy.next        = counters_busy || clear_q || snapshot_q || held;
+    regs_in.STATUS.busy.next        = counters_busy || codes_busy || clear_q || snapshot_q ||
+                                      code_snapshot_q || held;
     regs_in.STATUS.refused.hwset    = refused;
     regs_in.STATUS.partial.hwset    = partial_i;
     regs_in.FRAMES_DONE.value.next  = frames_shown[31:0];

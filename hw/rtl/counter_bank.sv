@@ -180,7 +180,7 @@ module counter_bank
     visit.settles = weight_waits_q || settling;
     // A clear zeroes buffers' lower halves when they are first drained after its beginning.
     visit.forget  = !weight_waits_q && pass_q == PassClear &&
-                    (settling ? step_q[0] || 32'(settled_q) < NumWeights : first_q);
+                    (settling ? step_q[0] || int'(settled_q) < int'(NumWeights) : first_q);
     if (weight_waits_q) visit.addr = {MemWidth'(weight_index_q), weight_step_q};
     else if (settling)  visit.addr = {settled_q, step_q};
     else                visit.addr = {drained_q, step_q[1:0], 1'b0};

@@ -77,6 +77,9 @@ package spinflow_pkg;
   // output each have a register.
   parameter int unsigned WeightLatency = 3;
 
+  // Cycles of secded_decode: the syndrome and the corrected word each have a register.
+  parameter int unsigned DecodeLatency = 2;
+
   // Cycles of pixel_dot: the sums of groups of three, the choice among them, a level of additions each.
   function automatic int unsigned pixel_stages(int unsigned simd);
     return 2 + $clog2((simd + 2) / 3);

@@ -33,6 +33,8 @@ README = REPOSITORY / "hw/README.md"
 PARAMETERS = Path(__file__).with_name("cores.toml")
 SIZES = REPOSITORY / "docs/results/cores.json"
 BEGIN, END = "<!-- cores: spinflow cores-page -->", "<!-- end of cores -->"
+MOST_DIGITS = 16
+"""A parameter with more is not shown: a table."""
 MOST_PORTS = 16
 """A core with more ports is shown with their number."""
 
@@ -67,7 +69,8 @@ def measure(parameters: Mapping[str, Mapping[str, str]]) -> dict[str, Any]:
 
 def _row(core: Core, sizes: Mapping[str, Any], proofs: Mapping[str, str]) -> list[str]:
     size = sizes.get(core.name, {})
-    at = ", ".join(f"{name} {value}" for name, value in size.get("parameters", {}).items())
+    given = size.get("parameters", {}).items()
+    at = ", ".join(f"{name} {value}" for name, value in given if len(value) <= MOST_DIGITS)
     ports = ", ".join(f"`{port}`" for port in core.ports)
     return [
         f"[`{core.name}`](rtl/{core.name}.sv)",

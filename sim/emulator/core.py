@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 import os
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,10 @@ from numpy.typing import NDArray
 
 from spinflow.host.core import arrays
 from spinflow.host.core import description as descriptions
+from spinflow.host.core.coding import PLAIN, Coding
+from spinflow.host.core.description import recoded
 from spinflow.host.core.packing import bits_of, words_of
+from spinflow.host.core.secded import encode_segments
 from spinflow.sim.emulator.layers import stages
 from spinflow.sim.emulator.memory import EmulatedMemory
 from spinflow.sim.memories import MemoryOperations, check_images
@@ -38,8 +42,12 @@ class Emulator(MemoryOperations[EmulatedMemory]):
         memories: with their stored bits.
     """
 
-    def __init__(self, bundle: str | os.PathLike[str]) -> None:
+    def __init__(self, bundle: str | os.PathLike[str], coding: Coding = PLAIN) -> None:
         """Read a bundle.
+
+        Args:
+            bundle: its folder.
+            coding: which memories are coded, of a bundle that was built without.
 
         Raises:
             BundleError: it is not whole.
@@ -48,7 +56,14 @@ class Emulator(MemoryOperations[EmulatedMemory]):
         self.description = descriptions.read(bundle)
         self.description.check_files()
         self._arrays = arrays.read_arrays(self.description)
-        self.memories = [EmulatedMemory(memory) for memory in self.description.memories]
+        codes = coding.codes(self.description.memories)
+        memories = recoded(self.description.memories, codes)
+        self.description = replace(self.description, memories=memories)
+        for memory in memories:
+            if memory.is_weights and memory.name in codes:
+                name = f"weights.{memory.layer}"
+                self._arrays[name] = encode_segments(codes[memory.name], self._arrays[name])
+        self.memories = [EmulatedMemory(memory) for memory in memories]
         self._stages = stages(self.description, self._arrays, self.memories)
         most = max(stage.inputs for stage in self._stages)
         self._images_at_once = max(1, min(IMAGES_AT_ONCE, INPUTS_AT_ONCE // most))
@@ -103,7 +118,7 @@ class Emulator(MemoryOperations[EmulatedMemory]):
             values = stage.compute(values)
             taps[stage.name] = values
             if stage.buffer is not None:
-                words = values.reshape(-1, stage.buffer.width)
-                values = stage.buffer.write(words).reshape(values.shape)
+                words = values.reshape(-1, stage.buffer.info.data_width)
+                values = stage.buffer.pass_on(words).reshape(values.shape)
                 taps[f"{stage.name}.buffer"] = values
         return taps

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from spinflow.host.core import description
 from spinflow.host.core.arrays import SCORES, TABLE, Arrays
 from spinflow.host.core.packing import unfold
+from spinflow.host.core.secded import CodeCounts
 from spinflow.sim.emulator.memory import EmulatedMemory
 from spinflow.sim.kinds import Kinds
 
@@ -120,16 +121,19 @@ class ProductStage(Stage):
         self._pixels = layer.shape[0] * layer.shape[1]
         self.inputs = layer.mw * self._pixels
         self._weights: Floats = np.zeros((0, 0), np.float32)
+        self._counted = CodeCounts()  # by reading all of the weights once
 
     def prepare(self) -> None:
         """Take the weights that are stored now, as float32 (MH, MW) of -1 and +1."""
         layer = self._layer
-        bits = unfold(self._memory.bits, layer.mw, layer.mh, layer.pe, layer.simd)
-        self._weights = signs(bits)
+        bits, self._counted = self._memory.data()
+        self._weights = signs(unfold(bits, layer.mw, layer.mh, layer.pe, layer.simd))
 
     def compute(self, values: NDArray[Any]) -> NDArray[Any]:
         """Return the map of bits, or of sums where there are no thresholds."""
         found = self._sums(values)
+        # Each window reads all weights.
+        self._memory.code_counts += self._counted.times(len(values) * self._pixels)
         if self._thresholds is not None:
             found = (found >= self._thresholds).astype(np.uint8)
         return found.reshape(len(values), self._pixels * self._layer.mh)

@@ -8,6 +8,8 @@ from numpy.typing import NDArray
 from spinflow.host.core.description import MemoryInfo
 from spinflow.host.core.memory import Errors, counts_of
 from spinflow.host.core.packing import Bits
+from spinflow.host.core.secded import CodeCounts, decode, encode
+from spinflow.host.core.secded import counts_of as counts_of_code
 from spinflow.sim.memories import Cells
 
 
@@ -24,6 +26,21 @@ class EmulatedMemory(Cells):
         super().__init__(info)
         self.bits: Bits = np.zeros((info.depth, info.width), np.uint8)
 
+    def data(self) -> tuple[Bits, CodeCounts]:
+        """Return what is read of all words (depth, data bits), and what that counts."""
+        if self.info.code is None:
+            return self.bits, CodeCounts()
+        decoded = decode(self.info.code, self.bits)
+        return decoded.bits, counts_of_code(decoded)
+
+    def pass_on(self, values: Bits) -> Bits:
+        """Write words (n, data bits), and return what is read of them, errors included."""
+        if self.info.code is None:
+            return self.write(values)
+        decoded = decode(self.info.code, self.write(encode(self.info.code, values)))
+        self.code_counts += counts_of_code(decoded)
+        return decoded.bits
+
     def zero(self) -> None:
         """Make every stored bit 0."""
         self.bits = np.zeros_like(self.bits)
@@ -34,19 +51,27 @@ class EmulatedMemory(Cells):
         Returns:
             What is stored then, errors included.
         """
-        errors = Errors(self.mode, self.threshold1, self.threshold0, self.seed)
-        if self.kind == "weights":
-            hits = errors.weight_hits(target, self.position)  # nowhere if the mode is off
-        else:
-            hits = errors.hits(target, self.position)
+        hits = self._hits(target)  # nowhere if the mode is off
         if self.mode != "off":
+            if self.cells is not None:
+                self.bits = self.cells.held(self.bits, self.address)
             self.position += self.positions(len(target))
         in_switch = self.mode == "switch"
         stored = last_written(self.bits, target, ~hits) if in_switch else target ^ hits
         history = np.concatenate([self.bits, stored])
         self.count(target, history[: len(target)], stored)
         self.bits = history[len(target) :].copy()
+        self.pass_words(len(target))
         return stored
+
+    def _hits(self, target: Bits) -> NDArray[np.bool_]:
+        is_weights = self.kind == "weights"
+        if self.cells is not None and self.mode != "off":
+            return self.cells.hits(self.seed, target, self.position, self.address, is_weights)
+        errors = Errors(self.mode, self.threshold1, self.threshold0, self.seed)
+        if is_weights:
+            return errors.weight_hits(target, self.position)
+        return errors.hits(target, self.position)
 
     def count(self, target: Bits, old: Bits, stored: Bits) -> None:
         """Count a write; all three have the same shape."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,9 @@ from numpy.typing import NDArray
 
 from spinflow.host.core import arrays
 from spinflow.host.core import description as descriptions
+from spinflow.host.core.coding import PLAIN, Coding
+from spinflow.host.core.description import recoded
+from spinflow.host.core.secded import encode_segments
 from spinflow.sim.evaluator.layers.base import Place
 from spinflow.sim.evaluator.memory import PackedMemory, Workers, check_stream
 from spinflow.sim.evaluator.network import Network, described, of_bundle, of_model, plan
@@ -40,6 +44,7 @@ class Evaluator(MemoryOperations[PackedMemory]):
         description: Described | None = None,
         stream: str = "hardware",
         threads: int | None = None,
+        coding: Coding = PLAIN,
     ) -> None:
         """See from_bundle and from_network.
 
@@ -51,7 +56,7 @@ class Evaluator(MemoryOperations[PackedMemory]):
         self.network = network
         workers = Workers(threads)
         steps = plan(network)
-        self.description = described(network, steps) if description is None else description
+        self.description = described(network, steps, coding) if description is None else description
         self.memories = [PackedMemory(m, stream, workers) for m in self.description.memories]
         by_name = {memory.name: memory for memory in self.memories}
         self.stages = []
@@ -59,14 +64,23 @@ class Evaluator(MemoryOperations[PackedMemory]):
             weights, buffer = (by_name.get(f"{step.layer.name}.{k}") for k in ("weights", "buffer"))
             self.stages.append(step.layer.stage(step, Place(workers, weights, buffer)))
         self._together: Together | None = None
-        self._trained = [step.layer.trained() for step in steps if step.layer.order() is not None]
+        self._trained = []
+        for step in steps:
+            if step.layer.order() is not None:
+                code = by_name[f"{step.layer.name}.weights"].info.code
+                rows = step.layer.trained()
+                self._trained.append(rows if code is None else encode_segments(code, rows))
         self.pixels = int(np.prod(network.shape))
         largest = max([self.pixels, *(stage.bytes_a_frame for stage in self.stages)])
         self.frames_at_once = max(1, min(BLOCK_FRAMES, BLOCK_BYTES // largest))
 
     @classmethod
     def from_bundle(
-        cls, path: str | os.PathLike[str], stream: str = "hardware", threads: int | None = None
+        cls,
+        path: str | os.PathLike[str],
+        stream: str = "hardware",
+        threads: int | None = None,
+        coding: Coding = PLAIN,
     ) -> Evaluator:
         """Return the evaluator of a bundle, with its memories and its folding.
 
@@ -74,6 +88,7 @@ class Evaluator(MemoryOperations[PackedMemory]):
             path: the bundle's folder.
             stream: "hardware", bit for bit the accelerator's, or "fast", of the same distribution.
             threads: by default one for each core.
+            coding: which memories are coded, of a bundle that was built without.
 
         Raises:
             BundleError: the bundle is not whole.
@@ -82,6 +97,9 @@ class Evaluator(MemoryOperations[PackedMemory]):
         described = descriptions.read(path)
         described.check_files()
         network = of_bundle(described, arrays.read_arrays(described))
+        if coding != PLAIN:
+            memories = recoded(described.memories, coding.codes(described.memories))
+            described = replace(described, memories=memories)
         return cls(network, described, stream, threads)
 
     @classmethod
@@ -96,7 +114,8 @@ class Evaluator(MemoryOperations[PackedMemory]):
                 or a list of PyTorch modules.
             stream: "hardware" or "fast".
             threads: by default one for each core.
-            options: bits, shape and more, by which PyTorch modules become fixed point.
+            options: `coding` of a binary network: which memories are coded; bits, shape, more:
+                by which PyTorch modules become fixed point.
 
         Returns:
             For fixed point a `sim.fixed_point.FixedPointEvaluator`, for a network with layers of
@@ -184,6 +203,8 @@ class Evaluator(MemoryOperations[PackedMemory]):
         parts: list[Taps] = []
         for stage in self.stages:
             stage.prepare()
+            if stage.weights is not None:
+                stage.weights.count_reads(len(images) * stage.pixels)
         for start in range(0, max(len(images), 1), self.frames_at_once):
             values = images[start : start + self.frames_at_once]
             frames = len(values)

@@ -17,11 +17,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spinflow.host.core.arrays import Arrays
-from spinflow.host.core.description import Block, Stored, memories_of
+from spinflow.host.core.coding import PLAIN, Coding
+from spinflow.host.core.description import Block, Stored, memories_of, recoded
 from spinflow.sim.evaluator import layers as _kinds  # noqa: F401 - its files enter their kinds
 from spinflow.sim.evaluator.layers.base import (
     OF_DESCRIPTION,
     OF_SPEC,
+    Buffer,
     Contents,
     Layer,
     Map,
@@ -87,12 +89,15 @@ def _result(layer: Layer, source: Map) -> Map:
     return result
 
 
-def described(network: Network, steps: Sequence[Step]) -> NetworkDescription:
+def described(
+    network: Network, steps: Sequence[Step], coding: Coding = PLAIN
+) -> NetworkDescription:
     """Return a network without a bundle as a bundle would describe it.
 
     Args:
         network: the network.
         steps: its layers with their shapes, of `plan`.
+        coding: which memories are coded. A coded buffer has a word for each pixel.
     """
     stored = []
     for step in steps:
@@ -103,8 +108,12 @@ def described(network: Network, steps: Sequence[Step]) -> NetworkDescription:
         behind = layer.buffer_behind(step.result)
         if behind is not None:
             buffer = Block(behind.width, behind.depth)
+            rows, columns, channels = step.result
+            if coding.buffers and behind == Buffer(rows * columns * channels, 1):
+                buffer = Block(channels, rows * columns)
         stored.append(Stored(layer.name, weights, buffer))
     memories = memories_of(stored)
+    memories = recoded(memories, coding.codes(memories))
     numbers = {memory.name: memory.index for memory in memories}
     return NetworkDescription(
         network=network.name,

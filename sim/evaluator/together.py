@@ -96,6 +96,7 @@ class Together:
         for memory in self._exact:
             if memory.kind == "weights":
                 memory.write_rows(evaluator.weights(memory.layer))
+        self._exact = [memory.data() for memory in self._exact]
         self._changes: dict[int, Any] = {}
         for number, stage in enumerate(self._stages):
             kind = _kind(stage)
@@ -113,6 +114,11 @@ class Together:
         images = np.ascontiguousarray(check_images(images, self._evaluator.pixels))
         for changes in self._changes.values():
             changes.trials = len(trials)
+        for trial in trials:
+            for stage in self._stages:
+                if stage.weights is not None:
+                    memory = trial.memories[stage.weights.index]
+                    memory.count_reads(len(images) * stage.pixels)
         at_once = min(self._evaluator.frames_at_once, self._frames_at_once)
         for start in range(0, max(len(images), 1), at_once):
             part = images[start : start + at_once]
@@ -176,7 +182,7 @@ class Together:
         """Return a layer's output, and whether it is as without errors."""
         values, same, frames = came
         stage = self._stages[number]
-        memory = None if stage.weights is None else trial.memories[stage.weights.index]
+        memory = None if stage.weights is None else trial.memories[stage.weights.index].data()
         if isinstance(clean, (Clean, CleanMap, CleanPixels)):
             assert memory is not None
             changes = self._changes[number]

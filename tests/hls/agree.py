@@ -12,6 +12,7 @@ from qonnx.transformation.infer_shapes import InferShapes
 
 from spinflow.hls.build import build
 from spinflow.hls.golden import golden_edges
+from spinflow.host.core.coding import PLAIN, Coding
 from spinflow.host.core.description import Description
 from spinflow.host.core.stream import memory_seed, threshold
 from spinflow.sim import verilate
@@ -31,6 +32,8 @@ def agree(
     given: dict[str, dict[str, int]] | None = None,
     images: Images | None = None,
     rtl: bool = False,
+    coding: Coding = PLAIN,
+    rate: float = 0.2,
 ) -> Description:
     """Build a network and compare everything that computes it, without errors and with them.
 
@@ -41,9 +44,11 @@ def agree(
         given: PE and SIMD by layer name that the search is not to choose.
         images: uint8, shape (n, pixels); random ones if None.
         rtl: whether to simulate the RTL too, with assertions alive.
+        coding: which memories are coded.
+        rate: of errors on a written 1; on a 0 it is half of that.
     """
     bundle = folder / "bundle"
-    described = build(network.save(folder / "network"), cycles, bundle, given)
+    described = build(network.save(folder / "network"), cycles, bundle, given, coding=coding)
     if images is None:
         random = np.random.default_rng(7)
         images = random.integers(0, 256, (12, described.pixels)).astype(np.uint8)
@@ -59,7 +64,7 @@ def agree(
         for name, values in golden.items():
             np.testing.assert_array_equal(taps[name], values, name)
     for mode in "flip", "switch":
-        first, *others = [with_errors(engine, mode, images) for engine in engines]
+        first, *others = [with_errors(engine, mode, images, rate) for engine in engines]
         for other in others:
             assert first.keys() == other.keys()
             for name, values in first.items():
@@ -91,12 +96,12 @@ def without_errors(engine: Any, images: Images) -> dict[str, Images]:
     return result
 
 
-def with_errors(engine: Any, mode: str, images: Images) -> dict[str, Images]:
+def with_errors(engine: Any, mode: str, images: Images, rate: float) -> dict[str, Images]:
     """Let every memory err; return boundaries, weights read back and counters."""
     engine.soft_reset()
     for memory in engine.memories:
         seed = memory_seed(2026, 0, memory.index)
-        engine.set_errors(memory.index, mode, threshold(0.2), threshold(0.1), seed)
+        engine.set_errors(memory.index, mode, threshold(rate), threshold(rate / 2), seed)
     write_weights(engine)
     seen: dict[str, Images] = {}
     for turn in "", " again":
@@ -104,6 +109,8 @@ def with_errors(engine: Any, mode: str, images: Images) -> dict[str, Images]:
         seen |= {f"{name}{turn}": values for name, values in taps.items()}
     for memory in engine.memories:
         seen[f"{memory.index} counted"] = np.array([*vars(engine.counters(memory.index)).values()])
+        codes = engine.code_counters(memory.index)
+        seen[f"{memory.index} decoded"] = np.array([*vars(codes).values()])
         if memory.kind == "weights":
             seen[f"{memory.index} read"] = engine.read_weights(memory.index)
         engine.set_errors(memory.index, "off", 0, 0, 0)

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.hw import runner
+from tests.hw import coded, runner
 
 
 @dataclass(frozen=True)
@@ -169,6 +169,17 @@ def buffer(
     }, noise=not with_errors)  # fmt: skip
 
 
+def code(bench: str, data: int, word: int, **more: runner.Parameter) -> Case:
+    """A module that encodes or decodes words."""
+    return Case(bench, {**coded.parameters(data, word), **more}, noise=False)
+
+
+def coded_buffer(data: int, word: int, depth: int, *, with_errors: bool = True) -> Case:
+    """A buffer memory of coded words."""
+    more = {"Depth": depth, "RunAhead": 16, "Ports": 1, "WithErrors": int(with_errors)}
+    return code("coded_buffer", data, word, **more)
+
+
 def pool(rows: int, columns: int, *, folds: int, pe: int, size: int = 2) -> Case:
     """A max-pool of bits."""
     return Case("bin_maxpool", {
@@ -293,6 +304,15 @@ CASES = [
     buffer(4, 10, 64),
     buffer(8, 20, ports=2),
     buffer(5, 11, with_errors=False),
+    *(code("secded_encode", *sizes) for sizes in [(8, 8), (11, 4), (70, 35)]),
+    *(code("secded_decode", *sizes) for sizes in [(1, 1), (12, 8), (32, 32), (64, 64), (50, 17)]),
+    code("coded_weights", 20, 8),
+    code("coded_weights", 64, 64),
+    coded_buffer(3, 3, 7),
+    coded_buffer(20, 10, 5),
+    coded_buffer(8, 8, 6, with_errors=False),
+    Case("code_counters", {"NumMems": 3, "Codes": words([4, 0, 1])}),
+    Case("code_counters", {"NumMems": 2, "Codes": words([0, 0])}),
     *(
         Case("bin_threshold", {"Pe": pe, "InBits": bits, "Threshold": f"{bits + 1}'h{threshold:x}"})
         for pe, bits, threshold in [(4, 8, 128), (1, 8, 256), (3, 5, 1)]

@@ -361,7 +361,7 @@ MUTANTS = [
     Mutant("a clear keeps the narrow counters", "counter_bank.sv",
            "!rst_ni || zero || hold_i", "!rst_ni || hold_i", COUNTERS),
     Mutant("a clear keeps what a buffer counted before", "counter_bank.sv",
-           "32'(settled_q) < NumWeights : first_q", "32'(settled_q) < NumWeights : 1'b0", COUNTERS),
+           "int'(NumWeights) : first_q", "int'(NumWeights) : 1'b0", COUNTERS),
     Mutant("what buffers in reset seem to write counts", "counter_bank.sv",
            "zero || hold_i)", "zero)", COUNTERS),
     Mutant("no carry into the upper half of a count", "event_total.sv",

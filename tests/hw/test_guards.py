@@ -47,6 +47,10 @@ BAD: list[tuple[str, Mapping[str, Parameter], str]] = [
     ("buffer_mem", {"Depth": 1}, "buffer_mem: Depth 1 is below 2"),
     ("buffer_mem", {"Width": 256},
      "buffer_mem: Width 256 is above 255, what a counter increment can hold"),
+    ("coded_weights", {"Data": 2048, "Word": 8},
+     "coded_weights: 256 code words are above 255, what a counter increment can hold"),
+    ("secded_decode", {"Columns": "40'hB557C9BB26"},
+     "secded_decode: Columns must differ and have 3 ones or more, an odd number"),
     ("class_scores", {"Pe": 3}, "class_scores: Pe 3 must divide Labels 10"),
     ("class_scores", {"Shift": 3}, "class_scores: ScoreBits 9 is below the bits of gains 0, "
      "offsets 8 or sums 10"),

@@ -60,7 +60,7 @@ def trial(engine: Engine, images: np.ndarray) -> tuple[list[int], list[Counts]]:
 
 
 def test_all_engines_have_all_operations() -> None:
-    assert len(OPERATIONS) == 8, OPERATIONS
+    assert len(OPERATIONS) == 9, OPERATIONS
 
 
 @pytest.mark.parametrize("name", ENGINES)

@@ -14,6 +14,7 @@ from spinflow.host.board.selftest.results import CheckError
 from spinflow.host.core import arrays, description, stream
 from spinflow.host.core.bundle import Bundle, MemoryInfo
 from spinflow.host.core.packing import Bits, Words, bits_of
+from spinflow.host.core.secded import encode
 
 PATTERN_BITS = 1 << 20
 """Bits of each weight memory that the patterns are written to, unless all are asked for."""
@@ -184,9 +185,10 @@ class Bench:
         return wrong + unlike_times(seen, count)
 
     def incoming(self, memory: MemoryInfo, count: int) -> Bits:
-        """Return what golden images write into a buffer when nothing errs before it."""
+        """Return the words that golden images write into a buffer when nothing errs before it."""
         edge = self.golden.edges[memory.name][:count]
-        return edge.astype(np.uint8).reshape(-1, memory.width)
+        words = edge.astype(np.uint8).reshape(-1, memory.data_width)
+        return words if memory.code is None else encode(memory.code, words)
 
 
 def unlike_times(seen: Snapshot, count: int) -> list[str]:

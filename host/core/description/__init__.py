@@ -1,12 +1,13 @@
 """The description of a bundle, ``accel.json``: its types, its reader and its writer.
 
-- :mod:`.layers`, :mod:`.memories`, :mod:`.registers`, :mod:`.types`: the types, each with
-  ``as_json``, and the functions that make lists of memories and taps from layers,
+- :mod:`.layers`, :mod:`.memories`, :mod:`.codes`, :mod:`.registers`, :mod:`.types`: types, each
+  with ``as_json``, and the functions that make lists of memories and taps from layers,
 - :mod:`.reader`: reads and checks a file,
 - :mod:`.limits`: names, versions and the largest sizes.
 """
 
 from spinflow.host.core.addresses import WINDOWS_START, segments_of, stride_of, window_after
+from spinflow.host.core.description.codes import Code
 from spinflow.host.core.description.layers import (
     ByteTable,
     LabelSelect,
@@ -50,7 +51,9 @@ from spinflow.host.core.description.memories import (
     Stored,
     Tap,
     buffered,
+    coded,
     memories_of,
+    recoded,
     stored_by,
     taps_of,
     windows_end,
@@ -103,6 +106,7 @@ __all__ = [
     "Bitstream",
     "Block",
     "ByteTable",
+    "Code",
     "DepthsInfo",
     "Description",
     "Field",
@@ -125,11 +129,13 @@ __all__ = [
     "Window",
     "as_json",
     "buffered",
+    "coded",
     "elements_of",
     "least_cycles",
     "memories_of",
     "products_of",
     "read",
+    "recoded",
     "registers_of",
     "segments_of",
     "slaves_of",

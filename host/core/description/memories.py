@@ -7,10 +7,11 @@ their windows. Whoever builds, describes or computes an accelerator asks it.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from spinflow.host.core.addresses import WINDOWS_START, segments_of, stride_of, window_after
+from spinflow.host.core.description.codes import Code
 from spinflow.host.core.description.layers import (
     ByteTable,
     LabelSelect,
@@ -39,12 +40,13 @@ class MemoryInfo:
         name: its layer's with ``.weights`` or ``.buffer`` behind it, as ``pool1.buffer``.
         kind: ``weights`` or ``buffer``.
         layer: number of the weight layer that it belongs to, from 0.
-        width, depth: bits in a word, and words.
+        width, depth: bits in a word, check bits included, and words.
         edge: the tensor that it holds.
         segments: of weights, 32-bit words that carry one word over AXI-Lite.
         base: of weights, byte offset of its window in the accelerator's slave.
         stride: of weights, bytes from one word to the next in the window.
         ports, run_ahead, engine: of a buffer, how draws are made; no value depends on it.
+        code: how words are coded, None where they are stored as they are.
     """
 
     index: int
@@ -60,11 +62,17 @@ class MemoryInfo:
     ports: int = 0
     run_ahead: int = 0
     engine: int = 0
+    code: Code | None = None
 
     @property
     def is_weights(self) -> bool:
         """Whether it holds weights, which the host writes and reads."""
         return self.kind == WEIGHTS
+
+    @property
+    def data_width(self) -> int:
+        """Bits of a word without check bits."""
+        return self.width if self.code is None else self.code.data
 
     @property
     def bits(self) -> int:
@@ -82,7 +90,8 @@ class MemoryInfo:
         """Return the entry of accel.json."""
         names = ["index", "name", "kind", "layer", "width", "depth", "edge"]
         names += ["segments", "base", "stride"] if self.is_weights else list(DRAWS)
-        return {name: getattr(self, name) for name in names}
+        found = {name: getattr(self, name) for name in names}
+        return found if self.code is None else found | {"code": self.code.as_json()}
 
 
 DRAWS = ("ports", "run_ahead", "engine")
@@ -99,6 +108,11 @@ class Block:
     ports: int = 0
     run_ahead: int = 0
     engine: int = 0
+    code: Code | None = None
+
+    def coded(self, code: Code | None) -> Block:
+        """Return it with coded words; None leaves it as it is."""
+        return self if code is None else replace(self, width=code.width, code=code)
 
 
 @dataclass(frozen=True)
@@ -147,6 +161,7 @@ def memories_of(stored: Iterable[Stored], control_bytes: int = 0) -> tuple[Memor
                     segments=segments_of(block.width),
                     base=base,
                     stride=stride_of(block.width),
+                    code=block.code,
                 )
             )
         if entry.buffer is not None:
@@ -165,9 +180,41 @@ def memories_of(stored: Iterable[Stored], control_bytes: int = 0) -> tuple[Memor
                 ports=block.ports,
                 run_ahead=block.run_ahead,
                 engine=block.engine,
+                code=block.code,
             )
             for index, (layer, number, block) in enumerate(buffers, len(weights))
         ),
+    )
+
+
+def coded(stored: Iterable[Stored], codes: Mapping[str, Code]) -> tuple[Stored, ...]:
+    """Return what layers keep where memories of these names are coded."""
+    return tuple(
+        replace(
+            entry,
+            weights=entry.weights and entry.weights.coded(codes.get(f"{entry.layer}.{WEIGHTS}")),
+            buffer=entry.buffer and entry.buffer.coded(codes.get(f"{entry.layer}.{BUFFER}")),
+        )
+        for entry in stored
+    )
+
+
+def recoded(memories: Iterable[MemoryInfo], codes: Mapping[str, Code]) -> tuple[MemoryInfo, ...]:
+    """Return memories of which those of these names are coded, as software has them.
+
+    Their windows are where they were, and may overlap.
+    """
+    return tuple(
+        memory
+        if (code := codes.get(memory.name)) is None
+        else replace(
+            memory,
+            width=code.width,
+            code=code,
+            segments=memory.segments and segments_of(code.width),
+            stride=memory.stride and stride_of(code.width),
+        )
+        for memory in memories
     )
 
 
@@ -240,7 +287,7 @@ def taps_of(layers: Iterable[Layer], memories: Iterable[MemoryInfo]) -> tuple[Ta
     Edges are empty, and the sums of the last weight layer have 0 bits: both depend on the network
     and not on the layers' shapes alone.
     """
-    widths = {memory.name: memory.width for memory in memories}
+    widths = {memory.name: memory.data_width for memory in memories}
     found: list[Tap] = []
     pe = 1
 

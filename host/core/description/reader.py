@@ -18,6 +18,7 @@ from typing import Any
 
 from spinflow.host.core.addresses import segments_of, window_after
 from spinflow.host.core.checked import At, WrongError, parse
+from spinflow.host.core.description.codes import MOST_WORD, SCHEME, Code
 from spinflow.host.core.description.layers import Layer, Product, least_cycles, products_of
 from spinflow.host.core.description.limits import (
     BITSTREAM,
@@ -41,6 +42,7 @@ from spinflow.host.core.description.memories import (
     MemoryInfo,
     Tap,
     buffered,
+    coded,
     memories_of,
     stored_by,
     taps_of,
@@ -215,8 +217,9 @@ def _memories(
         pe = layer.pe if isinstance(layer, Product) else pe
         if layer in buffered(layers):
             buffers[layer.name] = Block(pe, 1)
-    expected = memories_of(stored_by(layers, buffers), registers.size)
-    count = len(expected)
+    stored = stored_by(layers, buffers)
+    plain = memories_of(stored, registers.size)
+    count = len(plain)
     if count > registers.count:
         raise WrongError(
             f"the layers have {count} memories, the control block has room for {registers.count}"
@@ -226,6 +229,12 @@ def _memories(
         _means(product.name, "weights", product.weights, place)
     for place, behind in enumerate(buffered(layers), len(products)):
         _means(behind.name, "buffer", behind.buffer, place)
+    codes = {
+        memory.name: code
+        for entry, memory in zip(entries, plain, strict=True)
+        if (code := _code(entry, memory)) is not None
+    }
+    expected = memories_of(coded(stored, codes), registers.size)
     memories = [_memory(*pair, accel) for pair in zip(entries, expected, strict=True)]
     bits = sum(memory.bits for memory in memories)
     widest = max(memory.width for memory in memories)
@@ -242,6 +251,16 @@ def _means(layer: str, kind: str, found: int | None, wanted: int) -> None:
         raise WrongError(f"layer {layer}: its {kind} must be memory {wanted}, not {found}")
 
 
+def _code(at: At, plain: MemoryInfo) -> Code | None:
+    """Read how the words of a memory are coded, whose width without check bits is known."""
+    if "code" not in at.members():
+        return None
+    of = at.members()["code"].object(("scheme", "data", "word"))
+    of["scheme"].exactly(SCHEME)
+    of["data"].exactly(plain.width)
+    return Code(plain.width, of["word"].whole(1, min(MOST_WORD, plain.width)))
+
+
 def _memory(at: At, expected: MemoryInfo, accel: Range) -> MemoryInfo:
     """Read one memory; what the layers say of it must be as expected."""
     if expected.is_weights:
@@ -253,7 +272,7 @@ def _memory(at: At, expected: MemoryInfo, accel: Range) -> MemoryInfo:
             )
     fixed = _OF_WEIGHTS if expected.is_weights else _OF_BUFFER
     free = () if expected.is_weights else tuple(_FREE)
-    of = at.object((*fixed, "edge", *free))
+    of = at.object((*fixed, "edge", *free), ("code",))
     for key in fixed:
         of[key].exactly(getattr(expected, key))
     found: dict[str, Any] = {key: of[key].whole(*_FREE[key]) for key in free}

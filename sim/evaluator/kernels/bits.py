@@ -1,7 +1,11 @@
-"""Packed bits: copied between arrays and brought into the order that the layers read.
+"""Packed bits: copied between arrays, brought into the order that the layers read, and coded.
 
-Packed bits are little-endian in uint32 words; a set bit is +1, a clear one -1.
+Packed bits are little-endian in uint32 words; a set bit is +1, a clear one -1. A line is the bits
+of words one after the other, with a word to spare. Tables of a code are those of
+`spinflow.host.core.secded`.
 """
+
+# ruff: noqa: PLR0917
 
 from __future__ import annotations
 
@@ -97,3 +101,68 @@ def transpose_weights(rows: Any, runs: Any, taps: Any, out: Any) -> None:
             pair = tap // taps * pairs + inside // 2
             lane = output % (2 * LANES)
             out[output // (2 * LANES), pair, lane, inside & 1] = 2 * bit - 1
+
+
+@compiled
+def get(line: Any, bit: Any, count: Any) -> Any:
+    """Return up to 32 bits of a line, from a bit on."""
+    place = bit >> 5
+    pair = np.uint64(line[place]) | np.uint64(line[place + 1]) << np.uint64(32)
+    mask = (np.uint64(1) << np.uint64(count)) - np.uint64(1)
+    return np.int64(pair >> np.uint64(bit & 31) & mask)
+
+
+@compiled
+def checks_of(line: Any, bit: Any, count: Any, tables: Any) -> Any:
+    """Return the check bits of a code word of `count` data bits from a bit of a line on."""
+    found = np.int64(0)
+    for byte in range((count + 7) // 8):
+        found ^= np.int64(tables[byte, get(line, bit + 8 * byte, min(8, count - 8 * byte))])
+    return found
+
+
+@compiled
+def encode(
+    line: Any, data: Any, word: Any, check: Any, tables: Any, out: Any, lo: Any, hi: Any
+) -> None:
+    """Sets words lo..hi of `out` to those of `line` with their check bits."""
+    words = (data + word - 1) // word
+    width = data + words * check
+    small = np.zeros(2, np.uint32)
+    for row in range(lo, hi):
+        copy_bits(out, row * width, line, row * data, data)
+        for number in range(words):
+            first = number * word
+            small[0] = checks_of(line, row * data + first, min(word, data - first), tables)
+            copy_bits(out, row * width + data + number * check, small, 0, check)
+
+
+@compiled
+def decode(
+    line: Any, data: Any, word: Any, check: Any, tables: Any, places: Any, out: Any,
+    counts: Any, lo: Any, hi: Any,
+) -> None:  # fmt: skip
+    """Sets words lo..hi of `out` to what is read of `line`; adds corrected, detected to counts.
+
+    `places` says by syndrome which data bit is wrong, or that none (-1) or more (-2) are.
+    """
+    words = (data + word - 1) // word
+    width = data + words * check
+    for row in range(lo, hi):
+        source, target = row * width, row * data
+        copy_bits(out, target, line, source, data)
+        for number in range(words):
+            first = number * word
+            bits = min(word, data - first)
+            syndrome = checks_of(line, source + first, bits, tables)
+            syndrome ^= get(line, source + data + number * check, check)
+            if syndrome == 0:
+                continue
+            place = np.int64(places[syndrome])
+            if place < -1 or place >= bits:
+                counts[1] += 1
+                continue
+            counts[0] += 1
+            if place >= 0:
+                bit = target + first + place
+                out[bit >> 5] ^= np.uint32(1) << np.uint32(bit & 31)

@@ -151,6 +151,8 @@ class Stage(ABC):
         if self.channels % 32:
             line = np.zeros(-(-bits // 64) + 1, np.uint64)
             bit_kernels.pack_rows(values, self.channels, line.view(np.uint32), 0, rows)
+        if buffer.coder is not None:
+            return self._read(buffer.write_data(line, bits), rows)
         stored = buffer.write(line, bits)
         if self.channels % 32:
             result = np.zeros((rows, self.words), np.uint32)
@@ -160,18 +162,26 @@ class Stage(ABC):
         buffer.settle(bits)
         return result
 
+    def _read(self, stored: NDArray[np.uint32], rows: int) -> NDArray[np.uint32]:
+        """The packed rows of a line that will be written over."""
+        found = np.zeros((rows, self.words), np.uint32)
+        bit_kernels.unpack_rows(stored, 0, self.channels, found)
+        return found
+
     def store_rows(self, values: NDArray[Any], buffer: PackedMemory, frames: int) -> NDArray[Any]:
         """As store, for values that may lie anywhere; they come back where none of them erred."""
         bits = frames * self.pixels * self.channels
         out = self.rows(frames)
-        if self.channels % 32 == 0 and bits % 64 == 0 and values.ctypes.data % 8 == 0:
+        plain = buffer.coder is None
+        if plain and self.channels % 32 == 0 and bits % 64 == 0 and values.ctypes.data % 8 == 0:
             line = values.reshape(-1).view(np.uint64)
             stored = buffer.pass_on(line, self._out, bits)
             if stored is not None:
                 return values if stored is line else out
         if values.ctypes.data != out.ctypes.data:
             out[:] = values
-        return self.store(out, buffer, frames)
+        stored = self.store(out, buffer, frames)
+        return values if not plain and np.array_equal(stored, values) else stored
 
     def tap(self, values: NDArray[Any], frames: int) -> NDArray[Any]:
         """Return values as (frames, elements)."""
@@ -201,7 +211,7 @@ class Contents:
         """Return the buffer that a layer names by its number, or False."""
         if number is None:
             return False
-        return Buffer(self.memories[number].depth, self.memories[number].width)
+        return Buffer(self.memories[number].depth, self.memories[number].data_width)
 
 
 @dataclass(frozen=True)

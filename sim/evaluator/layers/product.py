@@ -329,7 +329,7 @@ class ProductStage(Stage):
 
     def prepare(self, weights: PackedMemory | None = None) -> None:
         """Bring the weights that are stored now into the order of the inner loop."""
-        memory = self._memory if weights is None else weights
+        memory = (self._memory if weights is None else weights).data()
         if self._loaded is not None and self._loaded == (memory, memory.writes):
             return
         rows = self.weight_rows(memory)

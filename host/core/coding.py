@@ -1,0 +1,78 @@
+"""Which memories of an accelerator are coded: the option ``ecc`` of a build."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from spinflow.host.core.description import MemoryInfo
+from spinflow.host.core.description.codes import LEAST_WORD, MOST_WORD, SCHEME, Code
+from spinflow.host.core.options import whole
+
+NO_ECC = "none"
+"""Name of the choice that no memory is coded."""
+
+KINDS = ("all", "weights", "buffers")
+"""Which memories a build codes."""
+
+WORD = 64
+"""Most data bits of a code word, if a build does not say."""
+
+
+@dataclass(frozen=True)
+class Coding:
+    """The most data bits of a code word of weight memories, and of buffers; 0: not coded."""
+
+    weights: int = 0
+    buffers: int = 0
+
+    def codes(self, memories: Iterable[MemoryInfo]) -> dict[str, Code]:
+        """Return the codes of memories that are not coded yet, by name."""
+        found = {memory.name: self.code(memory.kind, memory.width) for memory in memories}
+        return {name: code for name, code in found.items() if code is not None}
+
+    def code(self, kind: str | None, width: int) -> Code | None:
+        """Return how a memory of a kind is coded whose words have so many bits; None if not."""
+        most = {"weights": self.weights, "buffer": self.buffers}.get(kind or "", 0)
+        return Code.of(width, most) if most else None
+
+
+PLAIN = Coding()
+"""No memory is coded."""
+
+
+def arguments(options: argparse.Namespace) -> list[str]:
+    """Return the options as the command line of another step has them; none where they say none."""
+    if options.ecc == NO_ECC:
+        return []
+    found = ["--ecc", options.ecc, "--ecc-word", str(options.ecc_word)]
+    return [*found, "--ecc-memories", options.ecc_memories]
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options of a command that say which memories are coded."""
+    parser.add_argument(
+        "--ecc",
+        choices=(NO_ECC, SCHEME),
+        default=NO_ECC,
+        help="code the words of the memories, so that one error of a code word is corrected and "
+        "two are detected (default: none)",
+    )
+    parser.add_argument(
+        "--ecc-word",
+        type=whole(LEAST_WORD, MOST_WORD),
+        default=WORD,
+        help=f"most data bits of a code word ({WORD})",
+    )
+    parser.add_argument(
+        "--ecc-memories", choices=KINDS, default=KINDS[0], help="which memories are coded (all)"
+    )
+
+
+def chosen(options: argparse.Namespace) -> Coding:
+    """Return what the options of a command say."""
+    if options.ecc == NO_ECC:
+        return PLAIN
+    of = {kind: options.ecc_word * (options.ecc_memories in ("all", kind)) for kind in KINDS[1:]}
+    return Coding(**of)

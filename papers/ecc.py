@@ -1,0 +1,296 @@
+"""The claim "without ECC", measured: `spinflow ecc`.
+
+The same networks, images, rates and seeds with plain memories and with SECDED ones, whose check
+bits are written and err, too. For each of them: at which write does the accuracy fall by a point,
+and what does writing the same data take there? Rates are those of the exponential model's pulses,
+so that the energy of a bit is known at each (`spinflow.host.sweep.operating_point`).
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import math
+import sys
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, get_type_hints
+
+import numpy as np
+
+from spinflow.host.core import start
+from spinflow.host.core.coding import PLAIN, WORD, Coding
+from spinflow.host.core.description.codes import LEAST_WORD, MOST_WORD
+from spinflow.host.core.files import replace_text
+from spinflow.host.core.options import SEEDS, whole
+from spinflow.host.sweep.bench import Bench
+from spinflow.host.sweep.operating_point import point_of_rate
+from spinflow.host.sweep.row import Row
+from spinflow.host.sweep.trials import grid
+from spinflow.papers import style
+from spinflow.papers.measure import BACKEND, BACKGROUND, MODE, half_width, images, trained
+from spinflow.sim.evaluator import Evaluator
+from spinflow.sim.sweeps.device import SoftwareAccelerator, bundle_of
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+NETWORKS = ("mlp-mnist", "lenet-mnist", "cnv-cifar10")
+MEMORIES = ("weights", "buffers", "all")
+
+RATES = (
+    *(1e-5, 1e-4, 3e-4, 1e-3, 2e-3, 3e-3, 5e-3, 7e-3, 1e-2, 1.5e-2, 2e-2, 3e-2, 5e-2, 7e-2),
+    *(1e-1, 1.5e-1, 2e-1),
+)
+"""Bit-error rates of a stored bit."""
+
+LOSS = 0.01
+"""What accuracy may be lost: a point."""
+
+
+@dataclass(frozen=True)
+class Point:
+    """A trial: what was written, what it took, and how many labels were right.
+
+    Attributes:
+        word: most data bits of a code word, 0 where memories are plain.
+        energy_j, conventional_j: of all writes, check bits included, and at the conventional write.
+    """
+
+    network: str
+    memory: str
+    word: int
+    rate: float
+    repeat: int
+    images: int
+    accuracy: float
+    bits_written: int
+    errors: int
+    energy_j: float
+    conventional_j: float
+
+
+@dataclass(frozen=True)
+class Found:
+    """At a point of loss: the rate, and the energy relative to the conventional write, with ends.
+
+    Attributes:
+        repeats: that have such a point between two rates.
+    """
+
+    network: str
+    memory: str
+    word: int
+    rate: float
+    rate_low: float
+    rate_high: float
+    energy: float
+    energy_low: float
+    energy_high: float
+    repeats: int
+
+
+def measure(
+    name: str, word: int, repeats: int, count: int, *, seed: int = 1, rates: Sequence[float] = RATES
+) -> list[Point]:
+    """Return the trials of a network with plain memories (word 0), or with coded ones.
+
+    Args:
+        name: of the zoo.
+        word: most data bits of a code word.
+        repeats: of each rate above 0.
+        count: test images.
+        seed: repeat n has the same seeds at every rate and with every code.
+        rates: of a stored bit; 0 is measured, too.
+
+    Raises:
+        SkippedError: weights or images are not there.
+    """
+    coding = Coding(word, word) if word else PLAIN
+    engine = Evaluator.from_network(trained(name), "fast", coding=coding)
+    bundle = bundle_of(name, engine, BACKEND)
+    bench = Bench(SoftwareAccelerator(bundle, engine, BACKEND), images(name, count))
+    trials = grid(
+        bundle,
+        selections=MEMORIES,
+        modes=[MODE],
+        points=[point_of_rate(rate) for rate in (0.0, *rates)],
+        backgrounds=[BACKGROUND],
+        repeats=repeats,
+        seed=seed,
+    )
+    return [
+        _point(bench.row(trial), word, trial.repeat)
+        for trial in trials
+        if trial.point.rate1 or not trial.repeat
+    ]
+
+
+def _point(row: Row, word: int, repeat: int) -> Point:
+    return Point(
+        network=row.network,
+        memory=row.memory,
+        word=word,
+        rate=row.rate,
+        repeat=repeat,
+        images=row.images,
+        accuracy=row.accuracy,
+        bits_written=row.bits_written,
+        errors=row.errors,
+        energy_j=row.energy_j,
+        conventional_j=row.conventional_j,
+    )
+
+
+def crossing(curve: Sequence[Point]) -> tuple[float, float] | None:
+    """Return the rate at which a repeat has lost a point, and the energy there in joules.
+
+    Between two measured rates both are interpolated over the logarithm of the rate, in which the
+    exponential model's energy is a straight line.
+
+    Args:
+        curve: the points of one repeat by rate, that of rate 0 first.
+
+    Returns:
+        None where the loss is larger at the lowest rate already, or nowhere.
+    """
+    exact, *erring = curve
+    before: Point | None = None
+    for point in erring:
+        if exact.accuracy - point.accuracy > LOSS:
+            if before is None:
+                return None
+            fall = before.accuracy - point.accuracy
+            share = (before.accuracy - (exact.accuracy - LOSS)) / fall
+            log_rate = math.log(before.rate) + share * math.log(point.rate / before.rate)
+            energy_j = before.energy_j + share * (point.energy_j - before.energy_j)
+            return math.exp(log_rate), energy_j
+        before = point
+    return None
+
+
+def find(points: Iterable[Point]) -> list[Found]:
+    """Return what each network, memory and code reaches at a point of loss."""
+    curves: dict[tuple[str, str, int], list[Point]] = {}
+    for point in points:
+        curves.setdefault((point.network, point.memory, point.word), []).append(point)
+    found = []
+    for (network, memory, word), members in curves.items():
+        (exact,) = (point for point in members if point.rate == 0.0)
+        (plain,) = (p for p in curves[network, memory, 0] if p.rate == 0.0)
+        crossings = []
+        for repeat in sorted({point.repeat for point in members if point.rate}):
+            own = [p for p in members if p.rate and p.repeat == repeat]
+            crossings.append(crossing([exact, *sorted(own, key=lambda p: p.rate)]))
+        known = [each for each in crossings if each is not None]
+        if not known:
+            continue
+        logs = [math.log(rate) for rate, _ in known]
+        energies = [energy_j / plain.conventional_j for _, energy_j in known]
+        log, half = float(np.mean(logs)), half_width(logs)
+        energy, width = float(np.mean(energies)), half_width(energies)
+        found.append(
+            Found(
+                network=network,
+                memory=memory,
+                word=word,
+                rate=math.exp(log),
+                rate_low=math.exp(log - half),
+                rate_high=math.exp(log + half),
+                energy=energy,
+                energy_low=energy - width,
+                energy_high=energy + width,
+                repeats=len(known),
+            )
+        )
+    return found
+
+
+def write(entries: Sequence[Point] | Sequence[Found], path: Path) -> None:
+    """Write points, or what was found of them, as CSV."""
+    names = [field.name for field in fields(entries[0])]
+    lines = [",".join(names)]
+    for entry in entries:
+        values = (getattr(entry, name) for name in names)
+        lines.append(",".join(f"{v:.8g}" if isinstance(v, float) else str(v) for v in values))
+    replace_text(path, "\n".join(lines) + "\n")
+
+
+def read(path: Path) -> list[Point]:
+    """Read points that :func:`write` wrote."""
+    types = get_type_hints(Point)
+    with path.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    return [Point(**{name: types[name](text) for name, text in row.items()}) for row in rows]
+
+
+def draw(points: Sequence[Point], path: Path) -> None:
+    """Draw accuracy against rate, a panel for each network: plain memories and coded ones."""
+    networks = list(dict.fromkeys(point.network for point in points))
+
+    def paint(panels: Sequence[Axes]) -> None:
+        for axes, network in zip(panels, networks, strict=True):
+            own = [point for point in points if point.network == network and point.rate]
+            words = sorted({point.word for point in own})
+            for number, memory in enumerate(MEMORIES):
+                for word in words:
+                    line = [p for p in own if (p.memory, p.word) == (memory, word)]
+                    rates = sorted({p.rate for p in line})
+                    of = [[100 * p.accuracy for p in line if p.rate == rate] for rate in rates]
+                    label = f"{memory}, {f'SECDED of {word}' if word else 'plain'}"
+                    axes.errorbar(
+                        rates, [np.mean(each) for each in of], [half_width(each) for each in of],
+                        label=label, color=style.colour(number), capsize=2, markersize=4,
+                        marker=style.marker(words.index(word)), linestyle="--" if word else "-",
+                    )  # fmt: skip
+            axes.set_xscale("log")
+            axes.set_xlabel("error rate of a stored bit")
+            axes.set_ylabel("accuracy, %")
+            axes.legend(loc="lower left")
+
+    style.draw(networks, paint, [path], "Write errors without and with SECDED")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command line; return the exit status."""
+    parser = start.Parser(
+        prog="spinflow ecc",
+        description="Measure what error correction would change: accuracy against the error rate "
+        "with plain and with SECDED memories, and the write energy at a point of loss.",
+        epilog="example: spinflow ecc --network mlp-mnist --repeats 5",
+    )
+    parser.add_argument("--network", nargs="+", default=NETWORKS, help="of the zoo")
+    parser.add_argument(
+        "--ecc-word", type=whole(LEAST_WORD, MOST_WORD), nargs="+", default=[WORD],
+        help=f"most data bits of a code word, each ({WORD})",
+    )  # fmt: skip
+    parser.add_argument("--images", type=whole(1, 10000), default=2000, help="test images (2000)")
+    parser.add_argument("--repeats", type=whole(1, 1000), default=5, help="of each rate (5)")
+    parser.add_argument("--seed", type=whole(0, SEEDS), default=1, help="base seed (1)")
+    parser.add_argument("--out", type=Path, default=Path("out/ecc"), help="folder (out/ecc)")
+    options = parser.parse_args(arguments)
+    return start.finish(lambda: _run(options))
+
+
+def _run(options: argparse.Namespace) -> None:
+    points: list[Point] = []
+    for name in options.network:
+        for word in (0, *options.ecc_word):
+            points += measure(name, word, options.repeats, options.images, seed=options.seed)
+            write(points, options.out / "curves.csv")
+    found = find(points)
+    if found:
+        write(found, options.out / "energy.csv")
+    draw(points, options.out / "ecc.svg")
+    for each in found:
+        code = f"SECDED of {each.word} bits" if each.word else "plain"
+        print(
+            f"{each.network} {each.memory}, {code}: a point is lost at {each.rate:.2g}; writing "
+            f"takes {100 * each.energy:.1f} % of the conventional write "
+            f"({100 * each.energy_low:.1f} to {100 * each.energy_high:.1f}, {each.repeats} repeats)"
+        )
+
+
+if __name__ == "__main__":
+    sys.exit(main())
