@@ -58,6 +58,10 @@ COMMANDS = {
     "throughput": Command(HOST, "board", "images a second"),
     "run": Command(HOST, "board", "accuracy and write energy at one setting of the errors"),
     "sweep": Command("spinflow.sim.sweep", "sim", "the same over a grid of settings"),
+    "optimise": Command(
+        "spinflow.papers.optimise.command", "sim", "least write energy at an accuracy, by memory"
+    ),
+    "cell-map": Command("spinflow.sim.cell_maps", "sim", "cells with rates of their own: maps"),
     "report": Command(HOST, "", "tables and figures of results"),
     "serve": Command("spinflow.host.report.serve", "", "a local page that follows a sweep"),
     "papers": Command("spinflow.papers.__main__", "train", "the papers' results, measured"),

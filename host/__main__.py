@@ -23,10 +23,12 @@ from spinflow.host.core.test_sets import TestSet, images_for
 from spinflow.host.report import report
 from spinflow.host.sweep import grid as grids
 from spinflow.host.sweep.bench import Bench
+from spinflow.host.sweep.conditions import read_conditions
 from spinflow.host.sweep.grid import Grid
 from spinflow.host.sweep.operating_point import (
     OperatingPoint,
     aging_of,
+    of_device,
     point_of_rate,
     point_of_write_condition,
 )
@@ -295,16 +297,26 @@ def _written(trial: Trial) -> str:
 
 
 def _point(options: argparse.Namespace) -> OperatingPoint:
+    if options.conditions is not None:
+        for name in ("rate", "rate0", "write_condition"):
+            if getattr(options, name) is not None:
+                raise InputError(
+                    f"--{name.replace('_', '-')} together with --conditions: a file of conditions "
+                    "already gives the rates of every memory"
+                )
+        return read_conditions(options.conditions, options.device)
     if options.write_condition is None:
-        return point_of_rate(options.rate or 0.0, options.rate0)
+        return point_of_rate(options.rate or 0.0, options.rate0, options.device)
     if options.rate is not None or options.rate0 is not None:
         raise InputError(
             "--rate together with --write-condition: a write condition already gives both rates"
         )
-    return point_of_write_condition(options.write_condition)
+    return point_of_write_condition(of_device(options.write_condition, options.device))
 
 
 def _condition(point: OperatingPoint) -> str:
+    if point.each:
+        return f"{len(point.each)} {point.model}, one for each memory"
     drive = f"{point.drive:.4g} {point.drive_unit}"
     return f"{point.model}, {drive}, pulse of {point.pulse_s * 1e9:.4g} ns"
 
@@ -391,6 +403,13 @@ def _add_run(commands: Commands) -> None:
     command.add_argument("--rate", type=rate, help="bit-error rate (default 0)")
     command.add_argument("--rate0", type=rate, help="that of a written 0, if it differs")
     command.add_argument("--write-condition", help=grids.SETTINGS["write_condition"].help)
+    command.add_argument("--device", help=grids.SETTINGS["device"].help)
+    command.add_argument(
+        "--conditions",
+        type=Path,
+        metavar="FILE",
+        help="file of write conditions, one for each memory",
+    )
     command.add_argument(
         "--retention-s", type=number(0, 1e30), default=0.0, help=grids.SETTINGS["retention_s"].help
     )

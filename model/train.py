@@ -17,6 +17,9 @@ wide, train a network that is to be used with errors:
 Epochs are chosen, and the test set is measured, without errors; ``spinflow sweep`` measures with
 them.
 
+With --budget as many epochs are taken as fit a time; --all trains many networks at a time, each
+in a process of its own (``spinflow.model.train_all``).
+
 A network of ImageNet reads its pictures from the disk, trains for all epochs of its recipe, and
 takes some of the classes or all of them. On several GPUs torchrun starts a process for each:
 
@@ -40,10 +43,13 @@ import torch
 
 from spinflow.host.core import start
 from spinflow.host.core.options import seed, whole
+from spinflow.model import store, train_all
 from spinflow.model.data import dataset, locate, open_imagenet, parse_classes
+from spinflow.model.networks.base import TrainedNetwork
 from spinflow.model.networks.graph import XnorSpec
-from spinflow.model.training import loop, processes
-from spinflow.model.training.checkpoint import CHECKPOINT
+from spinflow.model.training import conditions, loop, processes
+from spinflow.model.training.budget import Budget, seconds
+from spinflow.model.training.checkpoint import CHECKPOINT, planned
 from spinflow.model.training.feeds import Feed
 from spinflow.model.training.feeds import imagenet as imagenet_feed
 from spinflow.model.training.feeds.imagenet import ImageNetFeed
@@ -107,7 +113,10 @@ def _fitting(recipe: Recipe, images: int, options: argparse.Namespace) -> Recipe
 
 def main(arguments: list[str] | None = None) -> int:
     """Train a network as the command line says; return the exit status."""
-    options = _parser().parse_args(arguments)
+    words = sys.argv[1:] if arguments is None else arguments
+    if "--all" in words:
+        return train_all.main([word for word in words if word != "--all"])
+    options = _parser().parse_args(words)
     return start.finish(lambda: run(options), (ValueError,), "add --resume to go on")
 
 
@@ -118,8 +127,19 @@ def run(options: argparse.Namespace) -> None:
     out = options.out or found.folder
     # Beside a description, which may not be alone there, a checkpoint lies only while it is needed.
     kept = None if options.out else found.folder / f"{found.name}.{CHECKPOINT}"
+    kept = options.checkpoint or kept
+    budget = None
+    if options.budget is not None:
+        budget = Budget(options.budget, recipe.epochs)
+        recipe = budget.begin(recipe)
+        path = kept or out / CHECKPOINT
+        if options.resume and path.exists():
+            epochs, hold = planned(path)
+            recipe = dataclasses.replace(recipe, epochs=epochs, hold=hold)
     with processes.together(recipe.device):
-        weights, facts = loop.train(feed_of(recipe, options), out, options.resume, kept)
+        feed = feed_of(recipe, options)
+        teacher = _teacher(feed, options.teacher_dir) if recipe.teacher else None
+        weights, facts = loop.train(feed, out, options.resume, kept, teacher=teacher, budget=budget)
         if not processes.is_first():
             return
     told = json.loads(facts.read_text(encoding="utf-8"))
@@ -128,6 +148,28 @@ def run(options: argparse.Namespace) -> None:
         f"{weights}: {told['test_correct']} of {told['test_images']} test images right "
         f"({told['test_accuracy']:.2%}); SHA-256 {digest}"
     )
+
+
+def _teacher(feed: Feed, folder: Path | None) -> TrainedNetwork:
+    """Return the trained network that a recipe names; its file becomes part of what counts.
+
+    Raises:
+        ValueError: it is not there, or takes other images or has other classes.
+    """
+    name = feed.recipe.teacher
+    teacher = store.load_trained(name, folder)
+    for what, theirs, ours in (
+        ("images", teacher.spec.pixels, feed.spec.pixels),
+        ("classes", teacher.spec.layers[-1].result[2], feed.spec.layers[-1].result[2]),
+    ):
+        if theirs != ours:
+            raise ValueError(
+                f"teacher is {name}, whose {what} are {theirs}, valid: one with {ours}, as "
+                f"{feed.spec.name} has"
+            )
+    digest = store.load_recipe(name, folder)["weights_sha256"]
+    feed.origin = {**feed.origin, "teacher_sha256": digest}
+    return teacher
 
 
 def _found(text: str) -> Found:
@@ -161,6 +203,14 @@ def _chosen(options: argparse.Namespace) -> dict[str, Any]:
                 f"see spinflow train --help"
             )
     chosen = {name: getattr(options, name) for name in FIELDS if getattr(options, name) is not None}
+    if options.conditions is not None:
+        for name in ("weight_errors", "activation_errors"):
+            if name in chosen:
+                raise ValueError(
+                    f"--{name.replace('_', '-')} together with --conditions: the file gives the "
+                    "rates of all memories"
+                )
+        chosen |= conditions.rates_of(options.conditions, found.entry.spec)
     return {"device": "cuda" if torch.cuda.is_available() else "cpu"} | chosen
 
 
@@ -179,7 +229,25 @@ def _parser() -> start.Parser:
         help="folder for checkpoint and results (default: that of the .toml; else to be given)",
     )
     parser.add_argument("--resume", action="store_true", help="go on from the folder's checkpoint")
+    parser.add_argument(
+        "--budget",
+        type=seconds,
+        help="as many epochs as fit, at most the recipe's: 90s, 10min or 2h",
+    )
+    parser.add_argument(
+        "--checkpoint", type=Path, help="its file (default: in --out), removed when all is done"
+    )
     parser.add_argument("--data-dir", type=Path, help="a folder with your own copy of the data")
+    parser.add_argument(
+        "--teacher-dir", type=Path, help="folder of the teacher's files (default: the zoo)"
+    )
+    parser.add_argument(
+        "--conditions",
+        type=Path,
+        metavar="FILE",
+        help="write conditions of each memory, as spinflow optimise makes them, whose error rates "
+        "are those of --weight-errors and --activation-errors",
+    )
     recipe = parser.add_argument_group("recipe", "The default of each is that of the network.")
     defaults = {field.name: field.default for field in dataclasses.fields(Recipe)}
     for name in FIELDS:
@@ -203,6 +271,11 @@ HELP = {
     "batch": "images of a step",
     "lr": "first learning rate of Adam",
     "hold": "epochs at the first learning rate, before it falls",
+    "warm_up": "epochs at the beginning of each stage in which the learning rate rises",
+    "float_epochs": "first epochs, in which only maps are bits and weights keep latent values",
+    "teacher": "trained network whose soft labels are learned too",
+    "distil": "share of the teacher in the loss",
+    "temperature": "of the soft labels",
     "norm_lr": "learning rate of the batch norms, as a multiple of --lr",
     "shift": "largest shift of an image, in pixels",
     "rotate": "largest rotation of an image, in degrees",
@@ -217,8 +290,9 @@ HELP = {
     "weight_errors": "rates of write errors in weights: RATE, LOW:HIGH or LAYER=RATE,...",
     "activation_errors": "the same in hidden maps",
     "error_mode": "flip or switch",
-    "loss": "cross-entropy or margin",
-    "margin": "of the margin loss, in bits of the last layer",
+    "loss": "cross-entropy, margin or mcel",
+    "margin": "of the margin loss, in bits of the last layer; of mcel, in logits",
+    "clamp": "of mcel, the bound that logits approach",
     "device": "cpu or cuda (default: cuda where there is one)",
     "label": "of a variant, whose files are called NETWORK+LABEL",
 }

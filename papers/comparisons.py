@@ -1,4 +1,4 @@
-"""Tables of ours: tolerance side by side, and what training with errors is worth."""
+"""Tables of ours: weights against feature maps, binary networks against fixed point."""
 
 from __future__ import annotations
 
@@ -74,21 +74,22 @@ def _loss_line(what: str, published: str, curve: Sequence[measure.Point], rate: 
     )  # fmt: skip
 
 
-def _difference(first: measure.Point, second: measure.Point) -> tuple[float, float]:
+def difference(first: measure.Point, second: measure.Point) -> tuple[float, float]:
     """Return the 95 % interval of how much larger the first mean is; nothing is paired."""
     found = stats.ttest_ind(first.values, second.values, equal_var=False)
     low, high = found.confidence_interval(LEVEL)
     return float(low), float(high)
 
 
-def _said(ends: tuple[float, float], above: str, below: str) -> str:
+def said_of(ends: tuple[float, float], above: str, below: str) -> str:
     """Return which it is, by an interval."""
     if ends[0] > 0:
         return above
     return below if ends[1] < 0 else "no difference that these repeats show"
 
 
-def _interval(ends: tuple[float, float], repeats: int) -> str:
+def interval_of(ends: tuple[float, float], repeats: int) -> str:
+    """Return the interval of a difference in words, in points."""
     low, high = (100 * end for end in ends)
     return f"{low:.2f} to {high:.2f} (Welch's t over {repeats} repeats each)"
 
@@ -99,14 +100,14 @@ def _weights_against_maps(
     """Return the line of how much more errors cost in weights than in feature maps."""
     inside, outside = measure.at(weights, rate), measure.at(buffers, rate)
     # The two memories draw from different streams.
-    ends = _difference(outside, inside)
-    said = _said(ends, "feature maps lose less", "feature maps lose more")
+    ends = difference(outside, inside)
+    said = said_of(ends, "feature maps lose less", "feature maps lose more")
     losses = [wording.loss(curve, measure.at(curve, rate))[0] for curve in (weights, buffers)]
     return Line(
         f"{role.label}, rate {rate:g}: loss with errors in weights less that in feature maps",
         "feature maps tolerate more (Asano fig. 7)",
         f"{losses[0]:.2f} - {losses[1]:.2f} = {losses[0] - losses[1]:.2f} points: {said}",
-        _interval(ends, len(inside.values)),
+        interval_of(ends, len(inside.values)),
         str(len(inside.values)),
         str(inside.images),
     )
@@ -121,15 +122,15 @@ def _fixed_against_binary(
 ) -> Line:
     """Return the line of how much more a network degrades in fixed point than as a binary one."""
     points = [measure.at(measure.degradations(curve), rate) for curve in (fixed, binary)]
-    ends = _difference(*points)
+    ends = difference(*points)
     degraded = [100 * point.mean for point in points]
-    said = _said(ends, "the binary one tolerates more", "the binary one tolerates less")
+    said = said_of(ends, "the binary one tolerates more", "the binary one tolerates less")
     where = "weights" if memory == "weights" else "feature maps"
     return Line(
         f"{role.label}, rate {rate:g} in {where}: degradation less that of the binary network",
         "binary tolerates more at high rates (Asano fig. 8)",
         f"{degraded[0]:.1f} - {degraded[1]:.1f} = {degraded[0] - degraded[1]:.1f} %: {said}",
-        _interval(ends, len(points[0].values)),
+        interval_of(ends, len(points[0].values)),
         str(len(points[0].values)),
         str(points[0].images),
     )
@@ -169,12 +170,12 @@ def _lines_tolerance(table: Table) -> list[Line]:
     return lines
 
 
-_LEAST_DRAWN = 1e-4
+LEAST_DRAWN = 1e-4
 
 
-def _drawn(curve: Sequence[measure.Point]) -> list[measure.Point]:
+def drawn(curve: Sequence[measure.Point]) -> list[measure.Point]:
     """Return the points of a picture: below its least rate nothing happens."""
-    return [point for point in curve if not 0 < point.rate < _LEAST_DRAWN]
+    return [point for point in curve if not 0 < point.rate < LEAST_DRAWN]
 
 
 def _draw_tolerance(table: Table, panels: Sequence[Axes]) -> None:
@@ -182,61 +183,12 @@ def _draw_tolerance(table: Table, panels: Sequence[Axes]) -> None:
     roles = [role for role in (*_BINARY, *_FIXED) if (role.network, "weights") in found]
     for axes, memory in zip(panels, _MEMORIES, strict=True):
         for number, role in enumerate(roles):
-            shown = _drawn(measure.degradations(found[role.network, memory]))
+            shown = drawn(measure.degradations(found[role.network, memory]))
             draw.plot(axes, number, [p.rate for p in shown], shown, role.label)
-        draw.rate_axis(axes, _LEAST_DRAWN)
+        draw.rate_axis(axes, LEAST_DRAWN)
         axes.set_ylim(-3, 100)
         axes.set_ylabel("degradation of the accuracy [%]")
         axes.legend(loc="upper left")
-
-
-_VARIANTS = (
-    ("plain", "+plain"),
-    ("errors in weights at 1e-2", "+weights-1e-2"),
-    ("errors in weights at 3e-2", "+weights-3e-2"),
-    ("margin", "+margin"),
-    ("plain, the longer recipe of the zoo", ""),
-)
-_BASES = (("MLP", "mlp-mnist"), ("LeNet-4", "lenet-mnist"))
-_TRAINED = tuple(
-    Role(f"{label}, {how}", network + ending)
-    for label, network in _BASES
-    for how, ending in _VARIANTS
-)
-_TESTED = (0.0, 1e-3, 1e-2, 3e-2, 5e-2, 1e-1)
-
-
-def _training(setting: Setting) -> Table:
-    command = setting.command("training")
-    rows = measure.curves(_TRAINED, ("weights",), REPEATS, setting, command)
-    return Table.of((*measure.COLUMNS, *measure.ENDING), rows)
-
-
-def _lines_training(table: Table) -> list[Line]:
-    found = measure.points(table)
-    lines: list[Line] = []
-    for role in _TRAINED:
-        lines += wording.skipped(role, table, "not in the papers")
-        for point in found.get((role.network, "weights"), []):
-            if point.rate in _TESTED:
-                tested = f"tested at {point.rate:g}" if point.rate else "tested without errors"
-                lines.append(
-                    wording.accuracy(f"{role.label}, {tested}", "not in the papers", point)
-                )
-    return lines
-
-
-def _draw_training(table: Table, panels: Sequence[Axes]) -> None:
-    found = measure.points(table)
-    for axes, (_, network) in zip(panels, _BASES, strict=True):
-        for number, (how, ending) in enumerate(_VARIANTS):
-            curve = found.get((network + ending, "weights"))
-            if curve:
-                shown = _drawn(curve)
-                draw.plot(axes, number, [p.rate for p in shown], shown, f"trained: {how}")
-        draw.rate_axis(axes, _LEAST_DRAWN, "bit-error rate of the weights when tested")
-        axes.set_ylabel("accuracy [%]")
-        axes.legend(loc="lower left")
 
 
 ITEMS = (
@@ -248,15 +200,6 @@ ITEMS = (
         "difference leaves out 0.",
         _draw_tolerance,
         asano.two_panels,
-    ),
-    Item(
-        "training", "ours", "Training with errors, with a margin, and plain", _training,
-        _lines_training, "Errors are in weights, in training as in testing. All but the "
-        "last of each network were trained for equally many epochs. How each "
-        "network was trained stands beside its weights in model/zoo; `spinflow train` takes "
-        "--weight-errors 1e-2 --label weights-1e-2, or --loss margin --label margin.",
-        _draw_training,
-        lambda table: [f"{label}, MNIST" for label, _ in _BASES],
     ),
 )  # fmt: skip
 """The tables."""

@@ -11,10 +11,10 @@ from spinflow.host.core.files import replace_text
 from spinflow.host.core.tables import markdown
 from spinflow.model import store
 from spinflow.model.train import epochs_in_words
-from spinflow.papers import asano, comparisons, draw, hirtzlin, tzoufras
+from spinflow.papers import asano, comparisons, draw, hirtzlin, injection, tzoufras
 from spinflow.papers.item import STANDS_IN, Item, Line, ReproduceError, Table
 
-PAPERS: tuple[ModuleType, ...] = (hirtzlin, tzoufras, asano, comparisons)
+PAPERS: tuple[ModuleType, ...] = (hirtzlin, tzoufras, asano, comparisons, injection)
 """The files that hold items, in the order of the page."""
 
 

@@ -3,6 +3,7 @@
     spinflow physics table asano-2      a table; curve hirtzlin-4: a curve
     spinflow physics all                all of them
     spinflow physics pictures           the pictures of docs/mtj.md
+    spinflow physics devices            write energies of published parts, with their sources
     spinflow physics bench              quadrature against Monte Carlo, JSON
 
 Files go to out/mtj: <name>.csv with the units in the column names, <name>.svg and <name>.png.
@@ -46,7 +47,7 @@ def run(options: argparse.Namespace) -> None:
     names = list(SHEETS) if options.command == "all" else [options.name]
     for name in names:
         sheet = SHEETS[name]()
-        print(text(sheet))
+        print(devices_text(sheet) if name == "devices" else text(sheet))
         write(sheet, options.out)
 
 
@@ -54,6 +55,13 @@ def text(sheet: Sheet) -> str:
     """Return a sheet as a text table: title, aligned columns, note."""
     rows = [sheet.columns, *([_cell(value) for value in row] for row in sheet.rows)]
     return "\n".join([sheet.title, *aligned(rows, right=True), sheet.note, ""])
+
+
+def devices_text(sheet: Sheet) -> str:
+    """Return the devices' sheet as a text table, below it their parts and sources, one a line."""
+    numbers = [sheet.columns[:-2], *([_cell(value) for value in row[:-2]] for row in sheet.rows)]
+    sources = [f"{row[0]}: {row[-2]}. {row[-1]}" for row in sheet.rows]
+    return "\n".join([sheet.title, *aligned(numbers, right=True), sheet.note, "", *sources, ""])
 
 
 def write(sheet: Sheet, folder: Path) -> None:
@@ -85,6 +93,11 @@ def _parser() -> start.Parser:
     command.add_argument("--out", type=Path, default=Path("out/mtj"), help="folder for files")
     command = commands.add_parser("pictures", help="the pictures of docs/mtj.md")
     command.add_argument("--out", type=Path, default=Path("docs/pictures"), help="folder")
+    command = commands.add_parser(
+        "devices", help="write energies of published parts, with their sources"
+    )
+    command.set_defaults(name="devices")
+    command.add_argument("--out", type=Path, default=Path("out/mtj"), help="folder for files")
     commands.add_parser("bench", help="time of the quadrature against Monte Carlo, as JSON")
     return parser
 

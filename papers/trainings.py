@@ -63,6 +63,20 @@ class Training:
         recipe = dataclasses.asdict(self.recipe)
         return {key: recipe[key] for key in imagenet_feed.FIELDS} if self.classes else recipe
 
+    def agrees(self, facts: dict[str, Any], as_long: bool) -> bool:
+        """Whether a JSON file is of this training.
+
+        Args:
+            facts: of the file.
+            as_long: whether it has to have had as many epochs, and on the same device. A row says
+                how many it had; `spinflow train --all` takes as many as fit a time.
+        """
+        free = () if as_long else ("epochs", "hold", "device")
+        ours = {name: value for name, value in self.recorded().items() if name not in free}
+        defaults = dataclasses.asdict(Recipe(self.recipe.network))  # an older file has fewer
+        theirs = defaults | facts["recipe"]
+        return all(theirs[name] == value for name, value in ours.items())
+
     def run(self, out: Path, data_dir: Path | None) -> None:
         """Train, or go on with it, in a folder."""
         loop.train(self._feed(data_dir), out, resume=True)
@@ -138,7 +152,8 @@ def run(
     wanted = list(planned(name, epochs, device))
     if processes.started_together() and not all(training.classes for training in wanted):
         raise ReproduceError(f"{name} is trained by one process: start it without torchrun")
-    table(folder, wanted, command)  # refuses another's folder before anything is trained
+    as_long = epochs is not None
+    table(folder, wanted, command, as_long)  # refuses another's folder before anything is trained
     with processes.together(device):
         first = processes.is_first()
         for training in wanted:
@@ -147,14 +162,20 @@ def run(
                 training.run(out, data_dir)
                 if first:
                     (out / CHECKPOINT).unlink(missing_ok=True)
-                    table(folder, wanted, command).write(path)
+                    table(folder, wanted, command, as_long).write(path)
         if first:
-            table(folder, wanted, command).write(path)
+            table(folder, wanted, command, as_long).write(path)
     return path
 
 
-def table(folder: Path, wanted: list[Training], command: str) -> Table:
+def table(folder: Path, wanted: list[Training], command: str, as_long: bool) -> Table:
     """Return the finished trainings of a folder, in the order of network, rate and seed.
+
+    Args:
+        folder: of the trainings.
+        wanted: those of the figure.
+        command: that makes the table.
+        as_long: whether each must have had as many epochs as is wanted.
 
     Raises:
         ReproduceError: one was trained with another recipe than is wanted here.
@@ -171,7 +192,7 @@ def table(folder: Path, wanted: list[Training], command: str) -> Table:
         if not path.is_file():
             continue
         facts = json.loads(path.read_text(encoding="utf-8"))
-        if facts["recipe"] != training.recorded():
+        if not training.agrees(facts, as_long):
             raise ReproduceError(f"{path}: trained with another recipe; choose another --out")
         rows.append(
             {
@@ -182,7 +203,7 @@ def table(folder: Path, wanted: list[Training], command: str) -> Table:
                 "seed": recipe.seed,
                 "images": facts["test_images"],
                 "accuracy": facts["test_accuracy"],
-                "epochs": recipe.epochs,
+                "epochs": facts["recipe"]["epochs"],
                 "weights_sha256": facts["weights_sha256"],
                 "training": facts["command"],
                 "command": command,

@@ -9,6 +9,7 @@ from typing import Any, Generic, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from spinflow.host.core.cells import CellRates
 from spinflow.host.core.description import MemoryInfo, segments_of
 from spinflow.host.core.memory import MODES, Counts
 from spinflow.host.core.secded import CodeCounts
@@ -22,6 +23,8 @@ class Cells(ABC):
         mode: "off", "flip" or "switch".
         threshold1, threshold0, seed: what its registers hold.
         position: of the stream at which the next write begins.
+        address: of the word that a buffer takes next.
+        cells: the cells' own rates, in place of the thresholds; None where all cells are alike.
         counts: since the last clear.
         code_counts: what its decoder counted since then.
     """
@@ -30,6 +33,8 @@ class Cells(ABC):
         self.info = info
         self.mode = "off"
         self.threshold1 = self.threshold0 = self.seed = self.position = 0
+        self.address = 0
+        self.cells: CellRates | None = None
         self.clear()
 
     def clear(self) -> None:
@@ -81,9 +86,25 @@ class Cells(ABC):
         self.mode, self.seed, self.position = mode, int(seed), 0
         self.threshold1, self.threshold0 = int(threshold1), int(threshold0)
 
+    def set_cells(self, cells: CellRates | None) -> None:
+        """Give each cell its own rates; None ends it. ValueError if it is of another size."""
+        if cells is not None and self.info.code is not None:
+            raise ValueError(f"{self.name} has check bits, of which a cell map knows nothing")
+        if cells is not None and cells.shape != (self.depth, self.width):
+            raise ValueError(
+                f"{self.name} has {self.depth} words of {self.width} bits, not the "
+                f"{cells.shape[0]} of {cells.shape[1]} of the cells"
+            )
+        self.cells = cells
+
+    def pass_words(self, words: int) -> None:
+        """Note that so many words were written."""
+        if self.kind == "buffer":
+            self.address = (self.address + words) % self.depth
+
     def soft_reset(self) -> None:
         """Restart the stream, zero the counters; the old bits of a buffer count as 0 again."""
-        self.position = 0
+        self.position = self.address = 0
         self.clear()
         if self.kind == "buffer":
             self.zero()
@@ -110,6 +131,14 @@ class MemoryOperations(Generic[Kind]):
             ValueError: there is no such mode or memory, or a number is wider than its register.
         """
         self._memory(memory).set_errors(mode, threshold1, threshold0, seed)
+
+    def set_cells(self, memory: int, cells: CellRates | None) -> None:
+        """Give each cell of a memory its own rates in the modes flip and switch; None ends it.
+
+        Raises:
+            ValueError: there is no such memory, or it has another size.
+        """
+        self._memory(memory).set_cells(cells)
 
     def counters(self, memory: int) -> Counts:
         """Return what a memory counted since the last clear or soft reset, in bits."""

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
+from spinflow.host.core.cells import CellRates
 from spinflow.host.core.description import Layer, MemoryInfo
 from spinflow.host.core.memory import Counts
 from spinflow.host.core.secded import CodeCounts
@@ -125,3 +126,11 @@ class Engine(Protocol):
 
     def soft_reset(self) -> None:
         """Restart every stream, zero counters and buffers; keep weights and error settings."""
+
+
+@runtime_checkable
+class Celled(Protocol):
+    """An engine whose cells can have rates of their own."""
+
+    def set_cells(self, memory: int, cells: CellRates | None) -> None:
+        """Give each cell of a memory its own rates in the modes flip and switch; None ends it."""

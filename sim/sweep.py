@@ -151,6 +151,10 @@ def _run_in_software(plan: grids.Grid, options: argparse.Namespace, on: str) -> 
 
     workers = _workers(options)
     cluster = _cluster(options)
+    if cluster is not None and plan.maps:
+        raise SweepError(
+            "cell_map with --scheduler: maps are files of this machine, take --workers"
+        )
     sweeps = []
     for made, folder in _jobs_of(plan, options.data_dir, on):
         job = replace(made, whole=options.whole)

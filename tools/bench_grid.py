@@ -37,6 +37,7 @@ from tools.bench_evaluator import (
     Runs,
     clock_ghz,
     contenders,
+    each_alone,
     quiet,
     tried,
     xnors,
@@ -281,14 +282,15 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--network", choices=list(IMAGES), action="append", help="default: all")
     parser.add_argument("--no-compile", action="store_true", help="leave torch.compile out")
     options = parser.parse_args(arguments)
+    names = options.network or list(IMAGES)
+    if len(names) > 1:
+        print(json.dumps(each_alone("tools.bench_grid", names, options), indent=2))
+        return
     torch.manual_seed(0)
     torch.set_num_threads(1)
     with quiet():
-        figures = {
-            name: measure(name, options.rounds, not options.no_compile, images_of(name))
-            for name in options.network or IMAGES
-        }
-    print(json.dumps({"evaluator": figures}, indent=2))
+        found = measure(names[0], options.rounds, not options.no_compile, images_of(names[0]))
+    print(json.dumps({"evaluator": {names[0]: found}}, indent=2))
 
 
 if __name__ == "__main__":

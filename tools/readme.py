@@ -62,7 +62,7 @@ def measured() -> str:
         f"Accuracy in per cent on {images:,} MNIST test images, mean of {repeats} error patterns "
         "and its 95 % interval:",
         "",
-        "| bit-error rate | errors in weights | errors in feature maps | write energy a bit |",
+        "| bit-error rate | errors in weights | errors in feature maps | write energy |",
         "|---|---|---|---|",
     ]
     for rate, cells in sorted(by_rate.items()):
@@ -73,7 +73,7 @@ def measured() -> str:
         energy = cells["weights"]["energy_per_bit_j"]
         saved = "conventional" if rate == 0 else f"{100 * (1 - energy / conventional):.1f} % less"
         name = "none" if rate == 0 else f"{rate:.2g}"
-        lines.append(f"| {name} | {' | '.join(accuracy)} | {1e12 * energy:.1f} pJ ({saved}) |")
+        lines.append(f"| {name} | {' | '.join(accuracy)} | {saved} |")
     return "\n".join(lines) + "\n"
 
 

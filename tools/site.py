@@ -30,7 +30,8 @@ TITLES = {"docs/registers.md": "Registers"}
 MENUS: Mapping[str, Sequence[str]] = {
     "Course": ("docs/course", "docs/notebooks/README"),
     "Use it": (
-        "docs/own-networks", "docs/data", "docs/training", "docs/sweeps", "docs/evaluator",
+        "docs/own-networks", "docs/data", "docs/training", "docs/sweeps", "docs/optimise",
+        "docs/evaluator",
         "docs/programming", "docs/board", "docs/security", "docs/ci",
     ),
     "How it works": (

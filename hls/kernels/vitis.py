@@ -12,7 +12,7 @@ from xml.etree import ElementTree
 
 from spinflow.hls.kernels.catalogue import FOLDER, Kernel
 from spinflow.hls.paths import BuildError
-from spinflow.hw.boards import Board
+from spinflow.hw.boards import Board, logged
 
 STEPS = ("csim", "csynth", "cosim", "export")
 """What can be done, in this order."""
@@ -97,29 +97,10 @@ def run(kernel: Kernel, board: Board, steps: Sequence[str], work: Path) -> Estim
         raise BuildError("cosim and export need csynth before them")
     command = [*find(), str(SCRIPT)]
     (work / "facts.tcl").write_text(facts(kernel, board, steps), encoding="utf-8")
-    with open(work / LOG, "w", encoding="utf-8") as log:
-        status = subprocess.run(
-            command,
-            cwd=work,
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            check=False,
-        ).returncode
-    if status:
-        said = (work / LOG).read_text(encoding="utf-8", errors="replace")
-        raise BuildError(f"{reason(said)} ({work / LOG})")
+    problem = logged.run(command, work, work / LOG, "Vitis HLS")
+    if problem:
+        raise BuildError(problem)
     return read_estimate(work / REPORT.format(top=kernel.top)) if "csynth" in steps else None
-
-
-def reason(output: str) -> str:
-    """Return the line of the tool's output that says why it failed."""
-    lines = output.splitlines()
-    for beginning in ("spinflow: ", "ERROR: "):
-        for line in lines:
-            if line.startswith(beginning):
-                return line.removeprefix("spinflow: ")
-    return f"Vitis HLS failed: {next((line for line in reversed(lines) if line.strip()), '')}"
 
 
 def read_estimate(path: Path) -> Estimate:

@@ -265,6 +265,29 @@ class SunGamma(Model):
         with np.errstate(divide="ignore"):
             return np.where(above > 0.0, times / above, np.inf)
 
+    def cell_error_rates(
+        self, drive: float | None, pulse_s: float, normal: Floats, direction: int = 1
+    ) -> Floats:
+        """Return the write-error rate of each junction of a population, whose mean is the rate.
+
+        Args:
+            drive: write voltage in volts, or None for the nominal one.
+            pulse_s: pulse width in seconds.
+            normal: of each junction how many standard deviations drive, R_P and TMR are above
+                their means, shape (3, n). A junction keeps them in both directions.
+            direction: written bit, 0 or 1.
+
+        Returns:
+            Shape (n,).
+
+        Raises:
+            ValueError: as :meth:`error_rate`.
+        """
+        mean, one = float(self._overdrive(drive, direction)), direction == 1
+        x = self.shape * float(checks.pulse(pulse_s)) / self.tau0_s
+        above = self._sampled_overdrive(mean, list(normal), one) - 1.0
+        return _survival(self.shape, x * np.maximum(above, 0.0))
+
     def reference_error_rate(
         self, drive: float | None, pulse_s: float, direction: int = 1
     ) -> float:

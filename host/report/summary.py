@@ -66,6 +66,7 @@ class Group:
     read_pulse_s: float
     background: str
     seed: int
+    cell_map: str
     repeats: int
     accuracy: float
     low: float
@@ -121,7 +122,7 @@ def summarise(rows: Iterable[Row]) -> list[Group]:
         key=lambda g: (
             g.network, g.build_id, order.get(g.memory, 3), g.memory, g.mode, g.background,
             g.backend, g.images, g.image_set, g.seed, g.retention_s, g.reads, g.delta, g.model,
-            g.mean_rate, g.rate, g.drive, -g.pulse_s,
+            g.mean_rate, g.rate, g.drive, -g.pulse_s, g.cell_map,
         ),
     )  # fmt: skip
 
@@ -209,9 +210,11 @@ def curves(members: Sequence[Group]) -> dict[str, list[Group]]:
             label += f", {_model_name(group, members)}"
         if by_drive[group.model]:
             label += f", {with_unit(group.drive, group.drive_unit)}"
-        if group.model == "exponential" and group.rate0 != group.rate:
+        if group.model.partition(":")[0] == "exponential" and group.rate0 != group.rate:
             # This model has one rate: unequal ones were given by hand, the zeros' as a choice.
             label += f", written 0: {group.rate0:.4g}"
+        if several("cell_map"):
+            label += ", cells alike" if group.cell_map == "none" else ", cells that differ"
         if several("retention_s"):
             label += f", kept {group.retention_s:g} s"
         if several("reads"):

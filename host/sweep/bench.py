@@ -20,7 +20,7 @@ from spinflow.host.core import stream
 from spinflow.host.core.bundle import Bundle, MemoryInfo
 from spinflow.host.core.errors import DeviceError
 from spinflow.host.core.memory import Counts
-from spinflow.host.core.packing import Words, count_ones
+from spinflow.host.core.packing import Words, bits_of, count_ones, words_of
 from spinflow.host.core.test_sets import TestSet
 from spinflow.host.sweep.aging import aged
 from spinflow.host.sweep.energy import (
@@ -28,6 +28,9 @@ from spinflow.host.sweep.energy import (
     write_counts_of_buffer,
     write_counts_of_weights,
 )
+from spinflow.host.sweep.mapped import Mapped
+from spinflow.host.sweep.mapped import Written as WrittenCells
+from spinflow.host.sweep.operating_point import OperatingPoint
 from spinflow.host.sweep.row import Row
 from spinflow.host.sweep.trials import Trial
 
@@ -70,11 +73,31 @@ class Device(Protocol):
 
 
 class Written(NamedTuple):
-    """What writing a trial's weights gave: counts, bits by kind, bits that aging turned over."""
+    """What writing a trial's weights gave.
+
+    Attributes:
+        counts: of all weight memories together.
+        writes: bits by kind, by the name of the memory.
+        upsets: bits that aging turned over.
+    """
 
     counts: Counts
-    writes: WriteCounts
+    writes: dict[str, WriteCounts]
     upsets: int
+
+
+class Sample(NamedTuple):
+    """What a trial gave before it is summed up.
+
+    Attributes:
+        row: the row that it makes.
+        labels: of the images, uint16, shape (n,).
+        writes: bits written by kind, by the name of the memory.
+    """
+
+    row: Row
+    labels: npt.NDArray[np.uint16]
+    writes: dict[str, WriteCounts]
 
 
 @runtime_checkable
@@ -99,7 +122,9 @@ class Bench:
     """
 
     def __init__(self, device: Device, tests: TestSet) -> None:
-        self.device = device
+        self._cells: Mapped = device if isinstance(device, Mapped) else WrittenCells(device)
+        # What knows no cells is asked for by what does, from here on.
+        self.device: Device = device if isinstance(device, Mapped) else self._cells
         self.tests = tests
         self._bundle = device.bundle
         self._inexact = {m.name for m in self._bundle.memories if m.is_weights}
@@ -120,45 +145,65 @@ class Bench:
 
     def row(self, trial: Trial) -> Row:
         """Measure one trial."""
-        written = self._begin(trial)
-        labels = self.device.run(self.tests.images)
-        return self._row(trial, written, labels, self.device.snapshot())
+        return self._sample(trial).row
 
     def rows(self, trials: Sequence[Trial]) -> list[Row]:
         """Measure trials, at once where the device can hold several until their images are run."""
+        return [sample.row for sample in self.samples(trials)]
+
+    def samples(self, trials: Sequence[Trial]) -> list[Sample]:
+        """Measure trials as :meth:`rows` does; return with each row what it was summed up from."""
         device = self.device
         if not isinstance(device, Holding):
-            return [self.row(trial) for trial in trials]
+            return [self._sample(trial) for trial in trials]
         written = []
         for trial in trials:
             written.append(self._begin(trial))
             device.hold()
         found = device.run_held(self.tests.images)
         return [
-            self._row(trial, before, labels, after)
+            self._summed(trial, before, labels, after)
             for trial, before, (labels, after) in zip(trials, written, found, strict=True)
         ]
+
+    def _sample(self, trial: Trial) -> Sample:
+        written = self._begin(trial)
+        labels = self.device.run(self.tests.images)
+        return self._summed(trial, written, labels, self.device.snapshot())
 
     def _begin(self, trial: Trial) -> Written:
         """Set the errors of a trial and write its weights."""
         chosen = self._bundle.select(trial.selection)
         self._prepare(trial, chosen)
-        return Written(*self._write(trial, chosen))
+        return self._write(trial, chosen)
+
+    def _summed(
+        self, trial: Trial, written: Written, labels: npt.NDArray[np.uint16], after: Snapshot
+    ) -> Sample:
+        """Return the row of a trial whose images were run, and what it is made of."""
+        writes = dict(written.writes)
+        for memory in self._bundle.select(trial.selection):
+            if not memory.is_weights:
+                writes[memory.name] = write_counts_of_buffer(memory, after.memories[memory.name])
+        return Sample(self._row(trial, written, writes, labels, after), labels, writes)
 
     def _row(
-        self, trial: Trial, written: Written, labels: npt.NDArray[np.uint16], after: Snapshot
+        self,
+        trial: Trial,
+        written: Written,
+        by_memory: Mapping[str, WriteCounts],
+        labels: npt.NDArray[np.uint16],
+        after: Snapshot,
     ) -> Row:
-        """Return the row of a trial whose images were run."""
         chosen = self._bundle.select(trial.selection)
-        counts, writes, upsets = written
+        counts, upsets = written.counts, written.upsets
         if after.frames != len(labels):
             raise DeviceError(f"{after.frames} frames were counted, {len(labels)} images were run")
         for memory in chosen:
             counts += after.memories[memory.name]
-            if not memory.is_weights:
-                writes += write_counts_of_buffer(memory, after.memories[memory.name])
         point = trial.point
-        energy_j, bound_j = writes.energy(point.costs)
+        writes = sum(by_memory.values(), WriteCounts())
+        energy_j, bound_j, conventional_j = _energies(point, by_memory)
         return Row(
             network=self._bundle.network,
             memory=trial.selection,
@@ -196,7 +241,7 @@ class Bench:
             energy_same1_j=point.costs.same1_j,
             energy_same0_j=point.costs.same0_j,
             energy_bound_j=bound_j,
-            conventional_j=writes.energy(point.conventional)[0],
+            conventional_j=conventional_j,
             **asdict(trial.aging),
             upsets=upsets,
             data=self.tests.data,
@@ -204,6 +249,7 @@ class Bench:
             latency_max=after.times.latency_max or 0,
             distance_min=after.times.distance_min or 0,
             distance_max=after.times.distance_max or 0,
+            cell_map="none" if trial.cells is None else trial.cells.digest,
         )
 
     def _prepare(self, trial: Trial, chosen: Sequence[MemoryInfo]) -> None:
@@ -214,42 +260,45 @@ class Bench:
         # rewrites starts from exact weights too.
         self._restore(set() if trial.background == "previous" else rewritten)
 
-    def _write(self, trial: Trial, chosen: Sequence[MemoryInfo]) -> tuple[Counts, WriteCounts, int]:
-        """Set the errors of a trial, write its weights and let them age.
-
-        Returns:
-            Counts of the writing, the written bits by kind, and the bits that aging turned over.
-        """
+    def _write(self, trial: Trial, chosen: Sequence[MemoryInfo]) -> Written:
+        """Set the errors of a trial, write its weights and let them age."""
         weights = [memory for memory in chosen if memory.is_weights]
         names = [memory.name for memory in weights]
         first = 0 if trial.background == "previous" else trial.repeat
-        counts, writes, upsets = Counts(), WriteCounts(), 0
-        # Rate 0 makes no error in any mode, and mode off writes at the speed of the bus.
-        mode = trial.mode if trial.point.has_errors else "off"
+        counts, writes, upsets = Counts(), dict[str, WriteCounts](), 0
+        cells = {} if trial.cells is None else trial.cells.read().memories
         # Over the background `previous`, repeat n rewrites what repeat n - 1 left.
         for repeat in range(first, trial.repeat + 1):
             for memory in chosen:
+                point = trial.point.of(memory.name)
                 self.device.set_thresholds(
                     memory.name,
-                    mode,
-                    trial.point.threshold1,
-                    trial.point.threshold0,
+                    # Rate 0 makes no error in any mode; mode off writes at the speed of the bus.
+                    trial.mode if point.has_errors or cells else "off",
+                    point.threshold1,
+                    point.threshold0,
                     stream.memory_seed(trial.seed, repeat, memory.index),
                 )
+                if cells:
+                    self._cells.set_cells(memory.name, cells[memory.name])
             if not weights:
                 break
             self._inexact.update(names)
             last = repeat == trial.repeat
             old = {m.name: self._old(m, trial.background) for m in weights} if last else {}
+            for name in old if cells else ():
+                bits = bits_of(old[name], self._bundle.memory(name).width)
+                old[name] = words_of(cells[name].held(bits))
             written = self.device.write_weights(memories=names, background=trial.background)
             if last:
                 counts = sum(written.values(), Counts())
                 for m in weights:
                     target = self._bundle.weights[m.name]
-                    writes += write_counts_of_weights(m, target, old[m.name], written[m.name])
+                    counted = written[m.name]
+                    writes[m.name] = write_counts_of_weights(m, target, old[m.name], counted)
             upsets = self._age(trial, weights, repeat)
         self.device.soft_reset()
-        return counts, writes, upsets
+        return Written(counts, writes, upsets)
 
     def _old(self, memory: MemoryInfo, background: str) -> Words:
         """Return what the weights are about to be written over."""
@@ -273,6 +322,7 @@ class Bench:
 
     def _errors_off(self) -> None:
         for memory in self._bundle.memories:
+            self._cells.set_cells(memory.name, None)
             self.device.set_thresholds(memory.name, "off")
 
     def _restore(self, spared: set[str]) -> None:
@@ -281,3 +331,17 @@ class Bench:
         if stale:
             self.device.write_weights(memories=stale)
             self._inexact -= set(stale)
+
+
+def _energies(
+    point: OperatingPoint, by_memory: Mapping[str, WriteCounts]
+) -> tuple[float, float, float]:
+    """Return the energy of writes, how far it can be off, and that of the conventional write."""
+    together: dict[OperatingPoint, WriteCounts] = {}
+    for name, writes in by_memory.items():
+        own = point.of(name)
+        together[own] = together.get(own, WriteCounts()) + writes
+    energies = [writes.energy(own.costs) for own, writes in together.items()]
+    conventional = [writes.energy(own.conventional)[0] for own, writes in together.items()]
+    energy_j, bound_j = (sum(each, 0.0) for each in zip(*energies, strict=True))
+    return energy_j, bound_j, sum(conventional, 0.0)

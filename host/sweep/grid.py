@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import argparse
 import difflib
-import importlib
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -25,15 +24,18 @@ from typing import Any
 from spinflow.host.core.bundle import Bundle
 from spinflow.host.core.errors import HostError, InputError
 from spinflow.host.core.networks import SUFFIX, called
-from spinflow.host.core.reading import read_text
 from spinflow.host.core.text import one_line
+from spinflow.host.core.toml import read_toml
 from spinflow.host.sweep.aging import Aging
+from spinflow.host.sweep.conditions import read_conditions
+from spinflow.host.sweep.mapped import MapFile
 from spinflow.host.sweep.operating_point import (
     DEFAULT_MODEL,
     READ_PULSE_S,
     READ_VOLTAGE_V,
     OperatingPoint,
     aging_of,
+    of_device,
     point_of_pulse,
     point_of_rate,
     point_of_target,
@@ -72,6 +74,9 @@ class _Setting:
     help: str
 
 
+CONDITIONS = ("write_condition", "target_rate", "pulse", "conditions")
+"""Keys by which a grid has write conditions; without them it has bare rates."""
+
 MEMORIES = "a memory's or a layer's name, a pattern as conv*.weights, or weights, buffers, all"
 BACKGROUNDS = "zeros, ones, random:SEED or previous: what the weights are written over"
 
@@ -96,7 +101,9 @@ SETTINGS: dict[str, _Setting] = {
         int, False, f"repeats at which until_width gives up (default {MOST_REPEATS})"
     ),
     "memory": _Setting(
-        str, True, f"each: {MEMORIES} (default weights buffers, or none if layers are given)"
+        str,
+        True,
+        f"each: {MEMORIES} (default weights buffers; all with conditions; none with layers)",
     ),
     "layer": _Setting(str, True, "each: name or number of a layer, its weights and its buffer"),
     "mode": _Setting(str, True, "each: off, flip or switch (default flip)"),
@@ -112,6 +119,9 @@ SETTINGS: dict[str, _Setting] = {
     "write_condition": _Setting(
         str, True, "write conditions, each MODEL:voltage=..V,pulse=..ns or MODEL:current=..uA,.."
     ),
+    "conditions": _Setting(
+        str, True, "files of write conditions, one for each memory, as spinflow optimise makes them"
+    ),
     "target_rate": _Setting(float, True, "write conditions by the rate that they reach"),
     "pulse": _Setting(float, True, "write conditions by their pulse width in seconds"),
     "model": _Setting(
@@ -119,6 +129,17 @@ SETTINGS: dict[str, _Setting] = {
     ),
     "drive": _Setting(
         str, False, "write voltage or current of target_rate and pulse, as 0.5V (default: model's)"
+    ),
+    "device": _Setting(
+        str,
+        False,
+        "published part whose write energy is the conventional one, per cent unchanged (see "
+        "spinflow physics devices; default: the model's own)",
+    ),
+    "cell_map": _Setting(
+        str,
+        True,
+        "npz files of `spinflow cell-map`: each cell errs at its own rates (in place of rates)",
     ),
     "background": _Setting(
         str,
@@ -185,6 +206,7 @@ class Grid:
     delta: float | None
     read_voltage_v: float
     read_pulse_s: float
+    maps: tuple[MapFile, ...] = ()
     source: str = field(default="", compare=False)
 
     def folders(self) -> tuple[Path, ...]:
@@ -234,6 +256,7 @@ class Grid:
                 repeats=self.repeats,
                 seed=self.seed,
                 agings=self._agings,
+                maps=self.maps,
             )
         except HostError as error:
             raise _at(self.source, error) from None
@@ -278,35 +301,10 @@ def from_options(options: argparse.Namespace) -> Grid:
             f"--{beside[0].replace('_', '-')} together with --grid: put it into {options.grid}; "
             f"its key there is {beside[0]}"
         )
-    settings = read(options.grid)
+    settings = read_toml(options.grid, MOST_BYTES)
     if "bundle" in given:
         settings["bundle"] = given["bundle"]
     return make(settings, str(options.grid))
-
-
-def read(path: Path) -> dict[str, Any]:
-    """Read a grid file.
-
-    Raises:
-        InputError: it cannot be read or is not TOML, or this Python cannot read TOML.
-    """
-    toml, text = _toml(), read_text(path, MOST_BYTES)
-    try:
-        settings: dict[str, Any] = toml.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"{path}: not TOML: {error}") from None
-    return settings
-
-
-def _toml() -> Any:
-    for name in ("tomllib", "tomli"):
-        try:
-            return importlib.import_module(name)
-        except ImportError:
-            continue
-    raise InputError(
-        "this Python (below 3.11) cannot read TOML: give the grid as options, or install tomli"
-    )
 
 
 def make(settings: Mapping[str, Any], source: str = "") -> Grid:
@@ -374,6 +372,9 @@ def _make(settings: dict[str, Any], source: str) -> Grid:
         for value in settings.get(name, ()):
             if not 0 <= value < math.inf:
                 raise InputError(f"{name} = {value}: must be 0 or more")
+    maps = settings.get("cell_map", ())
+    if maps and any((*settings.get("retention_s", ()), *settings.get("reads", ()))):
+        raise InputError("cell_map with retention_s or reads: cells that differ do not age")
     return Grid(
         networks=networks,
         asked=asked,
@@ -383,7 +384,7 @@ def _make(settings: dict[str, Any], source: str) -> Grid:
         seed=settings.get("seed", DEFAULT_SEED),
         repeats=repeats,
         until=_until(settings, repeats),
-        memories=settings.get("memory", () if layers else ("weights", "buffers")),
+        memories=settings.get("memory", () if layers else _memories(settings)),
         layers=layers,
         modes=settings.get("mode", ("flip",)),
         points=tuple(dict.fromkeys(_points(settings))),
@@ -393,8 +394,14 @@ def _make(settings: dict[str, Any], source: str) -> Grid:
         delta=settings.get("delta"),
         read_voltage_v=settings.get("read_voltage", READ_VOLTAGE_V),
         read_pulse_s=settings.get("read_pulse", READ_PULSE_S),
+        maps=tuple(MapFile.of(path) for path in dict.fromkeys(maps)),
         source=source,
     )
+
+
+def _memories(settings: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return what errs where a grid does not say: all that has conditions of its own, at once."""
+    return ("all",) if "conditions" in settings else ("weights", "buffers")
 
 
 def _until(settings: Mapping[str, Any], repeats: int) -> UntilWidth | None:
@@ -414,7 +421,7 @@ def _until(settings: Mapping[str, Any], repeats: int) -> UntilWidth | None:
 
 
 def _points(settings: Mapping[str, Any]) -> list[OperatingPoint]:
-    given = any(name in settings for name in ("write_condition", "target_rate", "pulse"))
+    given = any(name in settings for name in (*CONDITIONS, "cell_map"))
     rates: Sequence[float] = settings.get("rates", () if given else DEFAULT_RATES)
     zeros: Sequence[float | None] = settings.get("rate0", (None,))
     if not rates and "rate0" in settings:
@@ -427,11 +434,14 @@ def _points(settings: Mapping[str, Any]) -> list[OperatingPoint]:
             raise InputError(
                 f"{name} goes with target_rate or pulse; a write_condition names its own"
             )
-    model, drive = settings.get("model", DEFAULT_MODEL), settings.get("drive")
+    device, drive = settings.get("device"), settings.get("drive")
+    model = of_device(settings.get("model", DEFAULT_MODEL), device)
+    written = [of_device(text, device) for text in settings.get("write_condition", ())]
     conditions = [
         *(point_of_target(rate, model, drive) for rate in settings.get("target_rate", ())),
         *(point_of_pulse(pulse, model, drive) for pulse in settings.get("pulse", ())),
-        *(point_of_write_condition(text) for text in settings.get("write_condition", ())),
+        *map(point_of_write_condition, written),
+        *(read_conditions(Path(name), device) for name in settings.get("conditions", ())),
     ]
     bare = []
     for one, zero in zip(rates, zeros, strict=True):
@@ -439,5 +449,5 @@ def _points(settings: Mapping[str, Any]) -> list[OperatingPoint]:
             # Beside conditions, rate 0 is what each of their models makes of it.
             bare += [point_without_errors(point) for point in conditions]
         else:
-            bare.append(point_of_rate(one, zero))
+            bare.append(point_of_rate(one, zero, device))
     return [*bare, *conditions]

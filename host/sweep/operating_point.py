@@ -2,21 +2,25 @@
 
 An operating point is a write condition of a device model. It can be given as such, by the error
 rate that it is to reach, or as a bare rate, which means the exponential model's condition of that
-rate. How written weights age follows from it as well: retention and the disturbance by reads.
+rate. A point can also hold a condition of its own for each memory. How written weights age follows
+from it as well: retention and the disturbance by reads.
 """
 
 from __future__ import annotations
 
+import hashlib
 import re
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 from spinflow.host.core import stream
 from spinflow.host.core.errors import HostError, InputError, RateError
+from spinflow.host.core.text import one_line
 from spinflow.host.mtj.checks import DomainWarning
+from spinflow.host.mtj.devices import device
 from spinflow.host.mtj.exponential import ASANO, CONVENTIONAL_RATE
 from spinflow.host.mtj.models import (
     FokkerPlanck,
@@ -41,6 +45,7 @@ READ_PULSE_S = 5e-9
 _PREFIXES = {"": 1.0, "m": 1e-3, "u": 1e-6, "µ": 1e-6, "n": 1e-9, "p": 1e-12}
 _QUANTITY = re.compile(r"([0-9.]+(?:[eE][-+]?[0-9]+)?) *([munpµ]?)([VAs]?)\Z")
 _DRIVES = {"voltage": "V", "current": "A"}
+_DEVICE = "device"
 
 
 @dataclass(frozen=True)
@@ -52,12 +57,17 @@ class OperatingPoint:
 
     Attributes:
         threshold1, threshold0: what RATE1 and RATE0 hold for a written 1 and a written 0.
-        model: name of the device model.
+        model: name of the device model, with what differs from its own parameters behind a colon,
+            and the device whose energies these are, if one was named.
         drive: write voltage or current, in ``drive_unit``.
         drive_unit: ``V`` or ``A``.
         pulse_s: pulse width, seconds.
         costs: what a write of each kind takes.
         conventional: the same at the conventional write of this model and drive.
+        each: the points of the memories by name, where each has its own; empty where all share
+            this one. The thresholds beside it are the highest of them, ``model`` is
+            ``conditions:`` with their digest, drive and pulse are those that they share, else 0,
+            and the costs, of which there is no one, are 0.
     """
 
     threshold1: int
@@ -68,6 +78,20 @@ class OperatingPoint:
     pulse_s: float
     costs: Costs
     conventional: Costs
+    each: tuple[tuple[str, OperatingPoint], ...] = ()
+
+    def of(self, memory: str) -> OperatingPoint:
+        """Return the point of a memory by its name: its own, or the one of all.
+
+        Raises:
+            InputError: each memory has its own, and this one has none.
+        """
+        if not self.each:
+            return self
+        for name, point in self.each:
+            if name == memory:
+                return point
+        raise InputError(f"the conditions have none of {one_line(memory, 60)}: add one")
 
     @property
     def rate1(self) -> float:
@@ -85,7 +109,19 @@ class OperatingPoint:
         return bool(self.threshold1 or self.threshold0)
 
 
-def point_of_rate(rate1: float, rate0: float | None = None) -> OperatingPoint:
+def of_device(model: str, name: str | None) -> str:
+    """Return the words of a model or of a write condition, with the energies of a device.
+
+    Args:
+        model: a model with its parameters, or a write condition.
+        name: one of ``host.mtj.devices.DEVICES``, None for the model's own energies.
+    """
+    return model if name is None else f"{model}{',' if ':' in model else ':'}{_DEVICE}={name}"
+
+
+def point_of_rate(
+    rate1: float, rate0: float | None = None, device_name: str | None = None
+) -> OperatingPoint:
     """Return the point of a bare rate: the exponential model's condition that has this rate.
 
     Rate 0 is costed at the conventional write, whose rate no image set of this size can tell from
@@ -95,15 +131,18 @@ def point_of_rate(rate1: float, rate0: float | None = None) -> OperatingPoint:
     Args:
         rate1: bit-error rate of a written 1.
         rate0: of a written 0; as ``rate1`` if not given.
+        device_name: the device whose energies are taken, None for the model's own.
 
     Raises:
+        InputError: no such device.
         RateError: a rate that the registers cannot hold.
     """
     threshold1 = stream.threshold(rate1)
     threshold0 = threshold1 if rate0 is None else stream.threshold(rate0)
     lower = stream.rate(min(threshold1, threshold0))
     pulse_s = _pulse_of(lower if lower > 0.0 else CONVENTIONAL_RATE)
-    return _point(threshold1, threshold0, condition(ASANO, None, pulse_s), ASANO, ASANO.name)
+    _, label = _junction(*_parts(of_device(ASANO.name, device_name)))
+    return _point(threshold1, threshold0, condition(ASANO, None, pulse_s), ASANO, label)
 
 
 def _pulse_of(rate: float) -> float:
@@ -118,14 +157,15 @@ def point_of_target(
 
     Args:
         rate: the rate of the worse of the two directions.
-        model: name of the device model, parameters behind a colon, as ``sun-gamma:tmr=1.2``.
+        model: name of the device model, parameters behind a colon, as ``sun-gamma:tmr=1.2``;
+            ``device=NAME`` among them takes the energies of that device.
         drive: write voltage or current with its unit, as ``0.5V``; the model's own if not given.
 
     Raises:
         InputError: no such model, parameter or drive.
         RateError: no pulse has that rate, or the registers cannot hold it.
     """
-    junction, name = _model(model)
+    junction, name = junction_of(model)
     with _named(f"target rate {rate:g}"):
         written = condition_for_rate(junction, rate, _drive(junction, drive))
         return point_of_condition(written, junction, name)
@@ -140,7 +180,7 @@ def point_of_pulse(
         InputError: no such model, parameter or drive.
         RateError: not a pulse width, or its rate is too small for the registers.
     """
-    junction, name = _model(model)
+    junction, name = junction_of(model)
     with _named(f"pulse of {pulse_s:g} s"):
         written = condition(junction, _drive(junction, drive), pulse_s)
         return point_of_condition(written, junction, name)
@@ -152,31 +192,85 @@ def point_of_write_condition(text: str) -> OperatingPoint:
     Args:
         text: ``MODEL:voltage=0.5V,pulse=10ns``, ``current=150uA`` where the model is driven by a
             current. The drive may be left out; further parts are parameters of the junction by
-            their names in the model, in SI units, as ``tmr_spread=0.05``.
+            their names in the model, in SI units, as ``tmr_spread=0.05``, and ``device=NAME``.
 
     Raises:
         InputError: no such model, part or unit.
         RateError: a rate that the registers cannot hold.
     """
     with _named(f"write condition {text}"):
-        name, parts = _parts(text)
-        if "pulse" not in parts:
-            raise InputError("no pulse: add one, as pulse=10ns")
-        pulse_s = quantity(parts.pop("pulse"), "s")
-        drives = [parts.pop(key) for key in _DRIVES if key in parts]
-        if len(drives) > 1:
-            raise InputError("a voltage and a current: give one of them")
-        wanted = [key for key in _DRIVES if f"{key}=" in text]
-        junction, label = _junction(name, parts)
-        if wanted and _DRIVES[wanted[0]] != junction.drive_unit:
-            right = next(key for key, unit in _DRIVES.items() if unit == junction.drive_unit)
-            raise InputError(f"{name} is driven by a {right}, not by a {wanted[0]}")
-        drive = quantity(drives[0], junction.drive_unit) if drives else None
+        junction, drive, pulse_s, label = _written(text)
         return point_of_condition(condition(junction, drive, pulse_s), junction, label)
+
+
+def point_of_each(points: Mapping[str, OperatingPoint]) -> OperatingPoint:
+    """Return the point at which each memory has one of its own.
+
+    Args:
+        points: by the memories' names, at least one; none of them such a point itself.
+
+    Raises:
+        InputError: a memory is driven by a voltage and another by a current.
+    """
+    first, *others = points.values()
+    for other in others:
+        if other.drive_unit != first.drive_unit:
+            raise InputError(
+                f"{first.model} is driven in {first.drive_unit}, {other.model} in "
+                f"{other.drive_unit}: one kind of drive is needed for all memories"
+            )
+    each = tuple(points.items())
+    words = [
+        f"{name} {p.model} {p.drive!r} {p.pulse_s!r} {p.threshold1} {p.threshold0}"
+        for name, p in sorted(each)
+    ]
+    drives, pulses = {p.drive for p in points.values()}, {p.pulse_s for p in points.values()}
+    nothing = Costs(0.0, 0.0, 0.0, 0.0)
+    return OperatingPoint(
+        max(p.threshold1 for p in points.values()),
+        max(p.threshold0 for p in points.values()),
+        f"conditions:{hashlib.sha256(chr(10).join(words).encode()).hexdigest()[:12]}",
+        drives.pop() if len(drives) == 1 else 0.0,
+        first.drive_unit,
+        pulses.pop() if len(pulses) == 1 else 0.0,
+        nothing,
+        nothing,
+        each,
+    )
+
+
+def parts_of_condition(text: str) -> tuple[Model, float | None, float]:
+    """Return the junction of a write condition in words, the drive if it names one, and its pulse.
+
+    Raises:
+        InputError: as of :func:`point_of_write_condition`.
+    """
+    with _named(f"write condition {text}"):
+        junction, drive, pulse_s, _ = _written(text)
+        return junction, drive, pulse_s
+
+
+def _written(text: str) -> tuple[Model, float | None, float, str]:
+    """Return the parts of a write condition: junction, drive, pulse and the junction's name."""
+    name, parts = _parts(text)
+    if "pulse" not in parts:
+        raise InputError("no pulse: add one, as pulse=10ns")
+    pulse_s = quantity(parts.pop("pulse"), "s")
+    drives = [parts.pop(key) for key in _DRIVES if key in parts]
+    if len(drives) > 1:
+        raise InputError("a voltage and a current: give one of them")
+    wanted = [key for key in _DRIVES if f"{key}=" in text]
+    junction, label = _junction(name, parts)
+    if wanted and _DRIVES[wanted[0]] != junction.drive_unit:
+        right = next(key for key, unit in _DRIVES.items() if unit == junction.drive_unit)
+        raise InputError(f"{name} is driven by a {right}, not by a {wanted[0]}")
+    return junction, quantity(drives[0], junction.drive_unit) if drives else None, pulse_s, label
 
 
 def point_without_errors(point: OperatingPoint) -> OperatingPoint:
     """Return rate 0 for the model and drive of a point: its conventional write, without errors."""
+    if point.each:
+        return point_of_each({name: point_without_errors(own) for name, own in point.each})
     junction, label = _junction(*_parts(point.model))
     written = condition_for_rate(junction, CONVENTIONAL_RATE, point.drive)
     return _point(0, 0, written, junction, label)
@@ -208,6 +302,8 @@ def point_of_condition(
 def _point(
     threshold1: int, threshold0: int, written: WriteCondition, junction: Model, label: str
 ) -> OperatingPoint:
+    conventional = condition_for_rate(junction, CONVENTIONAL_RATE, written.drive)
+    scale = _scale(label, conventional)
     return OperatingPoint(
         threshold1,
         threshold0,
@@ -215,19 +311,27 @@ def _point(
         _rounded(written.drive),
         written.drive_unit,
         _rounded(written.pulse_s),
-        _costs(written),
-        _costs(condition_for_rate(junction, CONVENTIONAL_RATE, written.drive)),
+        _costs(written, scale),
+        _costs(conventional, scale),
     )
 
 
-def _costs(written: WriteCondition) -> Costs:
+def _scale(label: str, conventional: WriteCondition) -> float:
+    """Return what energies are multiplied by, so that the conventional ones are the device's."""
+    name = _parts(label)[1].get(_DEVICE)
+    if name is None:
+        return 1.0
+    return device(name).energy_j / ((conventional.energy1_j + conventional.energy0_j) / 2)
+
+
+def _costs(written: WriteCondition, scale: float) -> Costs:
     energies = (
         written.energy1_j,
         written.energy0_j,
         written.energy1_same_j,
         written.energy0_same_j,
     )
-    return Costs(*map(_rounded, energies))
+    return Costs(*(_rounded(scale * energy) for energy in energies))
 
 
 def _rounded(value: float) -> float:
@@ -271,18 +375,23 @@ def _parts(text: str) -> tuple[str, dict[str, str]]:
 
 def _junction(name: str, parameters: dict[str, str]) -> tuple[Model, str]:
     """Return a device model with some of its parameters changed, and its name in the results."""
-    values = {}
-    for key, text in parameters.items():
+    values, words = {}, []
+    for key, text in sorted(parameters.items()):
+        if key == _DEVICE:
+            words.append(f"{_DEVICE}={text}")
+            continue
         try:
             values[key] = float(text)
         except ValueError:
             raise InputError(f"{key}={text}: a number in SI units expected") from None
+        words.append(f"{key}={values[key]!r}")
     try:
         model = named(name, **values)
+        if _DEVICE in parameters:
+            device(parameters[_DEVICE])
     except ValueError as error:
         raise InputError(str(error)) from None
-    words = ",".join(f"{key}={value!r}" for key, value in sorted(values.items()))
-    return model, f"{name}:{words}" if words else name
+    return model, f"{name}:{','.join(words)}" if words else name
 
 
 def aging_of(
@@ -314,6 +423,8 @@ def aging_of(
     """
     if not retention_s and not reads:
         return Aging()
+    if point.each:
+        raise InputError("retention and reads go with one write condition, not with conditions")
     try:
         junction, _ = _junction(*_parts(point.model))
         if not isinstance(junction, FokkerPlanck):
@@ -342,9 +453,14 @@ def aging_of(
     )
 
 
-def _model(text: str) -> tuple[Model, str]:
-    with _named(f"model {text}"):
-        return _junction(*_parts(text))
+def junction_of(model: str) -> tuple[Model, str]:
+    """Return a device model by its name, with parameters behind a colon, and its name in results.
+
+    Raises:
+        InputError: no such model or parameter.
+    """
+    with _named(f"model {model}"):
+        return _junction(*_parts(model))
 
 
 def _drive(model: Model, text: str | None) -> float | None:

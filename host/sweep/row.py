@@ -75,6 +75,7 @@ class Key(NamedTuple):
     background: str
     repeat: int
     seed: int
+    cell_map: str
 
     @property
     def identity(self) -> Identity:
@@ -92,7 +93,8 @@ class Row:
         network: name of the network.
         memory: a memory's name, or ``weights``, ``buffers``, ``all``.
         mode: error mode, ``off``, ``flip`` or ``switch``.
-        rate: bit-error rate of a written 1, as the register holds it.
+        rate: bit-error rate of a written 1, as the register holds it; where each memory has a
+            condition of its own, the highest.
         background: what the weights were written over; ``none`` where none were written.
         repeat: number of the repeat, from 0.
         seed: base seed, from which the seeds of the memories follow.
@@ -114,7 +116,9 @@ class Row:
         image_set: fingerprint of the images and labels.
         backend: what measured it: ``rtl`` (the virtual board), ``board``, ``emulator``,
             ``evaluator``, or ``evaluator-fast`` with its own random stream.
-        model: device model that the rates and energies are of.
+        model: device model that the rates and energies are of; ``conditions:`` and a digest where
+            each memory has a condition of its own. Then ``drive`` and ``pulse_s`` are 0 unless all
+            share them, and so are the energies of a bit.
         drive: write voltage or current of the condition, in ``drive_unit``.
         drive_unit: ``V`` or ``A``.
         switched1_low, switched1_high: range of the switched bits whose target was 1; equal where
@@ -138,6 +142,8 @@ class Row:
             label, of the frames that were timed; 0 where nothing has cycles.
         distance_min, distance_max: least and most clock cycles from a label to the next one; 0
             where nothing has cycles and with a single image.
+        cell_map: digest of the cell map that gave each cell its rates, of which ``rate`` and
+            ``rate0`` are then the means; ``none`` where all cells are alike.
     """
 
     network: str
@@ -191,6 +197,7 @@ class Row:
     latency_max: int
     distance_min: int
     distance_max: int
+    cell_map: Annotated[str, Like("none|[0-9a-f]{16}")]
 
     @property
     def key(self) -> Key:
@@ -355,5 +362,5 @@ def trial_words(row: Row) -> str:
     """Return what a row is of, for messages."""
     return (
         f"{row.memory}, mode {row.mode}, rate {row.rate:g}, background {row.background}, "
-        f"seed {row.seed}"
+        f"seed {row.seed}{f', cell map {row.cell_map}' if row.cell_map != 'none' else ''}"
     )

@@ -16,7 +16,9 @@ from spinflow.host.core.bundle import Bundle
 from spinflow.host.core.errors import InputError, RateError
 from spinflow.host.core.memory import check_mode
 from spinflow.host.core.test_sets import TestSet
+from spinflow.host.core.text import one_line
 from spinflow.host.sweep.aging import NONE, Aging
+from spinflow.host.sweep.mapped import MapFile, point_of_map
 from spinflow.host.sweep.operating_point import OperatingPoint
 from spinflow.host.sweep.row import Identity, Key
 
@@ -35,6 +37,7 @@ class Trial:
     repeat: int
     seed: int
     aging: Aging = NONE
+    cells: MapFile | None = None
 
 
 def grid(
@@ -47,15 +50,16 @@ def grid(
     repeats: int,
     seed: int,
     agings: Callable[[OperatingPoint], Sequence[Aging]] = lambda point: (NONE,),
+    maps: Sequence[MapFile] = (),
 ) -> list[Trial]:
     """Return the trials of a sweep, repeat by repeat, so that whole curves come first.
 
     A selection without weights has no background and does not age: its trials are there once,
-    with ``none``.
+    with ``none``. A cell map is a point, too, one that does not age.
 
     Raises:
-        InputError: no such memory, mode or background, no repeat, more than MOST_TRIALS, or
-            aging without weights.
+        InputError: no such memory, mode or background, no repeat, more than MOST_TRIALS, aging
+            without weights, or a cell map of other memories.
         RateError: a seed beyond 32 bits, or a rate other than 0 with mode off.
     """
     if repeats < 1:
@@ -64,12 +68,22 @@ def grid(
         check_mode(mode)
     for background in backgrounds:
         check_background(background)
+    for point in points:
+        if point.each:
+            _check_each(bundle, point, selections)
     writes = {name: any(m.is_weights for m in bundle.select(name)) for name in selections}
     ages = {point: tuple(agings(point)) for point in points}
     if not any(writes.values()) and any(any(choice) for choice in ages.values()):
         raise InputError(
             f"retention and reads age weights only, and {', '.join(selections)} selects no weights"
         )
+    choices = {
+        name: [
+            *((point, aging, None) for point in points for aging in ages[point]),
+            *((point_of_map(file, bundle, name), NONE, file) for file in maps),
+        ]
+        for name in selections
+    }
     points_once = dict.fromkeys(
         Trial(
             selection,
@@ -79,11 +93,14 @@ def grid(
             0,
             seed,
             aging if writes[selection] else NONE,
+            cells,
         )
-        for selection, mode, background, point in product(selections, modes, backgrounds, points)
-        for aging in ages[point]
+        for selection, mode, background in product(selections, modes, backgrounds)
+        for point, aging, cells in choices[selection]
     )
     for trial in points_once:
+        if trial.mode == "off" and trial.cells is not None:
+            raise InputError("a cell map with mode off, which writes exactly: take flip or switch")
         if trial.mode == "off" and trial.point.has_errors:
             raise RateError(
                 f"bit-error rate {trial.point.rate1} with mode off: choose flip, switch or rate 0"
@@ -91,6 +108,24 @@ def grid(
     check_number(len(points_once), repeats)
     stream.memory_seed(seed, repeats - 1, 0)
     return [replace(trial, repeat=repeat) for repeat in range(repeats) for trial in points_once]
+
+
+def _check_each(bundle: Bundle, point: OperatingPoint, selections: Sequence[str]) -> None:
+    """Check that a point with conditions of its own for each memory is one of this network.
+
+    Raises:
+        InputError: it names another memory, or none of one that is selected.
+    """
+    names = {memory.name for memory in bundle.memories}
+    for name, _ in point.each:
+        if name not in names:
+            raise InputError(
+                f"the conditions name {one_line(name, 60)}, which {bundle.network} has not: it has "
+                f"{one_line(', '.join(sorted(names)), 150)}"
+            )
+    for selection in selections:
+        for memory in bundle.select(selection):
+            point.of(memory.name)
 
 
 def check_number(points: int, repeats: int) -> None:
@@ -130,6 +165,7 @@ def key(of: Identity, trial: Trial) -> Key:
         background=trial.background,
         repeat=trial.repeat,
         seed=trial.seed,
+        cell_map="none" if trial.cells is None else trial.cells.digest,
     )
 
 

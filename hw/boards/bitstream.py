@@ -7,13 +7,12 @@ output goes to `build/<network>/vivado/vivado.log`. `--check` only looks whether
 from __future__ import annotations
 
 import shutil
-import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from spinflow.host.core import description, start
-from spinflow.hw.boards import common, sizes
+from spinflow.hw.boards import common, logged, sizes
 from spinflow.hw.boards.common import SCRIPTS
 from spinflow.hw.boards.facts import BoardError
 from spinflow.hw.boards.install import install, summary
@@ -46,28 +45,9 @@ def run_vivado(vivado: str, work: Path) -> None:
     log = work / LOG
     command = [vivado, "-mode", "batch", "-notrace", "-nojournal", "-nolog"]
     command += ["-source", str(SCRIPTS / "build.tcl"), "-tclargs", str(work.resolve())]
-    with open(log, "w", encoding="utf-8") as output:
-        status = subprocess.run(
-            command,
-            cwd=work,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            check=False,
-        ).returncode
-    if status:
-        raise BoardError(f"{reason(log.read_text(encoding='utf-8', errors='replace'))} ({log})")
-
-
-def reason(output: str) -> str:
-    """Return the line of Vivado's output that says why it failed."""
-    lines = output.splitlines()
-    for beginning in ("spinflow: ", "ERROR: "):
-        for line in lines:
-            if line.startswith(beginning):
-                return line.removeprefix("spinflow: ")
-    last = next((line for line in reversed(lines) if line.strip()), "no message")
-    return f"Vivado failed: {last}"
+    problem = logged.run(command, work, log, "Vivado")
+    if problem:
+        raise BoardError(problem)
 
 
 def make(bundle: Path) -> None:

@@ -59,12 +59,15 @@ class TrainedNetwork(nn.Module):
 
     Attributes:
         spec: the description.
+        latent: whether ``training_logits`` takes the latent weights as they are, which only
+            binary convolutional networks do.
         matrices(): the modules with weights, first layer first; the latent weights of a
             convolution are (MH, channels, rows, columns), those of a matrix (MH, MW).
         batch_norms(): the batch norms, first layer first.
     """
 
     spec: Any
+    latent: bool = False
     linears: nn.ModuleList
     norms: nn.ModuleList
 

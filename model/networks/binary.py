@@ -273,7 +273,8 @@ class BinaryConvNet(BinaryNetwork):
         for i, layer in enumerate(layers):
             if layer.op == "pool":
                 continue
-            weight = binary_weights(self.matrices()[number].weight, dtype)
+            weight = self.matrices()[number].weight
+            weight = weight.to(dtype) if self.latent else binary_weights(weight, dtype)
             if memories is not None:
                 weight = memories.weights(layer.name, weight)
             if layer.op == "conv":

@@ -93,8 +93,8 @@ def load(
 
     check_tensors(path, part("model."), model)
     progress.best = part("best.")
-    # Before the first epoch there is no best one.
-    if progress.best or (progress.epoch and feed.validation):
+    # Before the first epoch with binary weights there is no best one.
+    if progress.best or (progress.epoch > feed.recipe.float_epochs and feed.validation):
         check_tensors(path, progress.best, model)
     moments: dict[int, dict[str, Tensor]] = {}
     parameters = [value for group in optimizer.param_groups for value in group["params"]]
@@ -105,6 +105,34 @@ def load(
             moments[number] = found
     optimizer.load_state_dict(optimizer.state_dict() | {"state": moments})
     return progress, part("model.")
+
+
+def planned(path: Path) -> tuple[int, int]:
+    """Return the epochs, and those held, of the training that a checkpoint belongs to.
+
+    Raises:
+        ValueError: the file is not a checkpoint, or is damaged.
+    """
+    facts, _ = read_tensors(path, KIND)
+    recipe = facts.get("recipe")
+    if not isinstance(recipe, dict):
+        recipe = {}
+    epochs, hold = recipe.get("epochs"), recipe.get("hold")
+    if type(epochs) is not int or type(hold) is not int:
+        raise ValueError(f"{path}: not {KIND}, or damaged: it does not say how far it was to come")
+    return epochs, hold
+
+
+def progress_of(path: Path) -> tuple[int, int]:
+    """Return the epochs that are done and those of the whole training of a checkpoint.
+
+    Raises:
+        ValueError: the file is not a checkpoint, or is damaged.
+    """
+    facts, _ = read_tensors(path, KIND)
+    if type(facts.get("epoch")) is not int:
+        raise ValueError(f"{path}: not {KIND}, or damaged: it does not say how far it had come")
+    return facts["epoch"], planned(path)[0]
 
 
 def _moments(parameter: nn.Parameter) -> dict[str, Tensor]:
@@ -148,7 +176,7 @@ def _compare(path: Path, theirs: Mapping[str, Any], feed: Feed, epoch: int) -> N
     """Raise ValueError if a checkpoint was begun with other options that count."""
     mine = recorded(feed)
     # As long as the first learning rate is held, hold and number of epochs may change.
-    held = epoch <= min(theirs["hold"], feed.recipe.hold)
+    held = epoch <= feed.recipe.float_epochs + min(theirs["hold"], feed.recipe.hold)
     for name, value in (mine | dict(feed.origin)).items():
         if theirs.get(name) != value and not (held and name in ("epochs", "hold")):
             raise ValueError(

@@ -16,9 +16,10 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from spinflow.model.networks.base import TrainedNetwork
+from spinflow.model.networks.binary import BinaryConvNet
 from spinflow.model.networks.graph import Spec
 from spinflow.model.training import processes
-from spinflow.model.training.losses import loss_of
+from spinflow.model.training.losses import distilled, loss_of
 from spinflow.model.training.recipe import Recipe
 from spinflow.model.training.write_errors import (
     ErrorProneMemories,
@@ -33,8 +34,12 @@ Loss = Callable[[Tensor, Tensor], Tensor]
 class Gradients(Protocol):
     """What computes the gradients of a batch, and leaves them in the parameters' ``grad``."""
 
-    def start_epoch(self) -> None:
-        """Put the network into train mode."""
+    def start_epoch(self, latent: bool) -> None:
+        """Put the network into train mode.
+
+        Args:
+            latent: whether its weights keep their latent values in this epoch.
+        """
 
     def compute(self, step: int, pixels: Tensor, labels: Tensor) -> Tensor:
         """Compute the gradients of a batch; return the loss of one part of it, a scalar.
@@ -52,15 +57,28 @@ class Gradients(Protocol):
         """Give the network, and all copies of it, the parameters and statistics of a checkpoint."""
 
 
-def gradients_of(model: TrainedNetwork, recipe: Recipe) -> Gradients:
+def gradients_of(
+    model: TrainedNetwork, recipe: Recipe, teacher: TrainedNetwork | None = None
+) -> Gradients:
     """Return what computes gradients here: processes where torchrun started several, or threads.
 
+    Args:
+        model: the network that is trained.
+        recipe: how.
+        teacher: a trained network on the same device that it learns from too, if any.
+
     Raises:
-        ValueError: rates of write errors that the network has no memories for, or of another form.
+        ValueError: rates of write errors that the network has no memories for, or of another form;
+            a stage of latent weights, which it does not have.
     """
+    if recipe.float_epochs and not isinstance(model, BinaryConvNet):
+        raise ValueError(
+            f"float_epochs is {recipe.float_epochs}, valid: 0 for {model.spec.name}, which is no "
+            "binary convolutional network"
+        )
     if processes.rank_and_count()[1] > 1:
         return InProcesses(model, recipe)
-    return InThreads(model, recipe)
+    return InThreads(model, recipe, teacher)
 
 
 def parameters_of(model: TrainedNetwork) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
@@ -75,8 +93,11 @@ def parameters_of(model: TrainedNetwork) -> tuple[list[nn.Parameter], list[nn.Pa
 class InThreads:
     """A batch in ``recipe.parts`` equal parts, each computed by a thread of this process."""
 
-    def __init__(self, model: TrainedNetwork, recipe: Recipe) -> None:
+    def __init__(
+        self, model: TrainedNetwork, recipe: Recipe, teacher: TrainedNetwork | None = None
+    ) -> None:
         """Make a copy of the network for each part but the first."""
+        self._teacher = teacher.eval() if teacher is not None else None
         self._recipe = recipe
         self._memories = [
             error_prone_memories(recipe, model.spec, part) for part in range(recipe.parts)
@@ -91,10 +112,11 @@ class InThreads:
         self._loss = loss_of(recipe, model.spec)
         self._pool = ThreadPoolExecutor(recipe.parts) if recipe.parts > 1 else None
 
-    def start_epoch(self) -> None:
-        """Put all copies into train mode."""
+    def start_epoch(self, latent: bool) -> None:
+        """Put all copies into train mode; see :class:`Gradients`."""
         for replica in self._replicas:
             replica.train()
+            replica.latent = latent
 
     def compute(self, step: int, pixels: Tensor, labels: Tensor) -> Tensor:
         """Compute the gradients of a batch; see :class:`Gradients`."""
@@ -120,7 +142,19 @@ class InThreads:
             pixels, self._recipe.bfloat16, self._memories[part]
         )
         loss = self._loss(logits, labels)
+        if self._teacher is not None:
+            soft = self._soft(pixels)
+            share = self._recipe.distil
+            loss = (1 - share) * loss + share * distilled(logits, soft, self._recipe.temperature)
         return loss.detach(), torch.autograd.grad(loss / self._recipe.parts, self._parameters)
+
+    @torch.no_grad()
+    def _soft(self, pixels: Tensor) -> Tensor:
+        """Return the teacher's logits of a part of a batch."""
+        assert self._teacher is not None
+        with torch.autocast(pixels.device.type, torch.bfloat16, enabled=self._recipe.bfloat16):
+            soft: Tensor = self._teacher(pixels)
+        return soft.float()
 
     @torch.no_grad()
     def end_step(self) -> None:
@@ -150,8 +184,8 @@ class InProcesses:
         self._parallel: nn.Module = DistributedDataParallel(_TrainingLogits(model))
         self._loss = loss_of(recipe, model.spec)
 
-    def start_epoch(self) -> None:
-        """Put the network into train mode."""
+    def start_epoch(self, latent: bool) -> None:
+        """Put the network into train mode; it has no stage of latent weights."""
         self._parallel.train()
 
     def compute(self, step: int, pixels: Tensor, labels: Tensor) -> Tensor:

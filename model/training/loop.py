@@ -18,9 +18,11 @@ from spinflow.model import store
 from spinflow.model.networks.base import TrainedNetwork
 from spinflow.model.networks.build import build
 from spinflow.model.training import checkpoint, processes
+from spinflow.model.training.budget import Budget
 from spinflow.model.training.checkpoint import CHECKPOINT, Progress
 from spinflow.model.training.feeds import Feed
 from spinflow.model.training.gradients import gradients_of, parameters_of
+from spinflow.model.training.recipe import Recipe
 from spinflow.model.training.schedule import learning_rate
 
 
@@ -32,8 +34,12 @@ class Trainer:
         progress: how far it has come.
     """
 
-    def __init__(self, feed: Feed) -> None:
+    def __init__(self, feed: Feed, teacher: TrainedNetwork | None = None) -> None:
         """Make a network with random weights for a feed's recipe.
+
+        Args:
+            feed: the data, the network and its recipe.
+            teacher: the trained network that the recipe names, if it names one.
 
         Raises:
             ValueError: the device is not there, or the network has no memories for the rates.
@@ -47,7 +53,8 @@ class Trainer:
         torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]  # torch's stubs lack it
         torch.manual_seed(recipe.seed)
         self.model: TrainedNetwork = build(feed.spec).to(device)
-        self.gradients = gradients_of(self.model, recipe)
+        teacher = teacher.to(device) if teacher is not None else None
+        self.gradients = gradients_of(self.model, recipe, teacher)
         weights, norms = parameters_of(self.model)
         self.optimizer = torch.optim.Adam(
             [{"params": weights, "factor": 1.0}, {"params": norms, "factor": recipe.norm_lr}],
@@ -62,7 +69,8 @@ class Trainer:
 
     def run_epoch(self, bar: tqdm[Any]) -> None:
         """Train one epoch, validate, and keep the weights if none before were better."""
-        self.gradients.start_epoch()
+        latent = self.epoch < self.recipe.float_epochs
+        self.gradients.start_epoch(latent)
         steps, loss = self.feed.steps_an_epoch, torch.zeros(())
         for i, (pixels, labels) in enumerate(self.feed.batches(self.epoch)):
             step = self.epoch * steps + i
@@ -76,9 +84,14 @@ class Trainer:
             bar.update()
         self.progress.epoch += 1
         shown = {"epoch": self.epoch, "loss": f"{loss.item():.3f}"}
-        if self.feed.validation:
+        # Latent weights are no candidates: what counts is what can be written.
+        if self.feed.validation and not latent:
             shown |= self._validate()
         bar.set_postfix(**shown)
+
+    def replan(self, recipe: Recipe) -> None:
+        """Go on with another number of epochs, or another hold."""
+        self.recipe = self.feed.recipe = recipe
 
     def _validate(self) -> dict[str, str]:
         """Keep the weights if none before were better; return what the progress bar says."""
@@ -115,7 +128,13 @@ class Trainer:
 
 
 def train(
-    feed: Feed, out: Path, resume: bool = False, kept: Path | None = None
+    feed: Feed,
+    out: Path,
+    resume: bool = False,
+    kept: Path | None = None,
+    *,
+    teacher: TrainedNetwork | None = None,
+    budget: Budget | None = None,
 ) -> tuple[Path, Path]:
     """Train a network; the first process writes its weights, and a JSON file with its accuracy.
 
@@ -124,26 +143,36 @@ def train(
         out: folder for the checkpoint (each epoch) and the results.
         resume: go on from the checkpoint, if there is one.
         kept: file of the checkpoint, removed in the end; that of the folder, which stays, if None.
+        teacher: the trained network that the recipe names, if it names one.
+        budget: the time that there is; all epochs of the recipe if None.
 
     Returns:
         The weights' file and the JSON file beside it, as ``spinflow.model.store`` has them.
 
     Raises:
         ValueError: the checkpoint is of another training, or the folder has one and resume is off.
+        OutOfTimeError: the budget was over; the checkpoint is there to go on from.
     """
     path = kept or out / CHECKPOINT
-    trainer = Trainer(feed)
+    trainer = Trainer(feed, teacher)
     if path.exists():
         if not resume:
             other = "choose another --out" if kept is None else "remove it to begin anew"
             raise ValueError(f"{path} exists: add --resume, or {other}")
         trainer.load(path)
-    recipe = feed.recipe
-    total, done = (n * feed.steps_an_epoch for n in (recipe.epochs, trainer.epoch))
+    total, done = (n * feed.steps_an_epoch for n in (feed.recipe.epochs, trainer.epoch))
     silent = not processes.is_first() or not sys.stderr.isatty()
     with tqdm(total=total, initial=done, unit="step", desc=feed.spec.name, disable=silent) as bar:
-        while trainer.epoch < recipe.epochs:
-            trainer.run_epoch(bar)
+        took = 0.0
+        while trainer.epoch < feed.recipe.epochs:
+            if budget is None:
+                trainer.run_epoch(bar)
+            else:
+                began = budget.start_epoch(feed.recipe, trainer.epoch, took)
+                trainer.run_epoch(bar)
+                took = budget.since(began)
+                trainer.replan(budget.fitted(feed.recipe, trainer.epoch, took))
+                bar.total = feed.recipe.epochs * feed.steps_an_epoch
             if processes.is_first():
                 trainer.save(path)
     files = _store(trainer, out)

@@ -1,4 +1,4 @@
-"""Losses of training: cross-entropy, and one that makes the margins of the sums wide."""
+"""Losses of training: cross-entropy, and two that make the margins of the sums wide."""
 
 from __future__ import annotations
 
@@ -21,7 +21,27 @@ def loss_of(recipe: Recipe, spec: Spec) -> Callable[[Tensor, Tensor], Tensor]:
     def cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
         return functional.cross_entropy(logits, labels, label_smoothing=recipe.label_smoothing)
 
-    return margin if recipe.loss == "margin" else cross_entropy
+    def mcel(logits: Tensor, labels: Tensor) -> Tensor:
+        return mcel_loss(logits, labels, recipe.margin, recipe.clamp)
+
+    return {"cross-entropy": cross_entropy, "margin": margin, "mcel": mcel}[recipe.loss]
+
+
+def distilled(logits: Tensor, soft: Tensor, temperature: float) -> Tensor:
+    """Return how far logits are from a teacher's, mean over the batch, a scalar.
+
+    Hinton et al. 2015, "Distilling the knowledge in a neural network", section 2: the divergence
+    (Kullback-Leibler) of the softmax of logits / T from that of the teacher's, times T squared, so
+    that its gradients compare with those of the right labels.
+
+    Args:
+        logits: of the network, shape (n, classes).
+        soft: of the teacher, shape (n, classes).
+        temperature: T, above 0.
+    """
+    ours, theirs = (functional.log_softmax(each / temperature, 1) for each in (logits, soft))
+    loss = functional.kl_div(ours, theirs, reduction="batchmean", log_target=True)
+    return loss * temperature**2
 
 
 def margin_loss(sums: Tensor, labels: Tensor, margin: float) -> Tensor:
@@ -39,3 +59,23 @@ def margin_loss(sums: Tensor, labels: Tensor, margin: float) -> Tensor:
     """
     signs = 2.0 * functional.one_hot(labels, sums.shape[1]) - 1.0
     return torch.relu(margin - signs * sums).mean() / margin
+
+
+def mcel_loss(logits: Tensor, labels: Tensor, margin: float, clamp: float) -> Tensor:
+    """Return the margin cross-entropy loss (MCEL) of Yayla and Kumar, arXiv 2603.05048, eqs. 7-10.
+
+    "MCEL: Margin-Based Cross-Entropy Loss for Error-Tolerant Quantized Neural Networks": logits y
+    are clamped smoothly to L tanh(y / L), the margin m is taken off the right one, and of that
+    comes the cross-entropy. Without the clamp a network could lower all logits alike instead of
+    drawing them apart. The authors' L is 100, their m from 1 to 192, and m / 2L is the share of the
+    range that the right logit is to lead by.
+
+    Args:
+        logits: shape (n, classes).
+        labels: the right classes, int64, shape (n,).
+        margin: m, in logits, above 0.
+        clamp: L, in logits, above half the margin.
+    """
+    clamped = clamp * torch.tanh(logits / clamp)
+    right = functional.one_hot(labels, logits.shape[1]).to(logits.dtype)
+    return functional.cross_entropy(clamped - margin * right, labels)

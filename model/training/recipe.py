@@ -11,7 +11,7 @@ from dataclasses import dataclass
 ERROR_MODES = ("flip", "switch")
 """How writes err while a network is trained; see ``write_errors.ErrorProneMemories``."""
 
-LOSSES = ("cross-entropy", "margin")
+LOSSES = ("cross-entropy", "margin", "mcel")
 
 LABEL = r"[\w.-]*"
 """What the label of a variant may be, as a regular expression of ASCII."""
@@ -28,7 +28,16 @@ class Recipe:
         batch: images a step.
         lr: Adam's first learning rate; after the hold it falls to 0 along a half cosine.
         hold: epochs at the first learning rate. As long as they last, a run can be resumed with
-            another hold and another number of epochs.
+            another hold and another number of epochs. With two stages, of the second.
+        warm_up: epochs at the beginning of each stage in which the learning rate rises from 0.
+        float_epochs: the first of the epochs, a stage of their own, in which the weights of a
+            binary convolutional network keep their latent values in [-1, 1] and only its maps are
+            bits; the learning rate falls to 0 and begins again (Bulat et al. 2019, "Improved
+            training of binary networks", section 3.4; Martinez et al. 2020, section 4.1).
+        teacher: a trained network of the same classes whose soft labels are learned too
+            (``losses.distilled``); none if empty.
+        distil: share of the teacher in the loss, 0 to 1.
+        temperature: of the soft labels.
         norm_lr: the same of the batch norms, as a multiple of lr.
         shift: largest shift of an image, in pixels, each axis.
         rotate: largest rotation, in degrees.
@@ -44,8 +53,10 @@ class Recipe:
         weight_errors: rates at which written weights err, as the module ``write_errors`` has them.
         activation_errors: the same of the hidden maps, as the buffers store them.
         error_mode: of both, "flip" or "switch"; see ``write_errors.ErrorProneMemories``.
-        loss: "cross-entropy" or "margin", ``losses.margin_loss``.
-        margin: of the margin loss, in agreeing less disagreeing bits of the last layer.
+        loss: "cross-entropy", "margin", ``losses.margin_loss``, or "mcel", ``losses.mcel_loss``.
+        margin: of the margin loss, in agreeing less disagreeing bits of the last layer; of mcel,
+            in logits.
+        clamp: of mcel, the bound that logits approach.
         device: "cpu" or "cuda". Only on the CPU does the same recipe give the same file.
         label: of a variant, whose files are called NETWORK+LABEL.
     """
@@ -56,6 +67,11 @@ class Recipe:
     batch: int = 256
     lr: float = 0.03
     hold: int = 0
+    warm_up: int = 0
+    float_epochs: int = 0
+    teacher: str = ""
+    distil: float = 0.9
+    temperature: float = 4.0
     norm_lr: float = 1.0
     shift: float = 0.0
     rotate: float = 0.0
@@ -72,6 +88,7 @@ class Recipe:
     error_mode: str = ERROR_MODES[0]
     loss: str = LOSSES[0]
     margin: float = 128.0
+    clamp: float = 100.0
     device: str = "cpu"
     label: str = ""
 
@@ -84,13 +101,24 @@ class Recipe:
                 raise ValueError(f"{name} is {getattr(self, name)}, valid: 0 to {top}")
         if not 0.0 <= self.label_smoothing < 1.0:
             raise ValueError(f"label_smoothing is {self.label_smoothing}, valid: 0 to below 1")
-        if not 0 <= self.hold < self.epochs:
-            raise ValueError(f"hold is {self.hold}, valid: 0 to {self.epochs - 1}")
+        last = self.epochs - self.float_epochs
+        for name, top in (
+            ("float_epochs", self.epochs - 1),
+            ("hold", last - 1),
+        ):
+            if not 0 <= getattr(self, name) <= top:
+                raise ValueError(f"{name} is {getattr(self, name)}, valid: 0 to {top}")
+        if self.warm_up < 0:
+            raise ValueError(f"warm_up is {self.warm_up}, valid: 0 or more")
+        if not 0.0 <= self.distil <= 1.0:
+            raise ValueError(f"distil is {self.distil}, valid: 0 to 1")
+        if self.teacher and self.loss != LOSSES[0]:
+            raise ValueError(f"loss is {self.loss}, valid: {LOSSES[0]} with a teacher")
         if self.batch % self.parts:
             raise ValueError(f"parts is {self.parts}, valid: a divisor of the batch, {self.batch}")
         if not 0 <= self.crop <= 28:
             raise ValueError(f"crop is {self.crop}, valid: 0 to 28")
-        for name in ("lr", "norm_lr", "margin"):
+        for name in ("lr", "norm_lr", "margin", "clamp", "temperature"):
             if not (getattr(self, name) > 0.0 and math.isfinite(getattr(self, name))):
                 raise ValueError(f"{name} is {getattr(self, name)}, valid: above 0")
         if not 0 <= self.seed < 2**32:
@@ -102,9 +130,13 @@ class Recipe:
         ):
             if getattr(self, name) not in known:
                 raise ValueError(f"{name} is {getattr(self, name)}, valid: {', '.join(known)}")
-        if self.label_smoothing and self.loss == "margin":
+        if self.label_smoothing and self.loss != LOSSES[0]:
             raise ValueError(
-                f"label_smoothing is {self.label_smoothing}, valid: 0 with the margin loss"
+                f"label_smoothing is {self.label_smoothing}, valid: 0 with the loss {self.loss}"
+            )
+        if self.loss == "mcel" and not self.margin < 2 * self.clamp:
+            raise ValueError(
+                f"margin is {self.margin}, valid: below {2 * self.clamp}, twice the clamp of mcel"
             )
         if not re.fullmatch(LABEL, self.label, re.ASCII):
             raise ValueError(f"label is {self.label!r}, valid: letters, digits, '.', '-' and '_'")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from spinflow.papers.sheets import asano, hirtzlin, reliability, tzoufras
+from spinflow.papers.sheets import asano, devices, hirtzlin, reliability, tzoufras
 from spinflow.papers.sheets.sheet import Cell, Sheet
 
 __all__ = ["CURVES", "SHEETS", "TABLES", "Cell", "Sheet"]
@@ -15,6 +15,7 @@ TABLES: dict[str, Callable[[], Sheet]] = {
     "tzoufras-1": tzoufras.tzoufras_1,
     "tzoufras-legendre": tzoufras.tzoufras_legendre,
     "ecc": reliability.ecc,
+    "devices": devices.devices,
 }
 """The tables by name."""
 

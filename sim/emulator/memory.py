@@ -51,19 +51,27 @@ class EmulatedMemory(Cells):
         Returns:
             What is stored then, errors included.
         """
-        errors = Errors(self.mode, self.threshold1, self.threshold0, self.seed)
-        if self.kind == "weights":
-            hits = errors.weight_hits(target, self.position)  # nowhere if the mode is off
-        else:
-            hits = errors.hits(target, self.position)
+        hits = self._hits(target)  # nowhere if the mode is off
         if self.mode != "off":
+            if self.cells is not None:
+                self.bits = self.cells.held(self.bits, self.address)
             self.position += self.positions(len(target))
         in_switch = self.mode == "switch"
         stored = last_written(self.bits, target, ~hits) if in_switch else target ^ hits
         history = np.concatenate([self.bits, stored])
         self.count(target, history[: len(target)], stored)
         self.bits = history[len(target) :].copy()
+        self.pass_words(len(target))
         return stored
+
+    def _hits(self, target: Bits) -> NDArray[np.bool_]:
+        is_weights = self.kind == "weights"
+        if self.cells is not None and self.mode != "off":
+            return self.cells.hits(self.seed, target, self.position, self.address, is_weights)
+        errors = Errors(self.mode, self.threshold1, self.threshold0, self.seed)
+        if is_weights:
+            return errors.weight_hits(target, self.position)
+        return errors.hits(target, self.position)
 
     def count(self, target: Bits, old: Bits, stored: Bits) -> None:
         """Count a write; all three have the same shape."""

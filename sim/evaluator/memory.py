@@ -19,9 +19,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from spinflow.host.core.cells import CellRates
 from spinflow.host.core.description import MemoryInfo
 from spinflow.host.core.memory import MODES, Counts
 from spinflow.host.core.secded import CodeCounts
+from spinflow.sim.evaluator.cells import CellLines, lines_of
 from spinflow.sim.evaluator.coded import Coder
 from spinflow.sim.evaluator.draws import Draws
 from spinflow.sim.evaluator.kernels import bits as bit_kernels
@@ -82,6 +84,7 @@ class PackedMemory(Cells):
         self.stream, self.workers = stream, workers
         self.writes = 0
         self.draws: Draws | None = None
+        self._lines: CellLines | None = None
         self.size = self.depth * self.width
         self._cells = np.zeros(-(-self.size // 64) + 1, np.uint64)
         self._hits = np.zeros((2, 0), np.uint64)
@@ -111,6 +114,12 @@ class PackedMemory(Cells):
         found._hits = np.zeros((2, 0), np.uint64)
         found._decoded = None
         return found
+
+    def set_cells(self, cells: CellRates | None) -> None:
+        """Give each cell its own rates; None ends it. ValueError if it is of another size."""
+        super().set_cells(cells)
+        segmented = self.kind == "weights" and self.stream == "hardware"
+        self._lines = None if cells is None else lines_of(cells, segmented)
 
     def data(self) -> PackedMemory:
         """Return the memory as it is read: itself, or one without check bits."""
@@ -156,7 +165,9 @@ class PackedMemory(Cells):
         The result is uint32 with a word to spare, and valid until the next write.
         """
         self._reserve(bits)
+        self._hold_stuck()
         first, hits = self._draw(bits)
+        self.pass_words(bits // self.width)
         counts = np.zeros(3, np.int64)
         depth, words = self.size // 64, bits // 64
         if self.size % 64 or bits % 64 or first:
@@ -195,13 +206,15 @@ class PackedMemory(Cells):
         depth, words = self.size // 64, bits // 64
         if self.size % 64 or bits % 64 or words < depth or (self._errs and self.position % 32):
             return None
+        self._hold_stuck()
         stream = self.index, self.seed, self.stream
-        if self.draws is not None and self._errs and self.draws.are_shared(stream):
+        if self._shares and self.draws is not None and self.draws.are_shared(stream):
             thresholds = self.threshold1, self.threshold0
             hits: Any = self.draws.hits(stream, self.position, words, thresholds)
             self.position += bits
         else:
             _, hits = self._draw(bits)
+        self.pass_words(words * 64 // self.width)
         counts = np.zeros(3, np.int64)
         if hits is None:
             writes.count_switched(target, self._cells, depth, words, counts)
@@ -222,13 +235,25 @@ class PackedMemory(Cells):
     def want_draws(self, draws: Draws | None) -> None:
         """Share draws with other trials from now on; None ends it."""
         self.draws = draws
-        if draws is not None and self._errs:
+        if draws is not None and self._shares:
             draws.want((self.index, self.seed, self.stream), (self.threshold1, self.threshold0))
 
     @property
     def _errs(self) -> bool:
         """Whether a write may err."""
+        if self._lines is not None:
+            return self.mode != "off" and self._lines.errs
         return self.mode != "off" and max(self.threshold1, self.threshold0) > 0
+
+    @property
+    def _shares(self) -> bool:
+        """Whether other trials with its seed may take its draws: each cell alike, and some err."""
+        return self._errs and self._lines is None
+
+    def _hold_stuck(self) -> None:
+        """Let stuck cells hold their values, before a write that may err."""
+        if self._lines is not None and self.mode != "off":
+            self._lines.hold(self._cells, self.address * self.width)
 
     def write_rows(self, segments: NDArray[Any]) -> None:
         """Write all words, uint32 (depth, segments); bits beyond the width are ignored."""
@@ -265,6 +290,8 @@ class PackedMemory(Cells):
     @property
     def _second(self) -> int:
         """Which row of hits belongs to targets of 0: the same if the rates are."""
+        if self._lines is not None:
+            return 0 if self._lines.lines[0] is self._lines.lines[1] else 1
         return 0 if self.threshold1 == self.threshold0 else 1
 
     def _draw(self, bits: int) -> tuple[int, NDArray[Any] | None]:
@@ -276,11 +303,16 @@ class PackedMemory(Cells):
         # The fast stream is not the hardware's, which takes whole segments of weights.
         positions = bits if self.stream == "fast" else self.positions(bits // self.width)
         self.position += positions
-        if max(self.threshold1, self.threshold0) == 0:
+        if not self._errs:
             return first, None
         words = -(-(first + positions) // 64)
         self._hits = self.workers.room("hits", 2, words + 1)  # a word to spare
-        self._draw_words(start, 2 * words)
+        if self._lines is None:
+            self._draw_words(start, 2 * words)
+        else:
+            phase = self.address * self.width - first
+            for row in {0, self._second}:
+                self._draw_cells(self._lines, row, (start, phase), 2 * words)
         if positions == bits:
             return first, self._hits
         packed = np.zeros((2, -(-bits // 64) + 1), np.uint64)
@@ -310,6 +342,35 @@ class PackedMemory(Cells):
             self.workers.share(
                 lambda lo, hi: streams.hits_of_hardware(
                     self.seed, start, *thresholds, hits1, hits0, lo, hi
+                ),
+                words,
+                WORDS_WORTH_A_THREAD // 4,
+            )
+
+    def _draw_cells(self, lines: CellLines, row: int, at: tuple[int, int], words: int) -> None:
+        """As _draw_words for one row of hits, each cell by its own threshold.
+
+        Args:
+            lines: of the cells.
+            row: of hits, 0 for written ones.
+            at: the position of the first hit, and the number of its cell.
+            words: of 32 hits.
+        """
+        line, hits = lines.lines[row], self._hits.view(np.uint32)[row]
+        start, phase = at[0], at[1] % line.size
+        if self.stream == "fast":
+            edges = line.thresholds, phase, line.highest, line.is_dense
+            self.workers.share(
+                lambda lo, hi: fast_stream.hits_of_cells(
+                    self.seed, self.index, start, *edges, hits, lo, hi
+                ),
+                words,
+                4 * fast_stream.STREAM_BLOCK // 32,
+            )
+        else:
+            self.workers.share(
+                lambda lo, hi: streams.hits_of_cells(
+                    self.seed, start, line.thresholds, line.leading, phase, hits, lo, hi
                 ),
                 words,
                 WORDS_WORTH_A_THREAD // 4,

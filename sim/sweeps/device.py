@@ -14,8 +14,10 @@ import numpy.typing as npt
 from spinflow.host.board.driver import Snapshot, background_words
 from spinflow.host.core import stream
 from spinflow.host.core.bundle import Bundle, Registers, Words, check_words
+from spinflow.host.core.cells import CellRates
+from spinflow.host.core.errors import InputError
 from spinflow.host.core.memory import Counts
-from spinflow.sim.protocol import Engine
+from spinflow.sim.protocol import Celled, Engine
 
 if TYPE_CHECKING:
     from spinflow.sim.evaluator.together import Held
@@ -59,6 +61,13 @@ class SoftwareAccelerator:
         self._settings[memory] = (mode, threshold1, threshold0, seed)
         index = self.bundle.memory(memory).index
         self._engine.set_errors(index, mode, threshold1, threshold0, seed)
+
+    def set_cells(self, memory: str, cells: CellRates | None) -> None:
+        """Give each cell of a memory its own rates; None ends it."""
+        if isinstance(self._engine, Celled):
+            self._engine.set_cells(self.bundle.memory(memory).index, cells)
+        elif cells is not None:
+            raise InputError(f"the {self.backend} has no cells that differ")
 
     def write_weights(
         self,

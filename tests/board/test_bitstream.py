@@ -15,7 +15,7 @@ import pytest
 from spinflow.hls.paths import REPO
 from spinflow.host.core.errors import HostError
 from spinflow.hw.boards import common, install, sizes
-from spinflow.hw.boards.bitstream import reason
+from spinflow.hw.boards.logged import reason
 from tests.board import vivado
 from tests.board.conftest import change
 from tests.board.played import HOST_PYTHON, make
@@ -243,11 +243,11 @@ def test_vivados_failures_leave_what_was_there(
 
 
 def test_last_line_where_vivado_names_no_error() -> None:
-    assert reason("INFO: a\nINFO: b\nERROR: [Place 30-640] too large\n") == (
+    assert reason("INFO: a\nINFO: b\nERROR: [Place 30-640] too large\n", "Vivado") == (
         "ERROR: [Place 30-640] too large"
     )
-    assert reason("INFO: a\nkilled\n\n") == "Vivado failed: killed"
-    assert reason("") == "Vivado failed: no message"
+    assert reason("INFO: a\nkilled\n\n", "Vivado") == "Vivado failed: killed"
+    assert reason("", "Vivado") == "Vivado failed: no message"
 
 
 SPOIL: dict[str, tuple[Callable[[Path], object], str]] = {

@@ -64,5 +64,6 @@ def row(**changes: Any) -> Row:
         "latency_max": 420,
         "distance_min": 64,
         "distance_max": 80,
+        "cell_map": "none",
     }
     return Row(**{**values, **changes})

@@ -16,8 +16,8 @@ from tests.host.conftest import BUNDLE
 REPOSITORY = Path(__file__).parents[2]
 CHANGES = {
     "host/sweep/row.py": (
-        "    distance_max: int\n\n",
-        "    distance_max: int\n    frames: Annotated[int, Between(1, 9)]\n\n",
+        'Like("none|[0-9a-f]{16}")]\n\n',
+        'Like("none|[0-9a-f]{16}")]\n    frames: Annotated[int, Between(1, 9)]\n\n',
     ),
     "host/sweep/bench.py": (
         "data=self.tests.data,",

@@ -15,7 +15,7 @@ from spinflow.model.networks.base import to_input
 from spinflow.model.networks.binary import BinaryNetwork
 from spinflow.model.networks.build import build
 from spinflow.model.networks.graph import Spec
-from spinflow.model.training.losses import loss_of, margin_loss
+from spinflow.model.training.losses import loss_of, margin_loss, mcel_loss
 from spinflow.model.training.recipe import Recipe
 from spinflow.model.training.write_errors import (
     ErrorProneMemories,
@@ -273,6 +273,41 @@ def test_margin_loss() -> None:
     assert sums.grad is not None
     expected = torch.tensor([[-1.0, 1.0, 1.0], [0.0, 0.0, 0.0]]) / 8 / 6
     torch.testing.assert_close(sums.grad, expected)
+
+
+def test_mcel() -> None:
+    """Two images by hand, L = 4 and m = 1: logits 4 tanh(y / 4), the right one less 1."""
+    logits = torch.tensor([[2.0, 1.0, -2.0], [0.0, 40.0, 4.0]])
+    high, low, far, clamped = 1.8484686, 0.9796746, 3.0463766, 4.0
+    first = math.log(math.exp(high - 1) + math.exp(low) + math.exp(-high)) - (high - 1)
+    second = math.log(1.0 + math.exp(clamped) + math.exp(far - 1)) - (far - 1)
+    loss = mcel_loss(logits, torch.tensor([0, 2]), 1.0, 4.0)
+    assert loss.item() == pytest.approx((first + second) / 2, rel=1e-5)
+
+
+def test_mcel_without_its_parts_is_cross_entropy() -> None:
+    logits, labels = torch.tensor([[0.3, -0.2], [1.0, 2.0]]), torch.tensor([0, 1])
+    plain = torch.nn.functional.cross_entropy(logits, labels)
+    assert mcel_loss(logits, labels, 1e-6, 1e4).item() == pytest.approx(plain.item(), rel=1e-5)
+
+
+def test_mcel_is_held_by_its_clamp() -> None:
+    """All logits lower alike: without a clamp the loss would stay; at L its gradient goes."""
+    labels = torch.tensor([0])
+    near, low = (
+        mcel_loss(torch.tensor([[3.0 - shift, 0.0 - shift]]), labels, 2.0, 10.0) for shift in (0, 9)
+    )
+    assert low.item() > near.item() + 0.1
+    logits = torch.tensor([[80.0, -80.0]], requires_grad=True)
+    mcel_loss(logits, labels, 19.0, 10.0).backward()
+    assert logits.grad is not None and float(logits.grad.abs().max()) < 1e-5
+
+
+def test_a_recipe_takes_mcel_in_logits(tiny_spec: Spec) -> None:
+    recipe = Recipe(tiny_spec.name, loss="mcel", margin=9.0, clamp=50.0)
+    logits, labels = torch.tensor([[3.0, 1.0]]), torch.tensor([1])
+    expected = mcel_loss(logits, labels, 9.0, 50.0)
+    assert loss_of(recipe, tiny_spec)(logits, labels).item() == expected.item()
 
 
 def test_margin_is_in_bits_whatever_the_scale(tiny_spec: Spec) -> None:

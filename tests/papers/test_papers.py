@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import re
 from pathlib import Path
 
@@ -16,7 +17,16 @@ from spinflow.model.networks.build import untrained
 from spinflow.model.networks.graph import FixedPointSpec, NetworkSpec
 from spinflow.model.training.recipe import Recipe
 from spinflow.model.zoo import NETWORKS, RECIPES
-from spinflow.papers import asano, comparisons, hirtzlin, measure, page, trainings, tzoufras
+from spinflow.papers import (
+    asano,
+    comparisons,
+    hirtzlin,
+    injection,
+    measure,
+    page,
+    trainings,
+    tzoufras,
+)
 from spinflow.papers.__main__ import main
 from spinflow.papers.item import ReproduceError, Role, Setting, SkippedError, Table
 from spinflow.papers.measure import Point
@@ -316,13 +326,22 @@ def test_trainings_are_done_once_and_tabled(
     assert path.read_bytes() == content
     with pytest.raises(ValueError, match="trained with another recipe"):
         trainings.run("tzoufras-1", tmp_path, epochs=2)
+    facts = next(tmp_path.glob("*/*.json"))
+    told = json.loads(facts.read_text(encoding="utf-8"))
+    told["recipe"] |= {"epochs": 7, "hold": 1, "device": "cuda"}
+    del told["recipe"]["warm_up"]
+    facts.write_text(json.dumps(told), encoding="utf-8")
+    rows = Table.read(trainings.run("tzoufras-1", tmp_path)).rows
+    assert sorted(row["epochs"] for row in rows) == ["1", "1", "1", "7"]
+    with pytest.raises(ValueError, match="trained with another recipe"):
+        trainings.run("tzoufras-1", tmp_path, epochs=1)
     monkeypatch.setattr(store, "ZOO", tmp_path)
     lines = tzoufras.ITEMS[0].lines(tzoufras.ITEMS[0].collect(Setting()))
     assert [line.repeats for line in lines] == ["2", "2"]
 
 
 def test_roles_name_networks_once() -> None:
-    for roles in (asano.ROLES, comparisons._TRAINED):
+    for roles in (asano.ROLES, injection.TRAINED):
         names = [role.network for role in roles]
         assert len(set(names)) == len(names)
     assert store.ZOO.is_dir()

@@ -59,6 +59,21 @@ def test_every_name_is_a_table_or_a_curve() -> None:
         assert lines[0] == sheet.title and len({len(line) for line in lines[1:-1]}) == 1
 
 
+def test_devices_are_printed_with_their_sources(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["devices", "--out", str(tmp_path)]) == 0
+    printed = capsys.readouterr().out
+    rows = {row["device"]: row for row in read(tmp_path / "devices.csv")}
+    assert float(rows["isscc-2018"]["conventional_pj"]) == pytest.approx(4.5)
+    assert float(rows["isscc-2018"]["at_0.01_pj"]) == pytest.approx(1.125, abs=1e-3)
+    assert float(rows["asano-2024"]["at_0.001_pj"]) == pytest.approx(16.56, abs=0.01)
+    for name, row in rows.items():
+        assert f"\n{name}: {row['part']}. {row['source']}\n" in printed
+    assert main(["table", "devices", "--out", str(tmp_path)]) == 0
+    assert capsys.readouterr().out == printed
+
+
 def test_bench_prints_json(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["bench"]) == 0
     assert json.loads(capsys.readouterr().out)["ratio"] > 1e4

@@ -61,6 +61,10 @@ PROGRAMS = {
     "spinflow.model.evaluate": [sys.executable, "-m", "spinflow.model.evaluate", "tfc-mnist"],
     "spinflow.model.export": [sys.executable, "-m", "spinflow.model.export", "tfc-mnist"],
     "spinflow.papers.physics": [sys.executable, "-m", "spinflow.papers.physics", "bench"],
+    "optimise": [
+        *(sys.executable, "-m", "spinflow", "optimise", "--network", "tfc-mnist"),
+        *("--out", NOWHERE),
+    ],
     "papers": [sys.executable, "-m", "spinflow.papers", "hirtzlin-5"],
     "spinflow.hw.synth": [sys.executable, "-m", "spinflow.hw.synth", NOWHERE],
     "spinflow.hw.synth.block": [sys.executable, "-m", "spinflow.hw.synth.block", "threshold"],

@@ -19,11 +19,14 @@ from spinflow.sim.evaluator.kernels.vectors import (
     HALF,
     I16,
     I64,
+    MARGIN,
+    STEP,
     V16,
     compiled,
     constant,
     in_order,
     loop,
+    make_blocks,
     pointers,
     rounds,
     splat,
@@ -32,6 +35,7 @@ from spinflow.sim.evaluator.kernels.vectors import (
 )
 
 SPARSE_LEVELS = 4  # the fast stream draws errors below a rate of 2**-4 one by one
+DENSE = 1 << (32 - SPARSE_LEVELS)  # above it the fast stream draws for each position
 STREAM_BLOCK_BITS = 16  # log2 of the positions that share a generator of the fast stream
 STREAM_BLOCK = 1 << STREAM_BLOCK_BITS
 BATCH, LAST_BATCHED = 64, 9  # numbers of it that are made at once, for levels that need as many
@@ -53,6 +57,18 @@ def _mixed(state: Any) -> Any:
     z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return z ^ (z >> np.uint64(31))
+
+
+@compiled
+def key_of(seed: Any, memory: Any) -> Any:
+    """What stands for a memory's seed."""
+    return _mixed((np.uint64(memory) << np.uint64(32) | np.uint64(seed)) + GOLDEN)
+
+
+@compiled
+def block_of(key: Any, block: Any) -> Any:
+    """What the generators of a block of positions begin with."""
+    return _mixed(key ^ _mixed(np.uint64(block) + GOLDEN))
 
 
 @vector_code
@@ -177,7 +193,7 @@ def _draw_gaps(typing: Any, state: Any, scale: Any, others: Any, gaps: Any) -> A
 
 
 @compiled
-def _draw_level(level: Any, of_block: Any, places: Any, others: Any, gaps: Any) -> Any:
+def draw_level(level: Any, of_block: Any, places: Any, others: Any, gaps: Any) -> Any:
     """The positions in a block that a level takes, ascending, and how many.
 
     Its rows: places, and a 32-bit number for each, which does not depend on the thresholds.
@@ -225,7 +241,7 @@ def hits_of_fast(
     it and not in one below, independently, so the entries are found by geometric gaps; a position
     that was in a rarer level already keeps that. Above 2**-4 a draw a position is cheaper.
     """
-    key = _mixed((np.uint64(memory) << np.uint64(32) | np.uint64(seed)) + GOLDEN)
+    key = key_of(seed, memory)
     highest = 0
     for number in range(thresholds.size):
         highest = max(highest, thresholds[number])
@@ -235,12 +251,12 @@ def hits_of_fast(
     begin, end = start + 32 * lo, start + 32 * hi
     for block in range(begin >> STREAM_BLOCK_BITS, (end + STREAM_BLOCK - 1) >> STREAM_BLOCK_BITS):
         origin = block << STREAM_BLOCK_BITS
-        of_block = _mixed(key ^ _mixed(np.uint64(block) + GOLDEN))
+        of_block = block_of(key, block)
         for level in range(SPARSE_LEVELS, 33):
             least = 1 << (31 - level) if level < 32 else 0
             if highest <= least:
                 continue
-            count = _draw_level(level, of_block, places, others, gaps)
+            count = draw_level(level, of_block, places, others, gaps)
             first, last = 0, count
             while first < last and origin + places[0, first] < begin:
                 first += 1
@@ -259,3 +275,81 @@ def hits_of_fast(
     for number in range(thresholds.size):
         if thresholds[number] == ALWAYS:
             hits[number, lo:hi] = np.uint32(ALWAYS)
+
+
+@compiled
+def _draw_dense_cells(
+    key: Any, start: Any, line: Any, phase: Any, hits: Any, lo: Any, hi: Any
+) -> None:
+    """What thresholds above DENSE leave to a draw for each position."""
+    size = line.size - MARGIN
+    seed = np.uint32(key >> np.uint64(32))
+    blocks = np.empty((16 * STEP, 2), np.uint32)
+    drawn = blocks.reshape(-1)
+    cell = (phase + 32 * lo) % size
+    for first in range(lo, hi, STEP):
+        words = min(STEP, hi - first)
+        make_blocks(seed, (start >> 1) + 16 * first, 0xFFFFFFFF, blocks[: 16 * words])
+        for word in range(words):
+            found = np.uint32(0)
+            for bit in range(32):
+                threshold = np.int64(line[cell])
+                cell += 1
+                if cell == size:
+                    cell = 0
+                if threshold == ALWAYS:
+                    found |= np.uint32(1) << np.uint32(bit)
+                elif threshold > DENSE:
+                    rest: Any = min((threshold - DENSE) * 2**32 // (2**32 - DENSE), ALWAYS - 1)
+                    hit = np.int64(drawn[32 * word + bit]) < rest
+                    found |= np.uint32(hit) << np.uint32(bit)
+            hits[first + word] = found
+
+
+@compiled
+def hits_of_cells(
+    seed: Any,
+    memory: Any,
+    start: Any,
+    line: Any,
+    phase: Any,
+    highest: Any,
+    dense: Any,
+    hits: Any,
+    lo: Any,
+    hi: Any,
+) -> None:
+    """As hits_of_fast, each cell with a threshold of its own.
+
+    The thresholds stand in a line, in the order of the positions; `start` has that at `phase`, and
+    they go on from the front for MARGIN more.
+
+    `highest` is the largest threshold of the line that does not err always; `dense` says whether
+    any is above DENSE.
+    """
+    key = key_of(seed, memory)
+    if dense:
+        _draw_dense_cells(key, start, line, phase, hits, lo, hi)
+    else:
+        hits[lo:hi] = 0
+    places = np.empty((2, STREAM_BLOCK), np.int64)
+    others = np.empty(BATCH, np.uint64)
+    gaps = np.empty(BATCH, np.float64)
+    begin, end = start + 32 * lo, start + 32 * hi
+    bits = STREAM_BLOCK_BITS
+    for block in range(begin >> bits, (end + STREAM_BLOCK - 1) >> bits):
+        origin = block << bits
+        of_block = block_of(key, block)
+        for level in range(SPARSE_LEVELS, 33):
+            least = 1 << (31 - level) if level < 32 else 0
+            if highest <= least:
+                continue
+            width = max(least, 1)
+            count = draw_level(level, of_block, places, others, gaps)
+            for n in range(count):
+                place = origin + places[0, n]
+                if begin <= place < end:
+                    threshold = np.int64(line[(phase + place - start) % (line.size - MARGIN)])
+                    if least + (places[1, n] & (width - 1)) < threshold:
+                        bit = place - start
+                        hits[bit >> 5] |= np.uint32(1) << np.uint32(bit & 31)

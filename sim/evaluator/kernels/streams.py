@@ -17,16 +17,18 @@ from numba import types
 from spinflow.sim.evaluator.kernels.vectors import (
     B64,
     HALF,
-    I1,
     I8,
     I16,
-    I32,
     I64,
+    MARGIN,
+    STEP,
     V16,
     compiled,
     constant,
     in_order,
     load,
+    lowest_bit,
+    make_blocks,
     pointers,
     rounds,
     splat,
@@ -98,17 +100,6 @@ def _compare_tails(typing: Any, seed: Any, origin: Any, places: Any, number: Any
     return signature, generate
 
 
-@vector_code
-def _lowest_bit(typing: Any, word: Any) -> Any:
-    """The number of the lowest set bit of a 64-bit word, 64 if there is none."""
-    signature = types.uint32(word)
-
-    def generate(context: Any, b: Any, signature: Any, args: Any) -> Any:
-        return b.trunc(b.cttz(args[0], ir.Constant(I1, 0)), I32)
-
-    return signature, generate
-
-
 @compiled
 def _settle_ties(
     seed: Any, origin: Any, threshold: Any, below: Any, tied: Any, places: Any, hits: Any
@@ -130,11 +121,11 @@ def _settle_ties(
     for word in range(np.uint64((len(hits) + 1) >> 1)):
         ties = tied[word]
         # Mostly there is none or one, which a branch could not foresee.
-        places[count] = np.uint32(word << np.uint64(6)) + _lowest_bit(ties)
+        places[count] = np.uint32(word << np.uint64(6)) + lowest_bit(ties)
         count += np.uint64(ties != 0)
         ties &= ties - one
         while ties:
-            places[count] = np.uint32(word << np.uint64(6)) + _lowest_bit(ties)
+            places[count] = np.uint32(word << np.uint64(6)) + lowest_bit(ties)
             ties &= ties - one
             count += one
     for number in range(np.uint64(0), count, np.uint64(HALF)):
@@ -187,7 +178,7 @@ def hits_of_hardware(
 
 
 @vector_code
-def _leads(typing: Any, seed: Any, block: Any, out: Any, step: Any) -> Any:
+def make_leads(typing: Any, seed: Any, block: Any, out: Any, step: Any) -> Any:
     """The 128 leads of 16 blocks from `block` on, bytes."""
     signature = types.void(seed, block, out, step)
 
@@ -241,7 +232,7 @@ def hits_of_many(seed: Any, start: Any, thresholds: Any, hits: Any, lo: Any, hi:
         origin = start + part * MASK_WORDS * 64
         for step in range(MASK_WORDS // 2):
             block = np.uint32((origin >> 3) + (step << 4) & LAST_LEAD_BLOCK)
-            _leads(np.uint32(seed), block, leads, step)
+            make_leads(np.uint32(seed), block, leads, step)
         position = np.uint32(origin & 0xFFFFFFFF)
         for number in range(thresholds.size):
             threshold, own = thresholds[number], hits[number]
@@ -254,11 +245,11 @@ def hits_of_many(seed: Any, start: Any, thresholds: Any, hits: Any, lo: Any, hi:
             for word in range(0, MASK_WORDS, 8):
                 left = _compared(leads, word, lead, own, first + word, tied)
                 while left:
-                    lane = _lowest_bit(left)
+                    lane = lowest_bit(left)
                     left &= left - one
                     ties = tied[lane]
                     while ties:
-                        places[count] = np.uint32(64 * (word + lane) + _lowest_bit(ties))
+                        places[count] = np.uint32(64 * (word + lane) + lowest_bit(ties))
                         ties &= ties - one
                         count += 1
             if edge == 0:
@@ -269,3 +260,65 @@ def hits_of_many(seed: Any, start: Any, thresholds: Any, hits: Any, lo: Any, hi:
                     place = np.int64(places[tie + lane])
                     bit = (mask >> np.uint64(lane)) & one
                     own[first + (place >> 6)] |= bit << np.uint64(place & 63)
+
+
+@compiled
+def _tail_is_below(seed: Any, position: Any, edge: Any, block: Any) -> Any:
+    """Whether the tail of the draw at a position is below an edge; `block` is room, (1, 2)."""
+    low = position & 0xFFFFFFFF
+    make_blocks(seed, LAST_LEAD_BLOCK + 1 | low >> 1, 0xFFFFFFFF, block)
+    return (block[0, low & 1] >> np.uint32(32 - TAIL_BITS)) < edge
+
+
+@vector_code
+def _compare_cells(typing: Any, leads: Any, at: Any, edges: Any, cell: Any, masks: Any) -> Any:
+    """Which of 64 leads from `at` on are below and equal to edges, from `cell` on: two masks."""
+    signature = types.void(leads, at, edges, cell, masks)
+
+    def generate(context: Any, b: Any, signature: Any, args: Any) -> Any:
+        drawn, limits, found = pointers(context, b, signature, args, (0, 2, 4))
+        lead = load(b, b.gep(drawn, [args[1]]), B64, 1)
+        edge = load(b, b.gep(limits, [args[3]]), B64, 1)
+        for number, relation in enumerate(("<", "==")):
+            mask = b.bitcast(b.icmp_unsigned(relation, lead, edge), I64)
+            b.store(mask, b.gep(found, [I64(number)]), align=8)
+        return context.get_dummy_value()
+
+    return signature, generate
+
+
+@compiled
+def hits_of_cells(
+    seed: Any, start: Any, line: Any, leading: Any, phase: Any, hits: Any, lo: Any, hi: Any
+) -> None:
+    """As hits_of_hardware, each cell with a threshold of its own.
+
+    `start` is a multiple of 32, and has the thresholds at `phase` of the line. `leading` are the
+    leading 8 bits of the line, which both go on from the front for MARGIN more.
+    """
+    size = line.size - MARGIN
+    leads, block = np.empty(32 * STEP + 64, np.uint8), np.empty((1, 2), np.uint32)
+    masks, one = np.empty(2, np.uint64), np.uint64(1)
+    cell = (phase + 32 * lo) % size
+    for first in range(lo, hi, STEP):
+        words = min(STEP, hi - first)
+        origin = start + 32 * first
+        for step in range((words + 3) >> 2):
+            at = np.uint32((origin >> 3) + 16 * step & LAST_LEAD_BLOCK)
+            make_leads(np.uint32(seed), at, leads, step)
+        for word in range(0, words, 2):
+            _compare_cells(leads, 32 * word, leading, cell, masks)
+            found, tied = masks[0], masks[1]
+            while tied:
+                bit = np.int64(lowest_bit(tied))
+                tied &= tied - one
+                threshold = np.int64(line[cell + bit])
+                edge = threshold & TAIL_MASK
+                if threshold == ALWAYS or (
+                    edge and _tail_is_below(seed, origin + 32 * word + bit, edge, block)
+                ):
+                    found |= one << np.uint64(bit)
+            hits[first + word] = np.uint32(found & np.uint64(0xFFFFFFFF))
+            if word + 1 < words:
+                hits[first + word + 1] = np.uint32(found >> np.uint64(32))
+            cell = (cell + 64) % size

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar, cast
 
+import numpy as np
 from llvmlite import ir
 from numba import njit, types
 from numba.core import cgutils
@@ -30,6 +31,10 @@ S32 = ir.VectorType(I16, LANES)
 ROUND_CONSTANTS = [
     0x9E3779B9 * (number + 1) & 0xFFFFFFFF for number in range(8)
 ]  # of the hardware's stream
+_CONSTANTS = np.array(ROUND_CONSTANTS, np.uint32)
+
+MARGIN = 64  # thresholds that a line of cells repeats at its end
+STEP = 64  # words of hits for whose cells draws are made at once
 
 Pair = tuple[Any, Any]
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -164,3 +169,17 @@ def ones(typing: Any, word: Any) -> Any:
         return b.ctpop(args[0])
 
     return signature, generate
+
+
+@compiled
+def make_blocks(seed: Any, first: Any, mask: Any, out: Any) -> None:
+    """Both words of consecutive blocks of the permutation, modulo mask + 1, into out (n, 2)."""
+    for n in range(len(out)):
+        x, y = np.uint32((first + n) & mask), np.uint32(seed)
+        for constant in _CONSTANTS:
+            turned = np.uint32(np.uint32(x >> np.uint32(8)) | np.uint32(x << np.uint32(24)))
+            x = np.uint32(np.uint32(turned + y) ^ constant)
+            y = np.uint32(
+                np.uint32(np.uint32(y << np.uint32(3)) | np.uint32(y >> np.uint32(29))) ^ x
+            )
+        out[n, 0], out[n, 1] = x, y

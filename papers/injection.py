@@ -1,0 +1,139 @@
+"""Tables of ours: what margins and errors while training are worth, in weights and in maps."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, NamedTuple
+
+from spinflow.papers import draw, measure, wording
+from spinflow.papers.comparisons import LEAST_DRAWN, difference, drawn, interval_of, said_of
+from spinflow.papers.item import Item, Line, Role, Setting, Table
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+REPEATS = 5
+
+
+class Variant(NamedTuple):
+    """A way of training: what the page calls it, the label of its files, and how it is drawn."""
+
+    what: str
+    label: str
+    short: str
+
+    def of(self, network: str) -> str:
+        """Return the name of a network that was trained so."""
+        return f"{network}+{self.label}" if self.label else network
+
+
+PLAIN = Variant("plain", "plain", "plain")
+VARIANTS = (
+    PLAIN,
+    Variant("flips in weights at 1e-2", "weights-1e-2", "weights 1e-2"),
+    Variant("flips in weights at 3e-2", "weights-3e-2", "weights 3e-2"),
+    Variant("flips in weights, rate drawn from 1e-3 to 1e-1", "weights-drawn", "weights drawn"),
+    Variant("flips in weights, a rate for each layer", "weights-layers", "weights by layer"),
+    Variant("flips in maps, rate drawn from 1e-3 to 1e-1", "maps-drawn", "maps drawn"),
+    Variant("margin loss", "margin", "margin loss"),
+    Variant("MCEL, m = 4", "mcel-4", "MCEL, m = 4"),
+    Variant("MCEL, m = 16", "mcel-16", "MCEL, m = 16"),
+    Variant("plain, the longer recipe of the zoo", "", "plain, longer"),
+)
+"""All but the last were trained for equally many epochs."""
+
+BASES = (("MLP", "mlp-mnist"), ("LeNet-4", "lenet-mnist"))
+"""The networks, by what the page calls them."""
+
+TRAINED = tuple(
+    Role(f"{label}, {variant.what}", variant.of(network))
+    for label, network in BASES
+    for variant in VARIANTS
+)
+"""The networks that are tested."""
+
+COMPARED = (1e-2, 3e-2, 1e-1)
+"""Rates at which a variant is held against the plain training."""
+
+_UNPRINTED = "not in the papers"
+_WHERE = {"weights": "weights", "buffers": "feature maps"}
+
+
+def _collect(setting: Setting, memory: str, name: str) -> Table:
+    command = setting.command(name)
+    rows = measure.curves(TRAINED, (memory,), REPEATS, setting, command)
+    return Table.of((*measure.COLUMNS, *measure.ENDING), rows)
+
+
+def _against(label: str, mine: measure.Point, plain: measure.Point) -> Line:
+    """Return the line of how much more accurate a variant is than the plain training."""
+    ends = difference(mine, plain)
+    said = said_of(ends, "better", "worse")
+    return Line(
+        f"{label}, tested at {mine.rate:g}, less plain", _UNPRINTED,
+        f"{100 * mine.mean:.2f} - {100 * plain.mean:.2f} = {100 * (mine.mean - plain.mean):+.2f} "
+        f"points: {said}",
+        interval_of(ends, len(mine.values)), str(len(mine.values)), str(mine.images),
+    )  # fmt: skip
+
+
+def _lines(table: Table, memory: str) -> list[Line]:
+    found = measure.points(table)
+    lines: list[Line] = []
+    for label, network in BASES:
+        plain = found.get((PLAIN.of(network), memory))
+        for variant in VARIANTS:
+            role = Role(f"{label}, {variant.what}", variant.of(network))
+            lines += wording.skipped(role, table, _UNPRINTED)
+            curve = found.get((role.network, memory))
+            if not curve:
+                continue
+            exact = measure.at(curve, 0.0)
+            lines.append(wording.accuracy(f"{role.label}, without errors", _UNPRINTED, exact))
+            if plain and variant is not PLAIN:
+                lines += [
+                    _against(role.label, measure.at(curve, rate), measure.at(plain, rate))
+                    for rate in COMPARED
+                ]
+    return lines
+
+
+def _draw(table: Table, panels: Sequence[Axes], memory: str) -> None:
+    found = measure.points(table)
+    for axes, (_, network) in zip(panels, BASES, strict=True):
+        for number, variant in enumerate(VARIANTS):
+            curve = found.get((variant.of(network), memory))
+            if curve:
+                shown = drawn(curve)
+                draw.plot(axes, number, [p.rate for p in shown], shown, variant.short)
+        draw.rate_axis(axes, LEAST_DRAWN, f"bit-error rate of the {_WHERE[memory]} when tested")
+        axes.set_ylabel("accuracy [%]")
+        axes.legend(loc="lower left")
+
+
+def _panels(_: Table) -> Sequence[str]:
+    return [f"{label}, MNIST" for label, _ in BASES]
+
+
+_NOTE = (
+    "All but the last of each network were trained for equally many epochs, once each, from the "
+    "same seed: the intervals are over error patterns, not over trainings. How each was trained "
+    "stands beside its weights in model/zoo; `python -m tools.variants` repeats all of it. A "
+    "variant differs from plain here if the 95 % interval of the difference leaves out 0."
+)
+
+
+def _item(name: str, title: str, memory: str) -> Item:
+    collect: Callable[[Setting], Table] = partial(_collect, memory=memory, name=name)
+    return Item(
+        name, "ours", title, collect, partial(_lines, memory=memory), _NOTE,
+        partial(_draw, memory=memory), _panels,
+    )  # fmt: skip
+
+
+ITEMS = (
+    _item("training", "Trained with errors or margins, tested with errors in weights", "weights"),
+    _item("training-maps", "The same, tested with errors in feature maps", "buffers"),
+)
+"""The tables."""

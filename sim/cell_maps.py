@@ -1,0 +1,185 @@
+"""Cell maps: ``spinflow cell-map make|show|export|import|faults|replay``.
+
+spinflow cell-map make mlp-mnist --law beta --rate 1e-2 --shape 0.5 --seed 1 --out map.npz
+spinflow cell-map show map.npz
+spinflow sweep --on evaluator --network mlp-mnist --cell-map map.npz
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from spinflow.host.core import bundle as bundles
+from spinflow.host.core import cell_files, description
+from spinflow.host.core import options as types
+from spinflow.host.core.bundle import Bundle
+from spinflow.host.core.cells import (
+    FREE,
+    STUCK_AT_0,
+    STUCK_AT_1,
+    CellMap,
+    rates_of,
+)
+from spinflow.host.core.errors import InputError
+from spinflow.host.core.files import replace_text
+from spinflow.host.core.start import Parser, finish
+from spinflow.host.core.tables import aligned
+from spinflow.host.mtj.sun_gamma import SunGamma
+from spinflow.host.sweep.cell_laws import LAWS, Law, cells_of
+from spinflow.host.sweep.operating_point import parts_of_condition
+from spinflow.sim.bundle_build import BUILD
+from spinflow.sim.engines import engine
+from spinflow.sim.sweeps.device import bundle_of
+
+
+def network_of(name: str) -> Bundle:
+    """Return a network's memories: of a bundle's folder, of build/NAME, else in the natural order.
+
+    Raises:
+        HostError: there is no such bundle or network.
+    """
+    for folder in (Path(name), BUILD / name):
+        if (folder / description.NAME).is_file():
+            return bundles.load(folder, runnable=False)
+    try:
+        return bundle_of(name, engine("evaluator", network=name, threads=1), "evaluator")
+    except ValueError as error:
+        raise InputError(str(error).splitlines()[0]) from None
+
+
+def made(
+    bundle: Bundle, law: Law, selection: str, seed: int, *, condition: str = "", index: int = 0
+) -> CellMap:
+    """Draw the map of a selection of a network's memories; another index, another map."""
+    words = [f"{law.name}, rates {law.rate1:g} and {law.rate0:g}"]
+    if law.name == "beta":
+        words.append(f"shape {law.shape:g}")
+    if law.junction is not None:
+        words = [f"spread at {condition}"]
+    if law.stuck0 or law.stuck1:
+        words.append(f"stuck at 0 {law.stuck0:g}, at 1 {law.stuck1:g}")
+    words.append(f"seed {seed}" + (f", map {index}" if index else ""))
+    cells = {m.name: cells_of(law, m, seed, index) for m in bundle.select(selection)}
+    return CellMap(bundle.network, cells, ", ".join(words), condition)
+
+
+def _make(options: argparse.Namespace) -> None:
+    """Draw a map of a network's memories."""
+    rate0 = options.rate if options.rate0 is None else options.rate0
+    law = Law(
+        "uniform" if options.law == "spread" else options.law,
+        options.rate,
+        rate0,
+        options.shape,
+        options.stuck0,
+        options.stuck1,
+    )
+    condition = options.write_condition or ""
+    if (options.law == "spread") != bool(condition):
+        raise InputError(
+            "the law spread takes --write-condition sun-gamma:pulse=..,drive_spread=.., and only it"
+        )
+    if condition:
+        junction, drive, pulse_s = parts_of_condition(condition)
+        if not isinstance(junction, SunGamma):
+            raise InputError(f"{condition}: the junctions that spread are those of sun-gamma")
+        law = replace(law, name="spread", junction=junction, drive=drive, pulse_s=pulse_s)
+    bundle = network_of(options.network)
+    _write(options.out, made(bundle, law, options.memory, options.seed, condition=condition))
+
+
+def _write(path: Path, cell_map: CellMap) -> None:
+    cell_files.write(path, cell_map)
+    print(f"wrote {path}: {_words(cell_map)}")
+
+
+def _words(cell_map: CellMap) -> str:
+    cells = sum(each.stuck.size for each in cell_map.memories.values())
+    return f"cell map {cell_map.digest} of {cell_map.network}, {cells} cells"
+
+
+def _show(options: argparse.Namespace) -> None:
+    """Print what a map holds."""
+    found = cell_files.read(options.map)
+    print(_words(found))
+    if found.about:
+        print(found.about)
+    rows = [["memory", "words", "bits", "mean rate1", "mean rate0", "deviation1", "highest1",
+             "stuck at 0", "stuck at 1"]]  # fmt: skip
+    for name, cells in found.memories.items():
+        rates = rates_of(cells.threshold1)[cells.stuck == FREE]
+        one, zero = cells.mean_rates
+        rows.append([
+            name, str(cells.shape[0]), str(cells.shape[1]), f"{one:.4g}", f"{zero:.4g}",
+            f"{rates.std() if rates.size else 0:.4g}", f"{rates.max() if rates.size else 0:.4g}",
+            str(int((cells.stuck == STUCK_AT_0).sum())),
+            str(int((cells.stuck == STUCK_AT_1).sum())),
+        ])  # fmt: skip
+    print("\n".join(aligned(rows, [False] + [True] * 8)))
+
+
+def _export(options: argparse.Namespace) -> None:
+    """Write a map as CSV."""
+    replace_text(options.out, "".join(cell_files.to_csv(cell_files.read(options.map))))
+    print(f"wrote {options.out}")
+
+
+def _import(options: argparse.Namespace) -> None:
+    """Make a map of a CSV file of measured cells."""
+    bundle = network_of(options.network)
+    about = f"imported from {options.csv.name}"
+    _write(options.out, cell_files.from_csv(options.csv, bundle.network, bundle.memories, about))
+
+
+def _parser() -> Parser:
+    parser = Parser(prog="spinflow cell-map", description=__doc__.partition("\n")[0])
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    def command(name: str, call: Any) -> argparse.ArgumentParser:
+        found: argparse.ArgumentParser = commands.add_parser(
+            name, help=call.__doc__, description=call.__doc__
+        )
+        found.set_defaults(call=call)
+        return found
+
+    make = command("make", _make)
+    make.add_argument("network", help="its name, or the folder of a bundle")
+    make.add_argument("--out", type=Path, required=True, help="the npz file")
+    make.add_argument("--memory", default="all", help="which memories (default all)")
+    make.add_argument("--law", choices=LAWS, default="uniform", help="default uniform")
+    make.add_argument("--rate", type=types.rate, default=0.0, help="mean rate (default 0)")
+    make.add_argument("--rate0", type=types.rate, help="of a written 0 (default: as --rate)")
+    make.add_argument(
+        "--shape", type=types.number(1e-3, 1e6), default=1.0, help="of beta (default 1)"
+    )
+    make.add_argument("--stuck0", type=types.rate, default=0.0, help="share of cells stuck at 0")
+    make.add_argument("--stuck1", type=types.rate, default=0.0, help="share of cells stuck at 1")
+    make.add_argument(
+        "--write-condition", metavar="CONDITION",
+        help="of the law spread, as sun-gamma:pulse=10ns,drive_spread=0.05,resistance_spread=0.05",
+    )  # fmt: skip
+    make.add_argument("--seed", type=types.seed, default=1, help="default 1")
+    show = command("show", _show)
+    show.add_argument("map", type=Path, help="npz file")
+    export = command("export", _export)
+    export.add_argument("map", type=Path, help="npz file")
+    export.add_argument("--out", type=Path, required=True, help="the CSV file")
+    take = command("import", _import)
+    take.add_argument("network", help="its name, or the folder of a bundle")
+    take.add_argument("csv", type=Path, help="columns memory, word, bit, rate1, rate0, stuck")
+    take.add_argument("--out", type=Path, required=True, help="the npz file")
+    return parser
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command line; return the exit status."""
+    options = _parser().parse_args(arguments)
+    return finish(lambda: options.call(options))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,194 @@
+"""Training in stages, with a warm-up and with a teacher: what each does, and that it repeats."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from pathlib import Path
+
+import pytest
+import torch
+from tqdm import tqdm
+
+from spinflow.model import store
+from spinflow.model import train as command
+from spinflow.model.data import Dataset
+from spinflow.model.networks.base import TrainedNetwork
+from spinflow.model.networks.build import build
+from spinflow.model.networks.graph import NetworkSpec
+from spinflow.model.training.checkpoint import CHECKPOINT
+from spinflow.model.training.feeds.memory import MemoryFeed
+from spinflow.model.training.loop import Trainer, train
+from spinflow.model.training.losses import distilled
+from spinflow.model.training.recipe import Recipe
+from spinflow.model.training.schedule import learning_rate
+from tests.model.conftest import TINY_CONV, TINY_XNOR
+
+PLAIN = Recipe(
+    "tiny-conv", epochs=2, batch=64, norm_lr=0.1, crop=2, flip=True, parts=2, validation=256
+)
+STAGES = dataclasses.replace(PLAIN, epochs=3, float_epochs=2, warm_up=1)
+
+
+def test_each_stage_rises_holds_and_falls() -> None:
+    recipe = Recipe("tiny-conv", epochs=10, lr=2.0, float_epochs=4, hold=3, warm_up=1)
+    rates = [learning_rate(recipe, step, 100) for step in range(1000)]
+    for start in 0, 400:
+        assert rates[start] == pytest.approx(2.0 / 101)
+        assert rates[start : start + 90] == sorted(rates[start : start + 90])
+    assert rates[200] == pytest.approx(1.0)  # half way of a cosine
+    assert rates[399] < 1e-3 and rates[999] < 1e-3
+    assert set(rates[500:700]) == {2.0}
+    assert rates[850] == pytest.approx(1.0)
+    plain = Recipe("tiny-conv", epochs=10, lr=2.0)
+    assert learning_rate(plain, 0, 100) == 2.0
+
+
+def test_latent_weights_are_taken_in_the_first_stage_alone(
+    tiny: NetworkSpec, small: Dataset
+) -> None:
+    seen: list[bool] = []
+    trainer = Trainer(MemoryFeed(STAGES, small))
+    replicas = trainer.gradients._replicas  # type: ignore[attr-defined]  # of InThreads
+    with tqdm(disable=True) as bar:
+        for _ in range(3):
+            trainer.run_epoch(bar)
+            assert len({replica.latent for replica in replicas}) == 1
+            seen.append(replicas[0].latent)
+            assert bool(trainer.progress.best) is (not seen[-1])
+    assert seen == [True, True, False] and trainer.progress.best_epoch == 3
+
+
+def test_logits_of_latent_weights() -> None:
+    torch.manual_seed(1)
+    model = build(TINY_CONV)
+    pixels = torch.randint(0, 256, (8, 1, 28, 28)).float()
+    binary = model.training_logits(pixels, bfloat16=False)
+    model.latent = True
+    latent = model.training_logits(pixels, bfloat16=False)
+    assert not torch.equal(binary, latent)
+    with torch.no_grad():
+        for matrix in model.matrices():
+            matrix.weight.copy_(torch.where(matrix.weight >= 0, 1.0, -1.0))
+    assert torch.equal(model.training_logits(pixels, bfloat16=False), binary)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("after", [1, 2, 3])
+def test_stages_are_resumed(tiny: NetworkSpec, small: Dataset, tmp_path: Path, after: int) -> None:
+    recipe = dataclasses.replace(STAGES, epochs=4)
+    whole = train(MemoryFeed(recipe, small), tmp_path / "whole")
+    trainer = Trainer(MemoryFeed(recipe, small))
+    with tqdm(disable=True) as bar:
+        for _ in range(after):
+            trainer.run_epoch(bar)
+    trainer.save(tmp_path / "parts" / CHECKPOINT)
+    resumed = train(MemoryFeed(recipe, small), tmp_path / "parts", resume=True)
+    assert [path.read_bytes() for path in resumed] == [path.read_bytes() for path in whole]
+
+
+def test_epochs_may_change_before_the_last_stage_falls(
+    tiny: NetworkSpec, small: Dataset, tmp_path: Path
+) -> None:
+    trainer = Trainer(MemoryFeed(STAGES, small))
+    trainer.progress.epoch = 2
+    trainer.save(tmp_path / CHECKPOINT)
+    Trainer(MemoryFeed(dataclasses.replace(STAGES, epochs=9), small)).load(tmp_path / CHECKPOINT)
+    trainer.progress.epoch = 3
+    trainer.progress.best = {k: v.clone() for k, v in trainer.model.state_dict().items()}
+    trainer.save(tmp_path / CHECKPOINT)
+    longer = Trainer(MemoryFeed(dataclasses.replace(STAGES, epochs=9), small))
+    with pytest.raises(ValueError, match="begun with epochs = 3, not 9"):
+        longer.load(tmp_path / CHECKPOINT)
+
+
+def test_only_convolutions_have_stages(tiny: NetworkSpec, small: Dataset) -> None:
+    for network in "tiny", "tiny-xnor", "tiny-fxp":
+        recipe = dataclasses.replace(STAGES, network=network)
+        with pytest.raises(ValueError, match=f"float_epochs is 2, valid: 0 for {network}"):
+            Trainer(MemoryFeed(recipe, small))
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"float_epochs": 60}, "float_epochs is 60, valid: 0 to 59"),
+        ({"float_epochs": 50, "hold": 10}, "hold is 10, valid: 0 to 9"),
+        ({"warm_up": -1}, "warm_up is -1, valid: 0 or more"),
+        ({"distil": 1.5}, "distil is 1.5, valid: 0 to 1"),
+        ({"temperature": 0.0}, "temperature is 0.0, valid: above 0"),
+        ({"teacher": "x", "loss": "margin"}, "loss is margin, valid: cross-entropy with a teacher"),
+    ],
+)
+def test_recipes_refused(options: dict[str, object], message: str) -> None:
+    with pytest.raises(ValueError, match=f"^{message}$"):
+        Recipe("tiny-conv", **options)  # type: ignore[arg-type]  # of several types
+
+
+def test_distilled_against_values_by_hand() -> None:
+    """Two classes: softmax of 0 and T ln 3 is 1/4 and 3/4, that of equals 1/2 and 1/2."""
+    temperature = 4.0
+    soft = torch.tensor([[0.0, temperature * math.log(3)]])
+    logits = torch.zeros(1, 2)
+    expected = 0.25 * math.log(0.5) + 0.75 * math.log(1.5)
+    found = distilled(logits, soft, temperature)
+    assert found.item() == pytest.approx(16 * expected, rel=1e-6)
+    assert distilled(soft + 5.0, soft, temperature).item() == pytest.approx(0, abs=1e-6)
+
+
+def save_teacher(folder: Path, small: Dataset) -> TrainedNetwork:
+    """Write an untrained network of floats as a teacher's files; return it."""
+    torch.manual_seed(4)
+    model: TrainedNetwork = build(TINY_XNOR).eval()
+    store.save_trained(
+        model, small.test_images, small.test_labels, {"recipe": {"epochs": 1}}, folder
+    )
+    return model
+
+
+def test_a_teacher_is_learned_from(tiny: NetworkSpec, small: Dataset, tmp_path: Path) -> None:
+    """With all of the loss its own, the labels of the data do not count any more."""
+    teacher = save_teacher(tmp_path, small)
+    recipe = dataclasses.replace(PLAIN, epochs=1, teacher="tiny-xnor", distil=1.0, parts=1)
+    other = dataclasses.replace(small, train_labels=(small.train_labels + 1) % 10)
+    found = []
+    for data in small, other:
+        trainer = Trainer(MemoryFeed(recipe, data), teacher)
+        with tqdm(disable=True) as bar:
+            trainer.run_epoch(bar)
+        found.append(trainer.model.state_dict())
+    assert all(torch.equal(found[0][name], found[1][name]) for name in found[0])
+    assert not any(name.startswith("_teacher") for name in found[0])
+
+
+def test_a_teacher_by_the_command(
+    tiny: NetworkSpec,
+    small: Dataset,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(command, "dataset", lambda *_: small)
+    for name, spec in (("tiny-conv", TINY_CONV),):
+        monkeypatch.setitem(command.RECIPES, name, dataclasses.replace(PLAIN, network=spec.name))
+    save_teacher(tmp_path / "teacher", small)
+    words = ["tiny-conv", "--epochs", "1", "--teacher", "tiny-xnor", "--out", str(tmp_path / "a")]
+    assert command.main(words) == 1
+    assert "tiny-xnor.safetensors: no such file" in capsys.readouterr().err
+    words += ["--teacher-dir", str(tmp_path / "teacher")]
+    assert command.main(words) == 0
+    facts = store.load_recipe("tiny-conv", tmp_path / "a")
+    digest = store.load_recipe("tiny-xnor", tmp_path / "teacher")["weights_sha256"]
+    assert facts["teacher_sha256"] == digest and facts["recipe"]["teacher"] == "tiny-xnor"
+    assert "--teacher tiny-xnor" in facts["command"]
+
+
+def test_another_teacher_is_another_training(
+    tiny: NetworkSpec, small: Dataset, tmp_path: Path
+) -> None:
+    feeds = [MemoryFeed(PLAIN, small) for _ in range(2)]
+    for feed, digest in zip(feeds, "ab", strict=True):
+        feed.origin = {"teacher_sha256": digest}
+    Trainer(feeds[0]).save(tmp_path / CHECKPOINT)
+    with pytest.raises(ValueError, match="begun with teacher_sha256 = a"):
+        Trainer(feeds[1]).load(tmp_path / CHECKPOINT)
