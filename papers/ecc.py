@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
 NETWORKS = ("mlp-mnist", "lenet-mnist", "cnv-cifar10")
 MEMORIES = ("weights", "buffers", "all")
+_WHERE = {"weights": "weights", "buffers": "feature maps", "all": "weights and feature maps"}
 
 RATES = (
     *(1e-5, 1e-4, 3e-4, 1e-3, 2e-3, 3e-3, 5e-3, 7e-3, 1e-2, 1.5e-2, 2e-2, 3e-2, 5e-2, 7e-2),
@@ -240,31 +241,48 @@ def read(path: Path) -> list[Point]:
     return [Point(**{name: types[name](text) for name, text in row.items()}) for row in rows]
 
 
-def draw(points: Sequence[Point], path: Path) -> None:
-    """Draw accuracy against rate, a panel for each network: plain memories and coded ones."""
+def draw(points: Sequence[Point], path: Path, memory: str = "all") -> None:
+    """Draw what is lost against what writing takes, a panel for each network.
+
+    Args:
+        points: measured.
+        path: the picture.
+        memory: which err.
+    """
     networks = list(dict.fromkeys(point.network for point in points))
 
     def paint(panels: Sequence[Axes]) -> None:
         for axes, network in zip(panels, networks, strict=True):
-            own = [point for point in points if point.network == network and point.rate]
-            words = sorted({point.word for point in own})
-            for place, memory in enumerate(MEMORIES):
-                for word in words:
-                    line = [p for p in own if (p.memory, p.word) == (memory, word)]
-                    rates = sorted({p.rate for p in line})
-                    of = [[100 * p.accuracy for p in line if p.rate == rate] for rate in rates]
-                    label = f"{memory}, {f'SECDED of {word}' if word else 'plain'}"
-                    axes.errorbar(
-                        rates, [np.mean(each) for each in of], [half_width(each) for each in of],
-                        label=label, color=style.colour(place), capsize=2, markersize=4,
-                        marker=style.marker(words.index(word)), linestyle="--" if word else "-",
-                    )  # fmt: skip
-            axes.set_xscale("log")
-            axes.set_xlabel("error rate of a stored bit")
-            axes.set_ylabel("accuracy, %")
-            axes.legend(loc="lower left")
+            own = [p for p in points if (p.network, p.memory) == (network, memory)]
+            for place, word in enumerate(sorted({point.word for point in own})):
+                energies, means, halves = _losses(own, word)
+                axes.errorbar(
+                    energies, means, halves, label=f"SECDED of {word} bits" if word else "plain",
+                    color=style.colour(place), marker=style.marker(place), capsize=2, markersize=4,
+                )  # fmt: skip
+            axes.set_yscale("log")
+            axes.set_ylim(0.02, 30)
+            axes.set_xlabel("write energy of the same data, % of the conventional write")
+            axes.set_ylabel("accuracy lost, points")
+            axes.legend(loc="upper right")
 
-    style.draw(networks, paint, [path], "Write errors without and with SECDED")
+    style.draw(networks, paint, [path], f"Errors in {_WHERE[memory]}")
+
+
+def _losses(own: Sequence[Point], word: int) -> tuple[list[float], list[float], list[float]]:
+    """Return by rate the energy in per cent, and the mean loss in points with half its interval."""
+    (plain,) = (p for p in own if p.word == 0 and p.rate == 0.0)
+    (exact,) = (p for p in own if p.word == word and p.rate == 0.0)
+    found: tuple[list[float], list[float], list[float]] = ([], [], [])
+    for rate in sorted({p.rate for p in own if p.word == word and p.rate}):
+        at = [p for p in own if (p.word, p.rate) == (word, rate)]
+        losses = [100 * (exact.accuracy - p.accuracy) for p in at]
+        energy = float(np.mean([p.energy_j for p in at])) / plain.conventional_j
+        for values, value in zip(
+            found, (100 * energy, float(np.mean(losses)), half_width(losses)), strict=True
+        ):
+            values.append(value)
+    return found
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -42,7 +42,9 @@ CODED_MUTANTS = [
     ("words that wait are counted", "coded_buffer.sv",
      "if (out_valid_o && out_ready_i && rst_ni)", "if (out_valid_o && rst_ni)", BUFFER),
     ("a clear of codes is shown", "code_counters.sv",
-     "show_valid_o = bank_valid && asked_q", "show_valid_o = bank_valid", TOTALS),
+     "asked_q ? bank_valid : show_valid_i", "bank_valid || show_valid_i", TOTALS),
+    ("what others show is lost", "code_counters.sv",
+     "show_data_o  <= asked_q ? bank_data : show_data_i;", "show_data_o  <= bank_data;", TOTALS),
     ("a memory's code words are one", "code_counters.sv",
      "Codes[m] == 0 ? 1 : Codes[m]", "1", TOTALS),
 ]  # fmt: skip
