@@ -41,7 +41,7 @@ MENUS: Mapping[str, Sequence[str]] = {
         "hw/README", "hw/formal/README", "docs/hls-kernels", "docs/size", "docs/routing",
         "docs/coverage",
     ),
-    "Results": ("docs/reproduction", "docs/test-plan"),
+    "Results": ("docs/reproduction", "docs/ecc", "docs/test-plan"),
     "Contribute": ("CONTRIBUTING", "CHANGELOG"),
     "Reference": ("reference/spinflow/index",),
 }  # fmt: skip
