@@ -40,6 +40,7 @@ VARIANTS = (
     Variant("flips in weights, rate drawn from 1e-3 to 1e-1", "weights-drawn", "weights drawn"),
     Variant("flips in weights, a rate for each layer", "weights-layers", "weights by layer"),
     Variant("flips in maps, rate drawn from 1e-3 to 1e-1", "maps-drawn", "maps drawn"),
+    Variant("flips of the optimiser's conditions for a point", "conditions-1", "conditions"),
     Variant("margin loss", "margin", "margin loss"),
     Variant("MCEL, m = 4", "mcel-4", "MCEL, m = 4"),
     Variant("MCEL, m = 16", "mcel-16", "MCEL, m = 16"),

@@ -22,7 +22,11 @@ from spinflow.papers import draw, measure, page
 from spinflow.papers.injection import BASES, COMPARED, VARIANTS
 from spinflow.papers.item import Table
 
-PAGE = Path(__file__).resolve().parents[1] / "docs" / "training.md"
+DOCS = Path(__file__).resolve().parents[1] / "docs"
+PAGE = DOCS / "training.md"
+
+CONDITIONS = DOCS / "results" / "optimise"
+"""What `spinflow optimise` found; conditions-1 is trained with those that lose one point."""
 
 EPOCHS = {"mlp-mnist": 15, "lenet-mnist": 10}
 """Of every variant of a network."""
@@ -49,8 +53,13 @@ and in the last layer."""
 
 def options(network: str, label: str) -> list[str]:
     """Return the options of a variant's training, for `spinflow train`."""
-    own = f"--weight-errors {LAYERS[network]}" if label == "weights-layers" else OPTIONS[label]
-    return f"--epochs {EPOCHS[network]} --threads 1 {own} --label {label}".split()
+    if label == "conditions-1":
+        own = ["--conditions", str(CONDITIONS / f"{network}-1.toml")]
+    elif label == "weights-layers":
+        own = ["--weight-errors", LAYERS[network]]
+    else:
+        own = OPTIONS[label].split()
+    return ["--epochs", str(EPOCHS[network]), "--threads", "1", *own, "--label", label]
 
 
 def trained(network: str, label: str, folder: Path) -> None:
