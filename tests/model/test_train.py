@@ -339,7 +339,7 @@ def test_checkpoint_may_be_older_than_an_option(
         {"label_smoothing": 1.0},
         {"label_smoothing": 0.1, "loss": "margin"},
         {"label_smoothing": 0.1, "loss": "mcel", "margin": 9.0},
-        {"loss": "mcel", "margin": 200.0},
+        {"margin": 200.0, "loss": "mcel"},
         {"clamp": 0.0},
         {"error_mode": "stuck"},
         {"loss": "hinge"},
