@@ -362,7 +362,7 @@ def recipes_of(monkeypatch: pytest.MonkeyPatch) -> list[Recipe]:
     """Let the command stop before it trains; gives the recipes that it would have trained."""
     asked: list[Recipe] = []
 
-    def note(feed: MemoryFeed, *_: object) -> None:
+    def note(feed: MemoryFeed, *_: object, **__: object) -> None:
         asked.append(feed.recipe)
         raise ValueError("far enough")
 
