@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
+from spinflow.model import store
 from spinflow.papers import draw, measure, wording
 from spinflow.papers.comparisons import LEAST_DRAWN, difference, drawn, interval_of, said_of
 from spinflow.papers.item import Item, Line, Role, Setting, Table
@@ -13,7 +14,10 @@ from spinflow.papers.item import Item, Line, Role, Setting, Table
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-REPEATS = 5
+REPEATS = 10
+
+MOST = 1e-1
+"""Highest rate of the tables: above it no training of ours is of use."""
 
 
 class Variant(NamedTuple):
@@ -36,6 +40,7 @@ VARIANTS = (
     Variant("flips in weights, rate drawn from 1e-3 to 1e-1", "weights-drawn", "weights drawn"),
     Variant("flips in weights, a rate for each layer", "weights-layers", "weights by layer"),
     Variant("flips in maps, rate drawn from 1e-3 to 1e-1", "maps-drawn", "maps drawn"),
+    Variant("flips of the optimiser's conditions for a point", "conditions-1", "conditions"),
     Variant("margin loss", "margin", "margin loss"),
     Variant("MCEL, m = 4", "mcel-4", "MCEL, m = 4"),
     Variant("MCEL, m = 16", "mcel-16", "MCEL, m = 16"),
@@ -62,7 +67,13 @@ _WHERE = {"weights": "weights", "buffers": "feature maps"}
 
 def _collect(setting: Setting, memory: str, name: str) -> Table:
     command = setting.command(name)
-    rows = measure.curves(TRAINED, (memory,), REPEATS, setting, command)
+    # A variant that was never trained says nothing of the others.
+    trained = [role for role in TRAINED if store.files_of(role.network, store.ZOO)[0].is_file()]
+    rows = [
+        row
+        for row in measure.curves(trained or TRAINED, (memory,), REPEATS, setting, command)
+        if "rate" not in row or row["rate"] == 0.0 or LEAST_DRAWN <= float(str(row["rate"])) <= MOST
+    ]
     return Table.of((*measure.COLUMNS, *measure.ENDING), rows)
 
 
@@ -101,8 +112,10 @@ def _lines(table: Table, memory: str) -> list[Line]:
 
 def _draw(table: Table, panels: Sequence[Axes], memory: str) -> None:
     found = measure.points(table)
+    # A variant has one colour in both panels, and one that is not there takes none.
+    there = [each for each in VARIANTS if any((each.of(n), memory) in found for _, n in BASES)]
     for axes, (_, network) in zip(panels, BASES, strict=True):
-        for number, variant in enumerate(VARIANTS):
+        for number, variant in enumerate(there):
             curve = found.get((variant.of(network), memory))
             if curve:
                 shown = drawn(curve)

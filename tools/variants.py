@@ -2,6 +2,8 @@
 
     python -m tools.variants [--out FOLDER] [--again]
 
+    python -m tools.variants --page        # the table of docs/training.md, from what is kept
+
 Of each network of ``papers.injection.BASES`` those variants are trained that model/zoo lacks
 (--again: all), for equally many epochs, with one thread, and taken over into model/zoo; then both
 items are measured. The trainings take about half an hour of one core, the measuring a few minutes.
@@ -16,7 +18,15 @@ from pathlib import Path
 
 from spinflow.model import store, train
 from spinflow.papers import __main__ as papers
-from spinflow.papers.injection import BASES, VARIANTS
+from spinflow.papers import draw, measure, page
+from spinflow.papers.injection import BASES, COMPARED, VARIANTS
+from spinflow.papers.item import Table
+
+DOCS = Path(__file__).resolve().parents[1] / "docs"
+PAGE = DOCS / "training.md"
+
+CONDITIONS = DOCS / "results" / "optimise"
+"""What `spinflow optimise` found; conditions-1 is trained with those that lose one point."""
 
 EPOCHS = {"mlp-mnist": 15, "lenet-mnist": 10}
 """Of every variant of a network."""
@@ -43,8 +53,13 @@ and in the last layer."""
 
 def options(network: str, label: str) -> list[str]:
     """Return the options of a variant's training, for `spinflow train`."""
-    own = f"--weight-errors {LAYERS[network]}" if label == "weights-layers" else OPTIONS[label]
-    return f"--epochs {EPOCHS[network]} --threads 1 {own} --label {label}".split()
+    if label == "conditions-1":
+        own = ["--conditions", str(CONDITIONS / f"{network}-1.toml")]
+    elif label == "weights-layers":
+        own = ["--weight-errors", LAYERS[network]]
+    else:
+        own = OPTIONS[label].split()
+    return ["--epochs", str(EPOCHS[network]), "--threads", "1", *own, "--label", label]
 
 
 def trained(network: str, label: str, folder: Path) -> None:
@@ -60,12 +75,44 @@ def trained(network: str, label: str, folder: Path) -> None:
         shutil.copy(path, store.ZOO)
 
 
+def table() -> str:
+    """Return the accuracies in Markdown, in per cent, from the tables that the page keeps."""
+    found = {
+        memory: measure.points(Table.read(page.KEPT / f"{name}.csv"))
+        for memory, name in (("weights", "training"), ("buffers", "training-maps"))
+    }
+    rates = " | ".join(f"{memory} {rate:g}" for memory in ("weights", "maps") for rate in COMPARED)
+    lines = [f"| trained | no errors | {rates} |", "|---" * (2 + 2 * len(COMPARED)) + "|"]
+    for label, network in BASES:
+        for variant in VARIANTS:
+            curves = [found[memory].get((variant.of(network), memory)) for memory in found]
+            if not all(curves):
+                continue
+            cells = [f"{100 * measure.exact(curves[0] or ()):.2f}"]
+            for curve in curves:
+                points = [measure.at(curve or (), rate) for rate in COMPARED]
+                cells += [f"{100 * p.mean:.2f} ± {100 * draw.half_width(p):.2f}" for p in points]
+            lines.append(f"| {label}, {variant.what} | {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"
+
+
+def with_table(text: str) -> str:
+    """Return the text of docs/training.md with the table in its place."""
+    begin, end = "<!-- variants: begin -->\n", "<!-- variants: end -->"
+    before, rest = text.split(begin)
+    return before + begin + table() + end + rest.split(end)[1]
+
+
 def main() -> int:
     """Train what is missing, and measure all; return the exit status."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--out", type=Path, default=Path("out/variants"), help="folder")
     parser.add_argument("--again", action="store_true", help="train those of the zoo, too")
+    parser.add_argument("--page", action="store_true", help="write the table of docs/training.md")
     chosen = parser.parse_args()
+    if chosen.page:
+        PAGE.write_text(with_table(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
+        return 0
     for _, network in BASES:
         for variant in VARIANTS:
             weights, _ = store.files_of(variant.of(network), store.ZOO)

@@ -68,7 +68,8 @@ def mcel_loss(logits: Tensor, labels: Tensor, margin: float, clamp: float) -> Te
     are clamped smoothly to L tanh(y / L), the margin m is taken off the right one, and of that
     comes the cross-entropy. Without the clamp a network could lower all logits alike instead of
     drawing them apart. The authors' L is 100, their m from 1 to 192, and m / 2L is the share of the
-    range that the right logit is to lead by.
+    range that the right logit is to lead by. The equations are those that public implementations
+    and summaries of the paper quote; its full text was not at hand.
 
     Args:
         logits: shape (n, classes).

@@ -53,6 +53,8 @@ def test_every_variant_has_a_training(monkeypatch: pytest.MonkeyPatch, tmp_path:
         recipe = dataclasses.replace(RECIPES[words[0]], **train._chosen(options))
         names = weight_names(network(words[0]))
         assert set(parse_rates(recipe.weight_errors, names)) <= set(names)
+        errors = recipe.weight_errors != "0" or recipe.activation_errors != "0"
+        assert errors == (recipe.label.split("-")[0] in ("weights", "maps", "conditions"))
         assert recipe.epochs == variants.EPOCHS[words[0]] and recipe.threads == 1
         for path in store.files_of(options.out.name, options.out):
             path.parent.mkdir(parents=True, exist_ok=True)

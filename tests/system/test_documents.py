@@ -6,7 +6,7 @@ from pathlib import Path
 
 from spinflow.host.core.bundle import load
 from spinflow.hw.synth import page as sizes
-from tools import readme
+from tools import readme, variants
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -40,6 +40,12 @@ def test_the_guide_names_what_the_driver_has() -> None:
 def test_the_tables_are_those_of_the_zoo_and_the_results() -> None:
     text = readme.README.read_text()
     assert readme.with_tables(text) == text, "run python -m tools.readme"
+
+
+def test_the_table_of_trainings_is_that_of_the_results() -> None:
+    text = variants.PAGE.read_text(encoding="utf-8")
+    assert variants.with_table(text) == text, "run python -m tools.variants --page"
+    assert text.count("| MLP, ") > 5
 
 
 def test_the_page_of_sizes_is_that_of_the_reports() -> None:
