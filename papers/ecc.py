@@ -285,6 +285,7 @@ def draw(points: Sequence[Point], path: Path, memory: str = "all") -> None:
                     color=style.colour(place), marker=style.marker(place), capsize=2, markersize=4,
                 )  # fmt: skip
             axes.set_yscale("log")
+            axes.set_xlim(10, 60)
             axes.set_ylim(0.02, 30)
             axes.set_xlabel("write energy of the same data, % of the conventional write")
             axes.set_ylabel("accuracy lost, points")
