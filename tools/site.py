@@ -30,9 +30,9 @@ TITLES = {"docs/registers.md": "Registers"}
 MENUS: Mapping[str, Sequence[str]] = {
     "Course": ("docs/course", "docs/notebooks/README"),
     "Use it": (
-        "docs/own-networks", "docs/data", "docs/training", "docs/sweeps", "docs/optimise",
-        "docs/evaluator",
-        "docs/programming", "docs/board", "docs/security", "docs/ci",
+        "docs/own-networks", "docs/data", "docs/training", "docs/sweeps", "docs/cell-maps",
+        "docs/optimise", "docs/evaluator", "docs/programming", "docs/board", "docs/security",
+        "docs/ci",
     ),
     "How it works": (
         "docs/theory", "docs/mtj", "docs/contracts", "docs/registers", "docs/decisions",

@@ -18,7 +18,7 @@ from spinflow.host.core.errors import InputError, RateError
 from spinflow.host.mtj.base import Model
 from spinflow.host.mtj.exponential import CONVENTIONAL_RATE
 from spinflow.host.mtj.models import condition_for_rate
-from spinflow.host.sweep.energy import Costs, WriteCounts
+from spinflow.host.sweep.energy import WriteCounts
 from spinflow.host.sweep.operating_point import (
     OperatingPoint,
     junction_of,
@@ -102,9 +102,9 @@ class Choices:
 
     def conventional(self, memory: str) -> float:
         """Return the energy of the conventional write: rate 1e-8 at the model's own drive."""
-        w = condition_for_rate(self._junction, CONVENTIONAL_RATE)
-        costs = Costs(w.energy1_j, w.energy0_j, w.energy1_same_j, w.energy0_same_j)
-        return self.writes[memory].energy(costs)[0] * self.weight[memory]
+        drive = self._junction.nominal_drive
+        nominal = min(self._choices(len(self.rates) - 1), key=lambda c: abs(c.point.drive - drive))
+        return self.writes[memory].energy(nominal.point.conventional)[0] * self.weight[memory]
 
     def _cheapest(self, memory: str, level: int) -> tuple[float, Choice]:
         found = self._best.get((memory, level))

@@ -3,11 +3,12 @@
 A setting is a level for each of some places (memories, or groups of them that share a condition).
 What a place loses alone gives a first guess: steps along the lower convex hulls of energy against
 loss, the steepest first, are what Lagrange's multipliers would choose for every loss at once if
-losses added up. They do not, so how far to go along that path is measured with all errors together,
-and from there on every step is: raise a place, or raise one and lower another, and keep what saves
-most of what keeps the loss. How much more or less a place loses beside the others than alone is
-learned on the way from what was measured. At the end other error patterns have the last word: what
-was chosen for the luck of its seeds is stepped back.
+losses added up. They do not, so how far to go along that path is measured with all errors together.
+To all that was measured so, a factor is fitted for each place: how much more it loses beside the
+others than alone. With the factors the path is laid anew, and steps around the best setting so far
+are ranked: raise a place, or raise one and lower another. The most promising are measured, and what
+takes least of those that keep the loss is the next best setting. At the end other error patterns
+have the last word: what was chosen for the luck of its seeds is stepped back.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
+
+import numpy as np
 
 Setting = tuple[int, ...]
 """The level of each place."""
@@ -77,11 +80,10 @@ def search(problem: Problem, budget: float, starts: Sequence[Setting] = ()) -> F
         budget: loss that is asked for.
         starts: settings that are known to be good, as those found with fewer places.
     """
-    setting, loss = _along(problem, path(problem), budget)
-    for start, measured in zip(starts, problem.losses(starts), strict=True):
-        if measured <= budget and total(problem, start) < total(problem, setting):
-            setting, loss = start, measured
-    local = Local(problem, budget, setting, loss)
+    hulls = [_hull(problem, place) for place in range(problem.places)]
+    known = _along(problem, path(hulls), budget)
+    known |= dict(zip(starts, problem.losses(starts), strict=True))
+    local = Local(problem, budget, hulls, known)
     local.improve()
     ends = [local.confirm(), *(Found(start, problem.confirmed(start)) for start in starts)]
     kept = [found for found in ends if found.loss <= budget]
@@ -93,16 +95,24 @@ def total(problem: Problem, setting: Setting) -> float:
     return math.fsum(problem.energy(place, level) for place, level in enumerate(setting))
 
 
-def path(problem: Problem) -> list[Setting]:
+Hull = list[tuple[float, int]]
+"""The corners of a lower convex hull: energy saved for a loss on the way there, and level."""
+
+
+def path(hulls: Sequence[Hull], factors: Sequence[float] | None = None) -> list[Setting]:
     """Return settings from the lowest levels to the highest, each the best one of its loss.
 
     That is, if what places lose alone added up.
+
+    Args:
+        hulls: of the places.
+        factors: how many times more each loses than alone; 1 if not given.
     """
     heap: list[tuple[float, int, int]] = []  # the steepest step first
-    for place in range(problem.places):
-        for worth, level in _hull(problem, place):
-            heapq.heappush(heap, (-worth, place, level))
-    levels = [0] * problem.places
+    for place, hull in enumerate(hulls):
+        for worth, level in hull:
+            heapq.heappush(heap, (-worth / (factors[place] if factors else 1.0), place, level))
+    levels = [0] * len(hulls)
     found = [tuple(levels)]
     while heap:
         _, place, level = heapq.heappop(heap)
@@ -111,17 +121,16 @@ def path(problem: Problem) -> list[Setting]:
     return found
 
 
-def _hull(problem: Problem, place: int) -> list[tuple[float, int]]:
-    """Return the corners of a place's lower convex hull: energy saved for a loss, and level."""
-    corners: list[tuple[float, int]] = []
+def _hull(problem: Problem, place: int) -> Hull:
+    energies = [problem.energy(place, level) for level in range(problem.levels)]
+    losses = [problem.alone(place, level) for level in range(problem.levels)]
+    corners: Hull = []
     here = 0
     while here < problem.levels - 1:
         best = (-1.0, here)
         for level in range(here + 1, problem.levels):
-            saved = problem.energy(place, here) - problem.energy(place, level)
-            lost = problem.alone(place, level) - problem.alone(place, here)
-            worth = saved / lost if lost > 0 else math.inf
-            best = max(best, (worth, level))
+            saved, lost = energies[here] - energies[level], losses[level] - losses[here]
+            best = max(best, (saved / lost if lost > 0 else math.inf, level))
         # Energy may rise where a model's cheapest drive changes: no step is worth that.
         if best[0] <= 0:
             break
@@ -130,21 +139,22 @@ def _hull(problem: Problem, place: int) -> list[tuple[float, int]]:
     return corners
 
 
-def _along(problem: Problem, found: list[Setting], budget: float) -> tuple[Setting, float]:
-    """Return the last setting of a path whose measured loss is within the budget, and the loss."""
-    low, low_loss, high = 0, problem.losses([found[0]])[0], len(found)
+def _along(problem: Problem, found: list[Setting], budget: float) -> dict[Setting, float]:
+    """Find how far a path keeps the budget; return the settings that were measured, and losses."""
+    known = {found[0]: problem.losses([found[0]])[0]}
+    low, high = 0, len(found)
     while high - low > 1:
         parts = min(BATCH // 2, high - low)
         between = sorted({low + (high - low) * part // parts for part in range(1, parts)} - {low})
-        between = between or [low + 1]
-        for place, loss in zip(
-            between, problem.losses([found[place] for place in between]), strict=True
-        ):
-            if loss > budget:
+        settings = [found[place] for place in between or [low + 1]]
+        for setting, loss in zip(settings, problem.losses(settings), strict=True):
+            known[setting] = loss
+        for place in between or [low + 1]:
+            if known[found[place]] > budget:
                 high = place
                 break
-            low, low_loss = place, loss
-    return found[low], low_loss
+            low = place
+    return known
 
 
 class Local:
@@ -153,19 +163,31 @@ class Local:
     Args:
         problem: what is searched.
         budget: loss that is asked for.
-        setting: where to begin.
-        loss: its measured loss.
+        hulls: of the places.
+        known: settings with their measured losses. The best of them is where to begin; if none
+            keeps the budget, the one that loses least.
     """
 
-    def __init__(self, problem: Problem, budget: float, setting: Setting, loss: float) -> None:
+    def __init__(
+        self,
+        problem: Problem,
+        budget: float,
+        hulls: Sequence[Hull],
+        known: dict[Setting, float],
+    ) -> None:
         self.problem = problem
         self.budget = budget
-        self.setting = setting
-        self.loss = loss
-        self._known = {setting: loss}
-        alone = sum(problem.alone(place, level) for place, level in enumerate(setting))
-        # How much more a place loses beside the others than alone.
-        self._factors = [min(max(loss / alone, 0.3), 3.0) if alone > 0 else 1.0] * problem.places
+        self._hulls = hulls
+        self._known = known
+        kept = [setting for setting, loss in known.items() if loss <= budget]
+        self.setting = (
+            min(kept, key=lambda s: total(problem, s))
+            if kept
+            else min(known, key=lambda s: known[s])
+        )
+        self.loss = known[self.setting]
+        self._factors = [1.0] * problem.places
+        self._fit()
 
     def improve(self) -> None:
         """Step to settings that take less, as long as any that is tried keeps the loss."""
@@ -180,22 +202,22 @@ class Local:
 
     def _step(self, tried: Sequence[Setting]) -> bool:
         """Measure settings and go to the best that keeps the loss; return whether there is one."""
-        start, before = self.setting, self.loss
+        start = self.setting
         found = self.problem.losses(tried)
         best = total(self.problem, start)
         for setting, loss in zip(tried, found, strict=True):
             self._known[setting] = loss
-            self._learn(start, setting, loss - before)
             energy = total(self.problem, setting)
             if loss <= self.budget and energy < best:
                 best, self.setting, self.loss = energy, setting, loss
+        self._fit()
         return self.setting != start
 
     def _promising(self, size: int) -> list[Setting]:
         """Return steps that save energy and may keep the loss, the most promising first."""
         here = total(self.problem, self.setting)
         found = []
-        for setting in self._around(size):
+        for setting in self._around(size) | self._planned():
             saved = here - total(self.problem, setting)
             if saved > 0 and setting not in self._known:
                 over = self.loss + self._change(setting) - self.budget
@@ -214,27 +236,45 @@ class Local:
                     found.add(tuple(levels))
         return found - {self.setting}
 
-    def _changes(self, start: Setting, setting: Setting) -> list[float]:
-        """Return about how much more each place loses in a setting than in another."""
-        alone = self.problem.alone
-        return [
-            factor * (alone(place, new) - alone(place, old)) if new != old else 0.0
-            for place, (factor, old, new) in enumerate(
-                zip(self._factors, start, setting, strict=True)
-            )
-        ]
+    def _planned(self) -> set[Setting]:
+        """Return the settings of the path, laid with the factors as known, about at the budget."""
+        found = {}
+        for setting in path(self._hulls, self._factors):
+            expected = self.loss + self._change(setting)
+            for share in (0.9, 0.95, 1.0, 1.05):
+                if expected <= share * self.budget:
+                    found[share] = setting
+        return set(found.values())
 
     def _change(self, setting: Setting) -> float:
         """Return about how much more a setting loses than the one here."""
-        return math.fsum(self._changes(self.setting, setting))
+        alone = self.problem.alone
+        return math.fsum(
+            factor * (alone(place, new) - alone(place, old))
+            for place, (factor, old, new) in enumerate(
+                zip(self._factors, self.setting, setting, strict=True)
+            )
+            if new != old
+        )
 
-    def _learn(self, start: Setting, setting: Setting, change: float) -> None:
-        """Correct what is expected of the place that was raised by what was measured."""
-        changes = self._changes(start, setting)
-        for place, rise in enumerate(changes):
-            if rise > 0:
-                ratio = (change - (math.fsum(changes) - rise)) / rise
-                self._factors[place] *= math.sqrt(min(max(ratio, 0.25), 4.0))
+    def _fit(self) -> None:
+        """Fit the factors of the places to what was measured not far from the budget.
+
+        Least squares with a prior: all factors equal to what fits best together, to as much again.
+        """
+        near = [s for s, loss in self._known.items() if 0.25 < loss / self.budget < 3]
+        if not near:
+            return
+        alone = np.array(
+            [[self.problem.alone(p, level) for p, level in enumerate(s)] for s in near]
+        )
+        losses = np.array([self._known[s] for s in near])
+        prior = float(losses.sum() / alone.sum())
+        error = 0.1 * self.budget
+        matrix = np.vstack([alone * prior / error, np.eye(self.problem.places)])
+        wanted = np.concatenate([losses / error, np.ones(self.problem.places)])
+        fitted = np.linalg.lstsq(matrix, wanted, rcond=None)[0]
+        self._factors = [prior * min(max(float(f), 0.1), 10.0) for f in fitted]
 
     def confirm(self) -> Found:
         """Step back until seeds that no choice has seen find the loss within the budget."""

@@ -16,15 +16,17 @@ import numpy as np
 import pytest
 
 from spinflow.host.core.test_sets import TestSet
+from spinflow.host.mtj.devices import DEVICES
 from spinflow.host.sweep.conditions import read_conditions
 from spinflow.host.sweep.energy import WriteCounts
+from spinflow.host.sweep.operating_point import of_device
 from spinflow.host.sweep.results import read
 from spinflow.papers.optimise import command, outcome
 from spinflow.papers.optimise.choices import Choices, rates
 from spinflow.papers.optimise.curves import Measured, curve
 from spinflow.papers.optimise.held_out import interval
 from spinflow.papers.optimise.measuring import halves
-from spinflow.papers.optimise.search import Setting, path, search, total
+from spinflow.papers.optimise.search import Setting, _hull, path, search, total
 from tools import optimise as tool
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -107,7 +109,7 @@ def test_a_good_start_is_not_given_up() -> None:
 
 def test_the_path_saves_most_for_a_loss_first() -> None:
     problem = Synthetic([1, 1, 4], [5, 0.1, 1], 1.0)
-    found = path(problem)
+    found = path([_hull(problem, place) for place in range(3)])
     assert found[0] == (0, 0, 0)
     assert found[-1] == (problem.levels - 1,) * 3
     worths = []
@@ -147,6 +149,18 @@ def test_the_cheapest_condition_of_a_rate_has_it_and_is_cheapest(model: str) -> 
     assert len(others) > 1 or model == "exponential"
     assert choices.energy("w", level) == min(choices.energy_at("w", c.point) for c in others)
     assert choices.energy("w", level) < choices.conventional("w")
+
+
+def test_a_published_part_changes_joules_and_no_share() -> None:
+    ones = WriteCounts(1000, 1000, (900, 900), (900, 900))
+    own, part = (
+        Choices(of_device("exponential", name), {"w": ones}, {"w": 1.0})
+        for name in (None, next(iter(DEVICES)))
+    )
+    assert part.energy("w", 60) / part.conventional("w") == pytest.approx(
+        own.energy("w", 60) / own.conventional("w")
+    )
+    assert part.energy("w", 60) != pytest.approx(own.energy("w", 60))
 
 
 def test_halves_are_disjoint_and_are_all() -> None:

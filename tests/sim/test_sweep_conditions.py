@@ -20,6 +20,7 @@ from spinflow.host.sweep.operating_point import (
 from spinflow.host.sweep.results import Row, read
 from spinflow.sim import sweep
 from tests.host.rows import UNTIMED
+from tools import same_rows
 
 BUNDLE = Path(__file__).resolve().parents[2] / "build" / "tfc-mnist"
 WORDS = {
@@ -86,6 +87,12 @@ def test_they_give_the_same_rows_everywhere(file: Path, tmp_path: Path) -> None:
         for on in ("rtl", "evaluator", "emulator")
     ]
     assert found[0] == found[1] == found[2]
+    # The tool that holds sweeps of larger networks against each other says the same.
+    files = [str(tmp_path / on / "results.csv") for on in ("rtl", "emulator")]
+    assert same_rows.main(files) == 0
+    rows = read(Path(files[0]))
+    wrong = replace(rows[1], switched=rows[1].switched - 1)
+    assert "line 3: switched" in same_rows.difference(rows, [rows[0], wrong])
 
 
 def test_rates_in_the_registers_are_those_of_the_file(
