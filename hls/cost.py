@@ -38,7 +38,7 @@ ENCODER_BIT = 0.86
 DECODER_BIT = 2.5
 """LUTs of a decoder, for each data bit of a word."""
 
-CODE_COUNTERS = 45.0
+CODE_COUNTERS = 50.0
 """LUTs of what counts the code words of a coded memory."""
 
 RAMB18_SHAPES = ((36, 512), (18, 1024), (9, 2048), (4, 4096), (2, 8192), (1, 16384))

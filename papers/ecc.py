@@ -13,7 +13,7 @@ import csv
 import math
 import sys
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, get_type_hints
 
@@ -78,7 +78,7 @@ class Found:
 
     Attributes:
         loss: of accuracy, a fraction.
-        repeats: that have such a loss between two rates.
+        repeats: of each rate.
     """
 
     network: str
@@ -147,13 +147,13 @@ def _point(row: Row, word: int, repeat: int) -> Point:
 
 
 def crossing(curve: Sequence[Point], loss: float) -> tuple[float, float] | None:
-    """Return the rate at which a repeat has lost so much, and the energy there in joules.
+    """Return the rate at which so much is lost, and the energy there in joules.
 
     Between two measured rates both are interpolated over the logarithm of the rate, in which the
     exponential model's energy is a straight line.
 
     Args:
-        curve: the points of one repeat by rate, that of rate 0 first.
+        curve: points by rate, that of rate 0 first.
         loss: of accuracy, a fraction.
 
     Returns:
@@ -175,7 +175,11 @@ def crossing(curve: Sequence[Point], loss: float) -> tuple[float, float] | None:
 
 
 def find(points: Iterable[Point], losses: Sequence[float] = LOSSES) -> list[Found]:
-    """Return what each network, memory and code takes at each loss."""
+    """Return what each network, memory and code takes at each loss.
+
+    A loss is that of the mean accuracy over the repeats; the intervals are those of the jackknife,
+    each repeat left out in turn. Where the loss is not between two rates, nothing is found.
+    """
     curves: dict[tuple[str, str, int], list[Point]] = {}
     for point in points:
         curves.setdefault((point.network, point.memory, point.word), []).append(point)
@@ -183,43 +187,63 @@ def find(points: Iterable[Point], losses: Sequence[float] = LOSSES) -> list[Foun
     for loss in losses:
         for (network, memory, word), members in curves.items():
             (plain,) = (p for p in curves[network, memory, 0] if p.rate == 0.0)
-            (exact,) = (p for p in members if p.rate == 0.0)
-            repeats: dict[int, list[Point]] = {}
-            for each in members:
-                if each.rate:
-                    repeats.setdefault(each.repeat, []).append(each)
-            known = [
-                place
-                for own in repeats.values()
-                if (place := crossing([exact, *sorted(own, key=_rate)], loss)) is not None
+            numbers = sorted({point.repeat for point in members if point.rate})
+            whole_place = crossing(_means(members, numbers), loss)
+            places = [
+                crossing(_means(members, [n for n in numbers if n != left]), loss)
+                for left in numbers
+                if len(numbers) > 1
             ]
-            if known:
-                found.append(_found(plain, word, loss, known))
+            known = [place for place in places if place is not None]
+            if whole_place is not None and len(known) == len(places):
+                found.append(_found(plain, word, loss, whole_place, known))
     return found
 
 
-def _rate(point: Point) -> float:
-    return point.rate
+def _means(members: Iterable[Point], repeats: Sequence[int]) -> list[Point]:
+    """Return the points of a curve by rate, with means over some repeats; rate 0 has one trial."""
+    by_rate: dict[float, list[Point]] = {}
+    for point in members:
+        if not point.rate or point.repeat in repeats:
+            by_rate.setdefault(point.rate, []).append(point)
+    return [
+        replace(
+            at[0],
+            accuracy=float(np.mean([p.accuracy for p in at])),
+            energy_j=float(np.mean([p.energy_j for p in at])),
+        )
+        for _, at in sorted(by_rate.items())
+    ]
 
 
-def _found(plain: Point, word: int, loss: float, known: Sequence[tuple[float, float]]) -> Found:
-    """Return rates and energies of several repeats as means with their 95 % intervals."""
-    logs = [math.log(rate) for rate, _ in known]
-    energies = [energy_j / plain.conventional_j for _, energy_j in known]
-    log, half = float(np.mean(logs)), half_width(logs)
-    energy, width = float(np.mean(energies)), half_width(energies)
+def _found(
+    plain: Point,
+    word: int,
+    loss: float,
+    place: tuple[float, float],
+    left_out: Sequence[tuple[float, float]],
+) -> Found:
+    """Return rate and energy with their 95 % intervals, from what they are without each repeat."""
+    count = len(left_out)
+
+    def half(value: float, others: Sequence[float]) -> float:
+        return half_width([count * value - (count - 1) * other for other in others])
+
+    rate, energy = place[0], place[1] / plain.conventional_j
+    width = half(math.log(rate), [math.log(other) for other, _ in left_out])
+    height = half(energy, [other / plain.conventional_j for _, other in left_out])
     return Found(
         network=plain.network,
         memory=plain.memory,
         word=word,
         loss=loss,
-        rate=math.exp(log),
-        rate_low=math.exp(log - half),
-        rate_high=math.exp(log + half),
+        rate=rate,
+        rate_low=rate * math.exp(-width),
+        rate_high=rate * math.exp(width),
         energy=energy,
-        energy_low=energy - width,
-        energy_high=energy + width,
-        repeats=len(known),
+        energy_low=energy - height,
+        energy_high=energy + height,
+        repeats=max(count, 1),
     )
 
 
@@ -261,6 +285,7 @@ def draw(points: Sequence[Point], path: Path, memory: str = "all") -> None:
                     color=style.colour(place), marker=style.marker(place), capsize=2, markersize=4,
                 )  # fmt: skip
             axes.set_yscale("log")
+            axes.set_xlim(10, 60)
             axes.set_ylim(0.02, 30)
             axes.set_xlabel("write energy of the same data, % of the conventional write")
             axes.set_ylabel("accuracy lost, points")

@@ -134,7 +134,8 @@ class ErrorChecks:
         total = Counts()
         for memory in self._buffers:
             found = seen.memories[memory.name]
-            written = count * self._bundle.elements(memory)
+            words = count * self._bundle.elements(memory) // memory.data_width
+            written = words * memory.width
             if found.written != written:
                 wrong.append(f"{memory.name}: {found.written} bits written, {written} expected")
             # A flip errs whatever the bit; a switch only where the bit would change.
