@@ -10,6 +10,8 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from spinflow.host.core.description import Code
+
 RESOURCES = ("LUT", "RAMB36", "DSP48")
 
 FILL = 0.80
@@ -29,6 +31,15 @@ MEMORY_REGISTERS = 20.0
 
 LUT_RAM_BIT = 1 / 48
 """LUTs of one bit of LUT RAM with one read port, from 32 words on."""
+
+ENCODER_BIT = 0.86
+"""LUTs of an encoder, for each data bit of a word."""
+
+DECODER_BIT = 2.5
+"""LUTs of a decoder, for each data bit of a word."""
+
+CODE_COUNTERS = 45.0
+"""LUTs of what counts the code words of a coded memory."""
 
 RAMB18_SHAPES = ((36, 512), (18, 1024), (9, 2048), (4, 4096), (2, 8192), (1, 16384))
 """Bits of a word and words that half a RAMB36 can hold."""
@@ -55,6 +66,16 @@ class Cost:
 
 
 NOTHING = Cost()
+
+
+def encoder(code: Code | None) -> float:
+    """Return the LUTs of the encoder of a memory; 0 of one that is not coded."""
+    return 0.0 if code is None else ENCODER_BIT * code.data
+
+
+def decoder(code: Code | None) -> float:
+    """Return the LUTs of the decoder of a memory and its counters; 0 of one that is not coded."""
+    return 0.0 if code is None else DECODER_BIT * code.data + CODE_COUNTERS
 
 
 def lut_ram(width: int, depth: int, ports: int = 1) -> float:

@@ -1,7 +1,7 @@
 """The claim "without ECC", measured: `spinflow ecc`.
 
 The same networks, images, rates and seeds with plain memories and with SECDED ones, whose check
-bits are written and err, too. For each of them: at which write does the accuracy fall by a point,
+bits are written and err, too. For each of them: at which write does the accuracy fall by so much,
 and what does writing the same data take there? Rates are those of the exponential model's pulses,
 so that the energy of a bit is known at each (`spinflow.host.sweep.operating_point`).
 """
@@ -23,7 +23,7 @@ from spinflow.host.core import start
 from spinflow.host.core.coding import PLAIN, WORD, Coding
 from spinflow.host.core.description.codes import LEAST_WORD, MOST_WORD
 from spinflow.host.core.files import replace_text
-from spinflow.host.core.options import SEEDS, whole
+from spinflow.host.core.options import SEEDS, number, whole
 from spinflow.host.sweep.bench import Bench
 from spinflow.host.sweep.operating_point import point_of_rate
 from spinflow.host.sweep.row import Row
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
 NETWORKS = ("mlp-mnist", "lenet-mnist", "cnv-cifar10")
 MEMORIES = ("weights", "buffers", "all")
+_WHERE = {"weights": "weights", "buffers": "feature maps", "all": "weights and feature maps"}
 
 RATES = (
     *(1e-5, 1e-4, 3e-4, 1e-3, 2e-3, 3e-3, 5e-3, 7e-3, 1e-2, 1.5e-2, 2e-2, 3e-2, 5e-2, 7e-2),
@@ -45,8 +46,8 @@ RATES = (
 )
 """Bit-error rates of a stored bit."""
 
-LOSS = 0.01
-"""What accuracy may be lost: a point."""
+LOSSES = (0.001, 0.003, 0.01)
+"""What accuracy may be lost, fractions."""
 
 
 @dataclass(frozen=True)
@@ -73,15 +74,17 @@ class Point:
 
 @dataclass(frozen=True)
 class Found:
-    """At a point of loss: the rate, and the energy relative to the conventional write, with ends.
+    """At a loss: the rate, and the energy relative to the plain conventional write, with ends.
 
     Attributes:
-        repeats: that have such a point between two rates.
+        loss: of accuracy, a fraction.
+        repeats: that have such a loss between two rates.
     """
 
     network: str
     memory: str
     word: int
+    loss: float
     rate: float
     rate_low: float
     rate_high: float
@@ -102,7 +105,7 @@ def measure(
         repeats: of each rate above 0.
         count: test images.
         seed: repeat n has the same seeds at every rate and with every code.
-        rates: of a stored bit; 0 is measured, too.
+        rates: of a stored bit, ascending; 0 is measured, too.
 
     Raises:
         SkippedError: weights or images are not there.
@@ -143,14 +146,15 @@ def _point(row: Row, word: int, repeat: int) -> Point:
     )
 
 
-def crossing(curve: Sequence[Point]) -> tuple[float, float] | None:
-    """Return the rate at which a repeat has lost a point, and the energy there in joules.
+def crossing(curve: Sequence[Point], loss: float) -> tuple[float, float] | None:
+    """Return the rate at which a repeat has lost so much, and the energy there in joules.
 
     Between two measured rates both are interpolated over the logarithm of the rate, in which the
     exponential model's energy is a straight line.
 
     Args:
         curve: the points of one repeat by rate, that of rate 0 first.
+        loss: of accuracy, a fraction.
 
     Returns:
         None where the loss is larger at the lowest rate already, or nowhere.
@@ -158,11 +162,11 @@ def crossing(curve: Sequence[Point]) -> tuple[float, float] | None:
     exact, *erring = curve
     before: Point | None = None
     for point in erring:
-        if exact.accuracy - point.accuracy > LOSS:
+        if exact.accuracy - point.accuracy > loss:
             if before is None:
                 return None
             fall = before.accuracy - point.accuracy
-            share = (before.accuracy - (exact.accuracy - LOSS)) / fall
+            share = (before.accuracy - (exact.accuracy - loss)) / fall
             log_rate = math.log(before.rate) + share * math.log(point.rate / before.rate)
             energy_j = before.energy_j + share * (point.energy_j - before.energy_j)
             return math.exp(log_rate), energy_j
@@ -170,41 +174,53 @@ def crossing(curve: Sequence[Point]) -> tuple[float, float] | None:
     return None
 
 
-def find(points: Iterable[Point]) -> list[Found]:
-    """Return what each network, memory and code reaches at a point of loss."""
+def find(points: Iterable[Point], losses: Sequence[float] = LOSSES) -> list[Found]:
+    """Return what each network, memory and code takes at each loss."""
     curves: dict[tuple[str, str, int], list[Point]] = {}
     for point in points:
         curves.setdefault((point.network, point.memory, point.word), []).append(point)
     found = []
-    for (network, memory, word), members in curves.items():
-        (exact,) = (point for point in members if point.rate == 0.0)
-        (plain,) = (p for p in curves[network, memory, 0] if p.rate == 0.0)
-        crossings = []
-        for repeat in sorted({point.repeat for point in members if point.rate}):
-            own = [p for p in members if p.rate and p.repeat == repeat]
-            crossings.append(crossing([exact, *sorted(own, key=lambda p: p.rate)]))
-        known = [each for each in crossings if each is not None]
-        if not known:
-            continue
-        logs = [math.log(rate) for rate, _ in known]
-        energies = [energy_j / plain.conventional_j for _, energy_j in known]
-        log, half = float(np.mean(logs)), half_width(logs)
-        energy, width = float(np.mean(energies)), half_width(energies)
-        found.append(
-            Found(
-                network=network,
-                memory=memory,
-                word=word,
-                rate=math.exp(log),
-                rate_low=math.exp(log - half),
-                rate_high=math.exp(log + half),
-                energy=energy,
-                energy_low=energy - width,
-                energy_high=energy + width,
-                repeats=len(known),
-            )
-        )
+    for loss in losses:
+        for (network, memory, word), members in curves.items():
+            (plain,) = (p for p in curves[network, memory, 0] if p.rate == 0.0)
+            (exact,) = (p for p in members if p.rate == 0.0)
+            repeats: dict[int, list[Point]] = {}
+            for each in members:
+                if each.rate:
+                    repeats.setdefault(each.repeat, []).append(each)
+            known = [
+                place
+                for own in repeats.values()
+                if (place := crossing([exact, *sorted(own, key=_rate)], loss)) is not None
+            ]
+            if known:
+                found.append(_found(plain, word, loss, known))
     return found
+
+
+def _rate(point: Point) -> float:
+    return point.rate
+
+
+def _found(plain: Point, word: int, loss: float, known: Sequence[tuple[float, float]]) -> Found:
+    """Return rates and energies of several repeats as means with their 95 % intervals."""
+    logs = [math.log(rate) for rate, _ in known]
+    energies = [energy_j / plain.conventional_j for _, energy_j in known]
+    log, half = float(np.mean(logs)), half_width(logs)
+    energy, width = float(np.mean(energies)), half_width(energies)
+    return Found(
+        network=plain.network,
+        memory=plain.memory,
+        word=word,
+        loss=loss,
+        rate=math.exp(log),
+        rate_low=math.exp(log - half),
+        rate_high=math.exp(log + half),
+        energy=energy,
+        energy_low=energy - width,
+        energy_high=energy + width,
+        repeats=len(known),
+    )
 
 
 def write(entries: Sequence[Point] | Sequence[Found], path: Path) -> None:
@@ -225,31 +241,48 @@ def read(path: Path) -> list[Point]:
     return [Point(**{name: types[name](text) for name, text in row.items()}) for row in rows]
 
 
-def draw(points: Sequence[Point], path: Path) -> None:
-    """Draw accuracy against rate, a panel for each network: plain memories and coded ones."""
+def draw(points: Sequence[Point], path: Path, memory: str = "all") -> None:
+    """Draw what is lost against what writing takes, a panel for each network.
+
+    Args:
+        points: measured.
+        path: the picture.
+        memory: which err.
+    """
     networks = list(dict.fromkeys(point.network for point in points))
 
     def paint(panels: Sequence[Axes]) -> None:
         for axes, network in zip(panels, networks, strict=True):
-            own = [point for point in points if point.network == network and point.rate]
-            words = sorted({point.word for point in own})
-            for number, memory in enumerate(MEMORIES):
-                for word in words:
-                    line = [p for p in own if (p.memory, p.word) == (memory, word)]
-                    rates = sorted({p.rate for p in line})
-                    of = [[100 * p.accuracy for p in line if p.rate == rate] for rate in rates]
-                    label = f"{memory}, {f'SECDED of {word}' if word else 'plain'}"
-                    axes.errorbar(
-                        rates, [np.mean(each) for each in of], [half_width(each) for each in of],
-                        label=label, color=style.colour(number), capsize=2, markersize=4,
-                        marker=style.marker(words.index(word)), linestyle="--" if word else "-",
-                    )  # fmt: skip
-            axes.set_xscale("log")
-            axes.set_xlabel("error rate of a stored bit")
-            axes.set_ylabel("accuracy, %")
-            axes.legend(loc="lower left")
+            own = [p for p in points if (p.network, p.memory) == (network, memory)]
+            for place, word in enumerate(sorted({point.word for point in own})):
+                energies, means, halves = _losses(own, word)
+                axes.errorbar(
+                    energies, means, halves, label=f"SECDED of {word} bits" if word else "plain",
+                    color=style.colour(place), marker=style.marker(place), capsize=2, markersize=4,
+                )  # fmt: skip
+            axes.set_yscale("log")
+            axes.set_ylim(0.02, 30)
+            axes.set_xlabel("write energy of the same data, % of the conventional write")
+            axes.set_ylabel("accuracy lost, points")
+            axes.legend(loc="upper right")
 
-    style.draw(networks, paint, [path], "Write errors without and with SECDED")
+    style.draw(networks, paint, [path], f"Errors in {_WHERE[memory]}")
+
+
+def _losses(own: Sequence[Point], word: int) -> tuple[list[float], list[float], list[float]]:
+    """Return by rate the energy in per cent, and the mean loss in points with half its interval."""
+    (plain,) = (p for p in own if p.word == 0 and p.rate == 0.0)
+    (exact,) = (p for p in own if p.word == word and p.rate == 0.0)
+    found: tuple[list[float], list[float], list[float]] = ([], [], [])
+    for rate in sorted({p.rate for p in own if p.word == word and p.rate}):
+        at = [p for p in own if (p.word, p.rate) == (word, rate)]
+        losses = [100 * (exact.accuracy - p.accuracy) for p in at]
+        energy = float(np.mean([p.energy_j for p in at])) / plain.conventional_j
+        for values, value in zip(
+            found, (100 * energy, float(np.mean(losses)), half_width(losses)), strict=True
+        ):
+            values.append(value)
+    return found
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -266,6 +299,9 @@ def main(arguments: list[str] | None = None) -> int:
         help=f"most data bits of a code word, each ({WORD})",
     )  # fmt: skip
     parser.add_argument("--images", type=whole(1, 10000), default=2000, help="test images (2000)")
+    parser.add_argument(
+        "--rates", type=number(1e-9, 1), nargs="+", default=RATES, help="of a stored bit"
+    )
     parser.add_argument("--repeats", type=whole(1, 1000), default=5, help="of each rate (5)")
     parser.add_argument("--seed", type=whole(0, SEEDS), default=1, help="base seed (1)")
     parser.add_argument("--out", type=Path, default=Path("out/ecc"), help="folder (out/ecc)")
@@ -274,11 +310,16 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _run(options: argparse.Namespace) -> None:
-    points: list[Point] = []
+    kept = options.out / "curves.csv"
+    # Networks that are not measured now stay as they were measured before.
+    before = read(kept) if kept.is_file() else []
+    points = [point for point in before if point.network not in options.network]
     for name in options.network:
         for word in (0, *options.ecc_word):
-            points += measure(name, word, options.repeats, options.images, seed=options.seed)
-            write(points, options.out / "curves.csv")
+            points += measure(
+                name, word, options.repeats, options.images, seed=options.seed, rates=options.rates
+            )
+            write(points, kept)
     found = find(points)
     if found:
         write(found, options.out / "energy.csv")
@@ -286,8 +327,8 @@ def _run(options: argparse.Namespace) -> None:
     for each in found:
         code = f"SECDED of {each.word} bits" if each.word else "plain"
         print(
-            f"{each.network} {each.memory}, {code}: a point is lost at {each.rate:.2g}; writing "
-            f"takes {100 * each.energy:.1f} % of the conventional write "
+            f"{each.network} {each.memory}, {code}: {100 * each.loss:g} points are lost at "
+            f"{each.rate:.2g}; writing takes {100 * each.energy:.1f} % of the conventional write "
             f"({100 * each.energy_low:.1f} to {100 * each.energy_high:.1f}, {each.repeats} repeats)"
         )
 

@@ -13,8 +13,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from spinflow.host.core import bundle as bundles
-from spinflow.host.core import cell_files, description
+from spinflow.host.core import cell_files, description, faults
 from spinflow.host.core import options as types
 from spinflow.host.core.bundle import Bundle
 from spinflow.host.core.cells import (
@@ -26,14 +28,18 @@ from spinflow.host.core.cells import (
 )
 from spinflow.host.core.errors import InputError
 from spinflow.host.core.files import replace_text
+from spinflow.host.core.packing import bits_of
 from spinflow.host.core.start import Parser, finish
 from spinflow.host.core.tables import aligned
+from spinflow.host.core.test_sets import TestSet, images_for
 from spinflow.host.mtj.sun_gamma import SunGamma
+from spinflow.host.sweep import grid as grids
+from spinflow.host.sweep.bench import Bench
 from spinflow.host.sweep.cell_laws import LAWS, Law, cells_of
 from spinflow.host.sweep.operating_point import parts_of_condition
 from spinflow.sim.bundle_build import BUILD
 from spinflow.sim.engines import engine
-from spinflow.sim.sweeps.device import bundle_of
+from spinflow.sim.sweeps.device import SoftwareAccelerator, bundle_of
 
 
 def network_of(name: str) -> Bundle:
@@ -60,6 +66,8 @@ def made(
         words.append(f"shape {law.shape:g}")
     if law.junction is not None:
         words = [f"spread at {condition}"]
+    if law.by_word:
+        words.append("a word's cells alike")
     if law.stuck0 or law.stuck1:
         words.append(f"stuck at 0 {law.stuck0:g}, at 1 {law.stuck1:g}")
     words.append(f"seed {seed}" + (f", map {index}" if index else ""))
@@ -77,6 +85,7 @@ def _make(options: argparse.Namespace) -> None:
         options.shape,
         options.stuck0,
         options.stuck1,
+        by_word=options.by_word,
     )
     condition = options.write_condition or ""
     if (options.law == "spread") != bool(condition):
@@ -135,8 +144,59 @@ def _import(options: argparse.Namespace) -> None:
     _write(options.out, cell_files.from_csv(options.csv, bundle.network, bundle.memories, about))
 
 
+def _faults(options: argparse.Namespace) -> None:
+    """Write which bits a trial of a sweep stores wrong."""
+    bundle = network_of(options.network)
+    plan = grids.make({
+        name: value
+        for name in ("memory", "mode", "rates", "cell_map", "background", "seed")
+        if (value := getattr(options, name)) is not None
+    })  # fmt: skip
+    trials = plan.trials(bundle)
+    trial = replace(trials[0], repeat=options.repeat)
+    if len({replace(each, repeat=0) for each in trials}) > 1:
+        raise InputError("faults are of one trial: give one memory, mode, rate or map, background")
+    chosen = bundle.select(trial.selection)
+    own = {"bundle": bundle.folder} if bundle.dataset else {"network": options.network}
+    made = engine("evaluator", threads=1, **own)
+    images = np.zeros((1, bundle.pixels), np.uint8)
+    buffers = [memory for memory in chosen if not memory.is_weights]
+    if buffers:
+        if not bundle.dataset:
+            raise InputError(f"{options.network} has no bundle, whose images buffers would store")
+        images = images_for(bundle, options.images, options.data_dir, None).images
+    tests = TestSet(images, np.zeros(len(images), np.uint8), "of the faults")
+    held = Bench(SoftwareAccelerator(bundle, made, "evaluator"), tests).write(trial)
+    found = []
+    for memory in chosen:
+        if memory.is_weights:
+            words = bundle.weights[memory.name], held[memory.name]
+            both = [bits_of(each, memory.width) for each in words]
+            found.append(faults.faults_of(memory, both[0], both[1]))
+    taps = made.run(images)[1] if buffers else {}
+    for memory in buffers:
+        names = memory.name.removesuffix(".buffer"), memory.name
+        both = [taps[name].reshape(-1, memory.width) for name in names]
+        found.append(faults.faults_of(memory, both[0], both[1]))
+    faults.write(options.out, bundle.network, found)
+    print(f"wrote {options.out}: {sum(len(each.cell) for each in found)} faults")
+
+
+def _replay(options: argparse.Namespace) -> None:
+    """Make the map in which the faulty cells of weights are stuck as they were."""
+    bundle = network_of(options.network)
+    network, found = faults.read(options.faults)
+    if network != bundle.network:
+        raise InputError(f"{options.faults} is of {network}, not of {bundle.network}")
+    _write(options.out, faults.replayed(options.faults, network, bundle.memories, found))
+
+
 def _parser() -> Parser:
-    parser = Parser(prog="spinflow cell-map", description=__doc__.partition("\n")[0])
+    parser = Parser(
+        prog="spinflow cell-map",
+        description="Maps in which each cell of a memory errs at its own rates.",
+        epilog="example: spinflow cell-map make mlp-mnist --law beta --rate 1e-2 --out map.npz",
+    )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     def command(name: str, call: Any) -> argparse.ArgumentParser:
@@ -156,11 +216,12 @@ def _parser() -> Parser:
     make.add_argument(
         "--shape", type=types.number(1e-3, 1e6), default=1.0, help="of beta (default 1)"
     )
+    make.add_argument("--by-word", action="store_true", help="all cells of a word have one rate")
     make.add_argument("--stuck0", type=types.rate, default=0.0, help="share of cells stuck at 0")
     make.add_argument("--stuck1", type=types.rate, default=0.0, help="share of cells stuck at 1")
     make.add_argument(
         "--write-condition", metavar="CONDITION",
-        help="of the law spread, as sun-gamma:pulse=10ns,drive_spread=0.05,resistance_spread=0.05",
+        help="of the law spread, as sun-gamma:pulse=2ns,drive_spread=0.05,resistance_spread=0.05",
     )  # fmt: skip
     make.add_argument("--seed", type=types.seed, default=1, help="default 1")
     show = command("show", _show)
@@ -172,6 +233,22 @@ def _parser() -> Parser:
     take.add_argument("network", help="its name, or the folder of a bundle")
     take.add_argument("csv", type=Path, help="columns memory, word, bit, rate1, rate0, stuck")
     take.add_argument("--out", type=Path, required=True, help="the npz file")
+    list_ = command("faults", _faults)
+    list_.add_argument("network", help="its name, or the folder of a bundle")
+    for name in ("memory", "mode", "background"):
+        list_.add_argument(f"--{name}", help=f"as of spinflow sweep --{name}")
+    errs = list_.add_mutually_exclusive_group(required=True)
+    errs.add_argument("--rate", type=types.rate, dest="rates", help="of all cells")
+    errs.add_argument("--cell-map", help="npz file")
+    list_.add_argument("--seed", type=types.seed, help="base seed (default 1)")
+    list_.add_argument("--repeat", type=types.whole(0, 2**26 - 1), default=0, help="default 0")
+    list_.add_argument("--images", type=types.whole(1, 10**4), default=10, help="that buffers take")
+    list_.add_argument("--data-dir", type=Path, help="folder of the data set's files")
+    list_.add_argument("--out", type=Path, required=True, help="the npz file")
+    replay = command("replay", _replay)
+    replay.add_argument("network", help="its name, or the folder of a bundle")
+    replay.add_argument("faults", type=Path, help="npz file of `faults`")
+    replay.add_argument("--out", type=Path, required=True, help="the npz file")
     return parser
 
 

@@ -150,11 +150,9 @@ def _run_in_software(plan: grids.Grid, options: argparse.Namespace, on: str) -> 
     from spinflow.sim.sweeps.cluster import on_cluster
 
     workers = _workers(options)
+    if options.scheduler and plan.maps:
+        raise SweepError("cell_map with --scheduler: maps are files here, so take --workers")
     cluster = _cluster(options)
-    if cluster is not None and plan.maps:
-        raise SweepError(
-            "cell_map with --scheduler: maps are files of this machine, take --workers"
-        )
     sweeps = []
     for made, folder in _jobs_of(plan, options.data_dir, on):
         job = replace(made, whole=options.whole)

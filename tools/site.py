@@ -30,9 +30,9 @@ TITLES = {"docs/registers.md": "Registers"}
 MENUS: Mapping[str, Sequence[str]] = {
     "Course": ("docs/course", "docs/notebooks/README"),
     "Use it": (
-        "docs/own-networks", "docs/data", "docs/training", "docs/sweeps", "docs/optimise",
-        "docs/evaluator",
-        "docs/programming", "docs/board", "docs/security", "docs/ci",
+        "docs/own-networks", "docs/data", "docs/training", "docs/sweeps", "docs/cell-maps",
+        "docs/optimise", "docs/evaluator", "docs/programming", "docs/board", "docs/security",
+        "docs/ci",
     ),
     "How it works": (
         "docs/theory", "docs/mtj", "docs/contracts", "docs/registers", "docs/decisions",
@@ -41,7 +41,7 @@ MENUS: Mapping[str, Sequence[str]] = {
         "hw/README", "hw/formal/README", "docs/hls-kernels", "docs/size", "docs/routing",
         "docs/coverage",
     ),
-    "Results": ("docs/reproduction", "docs/test-plan"),
+    "Results": ("docs/reproduction", "docs/ecc", "docs/test-plan"),
     "Contribute": ("CONTRIBUTING", "CHANGELOG"),
     "Reference": ("reference/spinflow/index",),
 }  # fmt: skip

@@ -16,7 +16,7 @@ from qonnx.core.datatype import DataType
 from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.custom_op.registry import getCustomOp
 
-from spinflow.hls.cost import MEMORY_REGISTERS, Cost, block_ram, lut_ram
+from spinflow.hls.cost import MEMORY_REGISTERS, Cost, block_ram, decoder, lut_ram
 from spinflow.hls.ops.base import PIXEL_TYPE, Module, Place, Walk, Where
 from spinflow.hls.ops.text import code_parameters, stream_ports, sv_instance, wrap
 from spinflow.hls.paths import BuildError
@@ -227,8 +227,10 @@ class MVAU_rtl(Module, rtl_ops.MVAU_rtl):
             lut, ram = lut + rom.lut, rom.ramb36
         if sf > 1:
             lut += lut_ram(simd * layer.in_bits, 2 * sf)
-        weights = weight_memory(pe * simd, sf * (layer.mh // pe))
-        lut += weights.lut + MEMORY_REGISTERS
+        code = layer.coding.code("weights", pe * simd)
+        width = pe * simd if code is None else code.width
+        weights = weight_memory(width, sf * (layer.mh // pe))
+        lut += weights.lut + MEMORY_REGISTERS + decoder(code)
         return Cost(lut, weights.ramb36 + ram)
 
     def fold(self, folding: Folding, depth: int | None) -> None:

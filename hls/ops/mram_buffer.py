@@ -16,7 +16,7 @@ from qonnx.custom_op.registry import getCustomOp
 from qonnx.transformation.general import GiveUniqueNodeNames
 from qonnx.transformation.infer_datatypes import InferDataTypes
 
-from spinflow.hls.cost import MEMORY_REGISTERS, NOTHING, Cost
+from spinflow.hls.cost import MEMORY_REGISTERS, NOTHING, Cost, decoder, encoder
 from spinflow.hls.draws import RUN_AHEADS, draws_for
 from spinflow.hls.ops.base import ABSTRACT_DOMAIN, Module, Place, Walk
 from spinflow.hls.ops.kinds import kind_of
@@ -124,7 +124,10 @@ class MRAMBuffer_rtl(Module, MRAMBuffer, RTLBackend):
             return NOTHING
         draws = draws_for(layer, folding.pe, layer.mw // folding.simd)
         assert draws is not None
-        return Cost(CONTROL + MEMORY_REGISTERS + draws.lut(folding.pe))
+        code = layer.coding.code("buffer", folding.pe)
+        coding = encoder(code) + decoder(code)
+        bits = layer.stored_bits(folding.pe)
+        return Cost(CONTROL + MEMORY_REGISTERS + draws.lut(bits) + coding)
 
     def fold(self, folding: Folding, depth: int | None) -> None:
         """Take over the width, the ways to its draws and the depth."""

@@ -28,8 +28,7 @@ from spinflow.host.sweep.energy import (
     write_counts_of_buffer,
     write_counts_of_weights,
 )
-from spinflow.host.sweep.mapped import Mapped
-from spinflow.host.sweep.mapped import Written as WrittenCells
+from spinflow.host.sweep.mapped import CellWriter, Mapped
 from spinflow.host.sweep.operating_point import OperatingPoint
 from spinflow.host.sweep.row import Row
 from spinflow.host.sweep.trials import Trial
@@ -122,7 +121,7 @@ class Bench:
     """
 
     def __init__(self, device: Device, tests: TestSet) -> None:
-        self._cells: Mapped = device if isinstance(device, Mapped) else WrittenCells(device)
+        self._cells: Mapped = device if isinstance(device, Mapped) else CellWriter(device)
         # What knows no cells is asked for by what does, from here on.
         self.device: Device = device if isinstance(device, Mapped) else self._cells
         self.tests = tests
@@ -142,6 +141,12 @@ class Bench:
             raise DeviceError(
                 f"{memory.name} reads back a word {word} that differs from what was written"
             )
+
+    def write(self, trial: Trial) -> dict[str, Words]:
+        """Write the weights of a trial; return what each weight memory that it selects holds."""
+        self._begin(trial)
+        chosen = self._bundle.select(trial.selection)
+        return {m.name: self.device.read_weights(m.name) for m in chosen if m.is_weights}
 
     def row(self, trial: Trial) -> Row:
         """Measure one trial."""

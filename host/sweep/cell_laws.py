@@ -7,7 +7,7 @@
 - `spread`: junctions of the sun-gamma model at a write condition, each with its own drive, R_P and
   TMR, which it keeps in both directions.
 
-To each a share of stuck cells can be added.
+All cells of a word can have their rates in common. To each law a share of stuck cells can be added.
 """
 
 from __future__ import annotations
@@ -45,6 +45,7 @@ class Law:
         junction: of the law `spread`, with its spreads.
         drive: volts at which it is written; None is the junction's nominal voltage.
         pulse_s: pulse of it, seconds.
+        by_word: whether all cells of a word have the same rates.
 
     Raises:
         InputError: a number is out of its range.
@@ -59,6 +60,7 @@ class Law:
     junction: SunGamma | None = None
     drive: float | None = None
     pulse_s: float = 0.0
+    by_word: bool = False
 
     def __post_init__(self) -> None:
         if self.name not in LAWS:
@@ -92,9 +94,11 @@ def cells_of(law: Law, memory: MemoryInfo, seed: int, number: int = 0) -> CellRa
     # The generator whose draws numpy promises never to change.
     rng = np.random.RandomState(stream.memory_seed(seed, number, memory.index, _DOMAIN))
     shape = memory.depth, memory.width
-    one, zero = _rates(law, shape, rng)
+    one, zero = _rates(law, (memory.depth, 1) if law.by_word else shape, rng)
+    if law.by_word:
+        one, zero = (np.broadcast_to(rates, shape) for rates in (one, zero))
     first = thresholds_of(one)
-    second = first if zero is one else thresholds_of(zero)
+    second = thresholds_of(zero)
     return CellRates(first, second, _stuck(law, shape, rng))
 
 

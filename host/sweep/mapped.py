@@ -95,7 +95,7 @@ class Mapped(Protocol):
         """Give each cell of a memory its own rates; None ends it."""
 
 
-class Written:
+class CellWriter:
     """A device without cells, of which it knows what its weight memories store.
 
     Args:

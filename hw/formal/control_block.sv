@@ -48,6 +48,7 @@ module control_block_formal
   input count_t                 weight_count_i,
   input logic                   weight_count_valid_i,
   input count_t [NumBuffers-1:0] buffer_count_i,
+  input count_t [NumMems-1:0]   code_count_i,
 
   // Free: the bit of data that is followed, as it is in the first cycle.
   input logic [4:0]             bit_i

@@ -33,37 +33,55 @@ module secded_decode_formal #(
   assign coded_i = {check, written_i} ^ error_i;
   secded_decode #(.Data (Data), .Word (Word), .Check (Check)) dut (.*);
 
-  // Errors of each code word, and what is to come out of it.
+  // The words that the stages hold: what was written, and which bits err.
   typedef struct packed {
     logic             valid;
-    logic [Data-1:0]  data;
-    logic [Words-1:0] one, two;
-  } expected_t;
-  expected_t expected, first_q, second_q;
+    logic [Data-1:0]  written;
+    logic [Width-1:0] error;
+  } word_t;
+  word_t first_q, second_q;
   initial {first_q, second_q} = '0;
+
+  // Errors of a code word.
+  function automatic int unsigned errors(logic [Width-1:0] error, int unsigned w);
+    errors = $countones(error[Data+w*Check+:Check]);
+    for (int unsigned b = w * Word; b < (w + 1) * Word && b < Data; b++) errors += 32'(error[b]);
+  endfunction
+
+  // What the first stage holds of the check bits is what the errors make of them.
+  logic [Words*Check-1:0] of_error;
+  secded_encode #(.Data (Data), .Word (Word), .Check (Check)) u_encode_error (
+    .data_i (first_q.error[Data-1:0]), .check_o (of_error)
+  );
+
+  logic [Data-1:0]  data;   // that are to come out
+  logic [Words-1:0] one, two;
   always_comb begin
-    expected = '{valid: 1'b1, data: written_i, one: '0, two: '0};
+    data = second_q.written;
     for (int unsigned w = 0; w < Words; w++) begin
-      automatic int unsigned errors = $countones(error_i[Data+w*Check+:Check]);
-      for (int unsigned b = w * Word; b < (w + 1) * Word && b < Data; b++) errors += 32'(error_i[b]);
-      assume (errors <= 2);
-      expected.one[w] = errors == 1;
-      expected.two[w] = errors == 2;
+      assume (errors(error_i, w) <= 2);
+      one[w] = errors(second_q.error, w) == 1;
+      two[w] = errors(second_q.error, w) == 2;
       for (int unsigned b = w * Word; b < (w + 1) * Word && b < Data; b++) begin
-        if (errors == 2) expected.data[b] = written_i[b] ^ error_i[b];
+        data[b] = second_q.written[b] ^ (two[w] && second_q.error[b]);
       end
     end
   end
 
   always_ff @(posedge clk_i) begin
-    if (en_i[0]) first_q <= expected;
+    if (en_i[0]) first_q <= '{valid: 1'b1, written: written_i, error: error_i};
     if (en_i[1]) second_q <= first_q;
+    if (first_q.valid) begin
+      assert (dut.data_q == (first_q.written ^ first_q.error[Data-1:0]));
+      assert (dut.syndrome_q == (first_q.error[Width-1:Data] ^ of_error));
+      for (int unsigned w = 0; w < Words; w++) assert (errors(first_q.error, w) <= 2);
+    end
     if (second_q.valid) begin
-      assert (data_o == second_q.data);
-      assert (corrected_o == second_q.one);
-      assert (detected_o == second_q.two);
-      cover (second_q.one == '1);
-      cover (second_q.two == '1);
+      assert (data_o == data);
+      assert (corrected_o == one);
+      assert (detected_o == two);
+      cover (one == '1);
+      cover (two == '1);
     end
   end
 

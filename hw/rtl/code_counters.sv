@@ -2,7 +2,8 @@
 // memory is one that counts in any cycle. Without a coded memory it is nothing.
 //
 // A snapshot shows all totals; a clear is not shown. `busy_o` is high until either is done, and one of
-// them is to be asked for at a time.
+// them is to be asked for at a time. What other counters show passes through in turn, a cycle later, or
+// without a coded memory in the same cycle.
 
 module code_counters
   import spinflow_pkg::*;
@@ -28,6 +29,11 @@ module code_counters
   input  logic                 snapshot_i,
   output logic                 busy_o,
 
+  // What the counters of writes show; nothing while a snapshot is under way.
+  input  logic                 show_valid_i,
+  input  logic [AddrWidth-1:0] show_addr_i,
+  input  logic [31:0]          show_data_i,
+
   // Half of a total to be shown, in each cycle of `show_valid_o`; the address is that of counter_bank.
   output logic                 show_valid_o,
   output logic [AddrWidth-1:0] show_addr_o,
@@ -40,7 +46,9 @@ module code_counters
   endfunction
 
   if (Enable && Codes != '0) begin : gen_bank
-    logic bank_valid, asked_q, unused_ready;
+    logic bank_busy, bank_valid, asked_q, unused_ready;
+    logic [AddrWidth-1:0] bank_addr;
+    logic [31:0] bank_data;
     counter_bank #(
       .NumWeights  (0),
       .NumBuffers  (NumMems),
@@ -56,22 +64,25 @@ module code_counters
       .hold_i,
       .clear_i,
       .snapshot_i,
-      .busy_o,
+      .busy_o         (bank_busy),
       .show_valid_o   (bank_valid),
-      .show_addr_o,
-      .show_data_o
+      .show_addr_o    (bank_addr),
+      .show_data_o    (bank_data)
     );
     always_ff @(posedge clk_i) begin
-      asked_q <= rst_ni && !clear_i && (snapshot_i || (asked_q && busy_o));
+      asked_q      <= rst_ni && !clear_i && (snapshot_i || (asked_q && bank_busy));
+      show_valid_o <= rst_ni && (asked_q ? bank_valid : show_valid_i);
+      show_addr_o  <= asked_q ? bank_addr : show_addr_i;
+      show_data_o  <= asked_q ? bank_data : show_data_i;
     end
-    assign show_valid_o = bank_valid && asked_q;
+    assign busy_o = bank_busy || show_valid_o;
   end else begin : gen_nothing
     logic unused_counts;
     assign unused_counts = ^{clk_i, rst_ni, code_count_i, hold_i, clear_i, snapshot_i};
     assign busy_o        = 1'b0;
-    assign show_valid_o  = 1'b0;
-    assign show_addr_o   = '0;
-    assign show_data_o   = '0;
+    assign show_valid_o  = show_valid_i;
+    assign show_addr_o   = show_addr_i;
+    assign show_data_o   = show_data_i;
   end
 
 endmodule

@@ -130,7 +130,7 @@ module control_block
     logic [CounterAddrWidth-1:0] addr;
     logic [31:0]                 data;
   } show_t;
-  show_t shown, code_shown, show;
+  show_t shown, show;
   logic [NumMems-1:0][1:0] mode;
   assign buffer_mode_o = mode[NumMems-1:NumWeights];
   always_comb begin
@@ -215,11 +215,13 @@ module control_block
     .clear_i      (clear_q),
     .snapshot_i   (code_snapshot_q),
     .busy_o       (codes_busy),
-    .show_valid_o (code_shown.valid),
-    .show_addr_o  (code_shown.addr),
-    .show_data_o  (code_shown.data)
+    .show_valid_i (shown.valid),
+    .show_addr_i  (shown.addr),
+    .show_data_i  (shown.data),
+    .show_valid_o (show.valid),
+    .show_addr_o  (show.addr),
+    .show_data_o  (show.data)
   );
-  assign show = code_shown.valid ? code_shown : shown;
 
   // Totals of the accelerator
   logic [63:0] frames_shown, cycles_shown, stalls_shown;

@@ -14,6 +14,7 @@ import re
 import time
 from collections.abc import Callable
 
+from spinflow.host.core.errors import SpinflowError
 from spinflow.model.training.recipe import Recipe
 
 HELD = 5
@@ -25,7 +26,7 @@ RESERVE = 0.1
 _UNITS = {"s": 1.0, "min": 60.0, "h": 3600.0}
 
 
-class OutOfTimeError(ValueError):
+class OutOfTimeError(SpinflowError, ValueError):
     """A budget is over before the training is."""
 
 

@@ -19,6 +19,7 @@ from typing import NamedTuple
 
 from tests.hw import runner
 from tests.hw.catalogue import CASES, Case
+from tests.hw.coded_mutants import CODED_MUTANTS
 from tests.hw.window_mutants import WINDOW_MUTANTS
 
 RESULTS = runner.REPOSITORY / "out" / "mutants.json"
@@ -87,6 +88,7 @@ TIMES = "frame_times-Width7-OpenWidth6"
 
 MUTANTS = [
     *(Mutant(*each) for each in WINDOW_MUTANTS),
+    *(Mutant(*each) for each in CODED_MUTANTS),
     Mutant("wrong rotation in the random stream", "draw_pipe.sv",
            "rol(base[r], 3 * j)", "rol(base[r], 2 * j)", "draw_pipe"),
     Mutant("the keys of the rounds since the base forgotten", "draw_pipe.sv",

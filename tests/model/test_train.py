@@ -339,7 +339,7 @@ def test_checkpoint_may_be_older_than_an_option(
         {"label_smoothing": 1.0},
         {"label_smoothing": 0.1, "loss": "margin"},
         {"label_smoothing": 0.1, "loss": "mcel", "margin": 9.0},
-        {"loss": "mcel", "margin": 200.0},
+        {"margin": 200.0, "loss": "mcel"},
         {"clamp": 0.0},
         {"error_mode": "stuck"},
         {"loss": "hinge"},
@@ -362,7 +362,7 @@ def recipes_of(monkeypatch: pytest.MonkeyPatch) -> list[Recipe]:
     """Let the command stop before it trains; gives the recipes that it would have trained."""
     asked: list[Recipe] = []
 
-    def note(feed: MemoryFeed, *_: object) -> None:
+    def note(feed: MemoryFeed, *_: object, **__: object) -> None:
         asked.append(feed.recipe)
         raise ValueError("far enough")
 

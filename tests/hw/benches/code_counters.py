@@ -18,7 +18,8 @@ class TotalsBench(Bench):
         self.codes = fields(parameter("Codes"), parameter("NumMems"))
         self.shown: dict[int, int] = {}
         self.totals = [[0] * 4 for _ in self.codes]
-        for name in "code_count_i", "hold_i", "clear_i", "snapshot_i":
+        names = "code_count_i", "hold_i", "clear_i", "snapshot_i", "show_valid_i"
+        for name in (*names, "show_addr_i", "show_data_i"):
             getattr(dut, name).value = 0
 
     async def count(self, cycles: int, *, held: int = 0) -> None:
@@ -78,3 +79,19 @@ async def test_snapshots_and_clears(dut: Any) -> None:
         assert not await bench.command("clear_i"), "a clear is shown"
         bench.totals = [[0] * 4 for _ in bench.codes]
         await bench.compare()
+
+
+@cocotb.test()
+async def test_what_others_show_passes(dut: Any) -> None:
+    """Halves of other counters come out as they went in, one after the other."""
+    bench = TotalsBench(dut)
+    await bench.reset()
+    await bench.command("clear_i")
+    bench.shown = {}
+    given = {address: bench.rng.getrandbits(32) for address in range(8 * len(bench.codes))}
+    for address, data in given.items():
+        await bench.step(show_valid_i=1, show_addr_i=address, show_data_i=data)
+    await bench.step(show_valid_i=0)
+    await bench.step()
+    assert bench.shown == given
+    assert not int(dut.busy_o.value)

@@ -93,11 +93,12 @@ async def test_reset_in_the_middle(dut: Any) -> None:
     """A reset with words under way forgets them, and what they would have counted."""
     bench = CodedBench(dut)
     await bench.start()
-    for mode in SWITCH, FLIP:
+    for mode in SWITCH, FLIP, OFF, OFF, OFF:
         await bench.configure(Config(mode, 1 << 29, 1 << 29, bench.rng.getrandbits(32)))
         bench.source.rate = bench.sink.rate = 0.7
-        bench.send(3 * parameter("Depth"))
-        await bench.cycles(bench.rng.randrange(20, 60))
+        bench.send(200)
+        await bench.cycles(bench.rng.randrange(80, 150))
+        await bench.until(lambda: bool(int(dut.out_valid_o.value)), "a word at the output")
         await bench.start()
         bench.send(2 * parameter("Depth") + 1)
         await bench.finish()

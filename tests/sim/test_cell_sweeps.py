@@ -1,0 +1,172 @@
+"""Sweeps with cell maps: the same rows on RTL, emulator and evaluators, and what is refused."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from spinflow.host.core import bundle as bundles
+from spinflow.host.core import cell_files
+from spinflow.host.core.test_sets import TestSet
+from spinflow.host.sweep.mapped import MapFile
+from spinflow.host.sweep.operating_point import point_of_rate
+from spinflow.host.sweep.results import TIMED, Row, read
+from spinflow.host.sweep.running import on_accelerator
+from spinflow.host.sweep.trials import Trial, grid
+from spinflow.sim import cell_maps
+from spinflow.sim.sweep import main
+from spinflow.sim.sweeps.jobs import job_of_bundle
+from spinflow.sim.sweeps.workers import in_this_process
+
+
+@pytest.fixture(scope="module")
+def tests(bundle_folder: Path) -> TestSet:
+    """Twenty images at random: nothing here goes by what they show."""
+    bundle = bundles.load(bundle_folder, runnable=False)
+    rng = np.random.default_rng(1)
+    images = rng.integers(0, 256, (20, bundle.pixels), np.uint8)
+    return TestSet(images, rng.integers(0, 10, 20, np.uint8), "20 random images")
+
+
+def made(folder: Path, name: str, *options: str) -> Path:
+    """A map of the quick bundle."""
+    path = folder / f"{name}.npz"
+    bundle = str(Path(__file__).resolve().parents[2] / "build" / "tfc-mnist")
+    assert cell_maps.main(["make", bundle, "--out", str(path), *options]) == 0
+    return path
+
+
+def trials_of(
+    folder: Path, maps: list[Path], selections: list[str], modes: list[str]
+) -> list[Trial]:
+    return grid(
+        bundles.load(folder, runnable=False), selections=selections, modes=modes, points=[],
+        backgrounds=["random:3", "previous"], repeats=2, seed=4,
+        maps=[MapFile.of(str(path)) for path in maps],
+    )  # fmt: skip
+
+
+def measured(folder: Path, tests: TestSet, backend: str, trials: list[Trial]) -> list[Row]:
+    """Rows without what is of a backend alone."""
+    if backend == "rtl":
+        found = on_accelerator(bundles.load(folder), tests)(trials)
+    else:
+        job = job_of_bundle(folder, tests, backend.partition(",")[0])
+        found = in_this_process(replace(job, whole="whole" in backend))(trials)
+    untimed: dict[str, Any] = dict.fromkeys(TIMED, 0)
+    return [replace(row, backend="any", **untimed) for row, _ in found]
+
+
+def test_weights_with_cells_are_those_of_the_rtl(
+    bundle_folder: Path, tests: TestSet, tmp_path: Path
+) -> None:
+    """Accuracies, counts and energies, on every backend that has the hardware's stream."""
+    options = ["--law", "beta", "--rate", "0.03", "--rate0", "0.1", "--shape", "0.5"]
+    path = made(tmp_path, "beta", *options, "--stuck0", "0.02", "--stuck1", "0.01")
+    trials = trials_of(bundle_folder, [path], ["weights", "fc1.weights"], ["flip", "switch"])
+    rows = measured(bundle_folder, tests, "rtl", trials)
+    for backend in ("emulator", "evaluator", "evaluator, whole"):
+        assert measured(bundle_folder, tests, backend, trials) == rows
+    assert {row.cell_map for row in rows} == {cell_files.read(path).digest}
+    assert all(row.err1 > 0 and row.err0 > 0 for row in rows)
+
+
+def test_all_memories_with_cells_are_alike_in_software(
+    bundle_folder: Path, tests: TestSet, tmp_path: Path
+) -> None:
+    """Two maps and plain rates in one group of trials, together and whole."""
+    paths = [
+        made(tmp_path, str(seed), "--law", "beta", "--rate", "0.05", "--seed", str(seed),
+             "--stuck1", "0.05")
+        for seed in (1, 2)
+    ]  # fmt: skip
+    trials = trials_of(bundle_folder, paths, ["buffers", "all"], ["flip", "switch"])
+    plain = grid(
+        bundles.load(bundle_folder, runnable=False), selections=["buffers", "all"],
+        modes=["flip"], points=[point_of_rate(0.1)], backgrounds=["zeros"], repeats=2, seed=4,
+    )  # fmt: skip
+    mixed = [trial for pair in zip(trials, plain * 9, strict=False) for trial in pair]
+    rows = measured(bundle_folder, tests, "emulator", mixed)
+    for backend in ("evaluator", "evaluator, whole"):
+        assert measured(bundle_folder, tests, backend, mixed) == rows
+    fast = measured(bundle_folder, tests, "evaluator-fast", mixed)
+    assert measured(bundle_folder, tests, "evaluator-fast, whole", mixed) == fast
+
+
+@pytest.mark.parametrize("backend", ["emulator", "evaluator", "evaluator-fast", "rtl"])
+def test_one_rate_for_all_cells_is_a_bare_rate(
+    bundle_folder: Path, tests: TestSet, tmp_path: Path, backend: str
+) -> None:
+    """In every column but that of the map."""
+    path = made(tmp_path, "alike", "--rate", "0.02", "--rate0", "0.07")
+    bundle = bundles.load(bundle_folder, runnable=False)
+    selections = ["weights"] if backend == "rtl" else ["weights", "buffers", "all"]
+    rows = []
+    for given in ({"points": [point_of_rate(0.02, 0.07)]}, {"maps": [MapFile.of(str(path))]}):
+        trials = grid(
+            bundle, selections=selections, modes=["flip", "switch"], backgrounds=["ones"],
+            repeats=1, seed=4, **{"points": []} | given,
+        )  # fmt: skip
+        found = measured(bundle_folder, tests, backend, trials)
+        rows.append([replace(row, cell_map="none") for row in found])
+    assert rows[0] == rows[1]
+
+
+def test_faults_of_a_trial_are_replayed(
+    bundle_folder: Path, tests: TestSet, tmp_path: Path
+) -> None:
+    """A map of the cells that erred gives the labels and counts of the trial that they erred in."""
+    path = made(tmp_path, "beta", "--law", "beta", "--rate", "0.05", "--memory", "weights")
+    (trial,) = [
+        t for t in trials_of(bundle_folder, [path], ["weights"], ["flip"])
+        if (t.background, t.repeat) == ("random:3", 1)
+    ]  # fmt: skip
+    faults, again = tmp_path / "faults.npz", tmp_path / "again.npz"
+    bundle = str(bundle_folder)
+    assert cell_maps.main([
+        "faults", bundle, "--memory", "weights", "--cell-map", str(path), "--background",
+        "random:3", "--seed", "4", "--repeat", "1", "--out", str(faults),
+    ]) == 0  # fmt: skip
+    assert cell_maps.main(["replay", bundle, str(faults), "--out", str(again)]) == 0
+    replay = replace(trial, cells=MapFile.of(str(again)))
+    for backend in ("emulator", "rtl"):
+        first, second = measured(bundle_folder, tests, backend, [trial, replay])
+        assert (first.errors, first.err1) == (second.errors, second.err1) != (0, 0)
+        assert first.accuracy == second.accuracy
+
+
+def refused(capsys: pytest.CaptureFixture[str], *options: str) -> str:
+    """What a sweep says that does not begin."""
+    assert main([*options]) == 1
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[-1].startswith("spinflow: ") and len(lines[-1]) < 300
+    return lines[-1]
+
+
+def test_what_does_not_go_together_is_one_line(
+    bundle_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = str(made(tmp_path, "some", "--rate", "0.1", "--memory", "weights"))
+    out = str(tmp_path / "out")
+    base = ["--bundle", str(bundle_folder), "--images", "5", "--out", out, "--cell-map", path]
+    for options, message in (
+        (["--on", "emulator", "--memory", "buffers"], "has no fc0.buffer"),
+        (["--on", "emulator", "--retention-s", "10"], "cells that differ do not age"),
+        (["--on", "emulator", "--mode", "off"], "a cell map with mode off"),
+        (["--scheduler", "tcp://127.0.0.1:1"], "cell_map with --scheduler"),
+    ):
+        if "--memory" not in options:
+            options += ["--memory", "weights"]
+        assert message in refused(capsys, *base, *options)
+    both = made(tmp_path, "both", "--rate", "0.1")
+    words = refused(capsys, *base[:-1], str(both), "--on", "rtl", "--memory", "all",
+                    "--workers", "1")  # fmt: skip
+    assert "is a buffer, whose cells differ in software only" in words
+    assert "no such file" in refused(capsys, *base[:-1], "none.npz").lower()
+    assert not Path(out).exists()
+    assert main([*base, "--on", "evaluator", "--memory", "weights", "--workers", "1"]) == 0
+    assert all(row.cell_map != "none" for row in read(Path(out) / "results.csv"))
