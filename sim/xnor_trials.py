@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from spinflow.sim.evaluator.draws import Draws
+from spinflow.sim.evaluator.blocks import Kept, shared_draws, starts
 from spinflow.sim.evaluator.memory import PackedMemory
 from spinflow.sim.evaluator.together import Held
 from spinflow.sim.protocol import Taps
@@ -114,9 +114,9 @@ class XnorTrials:
         self._layers = model.spec.layers
         self._weighted = {layer.name: n for n, layer in enumerate(model.spec.weighted)}
         self._weights = {place: self._weight(place, bits).clone() for place, bits in exact.items()}
-        self._images: NDArray[Any] | None = None
-        self._kept: dict[int, list[_Clean]] = {}
-        self._kept_bytes = 0
+        self._kept = Kept(
+            KEPT_BYTES, self._without_errors, lambda clean: sum(each.bytes for each in clean)
+        )
 
     def _weight(self, place: int, bits: NDArray[np.uint8]) -> Any:
         """A binary layer's weights as torch takes them; valid until the next ones."""
@@ -134,25 +134,12 @@ class XnorTrials:
         """Run images; labels and taps are added to the trials, whose memories go on."""
         import torch
 
-        if images is not self._images:
-            self._images, self._kept, self._kept_bytes = images, {}, 0
-        for start in range(0, max(len(images), 1), self._at_once):
-            clean = self._kept.get(start)
-            draws = Draws()
-            buffers = [m for trial in trials for m in trial.memories if m.kind == "buffer"]
-            for buffer in buffers:
-                buffer.want_draws(draws)
-            with torch.no_grad():
-                if clean is None:
-                    clean = self._without_errors(images[start : start + self._at_once])
-                    size = sum(each.bytes for each in clean)
-                    if self._kept_bytes + size <= KEPT_BYTES:
-                        self._kept[start] = clean
-                        self._kept_bytes += size
+        self._kept.begin(images)
+        for start in starts(images, self._at_once):
+            with torch.no_grad(), shared_draws(trials):
+                clean = self._kept.block(start, images[start : start + self._at_once])
                 for trial in trials:
                     self._run(trial, clean, taps)
-            for buffer in buffers:
-                buffer.want_draws(None)
 
     def _without_errors(self, images: NDArray[Any]) -> list[_Clean]:
         from spinflow.model.networks.base import PIXEL_OFFSET, PIXEL_SCALE, to_input

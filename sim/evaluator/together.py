@@ -1,7 +1,6 @@
 """Many trials on the same images: each costs what its errors change.
 
-Blocks of images are the outer loop and trials the inner one, so that what the layers give without
-errors is computed once for all trials, and memory is bounded.
+What the layers give without errors is computed once for each block of images (`blocks`).
 """
 
 from __future__ import annotations
@@ -13,8 +12,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from spinflow.sim.evaluator.blocks import Kept, shared_draws, starts
 from spinflow.sim.evaluator.changes import Clean, LinearChanges
-from spinflow.sim.evaluator.draws import Draws
 from spinflow.sim.evaluator.layers.base import Stage
 from spinflow.sim.evaluator.layers.product import ProductStage
 from spinflow.sim.evaluator.map_changes import CleanMap, MapChanges
@@ -33,11 +32,11 @@ KEPT_BYTES = 512 << 20
 """Of blocks without errors that are kept for the trials that come later."""
 
 
-_Kept = Clean | CleanMap | CleanPixels | NDArray[Any] | None
+_Known = Clean | CleanMap | CleanPixels | NDArray[Any] | None
 """What is known of a layer on a block of images: its output at least; None if there are none."""
 
 
-def _bytes_of(clean: _Kept) -> int:
+def _bytes_of(clean: _Known) -> int:
     if clean is None:
         return 0
     return clean.nbytes if isinstance(clean, np.ndarray) else clean.bytes
@@ -89,9 +88,9 @@ class Together:
     def __init__(self, evaluator: Whole, always: bool = False) -> None:
         self._evaluator, self._always = evaluator, always
         self._stages: list[Stage] = evaluator.stages
-        self._images: NDArray[Any] | None = None
-        self._kept_bytes = 0
-        self._kept: dict[int, list[_Kept]] = {}
+        self._kept = Kept(
+            KEPT_BYTES, self._without_errors, lambda known: sum(map(_bytes_of, known))
+        )
         self._exact = [memory.empty() for memory in evaluator.memories]
         for memory in self._exact:
             if memory.kind == "weights":
@@ -109,8 +108,7 @@ class Together:
 
     def run(self, trials: Sequence[Held], images: NDArray[Any], taps: bool = False) -> None:
         """Run images; labels and taps are added to the trials, whose memories go on."""
-        if images is not self._images:
-            self._images, self._kept, self._kept_bytes = images, {}, 0
+        self._kept.begin(images)
         images = np.ascontiguousarray(check_images(images, self._evaluator.pixels))
         for changes in self._changes.values():
             changes.trials = len(trials)
@@ -120,30 +118,18 @@ class Together:
                     memory = trial.memories[stage.weights.index]
                     memory.count_reads(len(images) * stage.pixels)
         at_once = min(self._evaluator.frames_at_once, self._frames_at_once)
-        for start in range(0, max(len(images), 1), at_once):
+        for start in starts(images, at_once):
             part = images[start : start + at_once]
-            clean = self._kept.get(start)
-            if not len(part):
-                clean = [None for _ in self._stages]
-            if clean is None:
-                clean = self._without_errors(part)
-                size = sum(_bytes_of(each) for each in clean)
-                if self._kept_bytes + size <= KEPT_BYTES:
-                    self._kept[start] = clean
-                    self._kept_bytes += size
-            draws = Draws()
-            buffers = [m for trial in trials for m in trial.memories if m.kind == "buffer"]
-            for buffer in buffers:
-                buffer.want_draws(draws)
-            for trial in trials:
-                self._run(trial, part, clean, taps)
-            for buffer in buffers:
-                buffer.want_draws(None)
+            nothing: list[_Known] = [None for _ in self._stages]
+            clean = self._kept.block(start, part) if len(part) else nothing
+            with shared_draws(trials):
+                for trial in trials:
+                    self._run(trial, part, clean, taps)
 
-    def _without_errors(self, images: NDArray[np.uint8]) -> list[_Kept]:
+    def _without_errors(self, images: NDArray[np.uint8]) -> list[_Known]:
         values: NDArray[Any] = images
         frames = len(images)
-        found: list[_Kept] = []
+        found: list[_Known] = []
         for number, stage in enumerate(self._stages):
             if stage.weights is not None:
                 stage.prepare(self._exact[stage.weights.index])
@@ -156,7 +142,7 @@ class Together:
                 found.append(values)
         return found
 
-    def _run(self, trial: Held, images: NDArray[np.uint8], clean: list[_Kept], taps: bool) -> None:
+    def _run(self, trial: Held, images: NDArray[np.uint8], clean: list[_Known], taps: bool) -> None:
         values: NDArray[Any] = images
         frames = len(images)
         seen: Taps = {}
@@ -177,7 +163,7 @@ class Together:
         trial.taps.append(seen)
 
     def _layer(
-        self, trial: Held, number: int, clean: _Kept, came: _Came
+        self, trial: Held, number: int, clean: _Known, came: _Came
     ) -> tuple[NDArray[Any], bool]:
         """Return a layer's output, and whether it is as without errors."""
         values, same, frames = came

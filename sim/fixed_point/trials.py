@@ -14,7 +14,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from spinflow.sim.evaluator.draws import Draws
+from spinflow.sim.evaluator.blocks import Kept, shared_draws, starts
 from spinflow.sim.evaluator.memory import PackedMemory
 from spinflow.sim.evaluator.together import Held
 from spinflow.sim.fixed_point.kernels import OUTPUTS
@@ -65,33 +65,24 @@ class Trials:
     """
 
     evaluator: Whole
-    _images: NDArray[Any] | None = None
-    _kept: dict[int, list[NDArray[Any]]] = field(default_factory=dict)
-    _kept_bytes: int = 0
     _exact: dict[int, Any] = field(default_factory=dict)
+    _kept: Kept[list[NDArray[Any]]] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._kept = Kept(
+            KEPT_BYTES, self._without_errors, lambda clean: sum(each.nbytes for each in clean)
+        )
 
     def run(self, trials: Sequence[Held], images: NDArray[Any], taps: bool) -> None:
         """Run images; labels and taps are added to the trials, whose memories go on."""
-        if images is not self._images:
-            self._images, self._kept, self._kept_bytes = images, {}, 0
+        self._kept.begin(images)
         at_once = self.evaluator.frames_at_once
-        for start in range(0, max(len(images), 1), at_once):
+        for start in starts(images, at_once):
             part = np.ascontiguousarray(images[start : start + at_once])
-            clean = self._kept.get(start)
-            if clean is None:
-                clean = self._without_errors(part)
-                size = sum(each.nbytes for each in clean)
-                if self._kept_bytes + size <= KEPT_BYTES:
-                    self._kept[start] = clean
-                    self._kept_bytes += size
-            draws = Draws()
-            buffers = [m for trial in trials for m in trial.memories if m.kind == "buffer"]
-            for buffer in buffers:
-                buffer.want_draws(draws)
-            for trial in trials:
-                self._run(trial, part, clean, taps)
-            for buffer in buffers:
-                buffer.want_draws(None)
+            clean = self._kept.block(start, part)
+            with shared_draws(trials):
+                for trial in trials:
+                    self._run(trial, part, clean, taps)
 
     def _without_errors(self, images: NDArray[Any]) -> list[NDArray[Any]]:
         layers = self.evaluator.layers
