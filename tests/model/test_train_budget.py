@@ -183,12 +183,18 @@ def command(*words: str) -> list[str]:
 
 @pytest.mark.slow
 def test_all_within_a_budget(own: list[str], tmp_path: Path) -> None:
-    """One ends by its recipe, the other by its budget; what is finished is not done anew."""
+    """One ends by its recipe, the other by its budget; what is finished is not done anew.
+
+    On a busy machine a training may need the budget of another run, or of two.
+    """
     out, checkpoints = tmp_path / "out", tmp_path / "checkpoints"
     words = command(*own, "--out", str(out), "--budget", "40s", "--device", "cpu")
     words += ["--checkpoints", str(checkpoints)]
-    done = subprocess.run(words, capture_output=True, text=True, encoding="utf-8", check=False)
-    assert done.returncode == 0, done.stderr
+    for _ in range(6):
+        done = subprocess.run(words, capture_output=True, text=True, encoding="utf-8", check=False)
+        assert done.returncode == 0, done.stderr
+        if (out / "short/short.json").is_file() and (out / "long/long.json").is_file():
+            break
     for name, epochs in ("short", 2), ("long", None):
         facts = json.loads((out / name / f"{name}.json").read_text(encoding="utf-8"))
         assert facts["recipe"]["epochs"] == epochs or 2 < facts["recipe"]["epochs"] < 1_000_000
