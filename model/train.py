@@ -139,7 +139,12 @@ def run(options: argparse.Namespace) -> None:
     with processes.together(recipe.device):
         feed = feed_of(recipe, options)
         teacher = _teacher(feed, options.teacher_dir) if recipe.teacher else None
-        weights, facts = loop.train(feed, out, options.resume, kept, teacher=teacher, budget=budget)
+        initial = None
+        if recipe.initial:
+            initial = _trained(feed, "initial", recipe.initial, options.initial_dir)
+        weights, facts = loop.train(
+            feed, out, options.resume, kept, teacher=teacher, initial=initial, budget=budget
+        )
         if not processes.is_first():
             return
     told = json.loads(facts.read_text(encoding="utf-8"))
@@ -151,13 +156,13 @@ def run(options: argparse.Namespace) -> None:
 
 
 def _teacher(feed: Feed, folder: Path | None) -> TrainedNetwork:
-    """Return the trained network that a recipe names; its file becomes part of what counts.
+    """Return the trained network that a recipe learns from.
 
     Raises:
         ValueError: it is not there, or takes other images or has other classes.
     """
     name = feed.recipe.teacher
-    teacher = store.load_trained(name, folder)
+    teacher = _trained(feed, "teacher", name, folder)
     for what, theirs, ours in (
         ("images", teacher.spec.pixels, feed.spec.pixels),
         ("classes", teacher.spec.layers[-1].result[2], feed.spec.layers[-1].result[2]),
@@ -167,9 +172,18 @@ def _teacher(feed: Feed, folder: Path | None) -> TrainedNetwork:
                 f"teacher is {name}, whose {what} are {theirs}, valid: one with {ours}, as "
                 f"{feed.spec.name} has"
             )
-    digest = store.load_recipe(name, folder)["weights_sha256"]
-    feed.origin = {**feed.origin, "teacher_sha256": digest}
     return teacher
+
+
+def _trained(feed: Feed, role: str, name: str, folder: Path | None) -> TrainedNetwork:
+    """Return a trained network; its file becomes part of what the training depends on.
+
+    Raises:
+        ValueError: as of ``spinflow.model.store.load_recipe`` and ``load_trained``.
+    """
+    digest = store.load_recipe(name, folder)["weights_sha256"]
+    feed.origin = {**feed.origin, f"{role}_sha256": digest}
+    return store.load_trained(name, folder)
 
 
 def _found(text: str) -> Found:
@@ -242,6 +256,9 @@ def _parser() -> start.Parser:
         "--teacher-dir", type=Path, help="folder of the teacher's files (default: the zoo)"
     )
     parser.add_argument(
+        "--initial-dir", type=Path, help="folder of the files of --initial (default: the zoo)"
+    )
+    parser.add_argument(
         "--conditions",
         type=Path,
         metavar="FILE",
@@ -276,6 +293,7 @@ HELP = {
     "teacher": "trained network whose soft labels are learned too",
     "distil": "share of the teacher in the loss",
     "temperature": "of the soft labels",
+    "initial": "trained network of the same layers to begin with, a variant as a rule",
     "norm_lr": "learning rate of the batch norms, as a multiple of --lr",
     "shift": "largest shift of an image, in pixels",
     "rotate": "largest rotation of an image, in degrees",

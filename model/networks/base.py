@@ -29,6 +29,11 @@ PIXEL_SCALE, PIXEL_OFFSET = 1 / 128, -1.0
 """An image of pixels 0 to 255 in [-1, 1), as the networks that are not wholly binary take it."""
 
 
+INITIAL_LATENT = 0.5
+"""Latent weights of a training that begins with trained bits: as far from 0, where a bit
+changes, as from 1, beyond which they do not go."""
+
+
 class BinaryWeight(SignedBinaryWeightPerTensorConst):
     """Weights of exactly +1 and -1, of latent weights that ``constrain`` keeps in [-1, 1]."""
 
@@ -98,6 +103,30 @@ class TrainedNetwork(nn.Module):
             matrix.weight.clamp_(-1.0, 1.0)
         for norm in self.batch_norms():
             norm.weight.clamp_(min=GAMMA_MIN)
+
+    @torch.no_grad()
+    def begin_with(self, trained: TrainedNetwork) -> None:
+        """Take the weights and batch norms of a trained network, to train it further.
+
+        Latent weights are not kept in files: those of a bit begin at +0.5 or -0.5.
+
+        Raises:
+            ValueError: its layers are others.
+        """
+        theirs = trained.state_dict()
+        shapes = ({k: v.shape for k, v in each.items()} for each in (theirs, self.state_dict()))
+        if type(trained) is not type(self) or next(shapes) != next(shapes):
+            raise ValueError(
+                f"initial is {trained.spec.name}, whose layers are others, valid: a network with "
+                f"those of {self.spec.name}"
+            )
+        self.load_state_dict(theirs)
+        tensors = trained.weight_tensors()
+        self.set_weight_tensors(tensors)
+        for name in tensors:
+            _, number, part = name.split(".")
+            if part == "weight_bits":
+                self.matrices()[int(number)].weight.mul_(INITIAL_LATENT)
 
     def centre_thresholds(self) -> None:
         """Move thresholds between sums, where a network has them; call after training."""

@@ -34,15 +34,22 @@ class Trainer:
         progress: how far it has come.
     """
 
-    def __init__(self, feed: Feed, teacher: TrainedNetwork | None = None) -> None:
-        """Make a network with random weights for a feed's recipe.
+    def __init__(
+        self,
+        feed: Feed,
+        teacher: TrainedNetwork | None = None,
+        initial: TrainedNetwork | None = None,
+    ) -> None:
+        """Make a network for a feed's recipe, with random weights or those to begin with.
 
         Args:
             feed: the data, the network and its recipe.
             teacher: the trained network that the recipe names, if it names one.
+            initial: the same of that whose weights are to begin with.
 
         Raises:
-            ValueError: the device is not there, or the network has no memories for the rates.
+            ValueError: the device is not there, the network has no memories for the rates, or the
+                layers of the initial one are others.
         """
         recipe = self.recipe = feed.recipe
         self.feed = feed
@@ -52,7 +59,10 @@ class Trainer:
         # Nothing here reads memory before it is written.
         torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]  # torch's stubs lack it
         torch.manual_seed(recipe.seed)
-        self.model: TrainedNetwork = build(feed.spec).to(device)
+        model: TrainedNetwork = build(feed.spec)
+        if initial is not None:
+            model.begin_with(initial)
+        self.model = model.to(device)
         teacher = teacher.to(device) if teacher is not None else None
         self.gradients = gradients_of(self.model, recipe, teacher)
         weights, norms = parameters_of(self.model)
@@ -134,6 +144,7 @@ def train(
     kept: Path | None = None,
     *,
     teacher: TrainedNetwork | None = None,
+    initial: TrainedNetwork | None = None,
     budget: Budget | None = None,
 ) -> tuple[Path, Path]:
     """Train a network; the first process writes its weights, and a JSON file with its accuracy.
@@ -144,6 +155,7 @@ def train(
         resume: go on from the checkpoint, if there is one.
         kept: file of the checkpoint, removed in the end; that of the folder, which stays, if None.
         teacher: the trained network that the recipe names, if it names one.
+        initial: the same of that whose weights are to begin with.
         budget: the time that there is; all epochs of the recipe if None.
 
     Returns:
@@ -154,7 +166,7 @@ def train(
         OutOfTimeError: the budget was over; the checkpoint is there to go on from.
     """
     path = kept or out / CHECKPOINT
-    trainer = Trainer(feed, teacher)
+    trainer = Trainer(feed, teacher, initial)
     if path.exists():
         if not resume:
             other = "choose another --out" if kept is None else "remove it to begin anew"

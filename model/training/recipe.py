@@ -38,6 +38,8 @@ class Recipe:
             (``losses.distilled``); none if empty.
         distil: share of the teacher in the loss, 0 to 1.
         temperature: of the soft labels.
+        initial: a trained network of the same layers, a variant as a rule, whose weights the
+            training begins with (``TrainedNetwork.begin_with``); random ones if empty.
         norm_lr: the same of the batch norms, as a multiple of lr.
         shift: largest shift of an image, in pixels, each axis.
         rotate: largest rotation, in degrees.
@@ -72,6 +74,7 @@ class Recipe:
     teacher: str = ""
     distil: float = 0.9
     temperature: float = 4.0
+    initial: str = ""
     norm_lr: float = 1.0
     shift: float = 0.0
     rotate: float = 0.0

@@ -13,16 +13,16 @@ from tqdm import tqdm
 from spinflow.model import store
 from spinflow.model import train as command
 from spinflow.model.data import Dataset
-from spinflow.model.networks.base import TrainedNetwork
-from spinflow.model.networks.build import build
-from spinflow.model.networks.graph import NetworkSpec
+from spinflow.model.networks.base import INITIAL_LATENT, TrainedNetwork, predict
+from spinflow.model.networks.build import build, untrained
+from spinflow.model.networks.graph import NetworkSpec, Spec
 from spinflow.model.training.checkpoint import CHECKPOINT
 from spinflow.model.training.feeds.memory import MemoryFeed
 from spinflow.model.training.loop import Trainer, train
 from spinflow.model.training.losses import distilled
 from spinflow.model.training.recipe import Recipe
 from spinflow.model.training.schedule import learning_rate
-from tests.model.conftest import TINY_CONV, TINY_XNOR
+from tests.model.conftest import TINY, TINY_CONV, TINY_FIXED_POINT, TINY_XNOR
 
 PLAIN = Recipe(
     "tiny-conv", epochs=2, batch=64, norm_lr=0.1, crop=2, flip=True, parts=2, validation=256
@@ -192,3 +192,58 @@ def test_another_teacher_is_another_training(
     Trainer(feeds[0]).save(tmp_path / CHECKPOINT)
     with pytest.raises(ValueError, match="begun with teacher_sha256 = a"):
         Trainer(feeds[1]).load(tmp_path / CHECKPOINT)
+
+
+@pytest.mark.parametrize(
+    "spec", [TINY_CONV, TINY_XNOR, TINY_FIXED_POINT, TINY], ids=lambda spec: spec.name
+)
+def test_a_network_begins_as_the_trained_one(spec: Spec, small: Dataset) -> None:
+    """Its labels are those of the other, though its latent weights can change their bits soon."""
+    trained, model = untrained(spec, 5), build(spec)
+    model.begin_with(trained)
+    assert (predict(model, small.test_images) == predict(trained, small.test_images)).all()
+    for name, theirs in trained.weight_tensors().items():
+        assert torch.equal(model.weight_tensors()[name], theirs)
+    if spec in (TINY_CONV, TINY):
+        latent = torch.cat([matrix.weight.flatten() for matrix in model.matrices()])
+        assert latent.abs().unique().tolist() == [INITIAL_LATENT]
+
+
+def test_a_training_begins_with_a_trained_network(
+    tiny: NetworkSpec,
+    small: Dataset,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(command, "dataset", lambda *_: small)
+    monkeypatch.setitem(command.RECIPES, "tiny-conv", PLAIN)
+    store.save_trained(
+        untrained(TINY_CONV, 5),
+        small.test_images,
+        small.test_labels,
+        {"recipe": {"epochs": 1}},
+        tmp_path / "first",
+    )
+    words = ["tiny-conv", "--initial", "tiny-conv", "--initial-dir", str(tmp_path / "first")]
+    words += ["--label", "further", "--epochs", "2"]
+    for out in "a", "b":
+        assert command.main([*words, "--lr", "1e-9", "--out", str(tmp_path / out)]) == 0
+    facts = store.load_recipe("tiny-conv+further", tmp_path / "a")
+    digest = store.load_recipe("tiny-conv", tmp_path / "first")["weights_sha256"]
+    assert facts["initial_sha256"] == digest and facts["recipe"]["initial"] == "tiny-conv"
+    assert "--initial tiny-conv --norm-lr" in facts["command"]
+    files = [store.files_of("tiny-conv+further", tmp_path / out)[0] for out in "ab"]
+    assert files[0].read_bytes() == files[1].read_bytes()
+    first = store.load_trained("tiny-conv", tmp_path / "first").weight_tensors()
+    further = store.load_trained("tiny-conv+further", tmp_path / "a").weight_tensors()
+    assert all(torch.equal(first[name], further[name]) for name in first)
+    assert command.main([*words, "--lr", "1.0", "--out", str(tmp_path / "c")]) == 0
+    changed = store.load_trained("tiny-conv+further", tmp_path / "c").weight_tensors()
+    assert not all(torch.equal(first[name], changed[name]) for name in first)
+
+
+def test_a_network_of_other_layers_is_no_beginning(tiny: NetworkSpec, small: Dataset) -> None:
+    recipe = dataclasses.replace(PLAIN, initial="tiny-xnor")
+    with pytest.raises(ValueError, match=r"^initial is tiny-xnor, whose layers are others, valid"):
+        Trainer(MemoryFeed(recipe, small), None, untrained(TINY_XNOR, 5))
