@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from spinflow.model import store
 from spinflow.papers import draw, measure, wording
 from spinflow.papers.comparisons import LEAST_DRAWN, difference, drawn, interval_of, said_of
-from spinflow.papers.item import Item, Line, Role, Setting, Table
+from spinflow.papers.item import TEST_IMAGES, Item, Line, Role, Setting, Table
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -48,15 +49,47 @@ VARIANTS = (
 )
 """All but the last were trained for equally many epochs."""
 
-BASES = (("MLP", "mlp-mnist"), ("LeNet-4", "lenet-mnist"))
-"""The networks, by what the page calls them."""
+
+class Base(NamedTuple):
+    """A network that is trained in these ways.
+
+    Attributes:
+        label: what the page calls it.
+        network: its name.
+        data: its data set, in a heading.
+        images: of every accuracy, at most.
+        variants: ways that it is trained in.
+    """
+
+    label: str
+    network: str
+    data: str
+    images: int = TEST_IMAGES
+    variants: tuple[Variant, ...] = VARIANTS
+
+
+FURTHER = ("plain", "weights-1e-2", "maps-drawn", "conditions-1", "mcel-4", "")
+"""Labels of the ways that a network is trained in further, where it takes hours to train it."""
+
+BASES = (
+    Base("MLP", "mlp-mnist", "MNIST"),
+    Base("LeNet-4", "lenet-mnist", "MNIST"),
+    Base(
+        "CNV", "cnv-cifar10", "CIFAR-10", 2000,
+        tuple(variant for variant in VARIANTS if variant.label in FURTHER),
+    ),
+)  # fmt: skip
+"""The networks. The variants of CNV begin with the one of the zoo."""
 
 TRAINED = tuple(
-    Role(f"{label}, {variant.what}", variant.of(network))
-    for label, network in BASES
-    for variant in VARIANTS
+    Role(f"{base.label}, {variant.what}", variant.of(base.network))
+    for base in BASES
+    for variant in base.variants
 )
 """The networks that are tested."""
+
+TESTED = tuple(rate for rate in measure.RATES if not rate or LEAST_DRAWN <= rate <= MOST)
+"""Rates of all points."""
 
 COMPARED = (1e-2, 3e-2, 1e-1)
 """Rates at which a variant is held against the plain training."""
@@ -68,12 +101,18 @@ _WHERE = {"weights": "weights", "buffers": "feature maps"}
 def _collect(setting: Setting, memory: str, name: str) -> Table:
     command = setting.command(name)
     # A variant that was never trained says nothing of the others.
-    trained = [role for role in TRAINED if store.files_of(role.network, store.ZOO)[0].is_file()]
-    rows = [
-        row
-        for row in measure.curves(trained or TRAINED, (memory,), REPEATS, setting, command)
-        if "rate" not in row or row["rate"] == 0.0 or LEAST_DRAWN <= float(str(row["rate"])) <= MOST
-    ]
+    there = any(_is_there(role) for role in TRAINED)
+    rows = []
+    for base in BASES:
+        roles = [role for role in TRAINED if role.network.partition("+")[0] == base.network]
+        fewer = replace(setting, images=min(setting.images, base.images))
+        rows += [
+            row
+            for row in measure.curves(
+                [role for role in roles if _is_there(role) or not there],
+                (memory,), REPEATS, fewer, command, error_rates=TESTED,
+            )
+        ]  # fmt: skip
     return Table.of((*measure.COLUMNS, *measure.ENDING), rows)
 
 
@@ -92,10 +131,10 @@ def _against(label: str, mine: measure.Point, plain: measure.Point) -> Line:
 def _lines(table: Table, memory: str) -> list[Line]:
     found = measure.points(table)
     lines: list[Line] = []
-    for label, network in BASES:
-        plain = found.get((PLAIN.of(network), memory))
-        for variant in VARIANTS:
-            role = Role(f"{label}, {variant.what}", variant.of(network))
+    for base in BASES:
+        plain = found.get((PLAIN.of(base.network), memory))
+        for variant in base.variants:
+            role = Role(f"{base.label}, {variant.what}", variant.of(base.network))
             lines += wording.skipped(role, table, _UNPRINTED)
             curve = found.get((role.network, memory))
             if not curve:
@@ -113,10 +152,10 @@ def _lines(table: Table, memory: str) -> list[Line]:
 def _draw(table: Table, panels: Sequence[Axes], memory: str) -> None:
     found = measure.points(table)
     # A variant has one colour in both panels, and one that is not there takes none.
-    there = [each for each in VARIANTS if any((each.of(n), memory) in found for _, n in BASES)]
-    for axes, (_, network) in zip(panels, BASES, strict=True):
+    there = [each for each in VARIANTS if any((each.of(b.network), memory) in found for b in BASES)]
+    for axes, base in zip(panels, _drawn(table), strict=True):
         for number, variant in enumerate(there):
-            curve = found.get((variant.of(network), memory))
+            curve = found.get((variant.of(base.network), memory))
             if curve:
                 shown = drawn(curve)
                 draw.plot(axes, number, [p.rate for p in shown], shown, variant.short)
@@ -125,13 +164,24 @@ def _draw(table: Table, panels: Sequence[Axes], memory: str) -> None:
         axes.legend(loc="lower left")
 
 
-def _panels(_: Table) -> Sequence[str]:
-    return [f"{label}, MNIST" for label, _ in BASES]
+def _drawn(table: Table) -> list[Base]:
+    """Return the networks that have a panel: those of which something was measured."""
+    names = {row["network"].partition("+")[0] for row in table.rows if not row["skipped"]}
+    return [base for base in BASES if base.network in names]
+
+
+def _panels(table: Table) -> Sequence[str]:
+    return [f"{base.label}, {base.data}" for base in _drawn(table)]
+
+
+def _is_there(role: Role) -> bool:
+    return store.files_of(role.network, store.ZOO)[0].is_file()
 
 
 _NOTE = (
     "All but the last of each network were trained for equally many epochs, once each, from the "
-    "same seed: the intervals are over error patterns, not over trainings. How each was trained "
+    "same seed, those of CNV from its trained weights: the intervals are over error patterns, not "
+    "over trainings. How each was trained "
     "stands beside its weights in model/zoo; `python -m tools.variants` repeats all of it. A "
     "variant differs from plain here if the 95 % interval of the difference leaves out 0."
 )

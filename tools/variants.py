@@ -1,17 +1,19 @@
 """Train the networks of `spinflow papers training training-maps` and measure them.
 
-    python -m tools.variants [--out FOLDER] [--again]
+    python -m tools.variants [--out FOLDER] [--networks NAME ...] [--again]
 
     python -m tools.variants --page        # the table of docs/training.md, from what is kept
 
 Of each network of ``papers.injection.BASES`` those variants are trained that model/zoo lacks
 (--again: all), for equally many epochs, with one thread, and taken over into model/zoo; then both
-items are measured. The trainings take about half an hour of one core, the measuring a few minutes.
+items are measured. The trainings on MNIST take about half an hour of one core, those of CNV an
+hour, the measuring some minutes.
 """
 
 from __future__ import annotations
 
 import argparse
+import shlex
 import shutil
 import sys
 from pathlib import Path
@@ -19,7 +21,7 @@ from pathlib import Path
 from spinflow.model import store, train
 from spinflow.papers import __main__ as papers
 from spinflow.papers import draw, measure, page
-from spinflow.papers.injection import BASES, COMPARED, VARIANTS
+from spinflow.papers.injection import BASES, COMPARED
 from spinflow.papers.item import Table
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
@@ -28,8 +30,14 @@ PAGE = DOCS / "training.md"
 CONDITIONS = DOCS / "results" / "optimise"
 """What `spinflow optimise` found; conditions-1 is trained with those that lose one point."""
 
-EPOCHS = {"mlp-mnist": 15, "lenet-mnist": 10}
+EPOCHS = {"mlp-mnist": 15, "lenet-mnist": 10, "cnv-cifar10": 5}
 """Of every variant of a network."""
+
+FURTHER = {
+    "cnv-cifar10": "--initial cnv-cifar10 --teacher '' --lr 0.005 --float-epochs 0 --warm-up 0 "
+    "--hold 0"
+}
+"""Options of all variants of a network that is trained further."""
 
 OPTIONS = {
     "plain": "",
@@ -59,7 +67,9 @@ def options(network: str, label: str) -> list[str]:
         own = ["--weight-errors", LAYERS[network]]
     else:
         own = OPTIONS[label].split()
-    return ["--epochs", str(EPOCHS[network]), "--threads", "1", *own, "--label", label]
+    further = shlex.split(FURTHER.get(network, ""))
+    common = ["--epochs", str(EPOCHS[network]), "--threads", "1", *further]
+    return [*common, *own, "--label", label]
 
 
 def trained(network: str, label: str, folder: Path) -> None:
@@ -83,16 +93,16 @@ def table() -> str:
     }
     rates = " | ".join(f"{memory} {rate:g}" for memory in ("weights", "maps") for rate in COMPARED)
     lines = [f"| trained | no errors | {rates} |", "|---" * (2 + 2 * len(COMPARED)) + "|"]
-    for label, network in BASES:
-        for variant in VARIANTS:
-            curves = [found[memory].get((variant.of(network), memory)) for memory in found]
+    for base in BASES:
+        for variant in base.variants:
+            curves = [found[memory].get((variant.of(base.network), memory)) for memory in found]
             if not all(curves):
                 continue
             cells = [f"{100 * measure.exact(curves[0] or ()):.2f}"]
             for curve in curves:
                 points = [measure.at(curve or (), rate) for rate in COMPARED]
                 cells += [f"{100 * p.mean:.2f} ± {100 * draw.half_width(p):.2f}" for p in points]
-            lines.append(f"| {label}, {variant.what} | {' | '.join(cells)} |")
+            lines.append(f"| {base.label}, {variant.what} | {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
 
 
@@ -107,17 +117,20 @@ def main() -> int:
     """Train what is missing, and measure all; return the exit status."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--out", type=Path, default=Path("out/variants"), help="folder")
+    parser.add_argument("--networks", nargs="+", help="train those of these alone (all)")
     parser.add_argument("--again", action="store_true", help="train those of the zoo, too")
     parser.add_argument("--page", action="store_true", help="write the table of docs/training.md")
     chosen = parser.parse_args()
     if chosen.page:
         PAGE.write_text(with_table(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
         return 0
-    for _, network in BASES:
-        for variant in VARIANTS:
-            weights, _ = store.files_of(variant.of(network), store.ZOO)
+    for base in BASES:
+        if chosen.networks and base.network not in chosen.networks:
+            continue
+        for variant in base.variants:
+            weights, _ = store.files_of(variant.of(base.network), store.ZOO)
             if variant.label and (chosen.again or not weights.is_file()):
-                trained(network, variant.label, chosen.out)
+                trained(base.network, variant.label, chosen.out)
     return papers.main(["training", "training-maps", "--out", str(chosen.out)])
 
 

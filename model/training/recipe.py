@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import re
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -164,8 +165,9 @@ class Recipe:
             option, value = name.replace("_", "-"), getattr(self, name)
             if isinstance(value, bool):
                 words.append(f"--{option}" if value else f"--no-{option}")
-            elif value != "":
-                words.append(f"--{option} {value}")
+            # A description may name a teacher, which a training of it may do without.
+            elif value != "" or name != "label":
+                words.append(f"--{option} {shlex.quote(str(value))}")
         return " ".join([*words, *filter(None, [more]), "--out FOLDER"])
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -378,7 +379,7 @@ def test_command_repeats_the_recipe(
     recipe = dataclasses.replace(RECIPES["tfc-mnist"], seed=7, lr=0.125, bfloat16=False)
     other = dataclasses.replace(recipe, **ERRORS, activation_errors="fc1=0.1", loss="margin")
     for wanted in (recipe, other):
-        start, name, *options = wanted.command().split()
+        start, name, *options = shlex.split(wanted.command())
         assert (start, name) == ("spinflow", "train")
         assert command.main(options) == 1
         assert capsys.readouterr().err == "spinflow: far enough\n"

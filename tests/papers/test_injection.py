@@ -56,6 +56,7 @@ def test_every_variant_has_a_training(monkeypatch: pytest.MonkeyPatch, tmp_path:
         errors = recipe.weight_errors != "0" or recipe.activation_errors != "0"
         assert errors == (recipe.label.split("-")[0] in ("weights", "maps", "conditions"))
         assert recipe.epochs == variants.EPOCHS[words[0]] and recipe.threads == 1
+        assert not recipe.teacher
         for path in store.files_of(options.out.name, options.out):
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(recipe.label)
@@ -69,7 +70,14 @@ def test_every_variant_has_a_training(monkeypatch: pytest.MonkeyPatch, tmp_path:
     monkeypatch.setattr(variants.papers, "main", len)
     monkeypatch.setattr(sys, "argv", ["variants", "--out", str(tmp_path / "out")])
     assert variants.main() == 4
-    labels = [variant.label for variant in injection.VARIANTS if variant.label]
-    assert len(asked) == 2 * len(labels) - 1
-    for label in labels:
-        assert (zoo / f"lenet-mnist+{label}.json").read_text() == label
+    files = [f"{role.network}.json" for role in injection.TRAINED if "+" in role.network]
+    assert len(asked) == len(files) - 1
+    for name in set(files) - {"mlp-mnist+plain.json"}:
+        assert (zoo / name).read_text() == name.partition("+")[2].removesuffix(".json")
+    # What is further training of one network leaves the others alone.
+    asked.clear()
+    (zoo / "cnv-cifar10+plain.safetensors").unlink()
+    (zoo / "lenet-mnist+plain.safetensors").unlink()
+    monkeypatch.setattr(sys, "argv", [*sys.argv, "--networks", "cnv-cifar10"])
+    assert variants.main() == 4
+    assert [words[0] for words in asked] == ["cnv-cifar10"] and "--initial" in asked[0]
