@@ -394,7 +394,7 @@ def _make(settings: dict[str, Any], source: str) -> Grid:
         delta=settings.get("delta"),
         read_voltage_v=settings.get("read_voltage", READ_VOLTAGE_V),
         read_pulse_s=settings.get("read_pulse", READ_PULSE_S),
-        maps=tuple(MapFile.of(path) for path in dict.fromkeys(maps)),
+        maps=tuple(MapFile.of(path, settings.get("device")) for path in dict.fromkeys(maps)),
         source=source,
     )
 

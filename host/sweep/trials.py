@@ -6,7 +6,7 @@ so that comparisons are paired.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 
@@ -84,7 +84,7 @@ def grid(
         ]
         for name in selections
     }
-    points_once = dict.fromkeys(
+    points_once = _once(
         Trial(
             selection,
             mode,
@@ -108,6 +108,18 @@ def grid(
     check_number(len(points_once), repeats)
     stream.memory_seed(seed, repeats - 1, 0)
     return [replace(trial, repeat=repeat) for repeat in range(repeats) for trial in points_once]
+
+
+def _once(trials: Iterable[Trial]) -> list[Trial]:
+    """Return the first of all trials whose rows would have one key.
+
+    Two files may hold the same cells, or the same conditions in another order.
+    """
+    nothing = Identity("", 0, 0, "", "")
+    found: dict[Key, Trial] = {}
+    for trial in trials:
+        found.setdefault(key(nothing, trial), trial)
+    return list(found.values())
 
 
 def _check_each(bundle: Bundle, point: OperatingPoint, selections: Sequence[str]) -> None:

@@ -47,6 +47,14 @@ def swept(folder: Path, *options: str) -> list[Row]:
     return read(folder / "results.csv")
 
 
+def test_conditions_in_another_order_are_one_point(file: Path, tmp_path: Path) -> None:
+    """A row that is there twice would make the file of rows unreadable."""
+    other = tmp_path / "other.toml"
+    other.write_text(text_of_conditions(dict(reversed(WORDS.items())), ""), encoding="ascii")
+    rows = swept(tmp_path / "out", "--on", "evaluator", "--conditions", str(file), str(other))
+    assert [row.repeat for row in rows] == [0, 1]
+
+
 def test_a_file_holds_a_condition_for_each_memory(file: Path) -> None:
     point = read_conditions(file)
     assert dict(point.each) == {n: point_of_write_condition(text) for n, text in WORDS.items()}
