@@ -31,14 +31,14 @@ from spinflow.host.core import description
 from spinflow.host.core.errors import InputError
 from spinflow.host.core.networks import SUFFIX
 from spinflow.host.core.start import Parser
-from spinflow.host.core.test_sets import DATASETS, TestSet, chosen, images_for, images_of
+from spinflow.host.core.test_sets import images_for
 from spinflow.host.sweep import grid as grids
 from spinflow.host.sweep.trials import identity
 from spinflow.model.zoo import NETWORKS, Found, asked_for, find
 from spinflow.sim import bundle_build
 from spinflow.sim.engines import SOFTWARE
 from spinflow.sim.sweeps.boards import on_boards
-from spinflow.sim.sweeps.jobs import Job, SweepError, job_of_bundle, job_of_network
+from spinflow.sim.sweeps.jobs import Job, SweepError, job_of_bundle, job_of_network, tests_of
 from spinflow.sim.sweeps.workers import in_processes, in_this_process
 
 if TYPE_CHECKING:
@@ -200,7 +200,7 @@ def _jobs_of(plan: grids.Grid, data_dir: Path | None, on: str) -> list[tuple[Job
         name = plan.networks[place] if place < len(plan.networks) else ""
         trained = _trained(plan, place)
         if trained is not None and not bundle_build.is_built(trained, folder):
-            tests = _tests_of(trained.entry.spec.dataset, plan, data_dir)
+            tests = tests_of(trained.entry.spec.dataset, plan.images, data_dir, plan.image_seed)
             found.append((job_of_network(plan.asked[place], tests, on), Path(name)))
         else:
             try:
@@ -214,17 +214,6 @@ def _jobs_of(plan: grids.Grid, data_dir: Path | None, on: str) -> list[tuple[Job
     if not found:
         plan.folders()  # says what is missing
     return found
-
-
-def _tests_of(dataset: str, plan: grids.Grid, data_dir: Path | None) -> TestSet:
-    """Return test images of a network without a bundle: of a published set or of own data."""
-    if dataset in DATASETS:
-        return images_of(dataset, plan.images, data_dir, plan.image_seed)
-    from spinflow.model.data import own_tests
-
-    tests = own_tests(dataset, data_dir)
-    assert tests is not None
-    return chosen(tests, plan.images, plan.image_seed)
 
 
 def _trained(plan: grids.Grid, place: int) -> Found | None:

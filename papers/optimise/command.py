@@ -18,12 +18,7 @@ from spinflow.host.core.files import put_in_place, work_beside
 from spinflow.host.core.options import number, seed, whole
 from spinflow.host.core.start import Parser, finish
 from spinflow.host.core.test_sets import (
-    DATASETS,
-    MOST_IMAGES,
-    TestSet,
-    chosen,
     images_for,
-    images_of,
 )
 from spinflow.host.sweep.conditions import text_of_conditions
 from spinflow.host.sweep.operating_point import DEFAULT_MODEL
@@ -43,7 +38,7 @@ from spinflow.papers.optimise.measuring import (
     schemes,
 )
 from spinflow.papers.optimise.search import Setting, search, total
-from spinflow.sim.sweeps.jobs import Job, job_of_bundle, job_of_network
+from spinflow.sim.sweeps.jobs import Job, job_of_bundle, job_of_network, tests_of
 
 ON = "evaluator-fast"
 """What measures: the evaluator with its own random stream."""
@@ -70,13 +65,13 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _put(files: Mapping[str, bytes], out: Path) -> None:
-    """Write all files in one step, and remove conditions of an earlier run."""
+    """Write all files in one step, and remove conditions and a picture of an earlier run."""
     with work_beside(out) as work:
         made = work.path / "made"
         made.mkdir()
         for name, content in files.items():
             (made / name).write_bytes(content)
-        old = {path.name for path in out.glob("conditions-*.toml")}
+        old = {outcome.PICTURE, *(path.name for path in out.glob("conditions-*.toml"))}
         put_in_place(made, out, old - set(files))
 
 
@@ -110,7 +105,8 @@ class _Work:
         made: dict[str, bytes] = {}
         self.points.append(self._conventional())
         before: dict[str, Setting] = {}  # of the loss before, which is smaller
-        for asked in sorted(set(self.options.loss)):
+        # Two losses of one name would be two rows of one file.
+        for asked in sorted({float(f"{loss:g}") for loss in self.options.loss}):
             single_j, starts = 0.0, list[dict[str, int]]()
             for scheme, problem in self.problems.items():
                 known = [problem.setting(levels) for levels in starts]
@@ -269,22 +265,13 @@ def _job(options: argparse.Namespace) -> Job:
             f"network {options.network!r} is not trained: `spinflow train {options.network}` does "
             "it, or give a bundle"
         )
-    return job_of_network(options.network, _tests(found.entry.spec.dataset, options), ON)
-
-
-def _tests(dataset: str, options: argparse.Namespace) -> TestSet:
-    if dataset in DATASETS:
-        return images_of(dataset, options.images, options.data_dir, options.image_seed)
-    from spinflow.model.data import own_tests
-
-    tests = own_tests(dataset, options.data_dir)
-    if tests is None:
-        raise InputError(f"data set {dataset!r} has no test images here")
-    return chosen(tests, options.images, options.image_seed)
+    dataset = found.entry.spec.dataset
+    tests = tests_of(dataset, options.images, options.data_dir, options.image_seed)
+    return job_of_network(options.network, tests, ON)
 
 
 DEFAULTS = {
-    "images": MOST_IMAGES,
+    "images": None,
     "image_seed": None,
     "seed": 1,
     "mode": "flip",
@@ -326,7 +313,7 @@ def _parser() -> Parser:
     parser.add_argument(
         "--images",
         type=whole(2, 10**9),
-        help=f"test images, both halves (default {MOST_IMAGES})",
+        help="test images, both halves (default: all)",
     )
     parser.add_argument(
         "--image-seed", type=whole(0, 2**63), help="choose the images at random with this seed"

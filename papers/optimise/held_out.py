@@ -75,7 +75,8 @@ class Saving:
     Attributes:
         equal: against the single condition that loses as much, between two levels if need be.
         clear: against the cheapest single condition that is not clearly worse: the highest rate
-            whose paired difference to the setting has 0 in its interval, or is below it.
+            whose paired difference to the setting has 0 in its interval, or is below it; never
+            more than ``equal``.
         level: of the latter.
     """
 
