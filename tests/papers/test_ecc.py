@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,6 +10,8 @@ import pytest
 
 from spinflow.papers import ecc
 from spinflow.papers.ecc import Found, Point, crossing, find, main, measure, read, write
+
+ROOT = Path(__file__).parents[2]
 
 
 def point(rate: float, accuracy: float, energy_j: float, repeat: int = 0, word: int = 0) -> Point:
@@ -38,6 +41,29 @@ def test_energy_is_that_of_the_same_data() -> None:
     assert (plain.word, plain.repeats, other.word, other.repeats) == (0, 2, 64, 1)
     assert plain.energy == pytest.approx(1.5 / 4) == plain.energy_low == plain.energy_high
     assert other.energy == pytest.approx(1.5 * 1.5 / 4)
+
+
+def test_sizes_on_the_page_are_those_of_the_reports() -> None:
+    text = (ROOT / "docs" / "ecc.md").read_text(encoding="utf-8")
+    table = text.partition("<!-- sizes -->")[2].partition("<!-- end of sizes -->")[0]
+    rows = [
+        [cell.strip().replace(",", "") for cell in line.strip("| ").split("|")]
+        for line in table.strip().splitlines()[2:]
+    ]
+    assert len(rows) == 6
+    results = ROOT / "docs" / "results"
+    for network, memories, *numbers, cycles in rows:
+        name = {
+            "plain": f"synth/{network}-{cycles}",
+            "weights coded": f"ecc/{network}-weights",
+            "weights and buffers coded": f"ecc/{network}-all",
+        }[memories]
+        report = json.loads((results / f"{name}.json").read_text(encoding="utf-8"))
+        total = report["total"]
+        slowest = report["logic"]["slowest"]["delay_estimate_ns"]
+        assert [*map(float, numbers[:3])] == [total["LUT"], total["FF"], total["RAMB36"]]
+        assert float(numbers[4]) == round(slowest, 1)
+        assert report["network"] == network and report["work"]["cycles_per_frame"] == int(cycles)
 
 
 def test_points_are_kept(tmp_path: Path) -> None:
