@@ -20,6 +20,7 @@ from spinflow.host.core.start import Parser, finish
 from spinflow.host.core.test_sets import (
     DATASETS,
     MOST_IMAGES,
+    AtMost,
     TestSet,
     chosen,
     images_for,
@@ -284,7 +285,7 @@ def _tests(dataset: str, options: argparse.Namespace) -> TestSet:
 
 
 DEFAULTS = {
-    "images": MOST_IMAGES,
+    "images": AtMost(MOST_IMAGES),
     "image_seed": None,
     "seed": 1,
     "mode": "flip",
@@ -326,7 +327,7 @@ def _parser() -> Parser:
     parser.add_argument(
         "--images",
         type=whole(2, 10**9),
-        help=f"test images, both halves (default {MOST_IMAGES})",
+        help=f"test images, both halves (default {MOST_IMAGES}, or all if there are fewer)",
     )
     parser.add_argument(
         "--image-seed", type=whole(0, 2**63), help="choose the images at random with this seed"
