@@ -29,6 +29,7 @@ from spinflow.host.sweep.operating_point import point_of_rate
 from spinflow.host.sweep.row import Row
 from spinflow.host.sweep.trials import grid
 from spinflow.papers import style
+from spinflow.papers.item import SkippedError
 from spinflow.papers.measure import BACKEND, BACKGROUND, MODE, half_width, images, trained
 from spinflow.sim.evaluator import Evaluator
 from spinflow.sim.sweeps.device import SoftwareAccelerator, bundle_of
@@ -331,7 +332,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--seed", type=whole(0, SEEDS), default=1, help="base seed (1)")
     parser.add_argument("--out", type=Path, default=Path("out/ecc"), help="folder (out/ecc)")
     options = parser.parse_args(arguments)
-    return start.finish(lambda: _run(options))
+    return start.finish(lambda: _run(options), (SkippedError,))
 
 
 def _run(options: argparse.Namespace) -> None:

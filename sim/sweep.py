@@ -36,7 +36,7 @@ from spinflow.host.core.start import Parser
 from spinflow.host.core.test_sets import DATASETS, TestSet, chosen, images_for, images_of
 from spinflow.host.sweep import grid as grids
 from spinflow.host.sweep.trials import identity
-from spinflow.model.zoo import NETWORKS, Found, asked_for, find
+from spinflow.model.zoo import NETWORKS, Found, find, how_to_train
 from spinflow.sim import bundle_build
 from spinflow.sim.engines import SOFTWARE
 from spinflow.sim.sweeps.boards import on_boards
@@ -285,12 +285,10 @@ def _untrained(plan: grids.Grid, place: int) -> SweepError | None:
     asked = plan.asked[place] if place < len(plan.asked) else ""
     if SUFFIX not in asked and asked.partition("+")[0] not in NETWORKS:
         return None
-    found = find(asked)
-    base, _, label = found.name.partition("+")
     where = f"{plan.source}: " if plan.source else ""
     return SweepError(
-        f"{where}network {asked!r} is not trained, and has no bundle: `spinflow train "
-        f"{asked_for(base)}{f' --label {label}' if label else ''}` trains it"
+        f"{where}network {asked!r} is not trained, and has no bundle: "
+        f"`{how_to_train(find(asked).name)}` trains it"
     )
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from spinflow.host.core.description import MemoryInfo
 from spinflow.host.core.description.codes import LEAST_WORD, MOST_WORD, SCHEME, Code
+from spinflow.host.core.errors import InputError
 from spinflow.host.core.options import whole
 
 NO_ECC = "none"
@@ -43,11 +44,15 @@ PLAIN = Coding()
 
 
 def arguments(options: argparse.Namespace) -> list[str]:
-    """Return the options as the command line of another step has them; none where they say none."""
-    if options.ecc == NO_ECC:
+    """Return the options as the command line of another step has them; none where they say none.
+
+    Raises:
+        InputError: as of :func:`chosen`.
+    """
+    if chosen(options) == PLAIN:
         return []
-    found = ["--ecc", options.ecc, "--ecc-word", str(options.ecc_word)]
-    return [*found, "--ecc-memories", options.ecc_memories]
+    found = ["--ecc", options.ecc, "--ecc-word", str(options.ecc_word or WORD)]
+    return [*found, "--ecc-memories", options.ecc_memories or KINDS[0]]
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -62,17 +67,23 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--ecc-word",
         type=whole(LEAST_WORD, MOST_WORD),
-        default=WORD,
         help=f"most data bits of a code word ({WORD})",
     )
     parser.add_argument(
-        "--ecc-memories", choices=KINDS, default=KINDS[0], help="which memories are coded (all)"
+        "--ecc-memories", choices=KINDS, help=f"which memories are coded ({KINDS[0]})"
     )
 
 
 def chosen(options: argparse.Namespace) -> Coding:
-    """Return what the options of a command say."""
+    """Return what the options of a command say.
+
+    Raises:
+        InputError: one of a code without --ecc.
+    """
     if options.ecc == NO_ECC:
+        for name in ("ecc_word", "ecc_memories"):
+            if getattr(options, name) is not None:
+                raise InputError(f"--{name.replace('_', '-')} goes with --ecc {SCHEME}")
         return PLAIN
-    of = {kind: options.ecc_word * (options.ecc_memories in ("all", kind)) for kind in KINDS[1:]}
-    return Coding(**of)
+    word, memories = options.ecc_word or WORD, options.ecc_memories or KINDS[0]
+    return Coding(**{kind: word * (memories in ("all", kind)) for kind in KINDS[1:]})

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Sequence
 from itertools import combinations
 
 import numpy as np
 import pytest
 
-from spinflow.host.core.coding import Coding
+from spinflow.host.core.coding import PLAIN, Coding, add_options, arguments, chosen
 from spinflow.host.core.description import Block, Code, Stored, coded, memories_of, recoded
 from spinflow.host.core.description.codes import check_bits, columns
+from spinflow.host.core.errors import InputError
 from spinflow.host.core.packing import bits_of, words_of
 from spinflow.host.core.secded import counts_of, decode, encode, encode_segments
 from spinflow.host.mtj.ecc import Secded
@@ -123,3 +125,15 @@ def test_which_memories_are_coded() -> None:
     assert [memory.width for memory in recoded(plain, codes)] == [78, 22, 4]
     assert found[0].as_json()["code"] == {"scheme": "secded", "data": 64, "word": 32}
     assert "code" not in found[2].as_json()
+
+
+def test_options_of_a_code_go_with_one() -> None:
+    parser = argparse.ArgumentParser()
+    add_options(parser)
+    assert chosen(parser.parse_args([])) == PLAIN and not arguments(parser.parse_args([]))
+    found = parser.parse_args(["--ecc", "secded", "--ecc-memories", "buffers"])
+    assert chosen(found) == Coding(0, 64)
+    assert chosen(parser.parse_args(arguments(found))) == Coding(0, 64)
+    for words in (["--ecc-word", "32"], ["--ecc-memories", "all"]):
+        with pytest.raises(InputError, match=f"^{words[0]} goes with --ecc secded$"):
+            chosen(parser.parse_args(words))

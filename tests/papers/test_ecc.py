@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from spinflow.papers.ecc import Found, Point, crossing, find, measure, read, write
+from spinflow.papers.ecc import Found, Point, crossing, find, main, measure, read, write
 
 
 def point(rate: float, accuracy: float, energy_j: float, repeat: int = 0, word: int = 0) -> Point:
@@ -57,3 +57,11 @@ def test_measured() -> None:
         assert other.energy_j > 1.3 * one.energy_j
     lost = [p[0].accuracy - min(q.accuracy for q in p) for p in (plain, coded)]
     assert lost[1] <= lost[0]
+
+
+def test_a_network_that_is_not_there_is_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["--network", "lenet", "--out", str(tmp_path / "out")]) == 1
+    assert capsys.readouterr().err == "spinflow: there is no network lenet in model/zoo\n"
+    assert not (tmp_path / "out").exists()
