@@ -347,7 +347,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--seed", type=whole(0, SEEDS), default=1, help="base seed (1)")
     parser.add_argument("--out", type=Path, default=Path("out/ecc"), help="folder (out/ecc)")
     options = parser.parse_args(arguments)
-    return start.finish(lambda: _run(options), [SkippedError])
+    return start.finish(lambda: _run(options), (SkippedError,))
 
 
 def _run(options: argparse.Namespace) -> None:

@@ -54,21 +54,15 @@ PLAIN = Coding()
 
 
 def arguments(options: argparse.Namespace) -> list[str]:
-    """Return the options as the command line of another step has them; none where they say none."""
-    _check(options)
-    found = [] if options.ecc == NO_ECC else ["--ecc", options.ecc]
-    if options.ecc_word is not None:
-        found += ["--ecc-word", str(options.ecc_word)]
-    if options.ecc_memories is not None:
-        found += ["--ecc-memories", options.ecc_memories]
-    return found
+    """Return the options as the command line of another step has them; none where they say none.
 
-
-def _check(options: argparse.Namespace) -> None:
-    if options.ecc == NO_ECC and (options.ecc_word, options.ecc_memories) != (None, None):
-        raise InputError(
-            "--ecc-word and --ecc-memories say how memories are coded: they need --ecc secded"
-        )
+    Raises:
+        InputError: as of :func:`chosen`.
+    """
+    if chosen(options) == PLAIN:
+        return []
+    found = ["--ecc", options.ecc, "--ecc-word", str(options.ecc_word or WORD)]
+    return [*found, "--ecc-memories", options.ecc_memories or KINDS[0]]
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -91,9 +85,15 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def chosen(options: argparse.Namespace) -> Coding:
-    """Return what the options of a command say; InputError if they need one that is missing."""
-    _check(options)
+    """Return what the options of a command say.
+
+    Raises:
+        InputError: one of a code without --ecc.
+    """
     if options.ecc == NO_ECC:
+        for name in ("ecc_word", "ecc_memories"):
+            if getattr(options, name) is not None:
+                raise InputError(f"--{name.replace('_', '-')} goes with --ecc {SCHEME}")
         return PLAIN
-    word, which = options.ecc_word or WORD, options.ecc_memories or KINDS[0]
-    return Coding(**{kind: word * (which in (KINDS[0], kind)) for kind in KINDS[1:]})
+    word, memories = options.ecc_word or WORD, options.ecc_memories or KINDS[0]
+    return Coding(**{kind: word * (memories in ("all", kind)) for kind in KINDS[1:]})

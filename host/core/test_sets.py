@@ -39,6 +39,10 @@ MOST_IMAGES = 10000
 """Images of the largest published test set."""
 
 
+class AtMost(int):
+    """How many images are taken, or all if there are fewer: a number that nobody has asked for."""
+
+
 @dataclass(frozen=True)
 class TestSet:
     """Images with their labels.
@@ -93,7 +97,7 @@ def images_for(
 
     Args:
         bundle: of the network; its own test set goes before every other.
-        count: how many.
+        count: how many, a plain int or AtMost.
         folder: where the files of a published set lie.
         choice_seed: as of :func:`chosen`.
 
@@ -134,7 +138,7 @@ def images_of(
 
     Args:
         dataset: one of DATASETS.
-        count: how many.
+        count: how many, a plain int or AtMost.
         folder: where the files lie; the cache if not given.
         choice_seed: as of :func:`chosen`.
 
@@ -158,13 +162,15 @@ def chosen(
 
     Args:
         whole: the test set.
-        count: how many.
+        count: how many, a plain int or AtMost.
         choice_seed: choose at random with this seed, in the set's order; the first ones if None.
         data: name of the data set; that of its title if it is empty.
 
     Raises:
         InputError: the set has fewer images, or the seed is below 0.
     """
+    if isinstance(count, AtMost):
+        count = min(count, len(whole.images))
     if not 1 <= count <= len(whole.images):
         raise InputError(
             f"{count} images asked for: must be from 1 to the {len(whole.images)} of the test set"

@@ -20,6 +20,7 @@ from spinflow.host.core.start import Parser, finish
 from spinflow.host.core.test_sets import (
     DATASETS,
     MOST_IMAGES,
+    AtMost,
     TestSet,
     chosen,
     images_for,
@@ -28,7 +29,7 @@ from spinflow.host.core.test_sets import (
 from spinflow.host.sweep.conditions import text_of_conditions
 from spinflow.host.sweep.operating_point import DEFAULT_MODEL
 from spinflow.host.sweep.results import ResultsFile
-from spinflow.model.zoo import find
+from spinflow.model.zoo import find, how_to_train
 from spinflow.papers.optimise import outcome
 from spinflow.papers.optimise.choices import Choices
 from spinflow.papers.optimise.held_out import HeldOut, Saving, interval, saving
@@ -266,8 +267,8 @@ def _job(options: argparse.Namespace) -> Job:
         raise InputError(str(error)) from None
     if not found.weights.is_file():
         raise InputError(
-            f"network {options.network!r} is not trained: `spinflow train {options.network}` does "
-            "it, or give a bundle"
+            f"network {options.network!r} is not trained: `{how_to_train(found.name)}` trains it, "
+            "or give a bundle"
         )
     return job_of_network(options.network, _tests(found.entry.spec.dataset, options), ON)
 
@@ -284,7 +285,7 @@ def _tests(dataset: str, options: argparse.Namespace) -> TestSet:
 
 
 DEFAULTS = {
-    "images": MOST_IMAGES,
+    "images": AtMost(MOST_IMAGES),
     "image_seed": None,
     "seed": 1,
     "mode": "flip",
@@ -326,7 +327,7 @@ def _parser() -> Parser:
     parser.add_argument(
         "--images",
         type=whole(2, 10**9),
-        help=f"test images, both halves (default {MOST_IMAGES})",
+        help=f"test images, both halves (default {MOST_IMAGES}, or all if there are fewer)",
     )
     parser.add_argument(
         "--image-seed", type=whole(0, 2**63), help="choose the images at random with this seed"

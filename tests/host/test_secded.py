@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Sequence
 from itertools import combinations
 
 import numpy as np
 import pytest
 
-from spinflow.host.core import coding, start
 from spinflow.host.core.cells import CellMap, CellRates
-from spinflow.host.core.coding import Coding
+from spinflow.host.core.coding import PLAIN, Coding, add_options, arguments, chosen
 from spinflow.host.core.description import Block, Code, Stored, coded, memories_of, recoded
 from spinflow.host.core.description.codes import check_bits, columns
 from spinflow.host.core.errors import InputError
@@ -140,36 +140,6 @@ def test_a_map_of_cells_is_refused() -> None:
         EmulatedMemory(memory).set_cells(rates)
 
 
-@pytest.mark.parametrize(
-    ("words", "found", "passed_on"),
-    [
-        ("", Coding(), ""),
-        ("--ecc none", Coding(), ""),
-        ("--ecc secded", Coding(64, 64), "--ecc secded"),
-        (
-            "--ecc secded --ecc-word 16 --ecc-memories buffers",
-            Coding(0, 16),
-            "--ecc secded --ecc-word 16 --ecc-memories buffers",
-        ),
-    ],
-)
-def test_options(words: str, found: Coding, passed_on: str) -> None:
-    parser = start.Parser()
-    coding.add_options(parser)
-    options = parser.parse_args(words.split())
-    assert coding.chosen(options) == found
-    assert coding.arguments(options) == passed_on.split()
-
-
-@pytest.mark.parametrize("words", ["--ecc-word 16", "--ecc-memories all --ecc none"])
-def test_how_memories_are_coded_says_not_that_they_are(words: str) -> None:
-    parser = start.Parser()
-    coding.add_options(parser)
-    for call in coding.chosen, coding.arguments:
-        with pytest.raises(InputError, match="they need --ecc secded"):
-            call(parser.parse_args(words.split()))
-
-
 def test_which_memories_are_coded() -> None:
     stored = [Stored("a", Block(64, 8), Block(4, 10)), Stored("b", Block(16, 4))]
     plain = memories_of(stored)
@@ -182,3 +152,15 @@ def test_which_memories_are_coded() -> None:
     assert [memory.width for memory in recoded(plain, codes)] == [78, 22, 4]
     assert found[0].as_json()["code"] == {"scheme": "secded", "data": 64, "word": 32}
     assert "code" not in found[2].as_json()
+
+
+def test_options_of_a_code_go_with_one() -> None:
+    parser = argparse.ArgumentParser()
+    add_options(parser)
+    assert chosen(parser.parse_args([])) == PLAIN and not arguments(parser.parse_args([]))
+    found = parser.parse_args(["--ecc", "secded", "--ecc-memories", "buffers"])
+    assert chosen(found) == Coding(0, 64)
+    assert chosen(parser.parse_args(arguments(found))) == Coding(0, 64)
+    for words in (["--ecc-word", "32"], ["--ecc-memories", "all"]):
+        with pytest.raises(InputError, match=f"^{words[0]} goes with --ecc secded$"):
+            chosen(parser.parse_args(words))

@@ -80,7 +80,11 @@ def read(folder: str | os.PathLike[str]) -> Description:
     """
     path = Path(folder) / NAME
     if not path.parent.is_dir() or not (path.exists() or path.is_symlink()):
-        raise BundleError(f"{folder} is not a bundle: it has no {NAME}; make bundle builds one")
+        built = Path("build") / folder
+        remedy = (
+            f"{built} is one" if (built / NAME).is_file() else "spinflow build NETWORK makes one"
+        )
+        raise BundleError(f"{folder} is not a bundle: it has no {NAME}; {remedy}")
     raw = read_plain(path, DESCRIPTION_LIMIT)
     try:
         return _description(path.parent, parse(raw))
