@@ -189,9 +189,7 @@ def _names(plan: Grid, sweeps: Sequence[Planned]) -> list[str]:
 
 def run_selftest(options: argparse.Namespace) -> int:
     """Check the accelerator of a bundle, on the board or on the virtual board."""
-    if options.bundle is None:
-        raise InputError("no bundle: give its folder, as build/tfc-mnist")
-    bundle = bundles.load(Path(options.bundle))
+    bundle = bundles.load(options.bundle)
     golden = selftest.read_golden(bundle)
     if options.json is not None:
         check_replaceable(options.json)  # before minutes of checks, not after them
@@ -304,11 +302,22 @@ def _command(commands: Commands, name: str, job: Job, example: str, *parents: Pa
     return command
 
 
+def _folder(text: str) -> Path | str:
+    """Return a folder; argparse also asks for the type of what stands for an argument left out."""
+    return text if text is argparse.SUPPRESS else Path(text)
+
+
 def _with_bundle() -> Parser:
     options = Parser(add_help=False)
-    options.add_argument(
-        "--bundle", type=Path, required=True, help="folder of the bundle, as build/tfc-mnist"
+    either = options.add_mutually_exclusive_group(required=True)
+    either.add_argument(
+        "bundle",
+        nargs="?",
+        type=_folder,
+        default=argparse.SUPPRESS,
+        help="folder of the bundle, as build/tfc-mnist",
     )
+    either.add_argument("--bundle", type=Path, help="the same, as spinflow sweep calls it")
     return options
 
 
@@ -323,17 +332,17 @@ def _with_data() -> Parser:
 
 
 def _add_info(commands: Commands) -> None:
-    _command(commands, "info", info, "spinflow info --bundle build/tfc-mnist", _with_bundle())
+    _command(commands, "info", info, "spinflow info build/tfc-mnist", _with_bundle())
 
 
 def _add_run(commands: Commands) -> None:
-    example = "spinflow run --bundle build/tfc-mnist --memory weights --mode flip --rate 1e-2"
+    example = "spinflow run build/tfc-mnist --memory weights --mode flip --rate 1e-2"
     command = _command(commands, "run", run, example, _with_bundle(), _with_data())
     command.add_argument(
         "--images",
         type=whole(1, 10**9),
         default=grids.DEFAULT_IMAGES,
-        help="test images to run (default %(default)s)",
+        help="test images to run (default %(default)s, or all if there are fewer)",
     )
     command.add_argument(
         "--image-seed",
@@ -374,7 +383,7 @@ def _add_run(commands: Commands) -> None:
 
 
 def _add_throughput(commands: Commands) -> None:
-    example = "spinflow throughput --bundle build/tfc-mnist --images 10000"
+    example = "spinflow throughput build/tfc-mnist --images 10000"
     command = _command(commands, "throughput", run_throughput, example, _with_bundle())
     command.add_argument(
         "--images",
@@ -422,11 +431,7 @@ def _add_report(commands: Commands) -> None:
 
 def _add_selftest(commands: Commands) -> None:
     example = "spinflow selftest build/tfc-mnist --full"
-    command = _command(commands, "selftest", run_selftest, example)
-    command.add_argument(
-        "bundle", nargs="?", default=argparse.SUPPRESS, help="folder of the bundle"
-    )
-    command.add_argument("--bundle", type=Path, help="the same, as for the other commands")
+    command = _command(commands, "selftest", run_selftest, example, _with_bundle())
     command.add_argument(
         "--full", action="store_true", help="every word and every golden image, not a choice"
     )

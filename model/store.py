@@ -36,7 +36,7 @@ from spinflow.model.files import MOST_BYTES, check_tensors, read_tensors, write_
 from spinflow.model.networks.base import TrainedNetwork, predict
 from spinflow.model.networks.build import build
 from spinflow.model.networks.graph import NetworkSpec, Spec
-from spinflow.model.zoo import Found, asked_for, find
+from spinflow.model.zoo import Found, find, how_to_train
 
 FORMAT = 1
 ZOO = zoo.ZOO
@@ -181,9 +181,8 @@ def files_of(name: str, folder: Path) -> tuple[Path, Path]:
 
 def _expect_file(path: Path, found: Found) -> None:
     if not path.exists():
-        base, plus, label = found.name.partition("+")
-        command = f"spinflow train {asked_for(base)}" + (f" --label {label}" if plus else "")
-        raise ValueError(f"{path}: no such file; {command} makes it")
+        folder = None if path.parent == found.folder else path.parent
+        raise ValueError(f"{path}: no such file; {how_to_train(found.name, folder)} makes it")
 
 
 def load_recipe(name: str, folder: Path | None = None) -> dict[str, Any]:

@@ -240,7 +240,7 @@ def _parser() -> start.Parser:
     parser = start.Parser(
         prog="spinflow train",
         description="Train a network of the zoo, or one described in a .toml of your own, by its "
-        "recipe or with other options.",
+        "recipe or with other options. Many at a time: spinflow train --all --help.",
         epilog=EXAMPLE,
     )
     names = ", ".join(RECIPES)

@@ -34,7 +34,7 @@ from spinflow.host.core.start import Parser
 from spinflow.host.core.test_sets import images_for
 from spinflow.host.sweep import grid as grids
 from spinflow.host.sweep.trials import identity
-from spinflow.model.zoo import NETWORKS, Found, asked_for, find
+from spinflow.model.zoo import NETWORKS, Found, find, how_to_train
 from spinflow.sim import bundle_build
 from spinflow.sim.engines import SOFTWARE
 from spinflow.sim.sweeps.boards import on_boards
@@ -103,9 +103,9 @@ def _default(plan: grids.Grid, options: argparse.Namespace) -> str:
     """Return where a sweep runs that does not say so.
 
     That is the RTL (or the board) if all bundles have what runs them, unless an option says who is
-    to measure in software.
+    to measure in software, or how.
     """
-    if any(getattr(options, name) is not None for name in _WORKERS.values()):
+    if options.whole or any(getattr(options, name) is not None for name in _WORKERS.values()):
         return SOFTWARE[0]
     trained = [_trained(plan, place) for place in range(len(plan.bundles))]
     if plan.bundles and all((f / description.BITSTREAM).is_file() for f in plan.bundles):
@@ -129,6 +129,8 @@ def _check_hardware(plan: grids.Grid, options: argparse.Namespace, on: str) -> N
         where = ("rtl", *SOFTWARE) if option == "--workers" else SOFTWARE
         if getattr(options, name) is not None and on not in where:
             raise SweepError(f"{option} beside --on {on}: it is for {', '.join(where)} only")
+    if options.whole:
+        raise SweepError(f"--whole beside --on {on}: it is for {', '.join(SOFTWARE)} only")
     _check_built(plan)
     for folder in plan.folders():
         found = backend(bundles.load(folder))
@@ -186,6 +188,8 @@ def _cluster(options: argparse.Namespace) -> Cluster | None:
     address = options.scheduler or ""
     security = security_of(address, options.tls_ca_file, options.tls_cert, options.tls_key)
     if not address:
+        if options.patience is not None:
+            raise SweepError("--patience goes with --scheduler")
         return None
     cluster = Cluster(address, security, patience_s)
     with cluster.connected():
@@ -250,12 +254,10 @@ def _untrained(plan: grids.Grid, place: int) -> SweepError | None:
     asked = plan.asked[place] if place < len(plan.asked) else ""
     if SUFFIX not in asked and asked.partition("+")[0] not in NETWORKS:
         return None
-    found = find(asked)
-    base, _, label = found.name.partition("+")
     where = f"{plan.source}: " if plan.source else ""
     return SweepError(
-        f"{where}network {asked!r} is not trained, and has no bundle: `spinflow train "
-        f"{asked_for(base)}{f' --label {label}' if label else ''}` trains it"
+        f"{where}network {asked!r} is not trained, and has no bundle: "
+        f"`{how_to_train(find(asked).name)}` trains it"
     )
 
 
@@ -275,8 +277,8 @@ def _parser() -> Parser:
         choices=ON,
         help="rtl (the virtual board; a network that is not built is built first), board, "
         "evaluator (the hardware's random stream), evaluator-fast (its own, faster at low rates) "
-        "or emulator (default: rtl where all bundles have a simulator and no option asks for "
-        "workers, else evaluator)",
+        "or emulator (default: rtl where all bundles have a simulator, board where all have a "
+        "bitstream, if no option says how software is to measure; else evaluator)",
     )
     where = parser.add_mutually_exclusive_group()
     where.add_argument(

@@ -251,16 +251,30 @@ def _check_name(name: str) -> None:
         )
 
 
+def _check_source(options: argparse.Namespace) -> None:
+    """Raise BuildError if a source is none, or an option is given that it has no use for."""
+    from spinflow.hls.foreign import module
+
+    source, code = options.source, module.is_module(options.source)
+    if not code and not Path(source).exists():
+        raise BuildError(
+            f"{source} does not exist: a .onnx file, a folder of BNN-PYNQ's or Python code "
+            "as file.py:Class or package.module:function is expected"
+        )
+    if not code and source.endswith(".py"):
+        raise BuildError(f"{source}: say which class or function of it, as {source}:Net")
+    if not code and options.checkpoint is not None:
+        raise BuildError(f"--checkpoint is for Python code; {source} has its own weights")
+    if not code and Path(source).is_dir() and options.input is not None:
+        raise BuildError(f"--input is not for {source}: a folder of BNN-PYNQ's says it itself")
+
+
 def run(options: argparse.Namespace) -> None:
     """Take a network, and say what it is."""
     if not NAME.fullmatch(options.name):
         raise BuildError(f"--name {shown(options.name)}: letters, digits and .+-_ are expected")
     _check_name(options.name)
-    if not Path(options.source).exists() and ":" not in options.source:
-        raise BuildError(
-            f"{options.source} does not exist: a .onnx file, a folder of BNN-PYNQ's or Python code "
-            "as file.py:Class or package.module:function is expected"
-        )
+    _check_source(options)
     tests = read_tests(options)
     made = read_network(options, tests)
     folder = BUILD / options.name

@@ -20,7 +20,12 @@ from typing import Any
 from spinflow.hls.paths import BuildError
 from spinflow.host.core.text import one_line, shown
 
-_SOURCE = re.compile(r"(?P<place>[\w./+-]+?)(?P<file>\.py)?:(?P<name>[A-Za-z_]\w*)\Z")
+_SOURCE = re.compile(
+    r"(?:(?P<file>.+\.py)|(?P<package>[\w./+-]+)):(?P<name>[A-Za-z_]\w*)\Z", re.DOTALL
+)
+
+_MOST_NAMES = 8
+"""Most names of a module that are listed."""
 
 
 def is_module(source: str) -> bool:
@@ -71,9 +76,9 @@ def _call(source: str) -> Any:
     assert found is not None
     try:
         if found["file"]:
-            module = _from_file(Path(found["place"] + ".py"))
+            module = _from_file(Path(found["file"]))
         else:
-            module = importlib.import_module(found["place"].replace("/", "."))
+            module = importlib.import_module(found["package"].replace("/", "."))
     except BuildError:
         raise
     except SystemExit:
@@ -84,8 +89,7 @@ def _call(source: str) -> Any:
         ) from error
     maker = getattr(module, found["name"], None)
     if not callable(maker):
-        known = [name for name, value in vars(module).items() if callable(value)][:8]
-        raise BuildError(f"{source}: no such class or function; there are {', '.join(known)}")
+        raise BuildError(f"{source}: no such class or function; {_names(module)}")
     try:
         return maker()
     except SystemExit:
@@ -95,6 +99,15 @@ def _call(source: str) -> Any:
             f"{source} cannot be called without arguments: {type(error).__name__}: "
             f"{one_line(str(error), 120)}"
         ) from error
+
+
+def _names(module: Any) -> str:
+    """Return in words which classes and functions a module has, those of its own if there are."""
+    known = {name: value for name, value in vars(module).items() if callable(value)}
+    own = [n for n, value in known.items() if getattr(value, "__module__", "") == module.__name__]
+    names = own or list(known)
+    some = ", ".join(names[:_MOST_NAMES]) + (" ..." if len(names) > _MOST_NAMES else "")
+    return f"there are {some}" if names else "there are none"
 
 
 def _from_file(path: Path) -> Any:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from spinflow.host.core.description import MemoryInfo
 from spinflow.host.core.description.codes import LEAST_WORD, MOST_WORD, SCHEME, Code
+from spinflow.host.core.errors import InputError
 from spinflow.host.core.options import whole
 
 NO_ECC = "none"
@@ -28,9 +29,19 @@ class Coding:
     buffers: int = 0
 
     def codes(self, memories: Iterable[MemoryInfo]) -> dict[str, Code]:
-        """Return the codes of memories that are not coded yet, by name."""
-        found = {memory.name: self.code(memory.kind, memory.width) for memory in memories}
-        return {name: code for name, code in found.items() if code is not None}
+        """Return the codes of memories, by name; InputError if one of them is coded already."""
+        found: dict[str, Code] = {}
+        for memory in memories:
+            code = self.code(memory.kind, memory.width)
+            if code is None:
+                continue
+            if memory.code is not None:
+                raise InputError(
+                    f"{memory.name} is coded in the bundle already: give no coding, or a bundle "
+                    "that was built without"
+                )
+            found[memory.name] = code
+        return found
 
     def code(self, kind: str | None, width: int) -> Code | None:
         """Return how a memory of a kind is coded whose words have so many bits; None if not."""
@@ -43,11 +54,15 @@ PLAIN = Coding()
 
 
 def arguments(options: argparse.Namespace) -> list[str]:
-    """Return the options as the command line of another step has them; none where they say none."""
-    if options.ecc == NO_ECC:
+    """Return the options as the command line of another step has them; none where they say none.
+
+    Raises:
+        InputError: as of :func:`chosen`.
+    """
+    if chosen(options) == PLAIN:
         return []
-    found = ["--ecc", options.ecc, "--ecc-word", str(options.ecc_word)]
-    return [*found, "--ecc-memories", options.ecc_memories]
+    found = ["--ecc", options.ecc, "--ecc-word", str(options.ecc_word or WORD)]
+    return [*found, "--ecc-memories", options.ecc_memories or KINDS[0]]
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -62,17 +77,23 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--ecc-word",
         type=whole(LEAST_WORD, MOST_WORD),
-        default=WORD,
         help=f"most data bits of a code word ({WORD})",
     )
     parser.add_argument(
-        "--ecc-memories", choices=KINDS, default=KINDS[0], help="which memories are coded (all)"
+        "--ecc-memories", choices=KINDS, help=f"which memories are coded ({KINDS[0]})"
     )
 
 
 def chosen(options: argparse.Namespace) -> Coding:
-    """Return what the options of a command say."""
+    """Return what the options of a command say.
+
+    Raises:
+        InputError: one of a code without --ecc.
+    """
     if options.ecc == NO_ECC:
+        for name in ("ecc_word", "ecc_memories"):
+            if getattr(options, name) is not None:
+                raise InputError(f"--{name.replace('_', '-')} goes with --ecc {SCHEME}")
         return PLAIN
-    of = {kind: options.ecc_word * (options.ecc_memories in ("all", kind)) for kind in KINDS[1:]}
-    return Coding(**of)
+    word, memories = options.ecc_word or WORD, options.ecc_memories or KINDS[0]
+    return Coding(**{kind: word * (memories in ("all", kind)) for kind in KINDS[1:]})

@@ -17,6 +17,7 @@ import codecs
 import importlib
 import logging
 import os
+import re
 import select
 import signal
 import stat
@@ -68,6 +69,12 @@ class Terminated(KeyboardInterrupt):
 
 class Parser(argparse.ArgumentParser):
     """A parser whose errors are one line, as all errors of these programs."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        """Take what argparse's parser takes."""
+        super().__init__(*args, **options)
+        # What begins as a negative number is a value and no option, as -1e-3 and -1:1 are.
+        self._negative_number_matcher = re.compile(r"-\.?[0-9]")
 
     def parse_args(self, args: Iterable[str] | None = None, namespace: Any = None) -> Any:
         """Parse the command line, or tell a shell that asks how the line may go on."""

@@ -39,6 +39,10 @@ MOST_IMAGES = 10000
 """Images of the largest published test set."""
 
 
+class AtMost(int):
+    """How many images are taken, or all if there are fewer: a number that nobody has asked for."""
+
+
 @dataclass(frozen=True)
 class TestSet:
     """Images with their labels.
@@ -87,13 +91,13 @@ def dataset_of(bundle: Bundle) -> str:
 
 
 def images_for(
-    bundle: Bundle, count: int | None, folder: Path | None = None, choice_seed: int | None = None
+    bundle: Bundle, count: int, folder: Path | None = None, choice_seed: int | None = None
 ) -> TestSet:
     """Load test images for a network.
 
     Args:
         bundle: of the network; its own test set goes before every other.
-        count: how many; all if None.
+        count: how many, a plain int or AtMost.
         folder: where the files of a published set lie.
         choice_seed: as of :func:`chosen`.
 
@@ -128,13 +132,13 @@ def mnist_test(count: int, folder: Path | None = None, choice_seed: int | None =
 
 
 def images_of(
-    dataset: str, count: int | None, folder: Path | None = None, choice_seed: int | None = None
+    dataset: str, count: int, folder: Path | None = None, choice_seed: int | None = None
 ) -> TestSet:
     """Load images of a published test set.
 
     Args:
         dataset: one of DATASETS.
-        count: how many; all if None.
+        count: how many, a plain int or AtMost.
         folder: where the files lie; the cache if not given.
         choice_seed: as of :func:`chosen`.
 
@@ -152,21 +156,21 @@ def images_of(
 
 
 def chosen(
-    whole: own_tests.OwnTests, count: int | None, choice_seed: int | None = None, data: str = ""
+    whole: own_tests.OwnTests, count: int, choice_seed: int | None = None, data: str = ""
 ) -> TestSet:
     """Return a choice of a test set's images.
 
     Args:
         whole: the test set.
-        count: how many; all if None.
+        count: how many, a plain int or AtMost.
         choice_seed: choose at random with this seed, in the set's order; the first ones if None.
         data: name of the data set; that of its title if it is empty.
 
     Raises:
         InputError: the set has fewer images, or the seed is below 0.
     """
-    if count is None:
-        count = len(whole.images)
+    if isinstance(count, AtMost):
+        count = min(count, len(whole.images))
     if not 1 <= count <= len(whole.images):
         raise InputError(
             f"{count} images asked for: must be from 1 to the {len(whole.images)} of the test set"

@@ -24,6 +24,8 @@ from typing import Any
 from spinflow.host.core.bundle import Bundle
 from spinflow.host.core.errors import HostError, InputError
 from spinflow.host.core.networks import SUFFIX, called
+from spinflow.host.core.sources import WORK
+from spinflow.host.core.test_sets import AtMost
 from spinflow.host.core.text import one_line
 from spinflow.host.core.toml import read_toml
 from spinflow.host.sweep.aging import Aging
@@ -46,7 +48,7 @@ from spinflow.host.sweep.running import UntilWidth
 from spinflow.host.sweep.trials import Trial, grid
 
 DEFAULT_RATES = (0.0, 1e-4, 1e-3, 1e-2, 3e-2, 1e-1)
-DEFAULT_IMAGES = 500
+DEFAULT_IMAGES = AtMost(500)
 DEFAULT_REPEATS = 5
 DEFAULT_SEED = 1
 MOST_REPEATS = 1000
@@ -77,6 +79,13 @@ class _Setting:
 CONDITIONS = ("write_condition", "target_rate", "pulse", "conditions")
 """Keys by which a grid has write conditions; without them it has bare rates."""
 
+_AGED = {
+    "delta": ("retention_s", "reads"),
+    "read_voltage": ("reads",),
+    "read_pulse": ("reads",),
+}
+"""Keys that count only beside one of others."""
+
 MEMORIES = "a memory's or a layer's name, a pattern as conv*.weights, or weights, buffers, all"
 BACKGROUNDS = "zeros, ones, random:SEED or previous: what the weights are written over"
 
@@ -85,7 +94,11 @@ SETTINGS: dict[str, _Setting] = {
         str, True, "networks, whose bundles are build/NETWORK: names, or the paths of .toml files"
     ),
     "bundle": _Setting(str, True, "folders of bundles, as build/tfc-mnist"),
-    "images": _Setting(int, False, f"test images of every trial (default {DEFAULT_IMAGES})"),
+    "images": _Setting(
+        int,
+        False,
+        f"test images of every trial (default {DEFAULT_IMAGES}, or all if there are fewer)",
+    ),
     "image_seed": _Setting(int, False, "choose the images at random with this seed"),
     "seed": _Setting(
         int,
@@ -223,6 +236,15 @@ class Grid:
                     InputError(f"network {name!r} is not built: `spinflow build {name}` does it"),
                 )
             if folder == _BUILD / name and not folder.is_dir():
+                elsewhere = WORK / folder
+                if elsewhere.is_dir():
+                    raise _at(
+                        self.source,
+                        InputError(
+                            f"network {name!r} lies in {elsewhere}: run this command in {WORK}, or "
+                            "give that folder as the bundle"
+                        ),
+                    )
                 there = sorted(path.parent.name for path in _BUILD.glob("*/accel.json"))
                 raise _at(
                     self.source,
@@ -375,6 +397,9 @@ def _make(settings: dict[str, Any], source: str) -> Grid:
     maps = settings.get("cell_map", ())
     if maps and any((*settings.get("retention_s", ()), *settings.get("reads", ()))):
         raise InputError("cell_map with retention_s or reads: cells that differ do not age")
+    for name, others in _AGED.items():
+        if name in settings and not any(other in settings for other in others):
+            raise InputError(f"{name} goes with {' or '.join(others)}")
     return Grid(
         networks=networks,
         asked=asked,

@@ -291,8 +291,14 @@ def point_of_condition(
     """
     thresholds = []
     for bit in (1, 0):
+        rate = getattr(written, f"rate{bit}")
         try:
-            thresholds.append(stream.threshold(getattr(written, f"rate{bit}")))
+            if rate == 0.0:  # of a pulse so long that floats hold no rate for it
+                raise RateError(
+                    "no write fails: the smallest bit-error rate of the 32-bit register is "
+                    f"{stream.SMALLEST_RATE:.3e}, and writes without errors are rate 0 alone"
+                )
+            thresholds.append(stream.threshold(rate))
         except RateError as error:
             which = f"writing a {bit}: " if written.rate1 != written.rate0 else ""
             raise RateError(f"{which}{error}") from None

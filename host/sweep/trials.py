@@ -103,7 +103,7 @@ def grid(
             raise InputError("a cell map with mode off, which writes exactly: take flip or switch")
         if trial.mode == "off" and trial.point.has_errors:
             raise RateError(
-                f"bit-error rate {trial.point.rate1} with mode off: choose flip, switch or rate 0"
+                f"bit-error rate {trial.point.rate1:g} with mode off: choose flip, switch or rate 0"
             )
     check_number(len(points_once), repeats)
     stream.memory_seed(seed, repeats - 1, 0)

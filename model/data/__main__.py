@@ -41,8 +41,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--data-dir", type=Path, help="a folder with your own copy of the files")
     parser.add_argument(
         "--classes",
-        default=str(CLASSES),
-        help="ImageNet: how many of its classes must be there, or their wnids with commas between",
+        help="ImageNet: how many of its classes must be there, or their wnids with commas between "
+        f"(default {CLASSES})",
     )
     add_options(parser)
     options = parser.parse_args(arguments)
@@ -51,6 +51,8 @@ def main(arguments: list[str] | None = None) -> int:
 
 def run(options: argparse.Namespace) -> None:
     """Check the data that the options name, and print where they lie or what they hold."""
+    if options.classes is not None and options.name != "imagenet":
+        raise DataError(f"--classes is for imagenet, not for {options.name}")
     if is_own(options.name):
         found = read_own(options.name, options.data_dir, options_of(options))
         print("\n".join(facts(found)))
@@ -59,7 +61,7 @@ def run(options: argparse.Namespace) -> None:
         raise DataError(f"{wrong} is for data of one's own, not for {options.name}")
     folder = locate(options.name, options.data_dir)
     if options.name == "imagenet":
-        open_imagenet(folder, parse_classes(options.classes))
+        open_imagenet(folder, parse_classes(options.classes or str(CLASSES)))
     else:
         DATASETS[options.name].load(folder)
     print(folder)

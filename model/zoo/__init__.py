@@ -288,6 +288,20 @@ def asked_for(name: str) -> str:
     return (str(_OWN[base].path) if base in _OWN else base) + plus + label
 
 
+def how_to_train(name: str, folder: Path | None = None) -> str:
+    """Return the command that trains a network or variant, so that its files are found.
+
+    Args:
+        name: of the network, with the label of a variant.
+        folder: where they are looked for; that of the description if None.
+    """
+    base, plus, label = name.partition("+")
+    words = f"spinflow train {asked_for(base)}" + (f" --label {label}" if plus else "")
+    if folder is None and base in _OWN:
+        return words
+    return f"{words} --out {folder or ZOO}"
+
+
 def network(name: str) -> Spec:
     """Return the spec of a network or of its variant NAME+LABEL; ValueError lists the names."""
     base = name.partition("+")[0]

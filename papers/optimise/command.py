@@ -18,12 +18,14 @@ from spinflow.host.core.files import put_in_place, work_beside
 from spinflow.host.core.options import number, seed, whole
 from spinflow.host.core.start import Parser, finish
 from spinflow.host.core.test_sets import (
+    MOST_IMAGES,
+    AtMost,
     images_for,
 )
 from spinflow.host.sweep.conditions import text_of_conditions
 from spinflow.host.sweep.operating_point import DEFAULT_MODEL
 from spinflow.host.sweep.results import ResultsFile
-from spinflow.model.zoo import find
+from spinflow.model.zoo import find, how_to_train
 from spinflow.papers.optimise import outcome
 from spinflow.papers.optimise.choices import Choices
 from spinflow.papers.optimise.held_out import HeldOut, Saving, interval, saving
@@ -262,8 +264,8 @@ def _job(options: argparse.Namespace) -> Job:
         raise InputError(str(error)) from None
     if not found.weights.is_file():
         raise InputError(
-            f"network {options.network!r} is not trained: `spinflow train {options.network}` does "
-            "it, or give a bundle"
+            f"network {options.network!r} is not trained: `{how_to_train(found.name)}` trains it, "
+            "or give a bundle"
         )
     dataset = found.entry.spec.dataset
     tests = tests_of(dataset, options.images, options.data_dir, options.image_seed)
@@ -271,7 +273,7 @@ def _job(options: argparse.Namespace) -> Job:
 
 
 DEFAULTS = {
-    "images": None,
+    "images": AtMost(MOST_IMAGES),
     "image_seed": None,
     "seed": 1,
     "mode": "flip",
@@ -313,7 +315,7 @@ def _parser() -> Parser:
     parser.add_argument(
         "--images",
         type=whole(2, 10**9),
-        help="test images, both halves (default: all)",
+        help=f"test images, both halves (default {MOST_IMAGES}, or all if there are fewer)",
     )
     parser.add_argument(
         "--image-seed", type=whole(0, 2**63), help="choose the images at random with this seed"

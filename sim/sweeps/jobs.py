@@ -177,14 +177,12 @@ def job_of_network(name: str, tests: TestSet, backend: str) -> Job:
     return Job({}, network, called(name).name, tests, backend)
 
 
-def tests_of(
-    dataset: str, count: int | None, data_dir: Path | None, choice_seed: int | None
-) -> TestSet:
+def tests_of(dataset: str, count: int, data_dir: Path | None, choice_seed: int | None) -> TestSet:
     """Return test images of a network without a bundle: of a published set or of own data.
 
     Args:
         dataset: as the network's description names it.
-        count: how many; all if None.
+        count: how many, a plain int or AtMost.
         data_dir: folder of a published set's files; the cache if None.
         choice_seed: as of :func:`spinflow.host.core.test_sets.chosen`.
 

@@ -176,7 +176,11 @@ def test_the_command_writes_what_the_build_takes(
         (["a.onnx", "--name", "mlp-mnist+mine"], "the zoo has a network of this name"),
         (["a.onnx", "--name", "regs"], "build/regs is no network's folder"),
         (["gone.py:Net", "--name", "x"], "gone.py does not exist"),
-        (["os:path", "--name", "x"], "no such class or function"),
+        (["os:path", "--name", "x"], "no such class or function; there are "),
+        (["os:getcwd.x", "--name", "x"], "os:getcwd.x does not exist: a .onnx file, a folder of"),
+        ([__file__, "--name", "x"], "say which class or function of it, as "),
+        ([".", "--name", "x", "--input", "x"], "--input is not for .: a folder of BNN-PYNQ's"),
+        ([".", "--name", "x", "--checkpoint", "a.pt"], "--checkpoint is for Python code; . has"),
         (["os:getcwd", "--name", "x"], "gives str, a torch.nn.Module is expected"),
     ],
 )
@@ -225,9 +229,21 @@ class Net(nn.Module):
 """
 
 
+def test_a_file_of_any_name_is_looked_into(
+    build: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = tmp_path / "my net (2).py"
+    source.write_text("from math import sin\n\n\ndef net():\n    return 3\n")
+    assert imported(f"{source}:Net", "--name", "mine") == 1
+    assert capsys.readouterr().err.endswith("no such class or function; there are net\n")
+    assert imported(f"{source}:net", "--name", "mine") == 1
+    assert "gives int, a torch.nn.Module is expected" in capsys.readouterr().err
+
+
 @pytest.mark.slow
 def test_a_brevitas_module(build: Path, tmp_path: Path) -> None:
-    source = tmp_path / "net.py"
+    source = tmp_path / "own nets" / "my net.py"
+    source.parent.mkdir()
     source.write_text(MODULE)
     assert imported(f"{source}:Net", "--name", "mine", "--input", "x/255") == 0
     chain = qonnx_reader.read(build / "mine" / "model.onnx").chain

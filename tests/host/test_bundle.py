@@ -159,6 +159,16 @@ def test_a_wrong_bundle_is_refused_by_name(
     assert "\n" not in str(caught.value)
 
 
+def test_a_name_in_a_folders_place_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "build" / "mine").mkdir(parents=True)
+    (tmp_path / "build" / "mine" / "accel.json").touch()
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(BundleError, match=r"^mine is not a bundle: .*; build/mine is one$"):
+        load(Path("mine"))
+    with pytest.raises(BundleError, match=r"^gone is not .*; spinflow build NETWORK makes one$"):
+        load(Path("gone"))
+
+
 def test_missing_and_damaged_files_are_named(changed_bundle: Callable[[], Path]) -> None:
     folder = changed_bundle()
     with (folder / "arrays.npz").open("r+b") as file:

@@ -102,6 +102,9 @@ def test_the_examples_are_grids(bundle: Bundle) -> None:
         ("write_condition = 'moon:pulse=1ns'", "device model is 'moon', valid: exponential"),
         ("until_width = 2", "until_width = 2: must be above 0 and below 1"),
         ("max_repeats = 9", "max_repeats goes with until_width"),
+        ("delta = 50", "delta goes with retention_s or reads"),
+        ("retention_s = 1\nread_voltage = 0.2", "read_voltage goes with reads"),
+        ("read_pulse = 1e-9", "read_pulse goes with reads"),
         ("until_width = 0.1\nrepeats = 1", "repeats = 1: an interval over repeats needs"),
         ("until_width = 0.1\nmax_repeats = 2", "max_repeats = 2: must be from repeats (5)"),
         ("rates = [0.1", "not TOML: "),
@@ -121,6 +124,16 @@ def test_a_wrong_file_gets_one_line_that_names_it(
     assert text.startswith("spinflow: grid.toml: ") and message in text
     assert text.count("\n") == 1
     assert not (tmp_path / "out").exists()
+
+
+def test_a_network_that_lies_in_the_checkout_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "checkout" / "build" / "mine").mkdir(parents=True)
+    monkeypatch.setattr(grid, "WORK", tmp_path / "checkout")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InputError, match=r"'mine' lies in .*/checkout/build/mine: run "):
+        grid.make({"network": "mine"}).folders()
 
 
 def test_a_file_of_another_network_is_refused(file: Path, capsys: pytest.CaptureFixture) -> None:

@@ -82,6 +82,7 @@ def test_a_bare_rate_of_1_is_no_pulse_at_all() -> None:
         ("sun-gamma:voltage=0.4V,pulse=-2ns", "'-2ns' is not a quantity in s"),
         ("sun-gamma:voltage=0.4A,pulse=2ns", "'0.4A' is not a quantity in V"),
         ("fokker-planck:pulse=20ns", "smallest is 2.328e-10"),
+        ("exponential:pulse=50", "no write fails: the smallest bit-error rate of the 32-bit"),
         ("exponential:current=1uA,pulse=2ns", "the one current"),
     ],
 )

@@ -63,6 +63,30 @@ def test_a_wrong_command_line_is_status_2(capsys: pytest.CaptureFixture[str]) ->
     assert text.endswith("(see spinflow run --help)\n") and text.count("\n") == 1
 
 
+@pytest.mark.parametrize("command", ["info", "run", "throughput", "selftest"])
+def test_a_bundle_stands_alone_or_behind_its_option(
+    command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from spinflow.host.__main__ import _parser
+
+    alone = _parser().parse_args([command, "build/a"])
+    behind = _parser().parse_args([command, "--bundle", "build/a"])
+    assert alone == behind and alone.bundle == Path("build/a")
+    for words in ([], ["build/a", "--bundle", "build/b"]):
+        with pytest.raises(SystemExit) as stopped:
+            main([command, *words])
+        text = capsys.readouterr().err
+        assert stopped.value.code == 2 and "bundle" in text and text.count("\n") == 1
+
+
+def test_a_value_may_begin_as_a_negative_number() -> None:
+    parser = start.Parser()
+    parser.add_argument("--scale")
+    parser.add_argument("--read-voltage", type=float)
+    found = parser.parse_args(["--scale", "-1:1", "--read-voltage", "-1e-1"])
+    assert (found.scale, found.read_voltage) == ("-1:1", -0.1)
+
+
 @pytest.mark.parametrize("command", ["info", "run", "throughput", "sweep", "report", "selftest"])
 def test_the_help_of_each_command_has_an_example_that_parses(
     command: str, capsys: pytest.CaptureFixture[str]

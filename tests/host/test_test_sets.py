@@ -18,6 +18,7 @@ from spinflow.host.core.errors import BundleError, InputError
 from spinflow.host.core.published import TEST_FILES
 from spinflow.host.core.test_sets import (
     DATASETS,
+    AtMost,
     TestSet,
     dataset_of,
     default_folder,
@@ -105,6 +106,8 @@ def test_a_choice_by_seed_keeps_images_and_labels_together(
     assert tests.labels.tolist() == [int(records[number, 0]) for number in found]
     with pytest.raises(InputError, match="10001 images asked for: must be from 1 to the 10000"):
         images_for(cifar, 10001)
+    assert len(images_for(cifar, AtMost(10001)).images) == 10000
+    assert len(images_for(cifar, AtMost(3)).images) == 3
 
 
 @pytest.mark.parametrize("dataset", DATASETS)

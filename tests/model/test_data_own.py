@@ -201,6 +201,19 @@ def test_grey_pictures_have_one_channel(tmp_path: Path) -> None:
     assert read_own(tmp_path, options=Options(size=(3, 7))).shape == (3, 3, 7)
 
 
+def test_grey_pictures_of_16_bits_keep_their_upper_8(tmp_path: Path) -> None:
+    deep = MAPS[..., 0].astype(np.uint16) * 257
+    for number, ending in ((0, "png"), (1, "tif")):
+        picture(tmp_path / str(number) / f"a.{ending}", deep[number])
+    found = read_own(tmp_path)
+    assert found.shape == (1, 6, 5)
+    images = sorted(found.parts[ALL].images.tolist())
+    assert images == sorted(MAPS[:2, ..., 0].reshape(2, -1).tolist())
+    picture(tmp_path / "2" / "a.tif", MAPS[2, ..., 0].astype(np.float32))
+    with pytest.raises(DataError, match="pixels of mode F: 8 or 16 bits for each"):
+        read_own(tmp_path)
+
+
 # --- IDX ------------------------------------------------------------------------------------------
 
 

@@ -116,7 +116,9 @@ REFUSED: dict[str, tuple[Callable[[Path], Path], str]] = {
     "ambiguous": (npz(X=MAPS, y=KINDS, data=MAPS, target=KINDS), "it holds X with y and X with"),
     "empty": (npz(images=MAPS[:0], labels=KINDS[:0]), "images has shape (0, 6, 5, 3): it is empty"),
     "counts": (npz(images=MAPS, labels=KINDS[:5]), "12 images and 5 labels do not belong together"),
-    "floats": (npz(images=MAPS / 255, labels=KINDS), "images are float64 of 0 to 1: bytes, 0 to"),
+    "floats": (npz(images=MAPS / 255, labels=KINDS), "np.rint(255.0 * images).astype(np.uint8)"),
+    "whole floats": (npz(images=MAPS * 1.0, labels=KINDS), "np.rint(images).astype(np.uint8)"),
+    "signed": (npz(images=MAPS - 128.0, labels=KINDS), "0 to 255, are expected\n"),
     "sides": (npz(images=MAPS.reshape(12, 3, 15, 2), labels=KINDS), "which of the sides are chan"),
     "five": (npz(images=MAPS[None], labels=[1]), "images have shape (1, 12, 6, 5, 3): (n, pixels)"),
     "below": (npz(images=MAPS, labels=KINDS - 2), "a label is -2; labels are 0 to 65535, or +1"),
@@ -132,6 +134,7 @@ REFUSED: dict[str, tuple[Callable[[Path], Path], str]] = {
     "CSV names": (text("a,b,label\n"), "it has names of columns and no rows"),
     "CSV short": (text("1,2,a\n1,b\n"), "row 2 has 2 columns, row 1 has 3"),
     "CSV word": (text("u,v,y\n1,2,a\n1,x,a\n"), "row 3, column 'v' holds 'x', a number is"),
+    "CSV target": (text("1,2,3.5\n1,3,4\n"), "a label is '3.5': whole numbers from 0, or words"),
     "CSV NaN": (text("1,2,a\n1,nan,a\n"), "row 2, feature 2 is nan, a number is expected"),
     "CSV no label": (text("1,2,a\n1,3,\n"), "row 2 has no label in column 3, the last"),
     "CSV float": (text("1,2.5,a\n1,3,b\n"), "say with --scale minmax or --scale LOW:HIGH"),
@@ -184,7 +187,19 @@ def test_bad_data_are_one_line(
         (["NPZ?colour=red"], "data option 'colour=red': title=, label=, scale= or size= is"),
         (["NPZ?size=3"], "size '3': ROWSxCOLUMNS is expected, as 32x32"),
         (["CSV", "--scale", "1:0"], "--scale '1:0': minmax or LOW:HIGH is expected"),
-        (["CSV", "--label", "kind"], "has no column 'kind'; it has 'a', 'b', 'y', 'y'"),
+        (["CSV", "--label", "kind"], "has no column 'kind'; it has 'a', 'b', 'y'\n"),
+        (["TWO", "--label", "b"], "TWO.csv has 2 columns 'b': one is meant"),
+        (
+            ["CSV", "--size", "3x3"],
+            "CSV.csv: --size is for picture files, in a folder or a parquet",
+        ),
+        (["NPZ", "--size", "3x3"], "mine.npz: --size is for picture files"),
+        (["NPZ", "--label", "kind"], "mine.npz: --label is for tables, CSV or parquet"),
+        (["ZOO", "--scale", "minmax"], "zoo: --scale is for features, in a CSV or as vectors in"),
+        (["ZOO", "--label", "kind"], "zoo: --label is for tables"),
+        (["IDX", "--size", "3x3"], "mine-images-idx4-ubyte: --size is for picture files"),
+        (["NPZ", "--classes", "3"], "--classes is for imagenet, not for"),
+        (["mnist", "--classes", "3"], "--classes is for imagenet, not for mnist"),
         (["NPZ", "--title", "x" * 81], "at most 80 characters, one line"),
     ],
 )
@@ -193,7 +208,10 @@ def test_wrong_options_are_one_line(
 ) -> None:
     files = {
         "NPZ": npz(images=MAPS, labels=KINDS)(tmp_path),
-        "CSV": text("a,b,y\n1,.5,x\n")(tmp_path),
+        "CSV": text("a,b,y\n1,.5,x\n", "CSV.csv")(tmp_path),
+        "TWO": text("a,b,b\n1,2,x\n", "TWO.csv")(tmp_path),
+        "ZOO": pictures(lambda zoo: None)(tmp_path),
+        "IDX": raw(idx(MAPS), "mine-images-idx4-ubyte")(tmp_path),
     }
     for name, path in files.items():
         words = [str(path) + w[3:] if w.startswith(name) else w for w in words]

@@ -140,7 +140,9 @@ def test_errors_are_of_the_seed_and_named_by_the_label(
     assert found["network"] == "tiny" and found["recipe"] == dataclasses.asdict(recipe)
     assert found["command"] == recipe.command()
     assert store.pack(store.load_trained("tiny+some-errors", tmp_path)) == weights.read_bytes()
-    with pytest.raises(ValueError, match=r"spinflow train tiny --label other makes it"):
+    with pytest.raises(
+        ValueError, match=f"spinflow train tiny --label other --out {tmp_path} makes it"
+    ):
         store.load_trained("tiny+other", tmp_path)
     with pytest.raises(ValueError, match="unknown network 'big'; known: "):
         store.load_trained("big+other", tmp_path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 
@@ -59,6 +60,19 @@ def test_data_that_do_not_fit_a_network(spec: NetworkSpec, monkeypatch: pytest.M
     found = data.dataset(spec.dataset)
     few = NetworkSpec("tiny-own", (8, 16, 10), 128, 2.0**-2, spec.dataset)
     wide = ConvSpec("tiny-own", (6, 6, 1), 3, (4,), (), (16, CLASSES), 2.0**-2, spec.dataset)
+    from_one = dataclasses.replace(
+        found, train_labels=found.train_labels % 10 + 1, test_labels=found.test_labels % 10 + 1
+    )
+    monkeypatch.setitem(zoo.NETWORKS, few.name, few)
+    with pytest.raises(ValueError, match=r"has 10 classes, from 0: labels that begin with 1 need"):
+        MemoryFeed(RECIPE, from_one)
+    alone = dataclasses.replace(
+        found, train_labels=found.train_labels * 0 + 7, test_labels=found.test_labels % 10
+    )
+    with pytest.raises(
+        ValueError, match=r"^Kinds: all training images have the label 7: images of"
+    ):
+        MemoryFeed(RECIPE, alone)
     for wrong, line in (
         (few, r"^Kinds has the label 299; tiny-own has 10 classes, from 0$"),
         (wide, r"^tiny-own takes 6 x 6 pixels of 1 channels; an image of Kinds has 8 bytes \(8\)$"),

@@ -238,9 +238,9 @@ def test_an_unknown_network_is_named(
     ("name", "line"),
     [
         ("vgg3-cifar10", "'vgg3-cifar10' is not trained, and has no bundle: `spinflow train "
-         "vgg3-cifar10` trains it"),
-        ("mlp-mnist+mine", "`spinflow train mlp-mnist --label mine` trains it"),
-        ("alexnet-imagenet", "`spinflow train alexnet-imagenet` trains it"),
+         "vgg3-cifar10 --out "),
+        ("mlp-mnist+mine", "`spinflow train mlp-mnist --label mine --out "),
+        ("alexnet-imagenet", "/zoo` trains it"),
     ],
 )  # fmt: skip
 def test_a_network_that_is_not_trained_is_told_apart_from_an_unknown_one(

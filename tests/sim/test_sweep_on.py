@@ -51,6 +51,7 @@ def test_by_default_it_runs_on_what_the_bundles_have(
     bundle = ("--bundle", str(BUNDLE))
     assert default(*bundle) == "rtl"
     assert default(*bundle, "--workers", "2") == "evaluator"
+    assert default(*bundle, "--whole") == "evaluator"
     assert default(*bundle, "--scheduler", "tcp://127.0.0.1:9") == "evaluator"
     assert default(*bundle, str(tmp_path)) == "evaluator"  # one of them has no simulator
     (tmp_path / "accel.bit").touch()
@@ -67,6 +68,8 @@ def test_by_default_it_runs_on_what_the_bundles_have(
         (["--on", "board", "--workers", "2"], "--workers beside --on board: it is for rtl, evalua"),
         (["--on", "board", "--scheduler", "tcp://x:1"], "--scheduler beside --on board"),
         (["--on", "rtl", "--patience", "3"], "--patience beside --on rtl"),
+        (["--on", "rtl", "--whole"], "--whole beside --on rtl: it is for evaluator"),
+        (["--on", "evaluator", "--patience", "3"], "--patience goes with --scheduler"),
         (["--on", "board"], "has a simulator and no bitstream, so it runs with --on rtl"),
     ],
 )

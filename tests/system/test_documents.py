@@ -69,6 +69,14 @@ def code_of(page: Path) -> list[str]:
     return [*spans, *(re.sub(r"\s#\s.*", "", line).strip() for line in lines)]
 
 
+def test_sweeps_of_a_page_go_into_folders_of_their_own() -> None:
+    """A folder with the results of another sweep is refused, so commands in a row must differ."""
+    for page in PAGES:
+        sweeps = [code for code in code_of(page) if re.match(r"spinflow sweep .*--", code)]
+        places = [(re.findall(r"--out (\S+)", code) or ["out/run"])[0] for code in sweeps]
+        assert len(set(places)) == len(places), f"{page.name}: {places}"
+
+
 def test_paths_that_pages_name_exist() -> None:
     folders = {path.name for path in ROOT.iterdir() if path.is_dir()} - {"build", "out", ".venv"}
     for page in PAGES:

@@ -143,7 +143,7 @@ def walked(name: str, copy: Path, record: Callable[[str, object], None]) -> None
         print(f"{seconds:4} s  {command}\n{done.stdout[-1500:]}")
         assert done.returncode == 0, f"{command}\n{done.stderr[-2000:]}"
         record(f"{name}: {' '.join(words[:2])}", f"{seconds} s")
-    with open(copy / "out" / "run" / "results.csv", newline="") as file:
+    with open(copy / words[words.index("--out") + 1] / "results.csv", newline="") as file:
         rows = list(csv.DictReader(file))
     right = [float(row["accuracy"]) for row in rows if float(row["rate"]) == 0]
     worst = min(float(row["accuracy"]) for row in rows)

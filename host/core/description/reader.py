@@ -80,7 +80,11 @@ def read(folder: str | os.PathLike[str]) -> Description:
     """
     path = Path(folder) / NAME
     if not path.parent.is_dir() or not (path.exists() or path.is_symlink()):
-        raise BundleError(f"{folder} is not a bundle: it has no {NAME}; make bundle builds one")
+        built = Path("build") / folder
+        remedy = (
+            f"{built} is one" if (built / NAME).is_file() else "spinflow build NETWORK makes one"
+        )
+        raise BundleError(f"{folder} is not a bundle: it has no {NAME}; {remedy}")
     raw = read_plain(path, DESCRIPTION_LIMIT)
     try:
         return _description(path.parent, parse(raw))
@@ -234,6 +238,11 @@ def _memories(
         for entry, memory in zip(entries, plain, strict=True)
         if (code := _code(entry, memory)) is not None
     }
+    if codes and "snapshot_code" not in registers.globals["CONTROL"].fields:
+        raise WrongError(
+            "registers.global.CONTROL describes no field snapshot_code, which shows what decoders "
+            "of coded memories count"
+        )
     expected = memories_of(coded(stored, codes), registers.size)
     memories = [_memory(*pair, accel) for pair in zip(entries, expected, strict=True)]
     bits = sum(memory.bits for memory in memories)

@@ -45,6 +45,12 @@ FORMS = (
     "an .npz of arrays, a .csv, a .parquet, a file of IDX, a .mat of SVHN, or a folder of pictures "
     "by class"
 )
+_USED_BY = {
+    "label": "tables, CSV or parquet",
+    "scale": "features, in a CSV or as vectors in an npz",
+    "size": "picture files, in a folder or a parquet file",
+}
+"""What the options are for that do not count for every form."""
 _ORDER_SEED = 1
 """Of the order of images that lie class by class."""
 
@@ -81,20 +87,33 @@ def _title(name: str) -> str:
     return title
 
 
+def _check_used(path: Path, options: Options, *used: str) -> None:
+    """Raise DataError if an option was given that the form of these data has no use for."""
+    for name, what in _USED_BY.items():
+        if getattr(options, name) and name not in used:
+            raise DataError(f"{path}: --{name} is for {what}")
+
+
 def _read_file(path: Path, options: Options) -> Own:
     ends = path.name.lower().removesuffix(".gz")
     if ends.endswith(".npz"):
+        _check_used(path, options, "scale")
         return npz.read(path, options)
     if ends.endswith((".csv", ".tsv")):
+        _check_used(path, options, "label", "scale")
         title = options.title or Path(path.name.removesuffix(".gz")).stem
         return table.read({ALL: path}, title, options)
     if ends.endswith(".parquet"):
+        _check_used(path, options, "label", "size")
         return parquet.read({ALL: [path]}, options.title or path.stem, options)
     if ends.endswith(".mat"):
+        _check_used(path, options)
         return _svhn({ALL: path}, options)
     if batches.is_file(path):
+        _check_used(path, options)
         return batches.read_file(path, options)
     if idx.is_file(path):
+        _check_used(path, options)
         return idx.read_file(path, options)
     raise DataError(f"{path}: of no form that is known: {FORMS} is expected")
 
@@ -102,21 +121,27 @@ def _read_file(path: Path, options: Options) -> Own:
 def _read_folder(folder: Path, options: Options) -> Own:
     title = options.title or folder.resolve().name
     if place := batches.folder_of(folder):
+        _check_used(folder, options)
         return batches.read_folder(place, options)
     files = sorted(path for path in folder.iterdir() if path.is_file())
     if any(idx.is_name(path.name) for path in files):
+        _check_used(folder, options)
         return idx.read_folder(folder, options)
     for ending in (".csv", ".tsv"):
         found = _by_part([path for path in files if path.name.endswith(ending)])
         if all(len(paths) == 1 for paths in found.values()) and found:
+            _check_used(folder, options, "label", "scale")
             return table.read({part: paths[0] for part, paths in found.items()}, title, options)
     parts = _by_part([*files, *folder.glob("data/*")], ".parquet")
     if parts:
+        _check_used(folder, options, "label", "size")
         return parquet.read(parts, title, options)
     mats = _by_part(files, "_32x32.mat")
     if mats:
+        _check_used(folder, options)
         return _svhn({part: paths[0] for part, paths in mats.items()}, options)
     if pictures.is_folder(folder):
+        _check_used(folder, options, "size")
         return pictures.read(folder, options)
     raise DataError(
         f"{folder}: of no form that is known: sub-folders of pictures, one for each class, IDX "

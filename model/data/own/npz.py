@@ -183,9 +183,15 @@ def _pixels(values: NDArray[Any], where: str) -> NDArray[np.uint8]:
         return values
     if values.dtype.kind in "iu" and values.min() >= 0 and values.max() <= 255:
         return values.astype(np.uint8)
+    least, most = float(values.min()), float(values.max())
+    remedy = ""
+    if least >= 0 and most <= 1:
+        remedy = "; np.rint(255.0 * images).astype(np.uint8) makes them"
+    elif least >= 0 and most <= 255:
+        remedy = "; np.rint(images).astype(np.uint8) makes them"
     raise DataError(
-        f"{where}: images are {values.dtype} of {values.min():g} to {values.max():g}: bytes, 0 to "
-        "255, are expected (of 0 to 1: np.rint(255 * images).astype(np.uint8))"
+        f"{where}: images are {values.dtype} of {least:g} to {most:g}: bytes, 0 to 255, are "
+        f"expected{remedy}"
     )
 
 

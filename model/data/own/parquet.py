@@ -80,6 +80,8 @@ def _add(stack: Stack, image: Any, where: str) -> None:
         raise DataError(f"{where}: its image is neither a picture file nor rows of pixels")
     if pixels.min() < 0 or pixels.max() > 255:
         raise DataError(f"{where}: a pixel is {pixels.max()}: bytes of 0 to 255 are expected")
+    if stack.is_resized:
+        raise DataError(f"{where}: --size is for picture files; its image is rows of pixels")
     stack.add_array(pictures(pixels.astype(np.uint8)[None], where)[0][0], where)
 
 

@@ -25,6 +25,8 @@ PARTS = {TEST: ("test", "val", "valid", "validation"), TRAIN: ("train",)}
 _MOST_FILE = 64 << 20
 _MOST_PIXELS = 1 << 26
 _GREY = ("1", "L", "LA")
+_DEEP = ("I", "I;16", "I;16B", "I;16L", "I;16N")
+"""Modes of grey pictures of 16 bits, whose upper 8 are taken."""
 
 
 def read(folder: Path, options: Options) -> Own:
@@ -122,7 +124,6 @@ class Stack:
         self._size = size
         self._first = ""
         self._total = 0
-        self._resized = 0
         self._arrays: list[NDArray[np.uint8]] = []
 
     def add(self, content: bytes, where: str) -> None:
@@ -170,6 +171,11 @@ class Stack:
         return images.reshape(len(images), -1), (channels, rows, columns)
 
     @property
+    def is_resized(self) -> bool:
+        """Whether pictures are resized."""
+        return self._size is not None
+
+    @property
     def notes(self) -> tuple[str, ...]:
         """What was done to them, in words."""
         if self._size is None:
@@ -190,7 +196,7 @@ def _decoded(content: bytes, where: str, size: tuple[int, int] | None) -> NDArra
                 raise DataError(
                     f"{where}: {picture.height} x {picture.width} pixels: too large a picture"
                 )
-            plain: Any = picture.convert("L" if picture.mode in _GREY else "RGB")
+            plain: Any = _plain(picture, where)
             if size is not None and plain.size != (size[1], size[0]):
                 plain = plain.resize((size[1], size[0]), Image.Resampling.BILINEAR)
             array = np.asarray(plain, np.uint8)
@@ -201,3 +207,23 @@ def _decoded(content: bytes, where: str, size: tuple[int, int] | None) -> NDArra
         where = one_line(where, 160)
         raise DataError(f"{where}: a damaged picture file, or none ({said})") from None
     return array[..., None] if array.ndim == 2 else array
+
+
+def _plain(picture: Any, where: str) -> Any:
+    """Return a picture with 8 bits for grey, or for red, green and blue.
+
+    Raises:
+        DataError: its pixels are numbers of another range.
+    """
+    from PIL import Image
+
+    if picture.mode in _DEEP:
+        deep = np.asarray(picture)
+        if deep.min() >= 0 and deep.max() < 1 << 16:
+            return Image.fromarray((deep >> 8).astype(np.uint8))
+    if picture.mode in (*_DEEP, "F"):
+        raise DataError(
+            f"{one_line(where, 160)}: pixels of mode {picture.mode}: 8 or 16 bits for each colour "
+            "are expected"
+        )
+    return picture.convert("L" if picture.mode in _GREY else "RGB")

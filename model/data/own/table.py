@@ -83,14 +83,19 @@ def read(paths: dict[str, Path], title: str, options: Options) -> Own:
 def numbered(
     labels: dict[str, list[str]], path: Path
 ) -> tuple[tuple[str, ...], dict[str, NDArray[Any]]]:
-    """Return names of classes and labels as numbers: whole numbers stay, words are sorted."""
+    """Return names of classes and labels as numbers: whole numbers stay, words are sorted.
+
+    Raises:
+        DataError: the labels are numbers that are not whole, or there are too many classes.
+    """
     every = sorted({label for part in labels.values() for label in part})
-    try:
+    if all(map(_is_number, every)):
         found = {label: float(label) for label in every}
-        is_number = all(value % 1 == 0 for value in found.values())
-    except ValueError:
-        is_number = False
-    if is_number:
+        odd = next((label for label in every if found[label] % 1 != 0), None)
+        if odd is not None:
+            raise DataError(
+                f"{path}: a label is {shown(odd)}: whole numbers from 0, or words, are expected"
+            )
         return (), {part: np.array([found[x] for x in each]) for part, each in labels.items()}
     place = {label: number for number, label in enumerate(every)}
     names = base.names_of(every, str(path))
@@ -176,8 +181,13 @@ def _column(path: Path, header: list[str] | None, width: int, wanted: str) -> tu
     names = [name.lower() for name in header]
     if wanted:
         if wanted not in header:
-            some = ", ".join(map(shown, [*header[:3], header[-1]]))
-            raise DataError(f"{path} has no column {shown(wanted)}; it has {some}")
+            some = [*map(shown, header[:3]), *(["..."] if width > 4 else [])]
+            some += [shown(header[-1])] if width > 3 else []
+            raise DataError(f"{path} has no column {shown(wanted)}; it has {', '.join(some)}")
+        if header.count(wanted) > 1:
+            raise DataError(
+                f"{path} has {header.count(wanted)} columns {shown(wanted)}: one is meant"
+            )
         return header.index(wanted), one_line(wanted, 60)
     known = [name for name in LABELS if names.count(name) == 1]
     place = names.index(known[0]) if known else width - 1

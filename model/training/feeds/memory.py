@@ -90,7 +90,8 @@ def check_fit(spec: Spec, data: Dataset) -> None:
     """Check that a network takes the images of a data set and can give its labels.
 
     Raises:
-        ValueError: it takes images of another size, or has too few classes.
+        ValueError: it takes images of another size, or has too few classes; or all training images
+            are of one class.
     """
     title = data.title or spec.dataset
     rows, columns, channels = image_shape(spec)
@@ -100,7 +101,16 @@ def check_fit(spec: Spec, data: Dataset) -> None:
             f"{spec.name} takes {rows} x {columns} pixels of {channels} channels; an image of "
             f"{title} has {data.train_images.shape[1]} bytes{shape}"
         )
-    most = max(int(data.train_labels.max()), int(data.test_labels.max()))
+    labels = np.concatenate([data.train_labels, data.test_labels])
+    least, most = int(labels.min()), int(labels.max())
     classes = spec.layers[-1].result[2]
     if most >= classes:
-        raise ValueError(f"{title} has the label {most}; {spec.name} has {classes} classes, from 0")
+        remedy = ": labels that begin with 1 need 1 less" if (least, most) == (1, classes) else ""
+        raise ValueError(
+            f"{title} has the label {most}; {spec.name} has {classes} classes, from 0{remedy}"
+        )
+    if len(np.unique(data.train_labels)) == 1:
+        raise ValueError(
+            f"{title}: all training images have the label {data.train_labels[0]}: images of at "
+            "least 2 classes are expected"
+        )

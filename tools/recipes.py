@@ -1,0 +1,193 @@
+"""What shortens a training: ways to spend the same epochs, each trained with several seeds.
+
+    python -m tools.recipes [--network NAME] [--epochs N] [--seeds 1 2 3] [--out FOLDER]
+
+    python -m tools.recipes --page        # the tables of docs/training.md, from what is kept
+
+A way is the network's recipe in the zoo with some options changed (`WAYS`). The teacher has the
+network's layers in floats and is trained first, for as many epochs. What was measured goes to
+docs/results/recipes/NETWORK.csv, a training a row; what is there is not trained again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import io
+import json
+import re
+import shlex
+import shutil
+import statistics
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from spinflow.host.core.files import replace_bytes
+from spinflow.model import store, train
+from spinflow.model.networks.graph import Spec
+from spinflow.model.zoo import network
+from spinflow.papers.measure import half_width
+
+DOCS = Path(__file__).resolve().parents[1] / "docs"
+PAGE = DOCS / "training.md"
+KEPT = DOCS / "results" / "recipes"
+MARK = re.compile(r"(<!-- recipes of ([\w-]+): begin -->\n).*?(<!-- recipes: end -->)", re.S)
+
+COLUMNS = ("way", "seed", "epochs", "test_correct", "test_images", "processor_s")
+
+PLAIN = "plain"
+WITHOUT = "--hold 0 --warm-up 0 --float-epochs 0 --teacher '' --crop 0 --no-flip"
+"""What the plain way does without, whatever the recipe of the zoo has."""
+
+WAYS = {
+    PLAIN: "",
+    "warm-up of one epoch": "--warm-up 1",
+    "first learning rate held for a fifth": "--hold {fifth}",
+    "crop by 2 pixels, and flip": "--crop 2 --flip",
+    "two stages, the first two fifths": "--float-epochs {stage}",
+    "teacher": "--teacher {teacher}",
+    "teacher and two stages": "--teacher {teacher} --float-epochs {stage}",
+    "float32": "--no-bfloat16",
+}
+"""Options of `spinflow train` by what the page calls the way."""
+
+Row = Mapping[str, str]
+
+
+def of_floats(spec: Spec) -> str:
+    """Return the description of a network with the layers of another one in floats, as TOML."""
+    blocks = []
+    for layer in spec.layers:
+        words = [f'op = "{layer.op}"']
+        if layer.op != "pool":
+            words += [f"outputs = {layer.result[2]}", "binary = false"]
+        if layer.op != "linear":
+            words += [f"kernel = {layer.kernel}", f"stride = {layer.stride}"]
+        blocks.append(f"    {{ {', '.join(words)} }},\n")
+    return (
+        f"# The layers of {spec.name} with weights and maps of floats.\n"
+        f'kind = "xnor"\nshape = {list(spec.layers[0].source)}\ndataset = "{spec.dataset}"\n'
+        f"blocks = [\n{''.join(blocks)}]\n\n[recipe]\nbatch = 128\nlr = 0.002\nwarm_up = 1\n"
+    )
+
+
+def trained(words: Sequence[str], folder: Path) -> float:
+    """Train a network into an empty folder; return the processor time that it took, in s.
+
+    Raises:
+        SystemExit: the training failed.
+    """
+    shutil.rmtree(folder, ignore_errors=True)
+    start = time.process_time()
+    if train.main([*words, "--out", str(folder)]):
+        raise SystemExit(f"{folder}: not trained")
+    return time.process_time() - start
+
+
+def teacher_of(name: str, epochs: int, out: Path) -> Path:
+    """Return the description of a network's teacher, which is trained where it is not."""
+    path = out / f"{name}-floats.toml"
+    if not store.files_of(path.stem, out)[1].is_file():
+        replace_bytes(path, of_floats(network(name)).encode())
+        folder = out / "teacher"
+        trained([str(path), "--epochs", str(epochs)], folder)
+        for file in store.files_of(path.stem, folder):
+            shutil.copy(file, out)
+    return path
+
+
+def measured(name: str, way: str, seed: int, epochs: int, out: Path) -> Row:
+    """Train a network in one way; return its row."""
+    options = WAYS[way].format(
+        fifth=epochs // 5,
+        stage=2 * epochs // 5,
+        teacher=shlex.quote(str(teacher_of(name, epochs, out))) if "{teacher}" in WAYS[way] else "",
+    )
+    words = [name, *shlex.split(f"{WITHOUT} --seed {seed} --epochs {epochs} {options}")]
+    folder = out / f"{list(WAYS).index(way)}-{seed}"
+    took = trained(words, folder)
+    facts = json.loads(store.files_of(name, folder)[1].read_text(encoding="utf-8"))
+    found = {"way": way, "seed": seed, "epochs": epochs, "processor_s": f"{took:.1f}"}
+    found |= {key: facts[key] for key in ("test_correct", "test_images")}
+    return {key: str(found[key]) for key in COLUMNS}
+
+
+def rows_of(path: Path) -> list[Row]:
+    """Return the rows of a table; none if there is no such file."""
+    if not path.is_file():
+        return []
+    with path.open(encoding="ascii", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def write(path: Path, rows: Sequence[Row]) -> None:
+    """Write a table."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    replace_bytes(path, text.getvalue().encode("ascii"))
+
+
+def table(rows: Sequence[Row]) -> str:
+    """Return the accuracies in Markdown: mean of the seeds, and the difference to the plain way.
+
+    The difference is of the same seeds, with the half width of its 95 % interval over them.
+    """
+    of = {way: {row["seed"]: row for row in rows if row["way"] == way} for way in WAYS}
+    plain = of[PLAIN]
+    lines = ["| way | accuracy, % | less plain, points | processor time |", "|---|---|---|---|"]
+    for way, found in of.items():
+        if not found:
+            continue
+        both = [seed for seed in found if seed in plain]
+        gains = [_share(found[seed]) - _share(plain[seed]) for seed in both]
+        gain = f"{statistics.mean(gains):+.2f}"
+        gain += f" ± {half_width(gains):.2f}" if len(gains) > 1 else ", one seed"
+        took = [sum(float(each[seed]["processor_s"]) for seed in both) for each in (found, plain)]
+        lines.append(
+            f"| {way} | {statistics.mean(map(_share, found.values())):.2f} | "
+            f"{'' if way == PLAIN else gain} | {took[0] / took[1]:.1f} |"
+        )
+    return "\n".join(lines) + "\n"
+
+
+def _share(row: Row) -> float:
+    return 100 * int(row["test_correct"]) / int(row["test_images"])
+
+
+def with_tables(text: str) -> str:
+    """Return the text of docs/training.md with the tables in their places."""
+    return MARK.sub(
+        lambda found: found[1] + table(rows_of(KEPT / f"{found[2]}.csv")) + found[3], text
+    )
+
+
+def main() -> int:
+    """Train what is missing; return the exit status."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
+    parser.add_argument("--network", default="lenet-fashion-mnist", help="default %(default)s")
+    parser.add_argument("--epochs", type=int, default=10, help="of every training")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
+    parser.add_argument("--ways", nargs="+", choices=WAYS, default=list(WAYS), metavar="WAY")
+    parser.add_argument("--out", type=Path, default=Path("out/recipes"), help="folder")
+    parser.add_argument("--page", action="store_true", help="write the tables of docs/training.md")
+    chosen = parser.parse_args()
+    if chosen.page:
+        PAGE.write_text(with_tables(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
+        return 0
+    path, out = KEPT / f"{chosen.network}.csv", chosen.out / chosen.network
+    for seed in chosen.seeds:
+        for way in chosen.ways:
+            rows = rows_of(path)
+            if not any((row["way"], row["seed"]) == (way, str(seed)) for row in rows):
+                write(path, [*rows, measured(chosen.network, way, seed, chosen.epochs, out)])
+    print(table(rows_of(path)), end="")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
