@@ -38,7 +38,13 @@ from spinflow.model.zoo import NETWORKS, Found, find, how_to_train
 from spinflow.sim import bundle_build
 from spinflow.sim.engines import SOFTWARE
 from spinflow.sim.sweeps.boards import on_boards
-from spinflow.sim.sweeps.jobs import Job, SweepError, job_of_bundle, job_of_network, tests_of
+from spinflow.sim.sweeps.jobs import (
+    Job,
+    SweepError,
+    images_of_network,
+    job_of_bundle,
+    job_of_network,
+)
 from spinflow.sim.sweeps.workers import in_processes, in_this_process
 
 if TYPE_CHECKING:
@@ -204,7 +210,9 @@ def _jobs_of(plan: grids.Grid, data_dir: Path | None, on: str) -> list[tuple[Job
         name = plan.networks[place] if place < len(plan.networks) else ""
         trained = _trained(plan, place)
         if trained is not None and not bundle_build.is_built(trained, folder):
-            tests = tests_of(trained.entry.spec.dataset, plan.images, data_dir, plan.image_seed)
+            tests = images_of_network(
+                trained.entry.spec.dataset, plan.images, data_dir, plan.image_seed
+            )
             found.append((job_of_network(plan.asked[place], tests, on), Path(name)))
         else:
             try:

@@ -40,7 +40,7 @@ from spinflow.papers.optimise.measuring import (
     schemes,
 )
 from spinflow.papers.optimise.search import Setting, search, total
-from spinflow.sim.sweeps.jobs import Job, job_of_bundle, job_of_network, tests_of
+from spinflow.sim.sweeps.jobs import Job, images_of_network, job_of_bundle, job_of_network
 
 ON = "evaluator-fast"
 """What measures: the evaluator with its own random stream."""
@@ -268,7 +268,7 @@ def _job(options: argparse.Namespace) -> Job:
             "or give a bundle"
         )
     dataset = found.entry.spec.dataset
-    tests = tests_of(dataset, options.images, options.data_dir, options.image_seed)
+    tests = images_of_network(dataset, options.images, options.data_dir, options.image_seed)
     return job_of_network(options.network, tests, ON)
 
 

@@ -177,7 +177,9 @@ def job_of_network(name: str, tests: TestSet, backend: str) -> Job:
     return Job({}, network, called(name).name, tests, backend)
 
 
-def tests_of(dataset: str, count: int, data_dir: Path | None, choice_seed: int | None) -> TestSet:
+def images_of_network(
+    dataset: str, count: int, data_dir: Path | None, choice_seed: int | None
+) -> TestSet:
     """Return test images of a network without a bundle: of a published set or of own data.
 
     Args:

@@ -70,8 +70,8 @@ def recipe(tiny: NetworkSpec, request: pytest.FixtureRequest) -> Recipe:
 
 
 def few_images() -> Dataset:
-    """Blank images, enough for the default recipe."""
-    labels = np.zeros(6000, np.uint8)
+    """Blank images of two classes, enough for the default recipe."""
+    labels = np.arange(6000, dtype=np.uint8) % 2
     return Dataset(
         np.zeros((6000, 784), np.uint8), labels, np.zeros((1, 784), np.uint8), labels[:1]
     )

@@ -29,7 +29,7 @@ from spinflow.papers.optimise.curves import Measured, curve
 from spinflow.papers.optimise.held_out import interval
 from spinflow.papers.optimise.measuring import halves
 from spinflow.papers.optimise.search import Setting, _hull, path, search, total
-from spinflow.sim.sweeps.jobs import tests_of
+from spinflow.sim.sweeps.jobs import images_of_network
 from tools import optimise as tool
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -186,9 +186,9 @@ def test_all_images_of_ones_own_data_are_taken(monkeypatch: pytest.MonkeyPatch) 
     own = OwnTests(images, np.arange(7, dtype=np.uint16), "seven")
     monkeypatch.setattr("spinflow.model.data.own_tests", lambda *_: own)
     options = command._parser().parse_args(["--network", "mine.toml"])
-    assert len(tests_of("mine.npz", options.images, None, None).images) == 7 < MOST_IMAGES
+    assert len(images_of_network("mine.npz", options.images, None, None).images) == 7 < MOST_IMAGES
     with pytest.raises(InputError, match="8 images asked for: must be from 1 to the 7"):
-        tests_of("mine.npz", 8, None, None)
+        images_of_network("mine.npz", 8, None, None)
 
 
 def test_halves_are_disjoint_and_are_all() -> None:
