@@ -31,7 +31,7 @@ from spinflow.host.core.files import replace_text
 from spinflow.host.core.packing import bits_of
 from spinflow.host.core.start import Parser, finish
 from spinflow.host.core.tables import aligned
-from spinflow.host.core.test_sets import TestSet, images_for
+from spinflow.host.core.test_sets import AtMost, TestSet, images_for
 from spinflow.host.mtj.sun_gamma import SunGamma
 from spinflow.host.sweep import grid as grids
 from spinflow.host.sweep.bench import Bench
@@ -75,14 +75,25 @@ def made(
     return CellMap(bundle.network, cells, ", ".join(words), condition)
 
 
+_OF_LAWS = {
+    "rate": ("uniform", "beta"),
+    "rate0": ("uniform", "beta"),
+    "shape": ("beta",),
+}
+"""Options that some laws take and others do not."""
+
+
 def _make(options: argparse.Namespace) -> None:
     """Draw a map of a network's memories."""
-    rate0 = options.rate if options.rate0 is None else options.rate0
+    for name, laws in _OF_LAWS.items():
+        if getattr(options, name) is not None and options.law not in laws:
+            raise InputError(f"--{name} is of the law {' or '.join(laws)}, not of {options.law}")
+    rate = options.rate or 0.0
     law = Law(
         "uniform" if options.law == "spread" else options.law,
-        options.rate,
-        rate0,
-        options.shape,
+        rate,
+        rate if options.rate0 is None else options.rate0,
+        1.0 if options.shape is None else options.shape,
         options.stuck0,
         options.stuck1,
         by_word=options.by_word,
@@ -211,11 +222,9 @@ def _parser() -> Parser:
     make.add_argument("--out", type=Path, required=True, help="the npz file")
     make.add_argument("--memory", default="all", help="which memories (default all)")
     make.add_argument("--law", choices=LAWS, default="uniform", help="default uniform")
-    make.add_argument("--rate", type=types.rate, default=0.0, help="mean rate (default 0)")
+    make.add_argument("--rate", type=types.rate, help="mean rate (default 0)")
     make.add_argument("--rate0", type=types.rate, help="of a written 0 (default: as --rate)")
-    make.add_argument(
-        "--shape", type=types.number(1e-3, 1e6), default=1.0, help="of beta (default 1)"
-    )
+    make.add_argument("--shape", type=types.number(1e-3, 1e6), help="of beta (default 1)")
     make.add_argument("--by-word", action="store_true", help="all cells of a word have one rate")
     make.add_argument("--stuck0", type=types.rate, default=0.0, help="share of cells stuck at 0")
     make.add_argument("--stuck1", type=types.rate, default=0.0, help="share of cells stuck at 1")
@@ -242,7 +251,12 @@ def _parser() -> Parser:
     errs.add_argument("--cell-map", help="npz file")
     list_.add_argument("--seed", type=types.seed, help="base seed (default 1)")
     list_.add_argument("--repeat", type=types.whole(0, 2**26 - 1), default=0, help="default 0")
-    list_.add_argument("--images", type=types.whole(1, 10**4), default=10, help="that buffers take")
+    list_.add_argument(
+        "--images",
+        type=types.whole(1, 10**4),
+        default=AtMost(10),
+        help="that buffers take (default %(default)s, or all if there are fewer)",
+    )
     list_.add_argument("--data-dir", type=Path, help="folder of the data set's files")
     list_.add_argument("--out", type=Path, required=True, help="the npz file")
     replay = command("replay", _replay)

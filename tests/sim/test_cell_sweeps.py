@@ -147,6 +147,25 @@ def refused(capsys: pytest.CaptureFixture[str], *options: str) -> str:
     return lines[-1]
 
 
+@pytest.mark.parametrize(
+    ("options", "line"),
+    [
+        (["--shape", "2"], "--shape is of the law beta, not of uniform"),
+        (["--law", "spread", "--rate", "0.1"], "--rate is of the law uniform or beta, not of spr"),
+        (["--law", "spread", "--rate0", "0.1"], "--rate0 is of the law uniform or beta, not of"),
+        (["--law", "spread"], "the law spread takes --write-condition sun-gamma:pulse="),
+        (["--write-condition", "sun-gamma:pulse=2ns"], "the law spread takes --write-condition"),
+    ],
+)
+def test_options_of_another_law_are_one_line(
+    options: list[str], line: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["make", "tfc-mnist", "--out", str(tmp_path / "map.npz"), *options]
+    assert cell_maps.main(words) == 1
+    said = capsys.readouterr().err
+    assert line in said and said.count("\n") == 1 and not list(tmp_path.iterdir())
+
+
 def test_what_does_not_go_together_is_one_line(
     bundle_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
