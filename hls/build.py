@@ -176,7 +176,10 @@ def summary(described: Description, part: Mapping[str, int] | None = None) -> st
     words = ", ".join(
         f"{memory.name} {memory.depth}" for memory in memories if not memory.is_weights
     )
-    bits = sum(memory.bits for memory in memories if memory.is_weights)
+    weights = [memory for memory in memories if memory.is_weights]
+    bits = str(sum(memory.bits for memory in weights))
+    if any(memory.code is not None for memory in weights):
+        bits += f" stored for {sum(memory.data_width * memory.depth for memory in weights)}"
     return "\n".join(
         [
             *lines,

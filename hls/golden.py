@@ -24,6 +24,7 @@ from spinflow.hls.paths import BuildError
 from spinflow.host.core import description
 from spinflow.host.core.errors import BundleError
 from spinflow.host.core.packing import unpack_weights
+from spinflow.host.core.secded import decode_segments
 
 HARDWARE_MODEL = "hardware.onnx"
 """The file in a bundle that holds the hardware layers."""
@@ -46,7 +47,7 @@ def golden_edges(
         bundle: folder of the bundle.
         images: uint8, shape (n, pixels).
         weights: by layer number, weights to compute with in place of the trained ones, as they are
-            read over AXI-Lite: uint32, shape (depth, segments).
+            read over AXI-Lite, check bits included: uint32, shape (depth, segments).
 
     Returns:
         By tap name, unsigned integers of shape (n, elements): bits are 1 for +1 and 0 for -1.
@@ -67,8 +68,10 @@ def golden_edges(
         if not 0 <= number < len(layers):
             raise ValueError(f"there is no layer {number}, only 0 to {len(layers) - 1}")
         layer = layers[number]
-        matrix = unpack_weights(segments, layer.mw, layer.mh, layer.pe, layer.simd)
-        edge = described.memories[layer.weights].edge
+        memory = described.memories[layer.weights]
+        read = segments if memory.code is None else decode_segments(memory.code, segments)
+        matrix = unpack_weights(read, layer.mw, layer.mh, layer.pe, layer.simd)
+        edge = memory.edge
         values = matrix.astype(np.float32)
         if model.get_tensor_datatype(edge) == DataType["BIPOLAR"]:
             values = 2 * values - 1  # of a layer on pixels; the others count agreeing bits

@@ -19,6 +19,7 @@ import numpy.typing as npt
 from qonnx.core.modelwrapper import ModelWrapper
 
 from spinflow.hls.network import layer_names
+from spinflow.hls.ops.matrix import check_weight_memory
 from spinflow.hls.paths import BuildError
 from spinflow.host.core.coding import PLAIN, Coding
 from spinflow.host.core.description import (
@@ -143,7 +144,7 @@ def plan(
         max_memories: most memories that the control block has registers for.
 
     Raises:
-        BuildError: the memories do not fit the control block or the address range.
+        BuildError: the memories do not fit the control block, the address range or their RTL.
     """
     stages = _stages(model, coding)
     memories = memories_of(_stored(stages), control_bytes)
@@ -152,6 +153,9 @@ def plan(
             f"the network has {len(memories)} memories, the control block has registers for "
             f"{max_memories}: a network of fewer layers is needed"
         )
+    for memory in memories:
+        if memory.is_weights:
+            check_weight_memory(memory)
     end = windows_end(memories, control_bytes)
     if end > range_bytes:
         raise BuildError(

@@ -22,14 +22,16 @@ import numpy as np
 from spinflow.host.core import start
 from spinflow.host.core.coding import PLAIN, WORD, Coding
 from spinflow.host.core.description.codes import LEAST_WORD, MOST_WORD
+from spinflow.host.core.errors import InputError
 from spinflow.host.core.files import replace_text
 from spinflow.host.core.options import SEEDS, number, whole
 from spinflow.host.sweep.bench import Bench
 from spinflow.host.sweep.operating_point import point_of_rate
 from spinflow.host.sweep.row import Row
 from spinflow.host.sweep.trials import grid
+from spinflow.model.networks.binary import BinaryNetwork
 from spinflow.papers import style
-from spinflow.papers.item import SkippedError
+from spinflow.papers.item import ReproduceError, SkippedError
 from spinflow.papers.measure import BACKEND, BACKGROUND, MODE, half_width, images, trained
 from spinflow.sim.evaluator import Evaluator
 from spinflow.sim.sweeps.device import SoftwareAccelerator, bundle_of
@@ -110,9 +112,13 @@ def measure(
 
     Raises:
         SkippedError: weights or images are not there.
+        ReproduceError: it is no binary network, or there are fewer images.
     """
+    network = trained(name)
+    if not isinstance(network, BinaryNetwork):
+        raise ReproduceError(f"{name} is no binary network: only the memories of one can be coded")
     coding = Coding(word, word) if word else PLAIN
-    engine = Evaluator.from_network(trained(name), "fast", coding=coding)
+    engine = Evaluator.from_network(network, "fast", coding=coding)
     bundle = bundle_of(name, engine, BACKEND)
     bench = Bench(SoftwareAccelerator(bundle, engine, BACKEND), images(name, count))
     trials = grid(
@@ -259,11 +265,20 @@ def write(entries: Sequence[Point] | Sequence[Found], path: Path) -> None:
 
 
 def read(path: Path) -> list[Point]:
-    """Read points that :func:`write` wrote."""
+    """Read points that :func:`write` wrote.
+
+    Raises:
+        InputError: the file holds something else.
+    """
     types = get_type_hints(Point)
-    with path.open(encoding="utf-8", newline="") as file:
-        rows = list(csv.DictReader(file))
-    return [Point(**{name: types[name](text) for name, text in row.items()}) for row in rows]
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            rows = list(csv.DictReader(file))
+        return [Point(**{name: types[name](text) for name, text in row.items()}) for row in rows]
+    except (KeyError, TypeError, ValueError, csv.Error):
+        raise InputError(
+            f"{path} is no list of points of spinflow ecc: move it away or choose another --out"
+        ) from None
 
 
 def draw(points: Sequence[Point], path: Path, memory: str = "all") -> None:
@@ -285,9 +300,9 @@ def draw(points: Sequence[Point], path: Path, memory: str = "all") -> None:
                     energies, means, halves, label=f"SECDED of {word} bits" if word else "plain",
                     color=style.colour(place), marker=style.marker(place), capsize=2, markersize=4,
                 )  # fmt: skip
-            axes.set_yscale("log")
             axes.set_xlim(10, 60)
             axes.set_ylim(0.02, 30)
+            axes.set_yscale("log")
             axes.set_xlabel("write energy of the same data, % of the conventional write")
             axes.set_ylabel("accuracy lost, points")
             axes.legend(loc="upper right")
@@ -340,10 +355,11 @@ def _run(options: argparse.Namespace) -> None:
     # Networks that are not measured now stay as they were measured before.
     before = read(kept) if kept.is_file() else []
     points = [point for point in before if point.network not in options.network]
-    for name in options.network:
-        for word in (0, *options.ecc_word):
+    rates = sorted(set(options.rates))
+    for name in dict.fromkeys(options.network):
+        for word in dict.fromkeys((0, *options.ecc_word)):
             points += measure(
-                name, word, options.repeats, options.images, seed=options.seed, rates=options.rates
+                name, word, options.repeats, options.images, seed=options.seed, rates=rates
             )
             write(points, kept)
     found = find(points)
@@ -352,10 +368,11 @@ def _run(options: argparse.Namespace) -> None:
     draw(points, options.out / "ecc.svg")
     for each in found:
         code = f"SECDED of {each.word} bits" if each.word else "plain"
+        interval = f"{100 * each.energy_low:.1f} to {100 * each.energy_high:.1f}"
         print(
             f"{each.network} {each.memory}, {code}: {100 * each.loss:g} points are lost at "
             f"{each.rate:.2g}; writing takes {100 * each.energy:.1f} % of the conventional write "
-            f"({100 * each.energy_low:.1f} to {100 * each.energy_high:.1f}, {each.repeats} repeats)"
+            + (f"({interval}, {each.repeats} repeats)" if each.repeats > 1 else "(one repeat)")
         )
 
 

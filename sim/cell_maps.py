@@ -25,6 +25,7 @@ from spinflow.host.core.cells import (
     STUCK_AT_1,
     CellMap,
     rates_of,
+    refuse_coded,
 )
 from spinflow.host.core.errors import InputError
 from spinflow.host.core.files import replace_text
@@ -109,10 +110,13 @@ def _make(options: argparse.Namespace) -> None:
             raise InputError(f"{condition}: the junctions that spread are those of sun-gamma")
         law = replace(law, name="spread", junction=junction, drive=drive, pulse_s=pulse_s)
     bundle = network_of(options.network)
-    _write(options.out, made(bundle, law, options.memory, options.seed, condition=condition))
+    found = made(bundle, law, options.memory, options.seed, condition=condition)
+    _write(options.out, found, bundle)
 
 
-def _write(path: Path, cell_map: CellMap) -> None:
+def _write(path: Path, cell_map: CellMap, bundle: Bundle) -> None:
+    """Write a map of a bundle's memories, if they can have one."""
+    refuse_coded(bundle.memory(name) for name in cell_map.memories)
     cell_files.write(path, cell_map)
     print(f"wrote {path}: {_words(cell_map)}")
 
@@ -152,7 +156,8 @@ def _import(options: argparse.Namespace) -> None:
     """Make a map of a CSV file of measured cells."""
     bundle = network_of(options.network)
     about = f"imported from {options.csv.name}"
-    _write(options.out, cell_files.from_csv(options.csv, bundle.network, bundle.memories, about))
+    found = cell_files.from_csv(options.csv, bundle.network, bundle.memories, about)
+    _write(options.out, found, bundle)
 
 
 def _faults(options: argparse.Namespace) -> None:
@@ -168,10 +173,16 @@ def _faults(options: argparse.Namespace) -> None:
     if len({replace(each, repeat=0) for each in trials}) > 1:
         raise InputError("faults are of one trial: give one memory, mode, rate or map, background")
     chosen = bundle.select(trial.selection)
+    buffers = [memory for memory in chosen if not memory.is_weights]
+    coded = next((memory.name for memory in buffers if memory.code is not None), None)
+    if coded is not None:
+        raise InputError(
+            f"{coded} has check bits (ecc), and what is stored is not seen behind its decoder: "
+            "export the faults of weights alone"
+        )
     own = {"bundle": bundle.folder} if bundle.dataset else {"network": options.network}
     made = engine("evaluator", threads=1, **own)
     images = np.zeros((1, bundle.pixels), np.uint8)
-    buffers = [memory for memory in chosen if not memory.is_weights]
     if buffers:
         if not bundle.dataset:
             raise InputError(f"{options.network} has no bundle, whose images buffers would store")
@@ -199,7 +210,7 @@ def _replay(options: argparse.Namespace) -> None:
     network, found = faults.read(options.faults)
     if network != bundle.network:
         raise InputError(f"{options.faults} is of {network}, not of {bundle.network}")
-    _write(options.out, faults.replayed(options.faults, network, bundle.memories, found))
+    _write(options.out, faults.replayed(options.faults, network, bundle.memories, found), bundle)
 
 
 def _parser() -> Parser:

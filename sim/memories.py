@@ -9,7 +9,7 @@ from typing import Any, Generic, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from spinflow.host.core.cells import CellRates
+from spinflow.host.core.cells import CellRates, refuse_coded
 from spinflow.host.core.description import MemoryInfo, segments_of
 from spinflow.host.core.memory import MODES, Counts
 from spinflow.host.core.secded import CodeCounts
@@ -88,8 +88,8 @@ class Cells(ABC):
 
     def set_cells(self, cells: CellRates | None) -> None:
         """Give each cell its own rates; None ends it. ValueError if it is of another size."""
-        if cells is not None and self.info.code is not None:
-            raise ValueError(f"{self.name} has check bits, of which a cell map knows nothing")
+        if cells is not None:
+            refuse_coded([self.info])
         if cells is not None and cells.shape != (self.depth, self.width):
             raise ValueError(
                 f"{self.name} has {self.depth} words of {self.width} bits, not the "

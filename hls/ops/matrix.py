@@ -47,6 +47,12 @@ SHALLOW_WORDS = 64
 COLUMN_BITS, MAIN_BITS = 72, 64
 """Bits of a column of a weight memory, and those of them that are filled first."""
 
+MOST_COLUMNS, MOST_WORDS = 256, 1 << 16
+"""Columns of a word and words that `weight_mem` takes."""
+
+MOST_CODE_WORDS = 255
+"""Code words of a word that `coded_weights` counts (spinflow_pkg::MaxCountedWidth)."""
+
 ROM_BLOCK_WORDS = 256
 """Thresholds of at least so many words are in block RAM (`row_rom`)."""
 
@@ -474,6 +480,26 @@ def _columns(width: int) -> list[int]:
         + max(0, min(width - main - spare * column, spare))
         for column in range(count)
     ]
+
+
+def check_weight_memory(memory: MemoryInfo) -> None:
+    """Raise BuildError unless `weight_mem`, and `coded_weights` behind it, can hold a memory."""
+    most_bits = MOST_COLUMNS * COLUMN_BITS
+    if memory.width > most_bits:
+        raise BuildError(
+            f"{memory.name} has words of {memory.width} bits, a weight memory takes at most "
+            f"{most_bits}: more cycles a frame are needed"
+        )
+    if memory.depth > MOST_WORDS:
+        raise BuildError(
+            f"{memory.name} has {memory.depth} words, a weight memory takes at most {MOST_WORDS}: "
+            "fewer cycles a frame are needed"
+        )
+    if memory.code is not None and memory.code.words > MOST_CODE_WORDS:
+        raise BuildError(
+            f"a word of {memory.name} has {memory.code.words} code words, a decoder counts at most "
+            f"{MOST_CODE_WORDS}: a larger --ecc-word or more cycles a frame are needed"
+        )
 
 
 def threshold_rom(width: int, depth: int) -> Cost:

@@ -31,9 +31,12 @@ def show(folder: Path) -> None:
         print("  no  name            kind      words   bits  mode    rate1       rate0       seed")
         for memory in bundle.memories:
             mode, rate1, rate0, seed = accelerator.errors(memory.name)
+            code = memory.code
+            secded = "" if code is None else f"  SECDED, {code.data} data bits by {code.word}"
             print(
                 f"  {memory.index:2}  {memory.name:15} {memory.kind:8} {memory.depth:6} "
                 f"{memory.width:6}  {mode:6}  {rate1:<10.4g}  {rate0:<10.4g}  {seed:#010x}"
+                f"{secded}"
             )
         print(accelerator.snapshot().lines())
 

@@ -144,6 +144,13 @@ def written(
     return words_of(stored), counts_of(wanted, before, stored)
 
 
+def refuse_coded(memories: Iterable[MemoryInfo]) -> None:
+    """Raise InputError if a memory has check bits: maps are of words without them."""
+    for memory in memories:
+        if memory.code is not None:
+            raise InputError(f"{memory.name} has check bits (ecc), of which cell maps know nothing")
+
+
 @dataclass(frozen=True, eq=False)
 class CellMap:
     """The cells of some memories of a network.
@@ -173,7 +180,12 @@ class CellMap:
         return found.hexdigest()[:16]
 
     def check(self, memories: Iterable[MemoryInfo], network: str) -> None:
-        """Raise InputError unless the map has these memories of a network, in their sizes."""
+        """Raise InputError unless the map has these memories of a network, in their sizes.
+
+        So also where a memory has check bits.
+        """
+        memories = tuple(memories)
+        refuse_coded(memories)
         if self.network != network:
             raise InputError(f"the cell map is of {self.network}, not of {network}")
         for memory in memories:

@@ -29,9 +29,19 @@ class Coding:
     buffers: int = 0
 
     def codes(self, memories: Iterable[MemoryInfo]) -> dict[str, Code]:
-        """Return the codes of memories that are not coded yet, by name."""
-        found = {memory.name: self.code(memory.kind, memory.width) for memory in memories}
-        return {name: code for name, code in found.items() if code is not None}
+        """Return the codes of memories, by name; InputError if one of them is coded already."""
+        found: dict[str, Code] = {}
+        for memory in memories:
+            code = self.code(memory.kind, memory.width)
+            if code is None:
+                continue
+            if memory.code is not None:
+                raise InputError(
+                    f"{memory.name} is coded in the bundle already: give no coding, or a bundle "
+                    "that was built without"
+                )
+            found[memory.name] = code
+        return found
 
     def code(self, kind: str | None, width: int) -> Code | None:
         """Return how a memory of a kind is coded whose words have so many bits; None if not."""

@@ -11,6 +11,7 @@ from functools import cache
 import numpy as np
 import numpy.typing as npt
 
+from spinflow.host.core.addresses import segments_of
 from spinflow.host.core.description.codes import Code, check_bits, columns
 from spinflow.host.core.packing import Bits, Words, bits_of, words_of
 
@@ -86,6 +87,17 @@ def encode(code: Code, bits: Bits) -> Bits:
 def encode_segments(code: Code, segments: Words) -> Words:
     """Return words as they go over AXI-Lite, uint32 (n, segments), with their check bits."""
     return words_of(encode(code, bits_of(segments, code.data)))
+
+
+def decode_segments(code: Code, segments: Words) -> Words:
+    """Return the data that are read of stored words: of and as segments, uint32 (n, segments).
+
+    Raises:
+        ValueError: they are not as many segments as a coded word has.
+    """
+    if segments.ndim != 2 or segments.shape[1] != segments_of(code.width):
+        raise ValueError(f"words of {code.width} bits expected, not of shape {segments.shape}")
+    return words_of(decode(code, bits_of(segments, code.width)).bits)
 
 
 def decode(code: Code, stored: Bits) -> Decoded:

@@ -63,9 +63,6 @@ def point_of_map(file: MapFile, bundle: Bundle, selection: str) -> OperatingPoin
     try:
         found, memories = file.read(), bundle.select(selection)
         found.check(memories, bundle.network)
-        coded = next((memory.name for memory in memories if memory.code is not None), None)
-        if coded is not None:
-            raise InputError(f"{coded} has check bits (ecc), of which a cell map knows nothing")
         rates = found.mean_rates(memory.name for memory in memories)
         limits = [min(round(rate * 2**32), stream.ALWAYS) for rate in rates]
         point = (

@@ -132,6 +132,10 @@ class Evaluator(MemoryOperations[PackedMemory]):
             return cls(network, None, stream, threads, **options)
         if hasattr(network, "spec") and hasattr(network, "thresholds"):
             return cls(of_model(network), None, stream, threads, **options)
+        if options.pop("coding", PLAIN) != PLAIN:
+            raise ValueError(
+                "a coding is given, and only binary networks have memories that are coded"
+            )
         from spinflow.sim.fixed_point import FixedPointEvaluator, QuantizedNetwork
         from spinflow.sim.xnor import XnorEvaluator, XnorParameters
 

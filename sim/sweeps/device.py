@@ -110,7 +110,12 @@ class SoftwareAccelerator:
         counts = {
             memory.name: self._engine.counters(memory.index) for memory in self.bundle.memories
         }
-        return Snapshot(counts, self._frames, cycles=0, stalls=0)
+        codes = {
+            memory.name: self._engine.code_counters(memory.index)
+            for memory in self.bundle.memories
+            if memory.code is not None
+        }
+        return Snapshot(counts, self._frames, cycles=0, stalls=0, codes=codes)
 
     def soft_reset(self) -> None:
         """Clear stream positions, buffers and counters."""
@@ -139,7 +144,12 @@ class HoldingAccelerator(SoftwareAccelerator):
         for trial in trials:
             labels = np.concatenate(trial.labels).astype(np.uint16)
             counts = {memory.name: memory.counts for memory in trial.memories}
-            found.append((labels, Snapshot(counts, len(labels), cycles=0, stalls=0)))
+            codes = {
+                memory.name: memory.code_counts
+                for memory in trial.memories
+                if memory.info.code is not None
+            }
+            found.append((labels, Snapshot(counts, len(labels), cycles=0, stalls=0, codes=codes)))
         return found
 
 
@@ -147,8 +157,8 @@ def bundle_of(name: str, engine: Engine, backend: str) -> Bundle:
     """Return a network without a bundle as one, as far as trials need it.
 
     Its memories lie in the natural order of the evaluator. It has no accelerator: the clock is 0,
-    and the build id is a digest of its weights and of the version of the hardware's random stream,
-    unless it has a stream of its own.
+    and the build id is a digest of its weights, of the codes of its memories and of the version of
+    the hardware's random stream, unless it has a stream of its own.
 
     Args:
         name: of the network.
@@ -158,6 +168,9 @@ def bundle_of(name: str, engine: Engine, backend: str) -> Bundle:
     described = engine.description
     weights = {m.name: engine.weights(m.layer) for m in described.memories if m.is_weights}
     digest = hashlib.sha256(b"".join(weights[name].tobytes() for name in sorted(weights)))
+    for memory in described.memories:
+        if memory.code is not None:
+            digest.update(f"{memory.name} {memory.code}".encode())
     if backend != FAST:
         digest.update(f"stream {stream.VERSION}".encode())
     return Bundle(

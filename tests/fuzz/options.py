@@ -54,7 +54,10 @@ PROGRAMS: dict[str, tuple[str, ...]] = {
         "curve hirtzlin-4 --out out",
         "all --out /dev/null/x",
     ),
-    "spinflow.hls.build": ("gone --cycles 64 --folding gone.json --out out", "gone --out out"),
+    "spinflow.hls.build": (
+        "gone --cycles 64 --folding gone.json --out out",
+        "gone --ecc secded --ecc-word 16 --ecc-memories weights --out out",
+    ),
     "spinflow.sim.verilate": ("gone --checked", "."),
     "spinflow.sim.depths": ("gone --table gone.json --check", ". --check"),
     "spinflow.hw.synth": ("gone --out out/x.json",),

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from spinflow.hls.build import build
+from spinflow.hls.golden import golden_edges
+from spinflow.hls.ops.matrix import check_weight_memory
+from spinflow.hls.paths import BuildError
 from spinflow.host.core.coding import PLAIN, Coding
-from spinflow.host.core.description import read
-from spinflow.sim import verilate
+from spinflow.host.core.description import Block, Code, Stored, memories_of, read
+from spinflow.host.core.errors import BundleError, InputError
+from spinflow.sim import cell_maps, verilate
 from spinflow.sim.accelerator import Accelerator
+from spinflow.sim.emulator import Emulator
+from spinflow.sim.evaluator import Evaluator
 from tests.hls.agree import agree, write_weights
 from tests.hls.networks import convolutional, perceptron
 
@@ -59,6 +66,52 @@ def test_no_frame_takes_a_cycle_longer(tmp_path: Path) -> None:
         device.command("snapshot")
         distances.append(device.get("DISTANCE_MIN"))
     assert distances[0] == distances[1] > 0
+
+
+def test_what_a_coded_bundle_refuses(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Maps, another coding, registers without codes. Golden values are of the words as read."""
+    bundle = tmp_path / "bundle"
+    network = perceptron(16, 8, 4, 3).save(tmp_path / "network")
+    described = build(network, 100, bundle, coding=Coding(weights=8, buffers=8))
+    images = np.random.default_rng(1).integers(0, 256, (4, 16), np.uint8)
+    trained = Emulator(bundle).weights(0).copy()
+    trained[:, 0] ^= 1  # one error in a code word of each
+    for name, values in golden_edges(bundle, images).items():
+        np.testing.assert_array_equal(golden_edges(bundle, images, {0: trained})[name], values)
+    for words, message in (
+        ("make {} --out map.npz", "weights has check bits"),
+        ("faults {} --rate 0.1 --memory buffers --out f.npz", "buffer has check bits"),
+    ):
+        assert cell_maps.main(words.format(bundle).split()) == 1
+        assert message in capsys.readouterr().err
+    for engine in Emulator, Evaluator.from_bundle:
+        with pytest.raises(InputError, match="is coded in the bundle already"):
+            engine(bundle, coding=Coding(weights=8))
+    document = described.as_json()
+    del document["registers"]["global"]["CONTROL"]["fields"]["snapshot_code"]
+    (bundle / "accel.json").write_text(json.dumps(document))
+    with pytest.raises(BundleError, match="CONTROL describes no field snapshot_code"):
+        read(bundle)
+
+
+@pytest.mark.parametrize(
+    ("block", "code", "message"),
+    [
+        (Block(18433, 4), None, "words of 18433 bits, a weight memory takes at most 18432"),
+        (Block(4, 65537), None, "65537 words, a weight memory takes at most 65536"),
+        (Block(1024, 4), Code(1024, 4), "has 256 code words, a decoder counts at most 255"),
+        (Block(1020, 65536), Code(1020, 4), None),
+    ],
+)
+def test_weight_memories_that_the_rtl_refuses(
+    block: Block, code: Code | None, message: str | None
+) -> None:
+    (memory,) = memories_of([Stored("fc0", block.coded(code))])
+    if message is None:
+        check_weight_memory(memory)
+    else:
+        with pytest.raises(BuildError, match=message):
+            check_weight_memory(memory)
 
 
 @pytest.mark.parametrize("coding", [Coding(weights=32), Coding(buffers=32)])

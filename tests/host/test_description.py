@@ -14,6 +14,7 @@ from spinflow.host.core.description import (
     Description,
     Stored,
     buffered,
+    coded,
     memories_of,
     stored_by,
     taps_of,
@@ -64,14 +65,15 @@ def test_memories_and_taps_follow_from_the_layers(described: Description) -> Non
     assert with_indices(described.layers, names) == described.layers
     blocks = {
         m.name.removesuffix(".buffer"): Block(
-            m.width, m.depth, m.edge, m.ports, m.run_ahead, m.engine
+            m.data_width, m.depth, m.edge, m.ports, m.run_ahead, m.engine
         )
         for m in memories
         if not m.is_weights
     }
     edges = {m.name.removesuffix(".weights"): m.edge for m in memories if m.is_weights}
     stored = stored_by(described.layers, blocks, edges)
-    assert memories_of(stored, described.registers.size) == memories
+    codes = {m.name: m.code for m in memories if m.code is not None}
+    assert memories_of(coded(stored, codes), described.registers.size) == memories
     last = max((m for m in memories if m.is_weights), key=lambda m: m.base)
     end = windows_end(memories, described.registers.size)
     assert last.base + last.stride * last.depth <= end <= described.accel.size

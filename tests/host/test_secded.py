@@ -9,13 +9,15 @@ from itertools import combinations
 import numpy as np
 import pytest
 
+from spinflow.host.core.cells import CellMap, CellRates
 from spinflow.host.core.coding import PLAIN, Coding, add_options, arguments, chosen
 from spinflow.host.core.description import Block, Code, Stored, coded, memories_of, recoded
 from spinflow.host.core.description.codes import check_bits, columns
 from spinflow.host.core.errors import InputError
 from spinflow.host.core.packing import bits_of, words_of
-from spinflow.host.core.secded import counts_of, decode, encode, encode_segments
+from spinflow.host.core.secded import counts_of, decode, decode_segments, encode, encode_segments
 from spinflow.host.mtj.ecc import Secded
+from spinflow.sim.emulator.memory import EmulatedMemory
 
 # A code word alone, several with a shorter last one, and the widths that builds use.
 CODES = [
@@ -111,6 +113,31 @@ def test_segments() -> None:
     segments = encode_segments(code, words_of(data))
     assert segments.shape == (9, 3)
     np.testing.assert_array_equal(bits_of(segments, code.width), encode(code, data))
+
+
+def test_segments_are_read_as_words_are() -> None:
+    code = Code.of(70, 32)
+    data, stored = spoilt(code, [(), (3,), (69,), (75,), (3, 40)])
+    np.testing.assert_array_equal(decode_segments(code, words_of(stored)), words_of(data))
+    with pytest.raises(ValueError, match=r"words of 88 bits expected, not of shape \(5, 2\)"):
+        decode_segments(code, words_of(data)[:, :2])
+
+
+def test_a_coded_memory_is_not_coded_again() -> None:
+    (memory,) = memories_of([Stored("a", Block(64, 8).coded(Code(64, 32)))])
+    assert Coding(buffers=32).codes([memory]) == {}
+    with pytest.raises(InputError, match=r"a\.weights is coded in the bundle already"):
+        Coding(weights=32).codes([memory])
+
+
+def test_a_map_of_cells_is_refused() -> None:
+    (memory,) = memories_of([Stored("a", Block(4, 2).coded(Code(4, 4)))])
+    cells = np.zeros((2, 8), np.uint32)
+    rates = CellRates(cells, cells, cells.astype(np.uint8))
+    with pytest.raises(InputError, match=r"a\.weights has check bits"):
+        CellMap("n", {"a.weights": rates}).check([memory], "n")
+    with pytest.raises(InputError, match=r"a\.weights has check bits"):
+        EmulatedMemory(memory).set_cells(rates)
 
 
 def test_which_memories_are_coded() -> None:

@@ -104,6 +104,11 @@ class Counts:
         self.err1 += other.err1
         self.err0 += other.err0
 
+    @classmethod
+    def unpacked(cls, count: int) -> Counts:
+        """What a count_t says."""
+        return cls(count >> 24, count >> 16 & 255, count >> 8 & 255, count & 255)
+
     def packed(self) -> int:
         """As count_t."""
         return self.written << 24 | self.switched << 16 | self.err1 << 8 | self.err0

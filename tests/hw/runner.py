@@ -230,14 +230,28 @@ def fingerprint(
     return digest.hexdigest()[:12]
 
 
+def bench_files(bench: str) -> list[Path]:
+    """The file of a bench and all of this folder that it imports, directly or not."""
+    folder, found = Path(__file__).parent, set[str]()
+    left = [f"benches.{bench}"]
+    while left:
+        name = left.pop()
+        if name not in found:
+            found.add(name)
+            text = _file_of(folder, name).read_text(encoding="utf-8")
+            left += re.findall(r"^from tests\.hw\.(\S+) import", text, re.MULTILINE)
+    return [_file_of(folder, name) for name in sorted(found)]
+
+
+def _file_of(folder: Path, module: str) -> Path:
+    return folder / f"{module.replace('.', '/')}.py"
+
+
 def bench_digest(bench: str) -> str:
-    """A short hash of a bench and of what it has in common with others."""
-    folder = Path(__file__).parent
-    digest = hashlib.sha256((folder / "models.py").read_bytes())
-    for path in sorted((folder / "benches").glob("*.py")):
-        text = path.read_bytes()
-        if path.stem == bench or b"@cocotb.test" not in text:
-            digest.update(text)
+    """A short hash of a bench and of what it is made of."""
+    digest = hashlib.sha256()
+    for path in bench_files(bench):
+        digest.update(path.read_bytes())
     return digest.hexdigest()[:12]
 
 

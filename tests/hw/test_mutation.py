@@ -121,6 +121,21 @@ def test_every_file_meets_a_bench() -> None:
         assert run.own_cases(file) or run.other_cases(file) or file in whole, file
 
 
+def test_what_a_bench_is_made_of() -> None:
+    """Kept results are those of a bench with all that it imports, other benches among it."""
+    names = {path.name for path in runner.bench_files("draw_engines")}
+    assert names == {
+        "draw_engines.py",
+        "draw_engine.py",
+        "draws.py",
+        "base.py",
+        "memories.py",
+        "models.py",
+    }
+    assert "coded.py" in {path.name for path in runner.bench_files("coded_weights")}
+    assert all(path.is_file() for case in CASES for path in runner.bench_files(case.bench))
+
+
 @pytest.mark.skipif(not verdicts.LIST.exists(), reason="make mutants was not kept")
 def test_the_list() -> None:
     """As many as promised, of every file that has places, enough of them caught or equal."""

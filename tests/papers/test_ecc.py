@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from spinflow.papers import ecc
 from spinflow.papers.ecc import Found, Point, crossing, find, main, measure, read, write
+
+ROOT = Path(__file__).parents[2]
 
 
 def point(rate: float, accuracy: float, energy_j: float, repeat: int = 0, word: int = 0) -> Point:
@@ -38,12 +43,76 @@ def test_energy_is_that_of_the_same_data() -> None:
     assert other.energy == pytest.approx(1.5 * 1.5 / 4)
 
 
+def test_sizes_on_the_page_are_those_of_the_reports() -> None:
+    text = (ROOT / "docs" / "ecc.md").read_text(encoding="utf-8")
+    table = text.partition("<!-- sizes -->")[2].partition("<!-- end of sizes -->")[0]
+    rows = [
+        [cell.strip().replace(",", "") for cell in line.strip("| ").split("|")]
+        for line in table.strip().splitlines()[2:]
+    ]
+    assert len(rows) == 6
+    results = ROOT / "docs" / "results"
+    for network, memories, *numbers, cycles in rows:
+        name = {
+            "plain": f"synth/{network}-{cycles}",
+            "weights coded": f"ecc/{network}-weights",
+            "weights and buffers coded": f"ecc/{network}-all",
+        }[memories]
+        report = json.loads((results / f"{name}.json").read_text(encoding="utf-8"))
+        total = report["total"]
+        slowest = report["logic"]["slowest"]["delay_estimate_ns"]
+        assert [*map(float, numbers[:3])] == [total["LUT"], total["FF"], total["RAMB36"]]
+        assert float(numbers[4]) == round(slowest, 1)
+        assert report["network"] == network and report["work"]["cycles_per_frame"] == int(cycles)
+
+
 def test_points_are_kept(tmp_path: Path) -> None:
     write(CURVE, tmp_path / "curves.csv")
     assert read(tmp_path / "curves.csv") == CURVE
     write(find(CURVE), tmp_path / "energy.csv")
     names = (tmp_path / "energy.csv").read_text().splitlines()[0]
     assert names.split(",") == [*Found.__dataclass_fields__]
+
+
+def test_what_is_named_twice_is_measured_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[tuple[str, int, list[float]]] = []
+
+    def measured(name: str, word: int, *_: int, rates: list[float], **__: int) -> list[Point]:
+        asked.append((name, word, rates))
+        return [replace(each, word=word) for each in CURVE]
+
+    monkeypatch.setattr(ecc, "measure", measured)
+    words = "--network net net --ecc-word 16 16 --rates 1e-2 1e-3 1e-2 --out"
+    assert main([*words.split(), str(tmp_path)]) == 0
+    assert asked == [("net", word, [1e-3, 1e-2]) for word in (0, 16)]
+    assert len(read(tmp_path / "curves.csv")) == 2 * len(CURVE)
+
+
+@pytest.mark.parametrize("content", ["a,b\n1,2\n", "network,memory\nnet,weights\n", "rate\nx\n"])
+def test_a_file_of_something_else_is_one_line(
+    content: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "curves.csv").write_text(content)
+    assert main(["--network", "tfc-mnist", "--out", str(tmp_path)]) == 1
+    assert "curves.csv is no list of points of spinflow ecc" in capsys.readouterr().err
+    assert (tmp_path / "curves.csv").read_text() == content
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("nonsense", "there is no network nonsense"),
+        ("lenet-fxp8-mnist", "lenet-fxp8-mnist is no binary network"),
+    ],
+)
+def test_a_network_without_binary_memories_is_one_line(
+    name: str, message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["--network", name, "--out", str(tmp_path)]) == 1
+    assert message in capsys.readouterr().err
+    assert not [*tmp_path.iterdir()]
 
 
 @pytest.mark.slow
@@ -57,11 +126,3 @@ def test_measured() -> None:
         assert other.energy_j > 1.3 * one.energy_j
     lost = [p[0].accuracy - min(q.accuracy for q in p) for p in (plain, coded)]
     assert lost[1] <= lost[0]
-
-
-def test_a_network_that_is_not_there_is_one_line(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert main(["--network", "lenet", "--out", str(tmp_path / "out")]) == 1
-    assert capsys.readouterr().err == "spinflow: there is no network lenet in model/zoo\n"
-    assert not (tmp_path / "out").exists()

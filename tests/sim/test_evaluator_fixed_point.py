@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch import nn
 
+from spinflow.host.core.coding import PLAIN, Coding
 from spinflow.host.core.stream import hits
 from spinflow.sim.evaluator import Evaluator
 from spinflow.sim.fixed_point import FixedPointEvaluator
@@ -34,6 +35,13 @@ def modules() -> list[Any]:
         layers[0].weight.mul_(0.2)
         layers[0].weight[0, 0, 0] = torch.tensor([-1.5, 1.5, 1.0])
     return layers
+
+
+def test_no_memory_of_it_is_coded() -> None:
+    options: dict[str, Any] = {"bits": 8, "shape": SHAPE}
+    with pytest.raises(ValueError, match="only binary networks have memories that are coded"):
+        Evaluator.from_network(modules(), coding=Coding(8, 8), **options)
+    assert Evaluator.from_network(modules(), coding=PLAIN, **options).memories
 
 
 def quantized(bits: int, **options: Any) -> FixedPointEvaluator:

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from spinflow.host.core.coding import PLAIN, Coding
 from spinflow.host.core.memory import MODES
 from spinflow.sim.evaluator import (
     Buffer,
@@ -25,6 +26,7 @@ from spinflow.sim.evaluator import (
 from spinflow.sim.evaluator.layers.base import Layer, Map, Values
 from spinflow.sim.evaluator.layers.byte_table import ByteTable
 from spinflow.sim.evaluator.together import Held, Together
+from spinflow.sim.sweeps.device import HoldingAccelerator, SoftwareAccelerator, bundle_of
 from tests.sim.steps import rate
 
 RATES = (0.0, 1e-4, 1e-3, 0.01, 0.1, 0.5, 1.0)
@@ -144,6 +146,13 @@ def random_network(seed: int) -> Network:
     return Network(f"random{seed}", network_shape, layers)
 
 
+def coding_of(number: int) -> Coding:
+    """Every second network has plain memories; of the others any are coded."""
+    rng = np.random.default_rng([17, number])
+    weights, buffers = (int(word) for word in rng.choice([0, 4, 16, 64], 2))
+    return Coding(weights, buffers) if number % 2 else PLAIN
+
+
 def write(evaluator: Evaluator, chosen: list[Errors]) -> None:
     """What a trial does before its images."""
     evaluator.soft_reset()
@@ -166,8 +175,9 @@ def check(
     """Two runs one after the other, whose second goes on with buffers, positions and counts."""
     network = random_network(number)
     stream, always = how
-    single = Evaluator.from_network(network, stream, threads=1)
-    group = Evaluator.from_network(network, stream, threads=1)
+    coding = coding_of(number)
+    single = Evaluator.from_network(network, stream, threads=1, coding=coding)
+    group = Evaluator.from_network(network, stream, threads=1, coding=coding)
     together = Together(group, always)
     group.frames_at_once = single.frames_at_once = 70  # several blocks
     rng = np.random.default_rng(frames)
@@ -192,6 +202,7 @@ def check(
         for memory in trial.memories:
             alone = single.memories[memory.index]
             assert memory.counts == alone.counts, memory.name
+            assert memory.code_counts == alone.code_counts, memory.name
             assert memory.position == alone.position, memory.name
             np.testing.assert_array_equal(memory.bits, alone.bits, err_msg=memory.name)
 
@@ -203,6 +214,32 @@ def cases(draw: st.DrawFn) -> tuple[int, list[list[Errors]]]:
     memories = Evaluator.from_network(random_network(number), threads=1).memories
     trial = st.lists(errors(), min_size=len(memories), max_size=len(memories))
     return number, draw(st.lists(trial, min_size=1, max_size=3))
+
+
+def test_a_snapshot_has_what_decoders_counted() -> None:
+    """Trials together and one alone, of coded memories only; another coding, another build."""
+    network, images = random_network(3), np.random.default_rng(1)
+    pixels = images.integers(0, 256, (5, int(np.prod(network.shape))), dtype=np.uint8)
+    identities, seen = set(), []
+    for coding in PLAIN, Coding(buffers=8), Coding(16, 8):
+        engine = Evaluator.from_network(network, threads=1, coding=coding)
+        bundle = bundle_of("n", engine, "evaluator")
+        identities.add(bundle.build_id)
+        for kind in HoldingAccelerator, SoftwareAccelerator:
+            device = kind(bundle, engine, "evaluator")
+            for memory in bundle.memories:
+                device.set_thresholds(memory.name, "flip", 1 << 28, 1 << 28, 5)
+            device.write_weights()
+            if isinstance(device, HoldingAccelerator):
+                device.hold()
+                ((_, snapshot),) = device.run_held(pixels)
+            else:
+                device.run(pixels)
+                snapshot = device.snapshot()
+            seen.append(snapshot.codes)
+            assert seen[-1].keys() == {m.name for m in bundle.memories if m.code is not None}
+        assert seen[-1] == seen[-2] and all(codes.read for codes in seen[-1].values())
+    assert len(identities) == 3
 
 
 FRAMES = st.sampled_from([(1, 3), (64, 5), (75, 0), (130, 66)])

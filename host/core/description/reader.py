@@ -238,6 +238,11 @@ def _memories(
         for entry, memory in zip(entries, plain, strict=True)
         if (code := _code(entry, memory)) is not None
     }
+    if codes and "snapshot_code" not in registers.globals["CONTROL"].fields:
+        raise WrongError(
+            "registers.global.CONTROL describes no field snapshot_code, which shows what decoders "
+            "of coded memories count"
+        )
     expected = memories_of(coded(stored, codes), registers.size)
     memories = [_memory(*pair, accel) for pair in zip(entries, expected, strict=True)]
     bits = sum(memory.bits for memory in memories)

@@ -39,8 +39,7 @@ class WeightsBench(Bench):
         self.memory.append(taken)
         noise = self.stored() if comes is None else comes
         await self.cycle(rd_en_i=int(taken is not None), coded_i=noise)
-        count = int(self.dut.count_o.value)
-        self.counts.add(Counts(count >> 24, count >> 16 & 255, count >> 8 & 255, count & 255))
+        self.counts.add(Counts.unpacked(int(self.dut.count_o.value)))
         out = self.due.popleft()
         self.due.append(comes)
         if out is not None:
