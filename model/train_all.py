@@ -26,6 +26,7 @@ from typing import Any
 from spinflow.host.core import start
 from spinflow.host.core.errors import SpinflowError
 from spinflow.host.core.options import whole
+from spinflow.host.core.sources import COMMAND
 from spinflow.host.core.tables import aligned
 from spinflow.host.core.text import shown
 from spinflow.model import store
@@ -173,7 +174,7 @@ class Trainings:
         folder = self._options.out / job.name
         self._checkpoint(job).parent.mkdir(parents=True, exist_ok=True)
         folder.mkdir(parents=True, exist_ok=True)
-        words = [sys.executable, "-m", "spinflow", "train", job.network, *job.options]
+        words = [sys.executable, *COMMAND, "train", job.network, *job.options]
         words += ["--device", self._options.device] if self._options.device else []
         words += ["--data-dir", str(self._options.data_dir)] if self._options.data_dir else []
         words += ["--budget", f"{share:.1f}s", "--resume", "--out", str(folder)]

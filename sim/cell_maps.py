@@ -33,7 +33,7 @@ from spinflow.host.core.networks import called
 from spinflow.host.core.packing import bits_of
 from spinflow.host.core.start import Parser, finish
 from spinflow.host.core.tables import aligned
-from spinflow.host.core.test_sets import TestSet, images_for
+from spinflow.host.core.test_sets import AtMost, TestSet, images_for
 from spinflow.host.core.text import one_line
 from spinflow.host.mtj.sun_gamma import SunGamma
 from spinflow.host.sweep import grid as grids
@@ -86,16 +86,24 @@ def made(
     return CellMap(bundle.network, cells, ", ".join(words), condition)
 
 
+_OF_LAWS = {
+    "rate": ("uniform", "beta"),
+    "rate0": ("uniform", "beta"),
+    "shape": ("beta",),
+}
+"""Options that some laws take and others do not."""
+
+
 def _make(options: argparse.Namespace) -> None:
     """Draw a map of a network's memories."""
-    for name, laws in (("rate", LAWS[:2]), ("rate0", LAWS[:2]), ("shape", ("beta",))):
+    for name, laws in _OF_LAWS.items():
         if getattr(options, name) is not None and options.law not in laws:
-            raise InputError(f"--{name} with the law {options.law}: it is of {' and '.join(laws)}")
-    rate1 = options.rate or 0.0
+            raise InputError(f"--{name} is of the law {' or '.join(laws)}, not of {options.law}")
+    rate = options.rate or 0.0
     law = Law(
         "uniform" if options.law == "spread" else options.law,
-        rate1,
-        rate1 if options.rate0 is None else options.rate0,
+        rate,
+        rate if options.rate0 is None else options.rate0,
         1.0 if options.shape is None else options.shape,
         options.stuck0,
         options.stuck1,
@@ -265,7 +273,12 @@ def _parser() -> Parser:
     errs.add_argument("--cell-map", help="npz file")
     list_.add_argument("--seed", type=types.seed, help="base seed (default 1)")
     list_.add_argument("--repeat", type=types.whole(0, 2**26 - 1), default=0, help="default 0")
-    list_.add_argument("--images", type=types.whole(1, 10**4), default=10, help="that buffers take")
+    list_.add_argument(
+        "--images",
+        type=types.whole(1, 10**4),
+        default=AtMost(10),
+        help="that buffers take (default %(default)s, or all if there are fewer)",
+    )
     list_.add_argument("--data-dir", type=Path, help="folder of the data set's files")
     list_.add_argument("--out", type=Path, required=True, help="the npz file")
     replay = command("replay", _replay)

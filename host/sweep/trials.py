@@ -102,9 +102,8 @@ def grid(
         if trial.mode == "off" and trial.cells is not None:
             raise InputError("a cell map with mode off, which writes exactly: take flip or switch")
         if trial.mode == "off" and trial.point.has_errors:
-            raise RateError(
-                f"bit-error rate {trial.point.rate1:g} with mode off: choose flip, switch or rate 0"
-            )
+            rate = trial.point.rate1 or trial.point.rate0
+            raise RateError(f"bit-error rate {rate:g} with mode off: choose flip, switch or rate 0")
     check_number(len(points_once), repeats)
     stream.memory_seed(seed, repeats - 1, 0)
     return [replace(trial, repeat=repeat) for repeat in range(repeats) for trial in points_once]
@@ -144,7 +143,7 @@ def check_number(points: int, repeats: int) -> None:
     """Check that all repeats of this number of points are at most MOST_TRIALS.
 
     Raises:
-        InputError: they are.
+        InputError: they are more.
     """
     if points * repeats > MOST_TRIALS:
         raise InputError(

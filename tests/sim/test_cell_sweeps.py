@@ -172,21 +172,6 @@ def test_a_map_takes_the_energies_of_a_device(bundle_folder: Path, tmp_path: Pat
         make({"cell_map": str(named), "device": "nvsim-cell"}).trials(bundle)
 
 
-def test_laws_take_no_options_of_others(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    spread = ["--law", "spread", "--write-condition", "sun-gamma:pulse=2ns"]
-    for options, message in (
-        ([*spread, "--rate", "0.1"], "--rate with the law spread: it is of uniform and beta"),
-        ([*spread, "--rate0", "0"], "--rate0 with the law spread"),
-        (["--rate", "0.1", "--shape", "2"], "--shape with the law uniform: it is of beta"),
-        (["--law", "spread"], "takes --write-condition"),
-        (["--law", "beta", *spread[2:]], "and only it"),
-    ):
-        assert cell_maps.main(["make", "tfc-mnist", *options, "--out", str(tmp_path / "x")]) == 1
-        said = capsys.readouterr().err
-        assert message in said and said.count("\n") == 1 and len(said) < 300
-    assert not list(tmp_path.iterdir())
-
-
 def test_a_map_of_a_file_with_any_name(bundle_folder: Path, tmp_path: Path) -> None:
     file, path = tmp_path / "two\nlines.csv", tmp_path / "map.npz"
     file.write_text("memory,word,bit,rate1,rate0,stuck\nfc0.weights,,,0.1,,\n")
@@ -200,6 +185,25 @@ def refused(capsys: pytest.CaptureFixture[str], *options: str) -> str:
     lines = capsys.readouterr().err.splitlines()
     assert lines[-1].startswith("spinflow: ") and len(lines[-1]) < 300
     return lines[-1]
+
+
+@pytest.mark.parametrize(
+    ("options", "line"),
+    [
+        (["--shape", "2"], "--shape is of the law beta, not of uniform"),
+        (["--law", "spread", "--rate", "0.1"], "--rate is of the law uniform or beta, not of spr"),
+        (["--law", "spread", "--rate0", "0.1"], "--rate0 is of the law uniform or beta, not of"),
+        (["--law", "spread"], "the law spread takes --write-condition sun-gamma:pulse="),
+        (["--write-condition", "sun-gamma:pulse=2ns"], "the law spread takes --write-condition"),
+    ],
+)
+def test_options_of_another_law_are_one_line(
+    options: list[str], line: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["make", "tfc-mnist", "--out", str(tmp_path / "map.npz"), *options]
+    assert cell_maps.main(words) == 1
+    said = capsys.readouterr().err
+    assert line in said and said.count("\n") == 1 and not list(tmp_path.iterdir())
 
 
 def test_what_does_not_go_together_is_one_line(
