@@ -221,6 +221,8 @@ def _chosen(options: argparse.Namespace) -> dict[str, Any]:
             f"--budget does not apply to {options.network}, whose recipe has no hold: give --epochs"
         )
     chosen = {name: getattr(options, name) for name in FIELDS if getattr(options, name) is not None}
+    if "hold" in chosen and options.budget is not None:
+        raise ValueError("--hold together with --budget, which holds a fifth of the epochs")
     for role in ("teacher", "initial"):
         named = chosen.get(role, getattr(RECIPES[found.name], role))
         if getattr(options, f"{role}_dir") is not None and not named:

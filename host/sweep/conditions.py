@@ -71,6 +71,6 @@ def text_of_conditions(conditions: Mapping[str, str], remark: str) -> str:
         conditions: in words, by the memories' names.
         remark: lines for those who read the file.
     """
-    lines = [f"# {line}".rstrip() for line in remark.splitlines()]
+    lines = [f"# {one_line(line, 1000)}".rstrip() for line in remark.splitlines()]
     lines += ["", f"[{TABLE}]", *(f'"{name}" = "{text}"' for name, text in conditions.items())]
     return "\n".join(lines) + "\n"

@@ -22,13 +22,14 @@ from spinflow.host.core.test_sets import (
     AtMost,
     images_for,
 )
+from spinflow.host.mtj.exponential import CONVENTIONAL_RATE
 from spinflow.host.sweep.conditions import text_of_conditions
 from spinflow.host.sweep.operating_point import DEFAULT_MODEL
 from spinflow.host.sweep.results import ResultsFile
 from spinflow.model.zoo import find, how_to_train
 from spinflow.papers.optimise import outcome
 from spinflow.papers.optimise.choices import Choices
-from spinflow.papers.optimise.held_out import HeldOut, Saving, interval, saving
+from spinflow.papers.optimise.held_out import Differences, HeldOut, Saving, interval, saving
 from spinflow.papers.optimise.measuring import (
     Half,
     Journal,
@@ -103,8 +104,13 @@ class _Work:
         self.lines: list[outcome.Line] = []
 
     def files(self) -> dict[str, bytes]:
-        """Search and measure; return the contents of the files by name."""
+        """Search and measure; return the contents of the files by name.
+
+        Raises:
+            InputError: not even the lowest rates keep a loss.
+        """
         made: dict[str, bytes] = {}
+        self._check_loss(min(self.options.loss))
         self.points.append(self._conventional())
         before: dict[str, Setting] = {}  # of the loss before, which is smaller
         # Two losses of one name would be two rows of one file.
@@ -120,6 +126,8 @@ class _Work:
                     f"{asked:g} points, {scheme}: {total(problem, found.setting) * 1e9:.4g} nJ, "
                     f"{100 * found.loss:.2f} points lost"
                 )
+                if found.loss > asked / 100:
+                    say(f"warning: {scheme}: no setting was found that keeps {asked:g} points")
                 if problem is self.single:
                     single_j = total(problem, found.setting)
                 self._add(scheme, asked, found.setting, found.loss, single_j)
@@ -145,8 +153,7 @@ class _Work:
             self._point(
                 scheme,
                 asked,
-                problem,
-                setting,
+                self.held.differences(problem, setting),
                 chosen=100 * confirmed,
                 energy_j=energy,
                 saves=1 - energy / self.base,
@@ -177,25 +184,34 @@ class _Work:
                 )
             )
 
+    def _check_loss(self, asked: float) -> None:
+        lost = 100 * self.single.losses([(0,)])[0]
+        if lost > asked:
+            raise InputError(
+                f"--loss {asked:g}: at {self.choices.rates[0]:.3g}, the lowest rate that model "
+                f"{self.options.model} has a condition of here, {lost:.2f} points are lost"
+            )
+
     def _conventional(self) -> outcome.Point:
+        # A model whose conventional write the registers cannot hold makes no errors with it.
+        is_level = self.choices.rates[0] == CONVENTIONAL_RATE
         return self._point(
             "conventional",
             0.0,
-            self.single,
-            (0,),
-            chosen=100 * self.single.losses([(0,)])[0],
+            self.held.differences(self.single, (0,)) if is_level else self.held.none(),
+            chosen=100 * self.single.losses([(0,)])[0] if is_level else 0.0,
             energy_j=self.base,
             saves=0.0,
             saves_single=0.0,
             saves_equal=0.0,
-            single_rate=self.choices.rates[0],
+            single_rate=CONVENTIONAL_RATE,
             saves_clear=0.0,
         )
 
     def _point(
-        self, scheme: str, asked: float, problem: Together, setting: Setting, **measured: float
+        self, scheme: str, asked: float, differences: Differences, **measured: float
     ) -> outcome.Point:
-        found = interval(self.held.differences(problem, setting))
+        found = interval(differences)
         return outcome.Point(
             network=self.bundle.network,
             scheme=scheme,

@@ -58,6 +58,10 @@ class HeldOut:
         self.exact = half.correct([half.exact()])[0]
         self._known: dict[str, Differences] = {}
 
+    def none(self) -> Differences:
+        """Return the differences of a write without errors."""
+        return np.zeros((self.repeats, len(self.exact)), np.int8)
+
     def differences(self, problem: Together, setting: Setting) -> Differences:
         """Return what a setting gets wrong, int8, shape (repeats, images)."""
         point = problem.point(setting)

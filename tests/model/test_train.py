@@ -429,6 +429,7 @@ def test_default_device_is_cuda_where_there_is_one(
         ("alexnet-imagenet --crop 2", "--crop does not apply to alexnet-imagenet"),
         ("alexnet-imagenet --label a", "--label does not apply to alexnet-imagenet"),
         ("alexnet-imagenet --budget 1h", "--budget does not apply to alexnet-imagenet"),
+        ("tfc-mnist --budget 1h --hold 2", "--hold together with --budget"),
         ("tfc-mnist --batch 0", "batch is 0, valid: 1 or more"),
         ("tfc-mnist --teacher-dir a", "--teacher-dir without --teacher: name"),
         ("cnv-cifar10 --teacher= --teacher-dir a", "--teacher-dir without --teacher: name"),

@@ -343,6 +343,18 @@ def test_a_run_goes_into_the_documentation(
     assert len([line for line in lines if line.startswith("| 3 |")]) == 3
 
 
+def test_a_loss_that_no_rate_keeps_is_refused(
+    capfd: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """Of such a junction, whose zeros hardly fail, the registers hold only rates from 0.28 on."""
+    words = ["--model", "sun-gamma:critical_voltage0_v=0.08", "--loss", "90", "1"]
+    assert command.main([*QUICK, *words, "--out", str(tmp_path)]) == 1
+    shown = capfd.readouterr().err.splitlines()[-1]
+    assert shown.startswith("spinflow: --loss 1: at 0.281, the lowest rate that model sun-gamma:")
+    assert shown.endswith("points are lost") and len(shown) < 300
+    assert [path.name for path in tmp_path.iterdir()] == [command.ROWS]
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [

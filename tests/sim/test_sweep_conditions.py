@@ -47,6 +47,12 @@ def swept(folder: Path, *options: str) -> list[Row]:
     return read(folder / "results.csv")
 
 
+def test_a_remark_of_any_letters_is_a_comment(tmp_path: Path) -> None:
+    path = tmp_path / "conditions.toml"
+    path.write_text(text_of_conditions(WORDS, "made of\nbuild/a\x01\x1b[2Jµ"), encoding="utf-8")
+    assert len(read_conditions(path).each) == len(WORDS)
+
+
 def test_conditions_in_another_order_are_one_point(file: Path, tmp_path: Path) -> None:
     """A row that is there twice would make the file of rows unreadable."""
     other = tmp_path / "other.toml"
