@@ -125,8 +125,9 @@ def _check_each(bundle: Bundle, point: OperatingPoint, selections: Sequence[str]
     """Check that a point with conditions of its own for each memory is one of this network.
 
     Raises:
-        InputError: it names another memory, or none of one that is selected.
+        InputError: it is of another one, names another memory, or none of one that is selected.
     """
+    point.check_network(bundle.network)
     names = {memory.name for memory in bundle.memories}
     for name, _ in point.each:
         if name not in names:

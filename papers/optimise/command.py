@@ -242,7 +242,7 @@ class _Work:
             f"{100 * point.saves:.1f} % below the conventional write."
         )
         texts = {name: choice.text for name, choice in problem.conditions(setting).items()}
-        return text_of_conditions(texts, remark)
+        return text_of_conditions(texts, remark, self.bundle.network)
 
     def _command(self) -> str:
         """Return the command line that this is a run of."""
