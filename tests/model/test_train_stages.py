@@ -181,6 +181,7 @@ def test_a_teacher_by_the_command(
     digest = store.load_recipe("tiny-xnor", tmp_path / "teacher")["weights_sha256"]
     assert facts["teacher_sha256"] == digest and facts["recipe"]["teacher"] == "tiny-xnor"
     assert "--teacher tiny-xnor" in facts["command"]
+    assert facts["command"].endswith(" --teacher-dir FOLDER --out FOLDER")
 
 
 def test_another_teacher_is_another_training(
@@ -233,6 +234,7 @@ def test_a_training_begins_with_a_trained_network(
     digest = store.load_recipe("tiny-conv", tmp_path / "first")["weights_sha256"]
     assert facts["initial_sha256"] == digest and facts["recipe"]["initial"] == "tiny-conv"
     assert "--initial tiny-conv --norm-lr" in facts["command"]
+    assert facts["command"].endswith(" --initial-dir FOLDER --out FOLDER")
     files = [store.files_of("tiny-conv+further", tmp_path / out)[0] for out in "ab"]
     assert files[0].read_bytes() == files[1].read_bytes()
     first = store.load_trained("tiny-conv", tmp_path / "first").weight_tensors()
