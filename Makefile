@@ -10,7 +10,7 @@ BOARDS        := $(patsubst hw/boards/%/board.toml,%,$(wildcard hw/boards/*/boar
 DEFAULT_BOARD := $(patsubst hw/boards/%/board.toml,%,$(shell grep -l '^default = true' hw/boards/*/board.toml))
 override BOARD := $(or $(BOARD),$(DEFAULT_BOARD))
 BUNDLE    = build/$(NAME)$(if $(CYCLES),-$(CYCLES))$(if $(filter-out $(DEFAULT_BOARD),$(BOARD)),-$(BOARD))
-IMAGES   ?= $(DEFAULT_IMAGES)
+IMAGES   ?=
 REPEATS  ?= 5
 SEEDS    ?=
 WORKERS  ?=
@@ -79,7 +79,7 @@ SIM_DEPS  := $(wildcard sim/harness/*) sim/verilate.py
 help: ## list the targets
 	@grep -hE '^[a-z][a-zA-Z_-]*:.*## ' $(MAKEFILE_LIST) | \
 	  awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
-	@echo "  variables: NETWORK=$(NETWORK) CYCLES=<a frame's target> IMAGES=$(IMAGES) REPEATS=$(REPEATS) WORKERS=<virtual boards> DATA_DIR=<your own copy of the data>"
+	@echo "  variables: NETWORK=$(NETWORK) CYCLES=<a frame's target> IMAGES=$(or $(IMAGES),$(DEFAULT_IMAGES)) REPEATS=$(REPEATS) WORKERS=<virtual boards> DATA_DIR=<your own copy of the data>"
 
 # --- set-up ---------------------------------------------------------------------------------------
 
@@ -186,7 +186,8 @@ bundle: $(BUNDLE)/.simulator ## build the bundle of NETWORK with its simulator
 
 # --- the main job ---------------------------------------------------------------------------------
 
-GRID = --images $(call quote,$(IMAGES)) --repeats $(call quote,$(REPEATS))
+IMAGES_OPTION = $(if $(IMAGES),--images $(call quote,$(IMAGES)),--images-at-most $(DEFAULT_IMAGES))
+GRID = $(IMAGES_OPTION) --repeats $(call quote,$(REPEATS))
 
 run: setup $(addprefix data-,$(DATASET)) $(BUNDLE)/.simulator ## sweep write errors of NETWORK's weights and buffers on the RTL
 	@$(SPINFLOW) sweep --on rtl --bundle $(BUNDLE) $(GRID) --out out/run --set-aside $(DATA_OPTION) \

@@ -66,11 +66,19 @@ class Choice:
         layers = {
             name: LayerFolding(
                 **vars(folding),
-                estimate={key: round(part) for key, part in self.costs[name].by_name().items()},
+                estimate={
+                    key: _shown(key, part) for key, part in self.costs[name].by_name().items()
+                },
             )
             for name, folding in self.layers.items()
         }
         return FoldingInfo(self.target, dict(self.total), layers)
+
+
+def _shown(resource: str, amount: float) -> float:
+    """Return an amount of a resource as people read it: whole, of RAMB36 also a half (RAMB18)."""
+    halves = round(2 * amount)
+    return halves / 2 if resource == "RAMB36" and halves % 2 else round(amount)
 
 
 def cycles_of(layer: LayerShape, folding: Folding, before: int | None = None) -> int:

@@ -96,7 +96,7 @@ def _check(model: onnx.ModelProto) -> None:
     graph = model.graph
     if len(graph.node) > MOST_NODES:
         raise BuildError(f"its graph has {len(graph.node)} nodes, at most {MOST_NODES} can be read")
-    if model.functions or graph.sparse_initializer or graph.quantization_annotation is None:
+    if model.functions or graph.sparse_initializer:
         raise BuildError("it has functions or sparse tensors: export the network without them")
     _check_versions(model)
     tensors = _unique(graph.initializer, "tensor")

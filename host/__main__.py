@@ -387,13 +387,13 @@ def _add_throughput(commands: Commands) -> None:
     command = _command(commands, "throughput", run_throughput, example, _with_bundle())
     command.add_argument(
         "--images",
-        type=int,
+        type=whole(1, 10**9),
         default=grids.DEFAULT_IMAGES,
         help="random images to run (default %(default)s)",
     )
     command.add_argument(
         "--batch",
-        type=int,
+        type=whole(1, 10**9),
         default=FRAMES_A_TRANSFER,
         help="images that one DMA transfer carries, at most (default %(default)s)",
     )

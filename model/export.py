@@ -176,11 +176,12 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--out", type=Path, help="path of the .onnx file to write (build/NETWORK/model.onnx)"
     )
-    parser.add_argument("--folder", type=Path, help="where the trained files lie (its own folder)")
-    parser.add_argument("--data-dir", type=Path, help="a folder with your own copy of the data")
-    parser.add_argument(
+    weights = parser.add_mutually_exclusive_group()
+    weights.add_argument("--folder", type=Path, help="where the trained files lie (its own folder)")
+    weights.add_argument(
         "--untrained", type=seed, metavar="SEED", help="export random weights of this seed"
     )
+    parser.add_argument("--data-dir", type=Path, help="a folder with your own copy of the data")
     options = parser.parse_args(arguments)
     return start.finish(lambda: run(options), (ValueError,))
 

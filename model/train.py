@@ -216,7 +216,17 @@ def _chosen(options: argparse.Namespace) -> dict[str, Any]:
                 f"--{name.replace('_', '-')} does not apply to {options.network}; "
                 f"see spinflow train --help"
             )
+    if of_imagenet and options.budget is not None:
+        raise ValueError(
+            f"--budget does not apply to {options.network}, whose recipe has no hold: give --epochs"
+        )
     chosen = {name: getattr(options, name) for name in FIELDS if getattr(options, name) is not None}
+    if "hold" in chosen and options.budget is not None:
+        raise ValueError("--hold together with --budget, which holds a fifth of the epochs")
+    for role in ("teacher", "initial"):
+        named = chosen.get(role, getattr(RECIPES[found.name], role))
+        if getattr(options, f"{role}_dir") is not None and not named:
+            raise ValueError(f"--{role}-dir without --{role}: name the network whose folder it is")
     if options.conditions is not None:
         for name in ("weight_errors", "activation_errors"):
             if name in chosen:

@@ -13,7 +13,6 @@ loan of a machine after the other trains them all; `--checkpoints` puts the larg
 from __future__ import annotations
 
 import argparse
-import json
 import math
 import signal
 import subprocess
@@ -22,11 +21,15 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from spinflow.host.core import start
 from spinflow.host.core.errors import SpinflowError
 from spinflow.host.core.options import whole
+from spinflow.host.core.sources import COMMAND
 from spinflow.host.core.tables import aligned
+from spinflow.host.core.text import shown
+from spinflow.model import store
 from spinflow.model.training import checkpoint
 from spinflow.model.training.budget import seconds
 from spinflow.model.zoo import find
@@ -59,13 +62,22 @@ class Job:
 
     Attributes:
         network: its name or the path of its description.
-        options: of `spinflow train` beside those of all.
+        seed: of the recipe.
+        rate: of errors in its activations; that of its recipe if empty.
         label: of the variant; empty for the network by its recipe.
     """
 
     network: str
-    options: tuple[str, ...] = ()
+    seed: int = 1
+    rate: str = ""
     label: str = ""
+
+    @property
+    def options(self) -> list[str]:
+        """What `spinflow train` gets beside the options of all."""
+        chosen = [("--seed", str(self.seed)), ("--activation-errors", self.rate)]
+        chosen.append(("--label", self.label))
+        return [word for option, value in chosen if value for word in (option, value)]
 
     @property
     def name(self) -> str:
@@ -83,16 +95,12 @@ def jobs(networks: Sequence[str], rates: Sequence[str], seeds: Sequence[int]) ->
     """
     if not rates:
         return [
-            Job(network, ("--seed", str(seed)), f"seed-{seed}" if len(seeds) > 1 else "")
+            Job(network, seed, label=f"seed-{seed}" if len(seeds) > 1 else "")
             for seed in seeds
             for network in networks
         ]
     return [
-        Job(
-            network,
-            ("--seed", str(seed), "--activation-errors", rate),
-            f"activations-{rate}-seed-{seed}",
-        )
+        Job(network, seed, rate, f"activations-{rate}-seed-{seed}")
         for seed in seeds
         for rate in rates
         for network in networks
@@ -110,8 +118,12 @@ class Trainings:
         self._failed: dict[str, str] = {}
 
     def run(self, wanted: Sequence[Job]) -> None:
-        """Train what is not finished, until all is or the budget is over."""
-        left = [job for job in wanted if not self._facts(job).is_file()]
+        """Train what is not finished, until all is or the budget is over.
+
+        Raises:
+            ValueError: what is there of a training is damaged, or has another seed or rate.
+        """
+        left = [job for job in wanted if self._finished(job) is None]
         try:
             while left or self._running:
                 while left and len(self._running) < self._options.together:
@@ -123,6 +135,8 @@ class Trainings:
                         break
                     self._begin(left.pop(0), share)
                 self._reap()
+                if time.monotonic() > self._end + GRACE:
+                    break
                 time.sleep(0.05)
         finally:
             self._stop()
@@ -136,8 +150,21 @@ class Trainings:
         """Whether a training ended with an error."""
         return bool(self._failed)
 
-    def _facts(self, job: Job) -> Path:
-        return Path(self._options.out / job.name / f"{job.name}.json")
+    def _finished(self, job: Job) -> dict[str, Any] | None:
+        """Return what is said of a finished training; None if it is not finished."""
+        folder = self._options.out / job.name
+        _, path = store.files_of(job.name, folder)
+        if not path.is_file():
+            return None
+        facts = store.load_recipe(job.name, folder)
+        for name, value in (("seed", job.seed), ("activation_errors", job.rate)):
+            found = facts["recipe"].get(name)
+            if value not in ("", found):
+                raise TrainAllError(
+                    f"{path}: was trained with {name} = {shown(found)}, not {value}: choose "
+                    "another --out"
+                )
+        return facts
 
     def _checkpoint(self, job: Job) -> Path:
         folder = self._options.checkpoints or self._options.out
@@ -147,8 +174,7 @@ class Trainings:
         folder = self._options.out / job.name
         self._checkpoint(job).parent.mkdir(parents=True, exist_ok=True)
         folder.mkdir(parents=True, exist_ok=True)
-        words = [sys.executable, "-m", "spinflow", "train", job.network, *job.options]
-        words += ["--label", job.label] if job.label else []
+        words = [sys.executable, *COMMAND, "train", job.network, *job.options]
         words += ["--device", self._options.device] if self._options.device else []
         words += ["--data-dir", str(self._options.data_dir)] if self._options.data_dir else []
         words += ["--budget", f"{share:.1f}s", "--resume", "--out", str(folder)]
@@ -161,14 +187,13 @@ class Trainings:
         print(f"{job.name}: begun, for {share:.0f} s at most", flush=True)
 
     def _reap(self) -> None:
-        late = time.monotonic() > self._end + GRACE
         for name, process in list(self._running.items()):
             if process.poll() is None:
-                if late:
-                    process.terminate()
                 continue
             del self._running[name]
-            if process.returncode not in (0, 128 + signal.SIGTERM):
+            if process.returncode < 0:
+                self._failed[name] = f"killed by {signal.Signals(-process.returncode).name}"
+            elif process.returncode not in (0, 128 + signal.SIGTERM):
                 self._note_failure(name)
 
     def _note_failure(self, name: str) -> None:
@@ -191,13 +216,16 @@ class Trainings:
     def _state(self, job: Job) -> tuple[str, str]:
         if job.name in self._failed:
             return "failed", self._failed[job.name]
-        if self._facts(job).is_file():
-            facts = json.loads(self._facts(job).read_text(encoding="utf-8"))
+        facts = self._finished(job)
+        if facts is not None:
             return f"{facts['recipe']['epochs']} epochs", f"{facts['test_accuracy']:.2%}"
         path = self._checkpoint(job)
         if not path.is_file():
             return "not begun", ""
-        done, planned = checkpoint.progress_of(path)
+        try:
+            done, planned = checkpoint.progress_of(path)
+        except ValueError as error:
+            return "not known", str(error)
         return f"{done} of {planned} epochs", "not finished"
 
 

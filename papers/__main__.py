@@ -49,10 +49,12 @@ def make(options: argparse.Namespace) -> None:
             raise ReproduceError("--train is for one figure at a time")
         from spinflow.papers import trainings
 
-        print(trainings.run(options.names[0], options.out, options.epochs, options.device))
+        device = options.device or "cpu"
+        print(trainings.run(options.names[0], options.out, options.epochs, device))
         return
-    if options.epochs is not None:
-        raise ReproduceError("--epochs goes with --train")
+    for name in ("epochs", "device"):
+        if getattr(options, name) is not None:
+            raise ReproduceError(f"--{name} goes with --train")
     setting = _setting(options)
     names = list(page.ITEMS) if "all" in options.names else list(dict.fromkeys(options.names))
     for name in names:
@@ -115,9 +117,7 @@ def _parser() -> start.Parser:
     parser.add_argument(
         "--epochs", type=whole(1, 10**6), help="of each of them (default: the recipe's)"
     )
-    parser.add_argument(
-        "--device", choices=("cpu", "cuda"), default="cpu", help="to train on (default %(default)s)"
-    )
+    parser.add_argument("--device", choices=("cpu", "cuda"), help="to train on (default cpu)")
     return parser
 
 

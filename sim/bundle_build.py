@@ -8,19 +8,24 @@ fails, is the user's to read, and each leaves its files whole or as they were.
 from __future__ import annotations
 
 import argparse
+import hashlib
 import signal
 import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from spinflow.host.core import coding, start
+from spinflow.host.core import coding, description, start
 from spinflow.host.core.networks import Called, called
 from spinflow.host.core.options import whole
+from spinflow.host.core.reading import read_bytes, read_json
 from spinflow.host.core.sources import COMMAND, WORK
-from spinflow.model.zoo import ENTRIES, find
+from spinflow.model.zoo import ENTRIES, Found, find
 
 BUILD = WORK / "build"
+
+MOST_BYTES = 1 << 30
+"""Bytes of the largest file of weights."""
 
 
 def steps(
@@ -53,6 +58,21 @@ def steps(
 def _is_trained(words: Called) -> bool:
     """Return whether the zoo has a network, and trained weights of it."""
     return words.base in ENTRIES and find(words.name).weights.is_file()
+
+
+def is_built(found: Found, folder: Path) -> bool:
+    """Return whether a folder has the bundle of a trained network.
+
+    The bundle of a network of the zoo is taken as it is. One of another folder may be of earlier
+    weights, or of another network of its name: then it is not its bundle.
+    """
+    if not (folder / description.NAME).is_file():
+        return False
+    if not found.is_own:
+        return True
+    facts = read_json(folder / "model.json", 1 << 20)
+    weights = read_bytes(found.weights, MOST_BYTES)
+    return bool(facts.get("weights_sha256") == hashlib.sha256(weights).hexdigest())
 
 
 def can_build(network: str) -> bool:

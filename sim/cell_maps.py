@@ -29,31 +29,41 @@ from spinflow.host.core.cells import (
 )
 from spinflow.host.core.errors import InputError
 from spinflow.host.core.files import replace_text
+from spinflow.host.core.networks import called
 from spinflow.host.core.packing import bits_of
 from spinflow.host.core.start import Parser, finish
 from spinflow.host.core.tables import aligned
-from spinflow.host.core.test_sets import TestSet, images_for
+from spinflow.host.core.test_sets import AtMost, TestSet, images_for
+from spinflow.host.core.text import one_line
 from spinflow.host.mtj.sun_gamma import SunGamma
 from spinflow.host.sweep import grid as grids
 from spinflow.host.sweep.bench import Bench
 from spinflow.host.sweep.cell_laws import LAWS, Law, cells_of
 from spinflow.host.sweep.operating_point import parts_of_condition
-from spinflow.sim.bundle_build import BUILD
+from spinflow.model.zoo import find
+from spinflow.sim import bundle_build
 from spinflow.sim.engines import engine
 from spinflow.sim.sweeps.device import SoftwareAccelerator, bundle_of
 
 
 def network_of(name: str) -> Bundle:
-    """Return a network's memories: of a bundle's folder, of build/NAME, else in the natural order.
+    """Return a network's memories: of a bundle's folder, of its bundle, else in the natural order.
+
+    Its bundle is that of a sweep: build/NAME, and of a description one of these weights.
 
     Raises:
         HostError: there is no such bundle or network.
     """
-    for folder in (Path(name), BUILD / name):
-        if (folder / description.NAME).is_file():
-            return bundles.load(folder, runnable=False)
+    if (Path(name) / description.NAME).is_file():
+        return bundles.load(Path(name), runnable=False)
     try:
-        return bundle_of(name, engine("evaluator", network=name, threads=1), "evaluator")
+        words = called(name)
+        folder = bundle_build.BUILD / words.name
+        is_there = (folder / description.NAME).is_file()
+        if bundle_build.is_built(find(name), folder) if words.path else is_there:
+            return bundles.load(folder, runnable=False)
+        made = engine("evaluator", network=name, threads=1)
+        return bundle_of(words.name, made, "evaluator")
     except ValueError as error:
         raise InputError(str(error).splitlines()[0]) from None
 
@@ -66,7 +76,7 @@ def made(
     if law.name == "beta":
         words.append(f"shape {law.shape:g}")
     if law.junction is not None:
-        words = [f"spread at {condition}"]
+        words = [f"spread at {one_line(condition, 300)}"]
     if law.by_word:
         words.append("a word's cells alike")
     if law.stuck0 or law.stuck1:
@@ -76,14 +86,25 @@ def made(
     return CellMap(bundle.network, cells, ", ".join(words), condition)
 
 
+_OF_LAWS = {
+    "rate": ("uniform", "beta"),
+    "rate0": ("uniform", "beta"),
+    "shape": ("beta",),
+}
+"""Options that some laws take and others do not."""
+
+
 def _make(options: argparse.Namespace) -> None:
     """Draw a map of a network's memories."""
-    rate0 = options.rate if options.rate0 is None else options.rate0
+    for name, laws in _OF_LAWS.items():
+        if getattr(options, name) is not None and options.law not in laws:
+            raise InputError(f"--{name} is of the law {' or '.join(laws)}, not of {options.law}")
+    rate = options.rate or 0.0
     law = Law(
         "uniform" if options.law == "spread" else options.law,
-        options.rate,
-        rate0,
-        options.shape,
+        rate,
+        rate if options.rate0 is None else options.rate0,
+        1.0 if options.shape is None else options.shape,
         options.stuck0,
         options.stuck1,
         by_word=options.by_word,
@@ -144,7 +165,7 @@ def _export(options: argparse.Namespace) -> None:
 def _import(options: argparse.Namespace) -> None:
     """Make a map of a CSV file of measured cells."""
     bundle = network_of(options.network)
-    about = f"imported from {options.csv.name}"
+    about = f"imported from {one_line(options.csv.name, 100)}"
     found = cell_files.from_csv(options.csv, bundle.network, bundle.memories, about)
     _write(options.out, found, bundle)
 
@@ -199,7 +220,8 @@ def _replay(options: argparse.Namespace) -> None:
     network, found = faults.read(options.faults)
     if network != bundle.network:
         raise InputError(f"{options.faults} is of {network}, not of {bundle.network}")
-    _write(options.out, faults.replayed(options.faults, network, bundle.memories, found), bundle)
+    made = faults.replayed(options.faults, network, bundle.memories, bundle.weights, found)
+    _write(options.out, made, bundle)
 
 
 def _parser() -> Parser:
@@ -222,11 +244,9 @@ def _parser() -> Parser:
     make.add_argument("--out", type=Path, required=True, help="the npz file")
     make.add_argument("--memory", default="all", help="which memories (default all)")
     make.add_argument("--law", choices=LAWS, default="uniform", help="default uniform")
-    make.add_argument("--rate", type=types.rate, default=0.0, help="mean rate (default 0)")
+    make.add_argument("--rate", type=types.rate, help="mean rate (default 0)")
     make.add_argument("--rate0", type=types.rate, help="of a written 0 (default: as --rate)")
-    make.add_argument(
-        "--shape", type=types.number(1e-3, 1e6), default=1.0, help="of beta (default 1)"
-    )
+    make.add_argument("--shape", type=types.number(1e-3, 1e6), help="of beta (default 1)")
     make.add_argument("--by-word", action="store_true", help="all cells of a word have one rate")
     make.add_argument("--stuck0", type=types.rate, default=0.0, help="share of cells stuck at 0")
     make.add_argument("--stuck1", type=types.rate, default=0.0, help="share of cells stuck at 1")
@@ -253,7 +273,12 @@ def _parser() -> Parser:
     errs.add_argument("--cell-map", help="npz file")
     list_.add_argument("--seed", type=types.seed, help="base seed (default 1)")
     list_.add_argument("--repeat", type=types.whole(0, 2**26 - 1), default=0, help="default 0")
-    list_.add_argument("--images", type=types.whole(1, 10**4), default=10, help="that buffers take")
+    list_.add_argument(
+        "--images",
+        type=types.whole(1, 10**4),
+        default=AtMost(10),
+        help="that buffers take (default %(default)s, or all if there are fewer)",
+    )
     list_.add_argument("--data-dir", type=Path, help="folder of the data set's files")
     list_.add_argument("--out", type=Path, required=True, help="the npz file")
     replay = command("replay", _replay)

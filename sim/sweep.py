@@ -11,7 +11,6 @@ and a Dask cluster, and after any interruption.
 from __future__ import annotations
 
 import argparse
-import hashlib
 import math
 import os
 import sys
@@ -31,23 +30,25 @@ from spinflow.host.core import bundle as bundles
 from spinflow.host.core import description
 from spinflow.host.core.errors import InputError
 from spinflow.host.core.networks import SUFFIX
-from spinflow.host.core.reading import read_bytes, read_json
 from spinflow.host.core.start import Parser
-from spinflow.host.core.test_sets import DATASETS, TestSet, chosen, images_for, images_of
+from spinflow.host.core.test_sets import images_for
 from spinflow.host.sweep import grid as grids
 from spinflow.host.sweep.trials import identity
 from spinflow.model.zoo import NETWORKS, Found, find, how_to_train
 from spinflow.sim import bundle_build
 from spinflow.sim.engines import SOFTWARE
 from spinflow.sim.sweeps.boards import on_boards
-from spinflow.sim.sweeps.jobs import Job, SweepError, job_of_bundle, job_of_network
+from spinflow.sim.sweeps.jobs import (
+    Job,
+    SweepError,
+    images_of_network,
+    job_of_bundle,
+    job_of_network,
+)
 from spinflow.sim.sweeps.workers import in_processes, in_this_process
 
 if TYPE_CHECKING:
     from spinflow.sim.sweeps.cluster import Cluster
-
-MOST_BYTES = 1 << 30
-"""Bytes of the largest file of weights."""
 
 HARDWARE = ("rtl", "board")
 """Where the driver measures: on the virtual board, or on a real one."""
@@ -83,7 +84,7 @@ def _build_missing(plan: grids.Grid) -> int:
         trained = _trained(plan, place)
         files = (description.NAME, description.LIBRARIES["simulator"])
         is_built = all((folder / file).is_file() for file in files) and (
-            trained is None or _is_built(trained, folder)
+            trained is None or bundle_build.is_built(trained, folder)
         )
         asked = plan.asked[place]
         if is_named and not is_built and bundle_build.can_build(asked):
@@ -117,7 +118,7 @@ def _default(plan: grids.Grid, options: argparse.Namespace) -> str:
         return "board"
     library = description.LIBRARIES["simulator"]
     if plan.bundles and all(
-        (folder / library).is_file() and (found is None or _is_built(found, folder))
+        (folder / library).is_file() and (found is None or bundle_build.is_built(found, folder))
         for folder, found in zip(plan.bundles, trained, strict=True)
     ):
         return "rtl"
@@ -208,8 +209,10 @@ def _jobs_of(plan: grids.Grid, data_dir: Path | None, on: str) -> list[tuple[Job
     for place, folder in enumerate(plan.bundles):
         name = plan.networks[place] if place < len(plan.networks) else ""
         trained = _trained(plan, place)
-        if trained is not None and not _is_built(trained, folder):
-            tests = _tests_of(trained.entry.spec.dataset, plan, data_dir)
+        if trained is not None and not bundle_build.is_built(trained, folder):
+            tests = images_of_network(
+                trained.entry.spec.dataset, plan.images, data_dir, plan.image_seed
+            )
             found.append((job_of_network(plan.asked[place], tests, on), Path(name)))
         else:
             try:
@@ -223,17 +226,6 @@ def _jobs_of(plan: grids.Grid, data_dir: Path | None, on: str) -> list[tuple[Job
     if not found:
         plan.folders()  # says what is missing
     return found
-
-
-def _tests_of(dataset: str, plan: grids.Grid, data_dir: Path | None) -> TestSet:
-    """Return test images of a network without a bundle: of a published set or of own data."""
-    if dataset in DATASETS:
-        return images_of(dataset, plan.images, data_dir, plan.image_seed)
-    from spinflow.model.data import own_tests
-
-    tests = own_tests(dataset, data_dir)
-    assert tests is not None
-    return chosen(tests, plan.images, plan.image_seed)
 
 
 def _trained(plan: grids.Grid, place: int) -> Found | None:
@@ -253,26 +245,11 @@ def _trained(plan: grids.Grid, place: int) -> Found | None:
     return found if found.weights.is_file() else None
 
 
-def _is_built(found: Found, folder: Path) -> bool:
-    """Return whether a folder has the bundle of a trained network.
-
-    The bundle of a network of the zoo is taken as it is. One of another folder may be of earlier
-    weights, or of another network of its name: then it is not its bundle.
-    """
-    if not (folder / description.NAME).is_file():
-        return False
-    if not found.is_own:
-        return True
-    facts = read_json(folder / "model.json", 1 << 20)
-    weights = read_bytes(found.weights, MOST_BYTES)
-    return bool(facts.get("weights_sha256") == hashlib.sha256(weights).hexdigest())
-
-
 def _check_built(plan: grids.Grid) -> None:
     """Raise SweepError if the bundle of a network of one's own is missing, or another's."""
     for place, folder in enumerate(plan.bundles):
         found = _trained(plan, place)
-        if found is not None and found.is_own and not _is_built(found, folder):
+        if found is not None and found.is_own and not bundle_build.is_built(found, folder):
             what = "is of other weights" if (folder / description.NAME).is_file() else "is missing"
             raise SweepError(
                 f"{folder} {what}: `spinflow build {plan.asked[place]}` makes the bundle of "

@@ -26,7 +26,14 @@ MARK = re.compile(r"(<!-- ([\w+-]+): begin -->\n).*?(<!-- \2: end -->)", re.S)
 
 
 def take(folder: Path) -> None:
-    """Copy what is kept of a run."""
+    """Copy what is kept of a run.
+
+    Raises:
+        SystemExit: it is not finished.
+    """
+    for wanted in (outcome.FRONT, outcome.CONDITIONS, outcome.PICTURE):
+        if not (folder / wanted).is_file():
+            raise SystemExit(f"{folder} has no {wanted}: spinflow optimise writes it at its end")
     RESULTS.mkdir(parents=True, exist_ok=True)
     name = folder.resolve().name
     for old in RESULTS.glob(f"{name}-*.toml"):

@@ -22,7 +22,7 @@ FORMS = "x, x/255, 2x/255-1, x-128, 2x-1, normalize:MEAN:DEVIATION or a file of 
 CANDIDATES = ("x", "x/255", "2x/255-1")
 """Those that are tried where none is given."""
 
-_NUMBER = r"-?[0-9]+(?:\.[0-9]*)?(?:e-?[0-9]+)?"
+_NUMBER = r"-?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:e-?[0-9]+)?"
 _LIST = rf"{_NUMBER}(?:,{_NUMBER})*"
 _NORMALIZE = re.compile(rf"normalize:({_LIST}):({_LIST})\Z")
 _MOST_BYTES = 1 << 16
@@ -77,7 +77,10 @@ def _from_file(path: Path) -> Floats:
         table = np.array([float(word) for word in words])
     except ValueError:
         raise BuildError(f"{path} holds something else than numbers") from None
-    if len(table) != PIXEL_CODES or not np.isfinite(table).all():
+    if not np.isfinite(table).all():
+        odd = table[~np.isfinite(table)][0]
+        raise BuildError(f"{path} holds {odd} where a number for a pixel is expected")
+    if len(table) != PIXEL_CODES:
         raise BuildError(
             f"{path} holds {len(table)} numbers; one for each pixel 0 to 255 is expected"
         )

@@ -236,7 +236,7 @@ class Accelerator(Loaded):
         check_mode(mode)
         if mode == "off" and (threshold1 or threshold0):
             raise RateError(
-                f"bit-error rate {rate1} with mode off: choose flip or switch, or rate 0"
+                f"bit-error rate {rate1 or rate0:g} with mode off: choose flip, switch or rate 0"
             )
         self._set_thresholds(where, mode, threshold1, threshold0, seed)
 

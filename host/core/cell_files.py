@@ -7,7 +7,7 @@ where cells are stuck (1 at 0, 2 at 1). Beside them the texts ``network``, ``abo
 
 CSV: columns memory, word, bit, rate1, rate0, stuck. A line without word and bit gives all cells of
 a memory their rates, which are else 0; later lines are of single cells. An empty rate is that of
-all, stuck is 0, 1 or empty.
+all, stuck is 0, 1 or empty. No cell has two lines.
 """
 
 from __future__ import annotations
@@ -52,6 +52,7 @@ COLUMNS = ("memory", "word", "bit", "rate1", "rate0", "stuck")
 
 _TEXTS = ("network", "about", "condition")
 _MOST_TEXT = 500
+_TEXT = f"one line of at most {_MOST_TEXT} characters"
 _TYPES = {"threshold": ("<u4",), "rate": ("<f4", "<f8"), "stuck": ("|u1",)}
 _MEMBER = re.compile(
     r"(?P<memory>[A-Za-z0-9][\w.+-]{0,99})\.(?P<kind>threshold|rate|stuck)(?P<bit>[01]?)"
@@ -61,7 +62,14 @@ _STUCK = {"": FREE, "0": STUCK_AT_0, "1": STUCK_AT_1}
 
 
 def write(path: Path, cell_map: CellMap) -> None:
-    """Write a map as npz, whole or not at all; the same map is always the same bytes."""
+    """Write a map as npz, whole or not at all; the same map is always the same bytes.
+
+    Raises:
+        InputError: one of its texts is none that :func:`read` takes.
+    """
+    for name in _TEXTS:
+        if not _is_text(getattr(cell_map, name)):
+            raise InputError(f"{name} of a cell map: {_TEXT} expected")
     arrays: dict[str, Any] = {name: np.array(getattr(cell_map, name)) for name in _TEXTS}
     for name, cells in cell_map.memories.items():
         arrays[f"{name}.threshold1"] = cells.threshold1
@@ -102,11 +110,15 @@ def read(path: Path) -> CellMap:
 
 def _text(archive: npz.Archive, member: npz.Member) -> str:
     if member.dtype.kind != "U" or member.shape or member.size > 4 * _MOST_TEXT:
-        raise ValueError(f"{member.name} must be a text of at most {_MOST_TEXT} characters")
+        raise ValueError(f"{member.name} must be {_TEXT}")
     text = str(archive.array(member)[()])
-    if not text.isprintable():
-        raise ValueError(f"{member.name} must be one line")
+    if not _is_text(text):
+        raise ValueError(f"{member.name} must be {_TEXT}")
     return text
+
+
+def _is_text(text: str) -> bool:
+    return text.isprintable() and len(text) <= _MOST_TEXT
 
 
 def _checked(member: npz.Member) -> tuple[str, str]:
@@ -197,6 +209,7 @@ def from_csv(path: Path, network: str, memories: Sequence[MemoryInfo], about: st
 def _of_lines(lines: Iterable[Sequence[str]], known: dict[str, MemoryInfo]) -> dict[str, CellRates]:
     rates: dict[str, npt.NDArray[np.float64]] = {}
     stuck: dict[str, npt.NDArray[np.uint8]] = {}
+    named: dict[str, npt.NDArray[np.bool_]] = {}
     for cells in lines:
         if len(cells) != len(COLUMNS):
             raise ValueError(f"{len(cells)} cells, {len(COLUMNS)} expected")
@@ -207,11 +220,15 @@ def _of_lines(lines: Iterable[Sequence[str]], known: dict[str, MemoryInfo]) -> d
         if name not in rates:
             rates[name] = np.zeros((2, memory.depth, memory.width))
             stuck[name] = np.zeros((memory.depth, memory.width), np.uint8)
+            named[name] = np.zeros((memory.depth, memory.width), np.bool_)
+        elif not word and not bit:
+            raise ValueError(f"all cells of {name}: their line must come first, and once")
         place: Any = ...
         if word or bit:
             place = _number("word", word, memory.depth), _number("bit", bit, memory.width)
-        elif stuck[name].any() or np.ptp(rates[name].reshape(2, -1), axis=1).any():
-            raise ValueError(f"all cells of {name} after single ones: their line must come first")
+            if named[name][place]:
+                raise ValueError(f"word {word}, bit {bit} of {name} has a line before")
+            named[name][place] = True
         for number, text in enumerate(given[:2]):
             if text:
                 rates[name][number][place] = _rate(text)

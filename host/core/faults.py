@@ -7,7 +7,7 @@ which are written once), `target` and `stored`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -22,8 +22,9 @@ from spinflow.host.core.description import MemoryInfo
 from spinflow.host.core.errors import BundleError, InputError
 from spinflow.host.core.files import replace_bytes
 from spinflow.host.core.npz import TEXT, Wanted
-from spinflow.host.core.packing import Bits
+from spinflow.host.core.packing import Bits, Words, bits_of
 from spinflow.host.core.reading import read_bytes
+from spinflow.host.core.text import one_line
 
 MOST_BYTES = 1 << 30
 """Bytes of a file, at most."""
@@ -94,17 +95,20 @@ def read(path: Path) -> tuple[str, list[Faults]]:
     content = read_bytes(path, MOST_BYTES)
     texts = {"network": Wanted((TEXT,), ()), "memories": Wanted((TEXT,), (None,))}
     try:
-        found = npz.read(path, content, _WANTED, MOST_FAULTS, texts)
+        found = npz.read(path, content, _WANTED, MOST_FAULTS, texts, least_images=0)
     except BundleError as error:
         raise InputError(str(error)) from None
-    if any(name not in found for name in texts):
+    if any(name not in found or not found[name].size for name in texts):
         raise InputError(f"{path} is no fault list: it names no network or no memories")
-    if found["memory"].max() >= len(found["memories"]):
+    names = found["memories"].tolist()
+    if len(set(names)) < len(names):
+        raise InputError(f"{path}: a memory is named twice")
+    if (found["memory"] >= len(names)).any():
         raise InputError(f"{path}: memory holds {found['memory'].max()}, which no name is for")
-    if any(found[name].max() > 1 for name in ("target", "stored")):
-        raise InputError(f"{path}: target and stored must be 0 or 1")
+    if (found["target"] > 1).any() or (found["stored"] != 1 - found["target"]).any():
+        raise InputError(f"{path}: target must be 0 or 1, and stored the other one")
     faults = []
-    for place, name in enumerate(found["memories"]):
+    for place, name in enumerate(names):
         own = found["memory"] == place
         faults.append(
             Faults(
@@ -116,12 +120,24 @@ def read(path: Path) -> tuple[str, list[Faults]]:
 
 
 def replayed(
-    path: Path, network: str, memories: Sequence[MemoryInfo], faults: Sequence[Faults]
+    path: Path,
+    network: str,
+    memories: Sequence[MemoryInfo],
+    weights: Mapping[str, Words],
+    faults: Sequence[Faults],
 ) -> CellMap:
     """Return the map in which faulty cells of weights are stuck at what they held.
 
+    Args:
+        path: of the list.
+        network: its name.
+        memories: of the network.
+        weights: what is written into them, by their names.
+        faults: of each memory.
+
     Raises:
-        InputError: a memory is a buffer, whose faults are of one writing, or none of the network.
+        InputError: a memory is a buffer, whose faults are of one writing, or none of the network;
+            or the list is of other weights.
     """
     known, found = {memory.name: memory for memory in memories}, {}
     for each in faults:
@@ -135,8 +151,16 @@ def replayed(
             )
         if each.cell.size and not 0 <= each.cell.min() <= each.cell.max() < memory.bits:
             raise InputError(f"{path}: a cell of {each.memory} is not below {memory.bits}")
+        if np.unique(each.cell).size < each.cell.size:
+            raise InputError(f"{path}: a cell of {each.memory} has two faults, written once")
+        written = bits_of(weights[memory.name], memory.width).reshape(-1)
+        if (written[each.cell] != each.target).any():
+            raise InputError(
+                f"{path}: what {each.memory} was to hold are other weights than those of {network} "
+                "here: the list is of another training, or of another folding"
+            )
         stuck = np.full(memory.bits, FREE, np.uint8)
         stuck[each.cell] = STUCK_AT_0 + each.stored
         never = np.zeros((memory.depth, memory.width), np.uint32)
         found[each.memory] = CellRates(never, never, stuck.reshape(never.shape))
-    return CellMap(network, found, f"replay of {path.name}")
+    return CellMap(network, found, f"replay of {one_line(path.name, 100)}")

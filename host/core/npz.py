@@ -155,6 +155,8 @@ def read(
     wanted: Mapping[str, Wanted],
     most_images: int,
     optional: Mapping[str, Wanted] | None = None,
+    *,
+    least_images: int = 1,
 ) -> Arrays:
     """Read an archive that holds these arrays and no others.
 
@@ -164,6 +166,7 @@ def read(
         wanted: what each array must be, by its name.
         most_images: that a file may hold.
         optional: what else may be there; None in a shape is any number there, up to most_images.
+        least_images: that a file must hold.
 
     Raises:
         BundleError: it is damaged, or an array is missing, one too many, or wrong.
@@ -181,17 +184,19 @@ def read(
                     raise ValueError(f"it lacks {name}")
                 continue
             count = images if name in wanted else None
-            arrays[name] = archive.array(_fitting(archive.member(name), want, count, most_images))
+            limits = least_images, most_images
+            arrays[name] = archive.array(_fitting(archive.member(name), want, count, limits))
             if name in wanted and want.shape and want.shape[0] is None:
                 images = len(arrays[name])
         return arrays
 
 
-def _fitting(member: Member, wanted: Wanted, images: int | None, most: int) -> Member:
+def _fitting(member: Member, wanted: Wanted, images: int | None, limits: tuple[int, int]) -> Member:
     """Return a member if its header is as wanted."""
-    expected = tuple(images if size is None and images else size for size in wanted.shape)
+    least, most = limits
+    expected = tuple(images if size is None else size for size in wanted.shape)
     fits = len(member.shape) == len(expected) and all(
-        found == size or (size is None and 1 <= found <= most)
+        found == size or (size is None and least <= found <= most)
         for found, size in zip(member.shape, expected, strict=True)
     )
     if not fits or not wanted.takes(member.dtype):

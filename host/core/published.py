@@ -1,12 +1,17 @@
-"""The published data sets: the sums of their files, and what their images are.
+"""The published data sets: the sums of their files, what their images are, and where they lie.
 
 A file is known by its content: whatever else lies under its name is not the data set. The sums are
-those of the files as they are when they are unpacked, wherever they come from.
+those of the files as they are when they are unpacked, wherever they come from. It needs nothing but
+Python.
 """
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
+from pathlib import Path
+
+from spinflow.host.core.errors import InputError
 
 MNIST_SHA256 = {
     "train-images-idx3-ubyte": "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
@@ -91,3 +96,36 @@ TEST_FILES = {
     "cifar10": _test_files("CIFAR-10", (3, 32, 32), CIFAR10_SHA256, CIFAR10_BYTES, "test"),
 }
 """The test sets that every part of the kit reads by name, on a board too."""
+
+
+def cache_folder() -> Path:
+    """Return the folder of the data sets, a folder for each: `$SPINFLOW_CACHE` or one at home.
+
+    Raises:
+        InputError: there is none, since this user has no home.
+    """
+    chosen = os.environ.get("SPINFLOW_CACHE")
+    if chosen:
+        return Path(chosen)
+    try:
+        return Path.home() / ".cache" / "spinflow"
+    except RuntimeError:
+        raise InputError(
+            "this user has no home folder: set SPINFLOW_CACHE to the folder of the data sets"
+        ) from None
+
+
+def folder_of(dataset: str, given: Path | None = None) -> Path:
+    """Return the folder of a data set's files.
+
+    Args:
+        dataset: its name.
+        given: a folder of one's own, with the files or with a folder of the set's name, as MNIST
+            and Fashion-MNIST call their files alike; that in the cache if None.
+
+    Raises:
+        InputError: as of :func:`cache_folder`.
+    """
+    if given is None:
+        return cache_folder() / dataset
+    return given / dataset if (given / dataset).is_dir() else given

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import hashlib
 import math
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,7 +22,7 @@ from spinflow.host.core.bundle import Bundle
 from spinflow.host.core.description import FILES, TEST_SET
 from spinflow.host.core.errors import BundleError, InputError
 from spinflow.host.core.plain import check_digest, read_plain
-from spinflow.host.core.published import TEST_FILES, TestFiles
+from spinflow.host.core.published import TEST_FILES, TestFiles, folder_of
 from spinflow.host.core.reading import gunzipped, read_bytes
 
 Bytes = npt.NDArray[np.uint8]
@@ -72,12 +71,6 @@ class TestSet:
         fits = not len(self.labels) or self.labels.max() < 256
         digest.update(self.labels.astype(np.uint8 if fits else "<u2").tobytes())
         return digest.hexdigest()[:12]
-
-
-def default_folder(dataset: str) -> Path:
-    """Return the folder of the cache that holds a data set."""
-    cache = os.environ.get("SPINFLOW_CACHE")
-    return (Path(cache) if cache else Path.home() / ".cache" / "spinflow") / dataset
 
 
 def dataset_of(bundle: Bundle) -> str:
@@ -145,9 +138,7 @@ def images_of(
     Raises:
         InputError: a file is missing or is not the published one, or the set has fewer images.
     """
-    where = default_folder(dataset) if folder is None else folder
-    if (where / dataset).is_dir():
-        where = where / dataset
+    where = folder_of(dataset, folder)
     known = TEST_FILES[dataset]
     contents = [_content(where, name, dataset) for name in known.sums]
     images, labels = _taken_apart(known, contents)

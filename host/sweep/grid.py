@@ -99,6 +99,7 @@ SETTINGS: dict[str, _Setting] = {
         False,
         f"test images of every trial (default {DEFAULT_IMAGES}, or all if there are fewer)",
     ),
+    "images_at_most": _Setting(int, False, "the same, or all if there are fewer"),
     "image_seed": _Setting(int, False, "choose the images at random with this seed"),
     "seed": _Setting(
         int,
@@ -400,11 +401,13 @@ def _make(settings: dict[str, Any], source: str) -> Grid:
     for name, others in _AGED.items():
         if name in settings and not any(other in settings for other in others):
             raise InputError(f"{name} goes with {' or '.join(others)}")
+    if "images" in settings and "images_at_most" in settings:
+        raise InputError("images and images_at_most: give one of them")
     return Grid(
         networks=networks,
         asked=asked,
         bundles=tuple(Path(folder) for folder in folders),
-        images=settings.get("images", DEFAULT_IMAGES),
+        images=settings.get("images", AtMost(settings.get("images_at_most", DEFAULT_IMAGES))),
         image_seed=settings.get("image_seed"),
         seed=settings.get("seed", DEFAULT_SEED),
         repeats=repeats,
@@ -419,7 +422,7 @@ def _make(settings: dict[str, Any], source: str) -> Grid:
         delta=settings.get("delta"),
         read_voltage_v=settings.get("read_voltage", READ_VOLTAGE_V),
         read_pulse_s=settings.get("read_pulse", READ_PULSE_S),
-        maps=tuple(MapFile.of(path) for path in dict.fromkeys(maps)),
+        maps=tuple(MapFile.of(path, settings.get("device")) for path in dict.fromkeys(maps)),
         source=source,
     )
 

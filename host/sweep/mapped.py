@@ -16,6 +16,7 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 import numpy.typing as npt
 
+from spinflow.host.board.arguments import words_by_memory
 from spinflow.host.board.driver import Snapshot, background_words
 from spinflow.host.core import cell_files, stream
 from spinflow.host.core.bundle import Bundle, Words
@@ -24,6 +25,7 @@ from spinflow.host.core.errors import HostError, InputError
 from spinflow.host.core.memory import Counts
 from spinflow.host.sweep.operating_point import (
     OperatingPoint,
+    of_device,
     point_of_rate,
     point_of_write_condition,
 )
@@ -36,16 +38,18 @@ class MapFile:
     Attributes:
         path: of the npz file.
         digest: sixteen hexadecimal digits.
+        device: whose energies its writes take (``host.mtj.devices``), None for the model's own.
     """
 
     path: str
     digest: str
+    device: str | None = None
 
     @classmethod
-    def of(cls, path: str) -> MapFile:
+    def of(cls, path: str, device: str | None = None) -> MapFile:
         """Return what a file holds; InputError if it is no cell map."""
         place = Path(path).resolve()
-        return cls(str(place), cell_files.read(place).digest)
+        return cls(str(place), cell_files.read(place).digest, device)
 
     def read(self) -> CellMap:
         """Return the map; InputError if it is no longer what it was."""
@@ -66,9 +70,9 @@ def point_of_map(file: MapFile, bundle: Bundle, selection: str) -> OperatingPoin
         rates = found.mean_rates(memory.name for memory in memories)
         limits = [min(round(rate * 2**32), stream.ALWAYS) for rate in rates]
         point = (
-            point_of_write_condition(found.condition)
+            point_of_write_condition(of_device(found.condition, file.device))
             if found.condition
-            else point_of_rate(stream.rate(limits[0]), stream.rate(limits[1]))
+            else point_of_rate(stream.rate(limits[0]), stream.rate(limits[1]), file.device)
         )
     except HostError as error:
         raise InputError(f"{file.path}: {error}") from None
@@ -148,21 +152,17 @@ class CellWriter:
         background: str = "previous",
     ) -> dict[str, Counts]:
         """Write weights over a background, with the errors of cells in them already."""
-        given = dict(arrays or {})
-        names = (
-            memories if memories is not None else [m.name for m in self.bundle.select("weights")]
-        )
+        given = words_by_memory(self.bundle, arrays, memories)
         counted: dict[str, Counts] = {}
-        for name in dict.fromkeys([*names, *given]):
+        for memory, target in given.items():
+            name = memory.name
             mode, seed = self._settings.get(name, ("off", 0))
             if name in self._cells and mode != "off":
-                memory = self.bundle.memory(name)
                 before = background_words(memory, background)
                 old = self._device.read_weights(name) if before is None else before
-                target = given.get(name, self.bundle.weights[name])
-                given[name], counted[name] = written(self._cells[name], mode, seed, target, old)
-        others = [name for name in names if name not in counted]
-        counts: dict[str, Counts] = self._device.write_weights(given, others, background)
+                given[memory], counted[name] = written(self._cells[name], mode, seed, target, old)
+        words = {memory.name: each for memory, each in given.items()}
+        counts: dict[str, Counts] = self._device.write_weights(words, [], background)
         return {**counts, **counted}
 
     def read_weights(self, memory: str) -> Words:

@@ -14,7 +14,7 @@ import sys
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from spinflow.host.core import stream
 from spinflow.host.core.errors import HostError, InputError, RateError
@@ -68,6 +68,7 @@ class OperatingPoint:
             this one. The thresholds beside it are the highest of them, ``model`` is
             ``conditions:`` with their digest, drive and pulse are those that they share, else 0,
             and the costs, of which there is no one, are 0.
+        network: that these are for, if their file names one; no part of what a point is.
     """
 
     threshold1: int
@@ -79,6 +80,7 @@ class OperatingPoint:
     costs: Costs
     conventional: Costs
     each: tuple[tuple[str, OperatingPoint], ...] = ()
+    network: str = field(default="", compare=False)
 
     def of(self, memory: str) -> OperatingPoint:
         """Return the point of a memory by its name: its own, or the one of all.
@@ -92,6 +94,12 @@ class OperatingPoint:
             if name == memory:
                 return point
         raise InputError(f"the conditions have none of {one_line(memory, 60)}: add one")
+
+    def check_network(self, network: str) -> None:
+        """Raise InputError if these are conditions of another network; its variants are it, too."""
+        if self.network and self.network.partition("+")[0] != network.partition("+")[0]:
+            words = f"the conditions are of {one_line(self.network, 60)}, not of {network}"
+            raise InputError(f"{words}: take the line out that says so to use them nonetheless")
 
     @property
     def rate1(self) -> float:
@@ -203,11 +211,12 @@ def point_of_write_condition(text: str) -> OperatingPoint:
         return point_of_condition(condition(junction, drive, pulse_s), junction, label)
 
 
-def point_of_each(points: Mapping[str, OperatingPoint]) -> OperatingPoint:
+def point_of_each(points: Mapping[str, OperatingPoint], network: str = "") -> OperatingPoint:
     """Return the point at which each memory has one of its own.
 
     Args:
         points: by the memories' names, at least one; none of them such a point itself.
+        network: whose memories they are, if that is known.
 
     Raises:
         InputError: a memory is driven by a voltage and another by a current.
@@ -236,6 +245,7 @@ def point_of_each(points: Mapping[str, OperatingPoint]) -> OperatingPoint:
         nothing,
         nothing,
         each,
+        network,
     )
 
 

@@ -177,8 +177,8 @@ def on_accelerator(bundle: Bundle, tests: TestSet) -> Measure:
         with Accelerator(bundle) as accelerator:
             bench = Bench(accelerator, tests)
             for trial in trials:
-                start = time.monotonic()
+                begin = time.monotonic()
                 row = bench.row(trial)
-                yield row, time.monotonic() - start
+                yield row, time.monotonic() - begin
 
     return measure

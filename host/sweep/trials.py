@@ -6,7 +6,7 @@ so that comparisons are paired.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 
@@ -84,7 +84,7 @@ def grid(
         ]
         for name in selections
     }
-    points_once = dict.fromkeys(
+    points_once = _once(
         Trial(
             selection,
             mode,
@@ -102,20 +102,32 @@ def grid(
         if trial.mode == "off" and trial.cells is not None:
             raise InputError("a cell map with mode off, which writes exactly: take flip or switch")
         if trial.mode == "off" and trial.point.has_errors:
-            raise RateError(
-                f"bit-error rate {trial.point.rate1:g} with mode off: choose flip, switch or rate 0"
-            )
+            rate = trial.point.rate1 or trial.point.rate0
+            raise RateError(f"bit-error rate {rate:g} with mode off: choose flip, switch or rate 0")
     check_number(len(points_once), repeats)
     stream.memory_seed(seed, repeats - 1, 0)
     return [replace(trial, repeat=repeat) for repeat in range(repeats) for trial in points_once]
+
+
+def _once(trials: Iterable[Trial]) -> list[Trial]:
+    """Return the first of all trials whose rows would have one key.
+
+    Two files may hold the same cells, or the same conditions in another order.
+    """
+    nothing = Identity("", 0, 0, "", "")
+    found: dict[Key, Trial] = {}
+    for trial in trials:
+        found.setdefault(key(nothing, trial), trial)
+    return list(found.values())
 
 
 def _check_each(bundle: Bundle, point: OperatingPoint, selections: Sequence[str]) -> None:
     """Check that a point with conditions of its own for each memory is one of this network.
 
     Raises:
-        InputError: it names another memory, or none of one that is selected.
+        InputError: it is of another one, names another memory, or none of one that is selected.
     """
+    point.check_network(bundle.network)
     names = {memory.name for memory in bundle.memories}
     for name, _ in point.each:
         if name not in names:
@@ -132,7 +144,7 @@ def check_number(points: int, repeats: int) -> None:
     """Check that all repeats of this number of points are at most MOST_TRIALS.
 
     Raises:
-        InputError: they are.
+        InputError: they are more.
     """
     if points * repeats > MOST_TRIALS:
         raise InputError(

@@ -28,7 +28,7 @@ from typing import IO
 import spinflow
 from spinflow.host.core import start
 from spinflow.host.core.description import TEST_SET, Description
-from spinflow.host.core.published import TEST_FILES
+from spinflow.host.core.published import TEST_FILES, folder_of
 from spinflow.hw.boards import common
 from spinflow.hw.boards.connection import Connection
 from spinflow.hw.boards.facts import Board, BoardError, board_named
@@ -60,7 +60,8 @@ def contents(bundle: Path, described: Description, data_dir: Path | None) -> dic
     Args:
         bundle: the folder build/<network>.
         described: its folder for the board.
-        data_dir: folder of the test images; where `make data` keeps them if None.
+        data_dir: folder of the test images, or of folders with the names of the sets; where `make
+            data` keeps them if None.
 
     Raises:
         BoardError: images are missing, or there are none of this data set.
@@ -91,7 +92,7 @@ def _images(described: Description, data_dir: Path | None) -> list[Path]:
             f"{described.network} has the data set {described.dataset!r}; there are test images of "
             f"{', '.join(IMAGES)}, and the bundle has none of its own"
         )
-    folder = data_dir or cache_folder() / described.dataset
+    folder = folder_of(described.dataset, data_dir)
     found = []
     for name in IMAGES[described.dataset]:
         path = folder / name
@@ -159,23 +160,6 @@ def ready(new: Path, board: Board) -> str:
     """
     words = ["python3", str(new / READY), "--place", str(new), "--board", board.name]
     return shlex.join([*words, "--pynq", *board.image.pynq])
-
-
-def cache_folder() -> Path:
-    """Return the folder where `make data` keeps the data sets.
-
-    Raises:
-        BoardError: there is none, since this user has no home.
-    """
-    chosen = os.environ.get("SPINFLOW_CACHE")
-    if chosen:
-        return Path(chosen)
-    try:
-        return Path.home() / ".cache" / "spinflow"
-    except RuntimeError:
-        raise BoardError(
-            "this user has no home folder: set SPINFLOW_CACHE to the folder of the data sets"
-        ) from None
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -25,10 +25,10 @@ from pathlib import Path
 import numpy as np
 
 from spinflow.host.core.own_tests import OwnTests
-from spinflow.host.core.published import TEST_FILES
+from spinflow.host.core.published import TEST_FILES, folder_of
 from spinflow.host.core.text import shown
 from spinflow.model.data.cifar import CIFAR10, CIFAR100
-from spinflow.model.data.common import DataError, Dataset, Family, cache_dir
+from spinflow.model.data.common import DataError, Dataset, Family
 from spinflow.model.data.idx import FASHION_MNIST, MNIST
 from spinflow.model.data.imagenet import CLASSES as CLASSES_OF_IMAGENET
 from spinflow.model.data.imagenet import IMAGENET, ImageNet, Pictures, open_imagenet, parse_classes
@@ -44,7 +44,6 @@ __all__ = [
     "ImageNet",
     "Options",
     "Pictures",
-    "cache_dir",
     "cifar10",
     "dataset",
     "describe",
@@ -167,9 +166,7 @@ def locate(name: str, data_dir: Path | None = None) -> Path:
             could be reached, or the name is unknown. The cache is as it was then.
     """
     family = _family(name)
-    if data_dir is not None and (data_dir / name).is_dir():
-        data_dir = data_dir / name
-    return family.locate(name, data_dir)
+    return family.locate(name, None if data_dir is None else folder_of(name, data_dir))
 
 
 def dataset(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import io
-import os
 import struct
 import tarfile
 import zlib
@@ -18,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spinflow.host.core.errors import SpinflowError
+from spinflow.host.core.published import cache_folder
 from spinflow.host.core.reading import Bounded
 from spinflow.host.core.text import one_line
 
@@ -92,7 +92,7 @@ class Held(Family):
 
     def locate(self, name: str, data_dir: Path | None) -> Path:
         """Return the user's folder, or the one in the cache; the files are checked by load."""
-        folder = cache_dir() / name if data_dir is None else data_dir
+        folder = cache_folder() / name if data_dir is None else data_dir
         if folder.is_dir():
             return folder
         if data_dir is None:
@@ -101,12 +101,6 @@ class Held(Family):
                 f"{self.form} with --data-dir"
             )
         raise DataError(f"{folder}: no such folder; it must hold {self.form}")
-
-
-def cache_dir() -> Path:
-    """Return the folder for downloaded data: ``$SPINFLOW_CACHE`` or ``~/.cache/spinflow``."""
-    chosen = os.environ.get("SPINFLOW_CACHE")
-    return Path(chosen) if chosen else Path.home() / ".cache" / "spinflow"
 
 
 def visit_members(

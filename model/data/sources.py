@@ -22,8 +22,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
+from spinflow.host.core.published import cache_folder
 from spinflow.host.core.reading import gunzipped, opened, read_bytes
-from spinflow.model.data.common import DataError, Family, cache_dir, visit_members
+from spinflow.model.data.common import DataError, Family, visit_members
 
 MIRROR_TIMEOUT_S = 5.0
 PACKAGE_TIMEOUT_S = 300.0
@@ -77,7 +78,7 @@ class Published(Family):
 
     def locate(self, name: str, data_dir: Path | None) -> Path:
         """Return the cache folder that holds the verified files, bringing what is missing."""
-        folder = cache_dir() / name
+        folder = cache_folder() / name
         if data_dir is not None:
             with _filled(folder) as scratch:
                 own_copies(self, list(self.sums), data_dir, scratch)

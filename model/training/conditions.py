@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from spinflow.host.core.errors import InputError
 from spinflow.host.core.text import one_line
 from spinflow.host.sweep.conditions import read_conditions
 from spinflow.host.sweep.operating_point import OperatingPoint
@@ -25,7 +26,7 @@ def rates_of(path: Path, spec: Spec) -> dict[str, str]:
 
     Raises:
         InputError: it cannot be read, or is no such file.
-        ValueError: it names a memory that the network has not.
+        ValueError: it is of another network, or names a memory that the network has not.
     """
     kinds = {
         "weights": ("weight_errors", weight_names(spec)),
@@ -33,7 +34,12 @@ def rates_of(path: Path, spec: Spec) -> dict[str, str]:
     }
     known = [f"{name}.{kind}" for kind, (_, names) in kinds.items() for name in names]
     rates: dict[str, list[str]] = {field: [] for field, _ in kinds.values()}
-    for memory, point in read_conditions(path).each:
+    conditions = read_conditions(path)
+    try:
+        conditions.check_network(spec.name)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
+    for memory, point in conditions.each:
         if memory not in known:
             raise ValueError(
                 f"{path}: {spec.name} has no memory {one_line(memory, 60)}: "

@@ -7,6 +7,8 @@ random number is a function of (seed, epoch) or of (seed, step), and of the proc
 
 from __future__ import annotations
 
+import errno
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,7 @@ from typing import Any
 import torch
 from tqdm import tqdm
 
+from spinflow.host.core.files import check_replaceable
 from spinflow.model import store
 from spinflow.model.networks.base import TrainedNetwork
 from spinflow.model.networks.build import build
@@ -163,15 +166,18 @@ def train(
 
     Raises:
         ValueError: the checkpoint is of another training, or the folder has one and resume is off.
+        OSError: a checkpoint or a result cannot be written where it is to lie.
         OutOfTimeError: the budget was over; the checkpoint is there to go on from.
     """
     path = kept or out / CHECKPOINT
     trainer = Trainer(feed, teacher, initial)
+    check_replaceable(path)
     if path.exists():
         if not resume:
             other = "choose another --out" if kept is None else "remove it to begin anew"
             raise ValueError(f"{path} exists: add --resume, or {other}")
         trainer.load(path)
+    _make_ready(path, *_files(feed, out))
     total, done = (n * feed.steps_an_epoch for n in (feed.recipe.epochs, trainer.epoch))
     silent = not processes.is_first() or not sys.stderr.isatty()
     with tqdm(total=total, initial=done, unit="step", desc=feed.spec.name, disable=silent) as bar:
@@ -193,11 +199,24 @@ def train(
     return files
 
 
+def _make_ready(*files: Path) -> None:
+    """Make folders for files, and raise OSError where one cannot lie: before hours of training."""
+    for path in files:
+        check_replaceable(path)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if not os.access(path.parent, os.W_OK | os.X_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path.parent))
+
+
+def _files(feed: Feed, out: Path) -> tuple[Path, Path]:
+    label = feed.recipe.label if "label" in feed.fields else ""
+    return store.files_of(feed.spec.name + (f"+{label}" if label else ""), out)
+
+
 def _store(trainer: Trainer, out: Path) -> tuple[Path, Path]:
     """Write weights, measure what was written, and write the facts."""
     feed, progress = trainer.feed, trainer.progress
-    label = feed.recipe.label if "label" in feed.fields else ""
-    weights, facts = store.files_of(feed.spec.name + (f"+{label}" if label else ""), out)
+    weights, facts = _files(feed, out)
     if processes.is_first():
         store.write_weights(weights, trainer.finish())
     processes.wait()

@@ -21,7 +21,7 @@ from spinflow.host.core.reading import read_json
 from spinflow.host.core.sources import WORK
 from spinflow.host.core.text import one_line, shown
 from spinflow.model.networks.graph import is_binary
-from spinflow.model.zoo import ENTRIES, TESTED, asked_for, find, images_of
+from spinflow.model.zoo import ENTRIES, TESTED, find, how_to_train, images_of
 
 MOST = 200
 """Characters of a problem."""
@@ -68,9 +68,7 @@ def _of(text: str, sets: list[str]) -> dict[str, str]:
         files = [network.weights, network.weights.with_suffix(".json"), network.path]
         missing = [path for path in files if not path.is_file()]
         if missing:
-            label = f" --label {found.label}" if found.label else ""
-            command = f"spinflow train {asked_for(found.base)}{label}"
-            raise InputError(f"not trained: {command} makes {missing[0].name}")
+            raise InputError(f"not trained: {how_to_train(found.name)} makes {missing[0].name}")
     for path in files:
         if any(sign.isspace() or sign in "#$%:;\\'\"&|<>()*?~=`" for sign in str(path)):
             raise InputError(f"{text}: make needs a path without spaces and signs of the shell's")

@@ -59,11 +59,11 @@ class Choices:
         model: the device model, as ``--model`` has it.
         writes: bits by kind that are written into each memory, by its name.
         weight: how often that writing happens for a frame, by the memory's name.
-        rates: of the levels, without the lowest where the model has no condition of them whose
-            rates the registers can hold: of two directions one may hardly ever fail.
+        rates: of the levels, without those of which the model has no condition whose rates the
+            registers can hold: of two directions one may hardly ever fail.
 
     Raises:
-        InputError: no such model, or it has no condition of any rate.
+        InputError: no such model, or it has conditions of less than two rates.
     """
 
     model: str
@@ -75,12 +75,12 @@ class Choices:
 
     def __post_init__(self) -> None:
         self._junction, self._label = junction_of(self.model)
-        every = self.rates
-        while every and not self._found(every[0]):
-            every = every[1:]
-        if not every:
-            raise InputError(f"model {self.model} has no condition of any rate from 1e-8 to 1/2")
-        self.rates = every
+        self.rates = tuple(rate for rate in self.rates if self._found(rate))
+        if len(self.rates) < 2:
+            raise InputError(
+                f"model {self.model} has conditions of {len(self.rates)} rates from 1e-8 to 1/2: "
+                "at least 2 are needed"
+            )
 
     def choice(self, memory: str, level: int) -> Choice:
         """Return the cheapest condition of a memory that has the rate of a level."""

@@ -18,21 +18,18 @@ from spinflow.host.core.files import put_in_place, work_beside
 from spinflow.host.core.options import number, seed, whole
 from spinflow.host.core.start import Parser, finish
 from spinflow.host.core.test_sets import (
-    DATASETS,
     MOST_IMAGES,
     AtMost,
-    TestSet,
-    chosen,
     images_for,
-    images_of,
 )
+from spinflow.host.mtj.exponential import CONVENTIONAL_RATE
 from spinflow.host.sweep.conditions import text_of_conditions
 from spinflow.host.sweep.operating_point import DEFAULT_MODEL
 from spinflow.host.sweep.results import ResultsFile
 from spinflow.model.zoo import find, how_to_train
 from spinflow.papers.optimise import outcome
 from spinflow.papers.optimise.choices import Choices
-from spinflow.papers.optimise.held_out import HeldOut, Saving, interval, saving
+from spinflow.papers.optimise.held_out import Differences, HeldOut, Saving, interval, saving
 from spinflow.papers.optimise.measuring import (
     Half,
     Journal,
@@ -44,7 +41,7 @@ from spinflow.papers.optimise.measuring import (
     schemes,
 )
 from spinflow.papers.optimise.search import Setting, search, total
-from spinflow.sim.sweeps.jobs import Job, job_of_bundle, job_of_network
+from spinflow.sim.sweeps.jobs import Job, images_of_network, job_of_bundle, job_of_network
 
 ON = "evaluator-fast"
 """What measures: the evaluator with its own random stream."""
@@ -71,13 +68,13 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _put(files: Mapping[str, bytes], out: Path) -> None:
-    """Write all files in one step, and remove conditions of an earlier run."""
+    """Write all files in one step, and remove conditions and a picture of an earlier run."""
     with work_beside(out) as work:
         made = work.path / "made"
         made.mkdir()
         for name, content in files.items():
             (made / name).write_bytes(content)
-        old = {path.name for path in out.glob("conditions-*.toml")}
+        old = {outcome.PICTURE, *(path.name for path in out.glob("conditions-*.toml"))}
         put_in_place(made, out, old - set(files))
 
 
@@ -107,11 +104,17 @@ class _Work:
         self.lines: list[outcome.Line] = []
 
     def files(self) -> dict[str, bytes]:
-        """Search and measure; return the contents of the files by name."""
+        """Search and measure; return the contents of the files by name.
+
+        Raises:
+            InputError: not even the lowest rates keep a loss.
+        """
         made: dict[str, bytes] = {}
+        self._check_loss(min(self.options.loss))
         self.points.append(self._conventional())
         before: dict[str, Setting] = {}  # of the loss before, which is smaller
-        for asked in sorted(set(self.options.loss)):
+        # Two losses of one name would be two rows of one file.
+        for asked in sorted({float(f"{loss:g}") for loss in self.options.loss}):
             single_j, starts = 0.0, list[dict[str, int]]()
             for scheme, problem in self.problems.items():
                 known = [problem.setting(levels) for levels in starts]
@@ -123,6 +126,8 @@ class _Work:
                     f"{asked:g} points, {scheme}: {total(problem, found.setting) * 1e9:.4g} nJ, "
                     f"{100 * found.loss:.2f} points lost"
                 )
+                if found.loss > asked / 100:
+                    say(f"warning: {scheme}: no setting was found that keeps {asked:g} points")
                 if problem is self.single:
                     single_j = total(problem, found.setting)
                 self._add(scheme, asked, found.setting, found.loss, single_j)
@@ -148,8 +153,7 @@ class _Work:
             self._point(
                 scheme,
                 asked,
-                problem,
-                setting,
+                self.held.differences(problem, setting),
                 chosen=100 * confirmed,
                 energy_j=energy,
                 saves=1 - energy / self.base,
@@ -180,25 +184,34 @@ class _Work:
                 )
             )
 
+    def _check_loss(self, asked: float) -> None:
+        lost = 100 * self.single.losses([(0,)])[0]
+        if lost > asked:
+            raise InputError(
+                f"--loss {asked:g}: at {self.choices.rates[0]:.3g}, the lowest rate that model "
+                f"{self.options.model} has a condition of here, {lost:.2f} points are lost"
+            )
+
     def _conventional(self) -> outcome.Point:
+        # A model whose conventional write the registers cannot hold makes no errors with it.
+        is_level = self.choices.rates[0] == CONVENTIONAL_RATE
         return self._point(
             "conventional",
             0.0,
-            self.single,
-            (0,),
-            chosen=100 * self.single.losses([(0,)])[0],
+            self.held.differences(self.single, (0,)) if is_level else self.held.none(),
+            chosen=100 * self.single.losses([(0,)])[0] if is_level else 0.0,
             energy_j=self.base,
             saves=0.0,
             saves_single=0.0,
             saves_equal=0.0,
-            single_rate=self.choices.rates[0],
+            single_rate=CONVENTIONAL_RATE,
             saves_clear=0.0,
         )
 
     def _point(
-        self, scheme: str, asked: float, problem: Together, setting: Setting, **measured: float
+        self, scheme: str, asked: float, differences: Differences, **measured: float
     ) -> outcome.Point:
-        found = interval(self.held.differences(problem, setting))
+        found = interval(differences)
         return outcome.Point(
             network=self.bundle.network,
             scheme=scheme,
@@ -229,7 +242,7 @@ class _Work:
             f"{100 * point.saves:.1f} % below the conventional write."
         )
         texts = {name: choice.text for name, choice in problem.conditions(setting).items()}
-        return text_of_conditions(texts, remark)
+        return text_of_conditions(texts, remark, self.bundle.network)
 
     def _command(self) -> str:
         """Return the command line that this is a run of."""
@@ -270,18 +283,9 @@ def _job(options: argparse.Namespace) -> Job:
             f"network {options.network!r} is not trained: `{how_to_train(found.name)}` trains it, "
             "or give a bundle"
         )
-    return job_of_network(options.network, _tests(found.entry.spec.dataset, options), ON)
-
-
-def _tests(dataset: str, options: argparse.Namespace) -> TestSet:
-    if dataset in DATASETS:
-        return images_of(dataset, options.images, options.data_dir, options.image_seed)
-    from spinflow.model.data import own_tests
-
-    tests = own_tests(dataset, options.data_dir)
-    if tests is None:
-        raise InputError(f"data set {dataset!r} has no test images here")
-    return chosen(tests, options.images, options.image_seed)
+    dataset = found.entry.spec.dataset
+    tests = images_of_network(dataset, options.images, options.data_dir, options.image_seed)
+    return job_of_network(options.network, tests, ON)
 
 
 DEFAULTS = {

@@ -58,6 +58,10 @@ class HeldOut:
         self.exact = half.correct([half.exact()])[0]
         self._known: dict[str, Differences] = {}
 
+    def none(self) -> Differences:
+        """Return the differences of a write without errors."""
+        return np.zeros((self.repeats, len(self.exact)), np.int8)
+
     def differences(self, problem: Together, setting: Setting) -> Differences:
         """Return what a setting gets wrong, int8, shape (repeats, images)."""
         point = problem.point(setting)
@@ -75,7 +79,8 @@ class Saving:
     Attributes:
         equal: against the single condition that loses as much, between two levels if need be.
         clear: against the cheapest single condition that is not clearly worse: the highest rate
-            whose paired difference to the setting has 0 in its interval, or is below it.
+            whose paired difference to the setting has 0 in its interval, or is below it; never
+            more than ``equal``.
         level: of the latter.
     """
 

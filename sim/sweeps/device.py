@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 import numpy as np
 import numpy.typing as npt
 
+from spinflow.host.board.arguments import words_by_memory
 from spinflow.host.board.driver import Snapshot, background_words
 from spinflow.host.core import stream
-from spinflow.host.core.bundle import Bundle, Registers, Words, check_words
+from spinflow.host.core.bundle import Bundle, Registers, Words
 from spinflow.host.core.cells import CellRates
 from spinflow.host.core.errors import InputError
 from spinflow.host.core.memory import Counts
@@ -76,22 +77,17 @@ class SoftwareAccelerator:
         background: str = "previous",
     ) -> dict[str, Counts]:
         """Write weights over a background, return what was counted, and reset."""
-        given = dict(arrays or {})
-        names = (
-            memories if memories is not None else [m.name for m in self.bundle.select("weights")]
-        )
-        chosen = [self.bundle.memory(name) for name in dict.fromkeys([*names, *given])]
-        for memory in chosen:
-            check_words(memory, given.setdefault(memory.name, self.bundle.weights[memory.name]))
+        given = words_by_memory(self.bundle, arrays, memories)
+        for memory in given:
             before = background_words(memory, background)
             if before is not None:
                 self._engine.set_errors(memory.index, "off", 0, 0, 0)
                 self._engine.write_weights(memory.index, before)
             self._engine.set_errors(memory.index, *self._settings[memory.name])
         self._engine.clear()
-        for memory in chosen:
-            self._engine.write_weights(memory.index, given[memory.name])
-        counts = {memory.name: self._engine.counters(memory.index) for memory in chosen}
+        for memory, words in given.items():
+            self._engine.write_weights(memory.index, words)
+        counts = {memory.name: self._engine.counters(memory.index) for memory in given}
         self.soft_reset()
         return counts
 

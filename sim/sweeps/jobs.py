@@ -23,7 +23,7 @@ from spinflow.host.core import description
 from spinflow.host.core.errors import HostError
 from spinflow.host.core.networks import called
 from spinflow.host.core.sources import REPOSITORY
-from spinflow.host.core.test_sets import TestSet
+from spinflow.host.core.test_sets import DATASETS, TestSet, chosen, images_of
 from spinflow.host.sweep.bench import Bench
 from spinflow.sim.engines import engine, takes_networks
 from spinflow.sim.protocol import Engine
@@ -175,6 +175,29 @@ def job_of_network(name: str, tests: TestSet, backend: str) -> Job:
     except ValueError as error:
         raise SweepError(str(error).splitlines()[0]) from None
     return Job({}, network, called(name).name, tests, backend)
+
+
+def images_of_network(
+    dataset: str, count: int, data_dir: Path | None, choice_seed: int | None
+) -> TestSet:
+    """Return test images of a network without a bundle: of a published set or of own data.
+
+    Args:
+        dataset: as the network's description names it.
+        count: how many, a plain int or AtMost.
+        data_dir: folder of a published set's files; the cache if None.
+        choice_seed: as of :func:`spinflow.host.core.test_sets.chosen`.
+
+    Raises:
+        ValueError: they are not there or damaged, or are fewer.
+    """
+    if dataset in DATASETS:
+        return images_of(dataset, count, data_dir, choice_seed)
+    from spinflow.model.data import own_tests
+
+    tests = own_tests(dataset, data_dir)
+    assert tests is not None  # which only published sets have not
+    return chosen(tests, count, choice_seed)
 
 
 PACKAGES = ("numpy", "numba")

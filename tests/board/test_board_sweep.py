@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from spinflow.hls.paths import REPO
-from spinflow.hw.boards import BoardError, board_sweep, deploy
+from spinflow.host.core.published import folder_of
+from spinflow.hw.boards import BoardError, board_sweep
 from tests.board.conftest import change
 from tests.board.played import HOST_PYTHON, LOGIN, PlayedBoard
 
@@ -22,7 +23,7 @@ NO_MATPLOTLIB = "import sys; sys.modules['matplotlib'] = None\n"
 @pytest.fixture
 def swept(made: Path, board: PlayedBoard, tmp_path: Path) -> PlayedBoard:
     """A board that can run the bundle: in place of the bitstream it has the simulator."""
-    board.images = deploy.cache_folder() / "mnist"
+    board.images = folder_of("mnist")
     done = board.deploy(made)
     assert done.returncode == 0, done.stderr
     there = board.home / "spinflow" / "build" / made.name

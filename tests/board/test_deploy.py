@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from spinflow.host.core import test_sets
+from spinflow.host.core.published import folder_of
 from spinflow.hw.boards import BoardError, connection, deploy
 from tests.board.conftest import change
 from tests.board.played import HOST_PYTHON, LOGIN, PlayedBoard, tree
@@ -150,6 +151,16 @@ def test_packed_images_do(made: Path, board: PlayedBoard) -> None:
     assert {path.suffix for path in data.iterdir()} == {".gz"}
 
 
+def test_images_in_a_folder_of_the_sets_name(made: Path, board: PlayedBoard) -> None:
+    images = board.images / "mnist"
+    images.mkdir()
+    for path in list(board.images.glob("t10k*")):
+        path.rename(images / path.name)
+    assert board.deploy(made).returncode == 0
+    data = board.home / "spinflow" / "build" / made.name / "data"
+    assert {path.name for path in data.iterdir()} == set(deploy.IMAGES["mnist"])
+
+
 NO_BOARDS = (
     *(
         "",
@@ -279,8 +290,7 @@ def test_ssh_is_not_there(made: Path, board: PlayedBoard) -> None:
 
 
 def test_the_images_are_those_that_the_driver_reads(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Deploying runs without numpy, so it has the names of the files and of the cache itself."""
     assert set(deploy.IMAGES) == set(test_sets.DATASETS)
-    for variable in ("/tmp/cache", ""):
+    for variable, cache in (("/tmp/cache", Path("/tmp/cache")), ("", Path.home() / ".cache")):
         monkeypatch.setenv("SPINFLOW_CACHE", variable)
-        assert deploy.cache_folder() / "mnist" == test_sets.default_folder("mnist")
+        assert cache in folder_of("mnist").parents

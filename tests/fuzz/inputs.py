@@ -67,12 +67,11 @@ def idx(array: np.ndarray) -> bytes:
 
 def small_mnist(test: int = 10) -> Files:
     """Return the four files of a small MNIST, its test images real ones."""
-    from spinflow.host.core.published import MNIST_SHA256
-    from spinflow.model.data import cache_dir
+    from spinflow.host.core.published import MNIST_SHA256, cache_folder
 
     found = {}
     for name in MNIST_SHA256:
-        raw = (cache_dir() / "mnist" / name).read_bytes()
+        raw = (cache_folder() / "mnist" / name).read_bytes()
         shape = struct.unpack(f">{raw[3]}I", raw[4 : 4 + 4 * raw[3]])
         values = np.frombuffer(raw, np.uint8, offset=4 + 4 * raw[3]).reshape(shape)
         found[name] = idx(values[:test])

@@ -119,6 +119,14 @@ def test_what_is_given_is_taken():
     assert slow.cycles_per_frame == 48 * 24
 
 
+def test_the_layers_of_an_estimate_add_up_to_the_block_rams_of_all():
+    given = {name: {"PE": 1, "SIMD": simd} for name, simd in (("fc0", 196), ("fc1", 16))}
+    told = choose(layers_of(784, 64, 64, 64, 10), 784, 256, given=given).info()
+    parts = {name: layer.estimate for name, layer in told.layers.items()}
+    assert parts["fc1"]["RAMB36"] == 0.5 and isinstance(parts["fc1"]["LUT"], int)
+    assert sum(part["RAMB36"] for part in parts.values()) == told.estimate["RAMB36"] == 4
+
+
 def test_too_large_for_the_part_names_each_resource_and_by_how_much():
     part = {"LUT": 10_000, "RAMB36": 12, "DSP48": 0}
     with pytest.raises(BuildError) as caught:

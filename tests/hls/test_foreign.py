@@ -130,11 +130,15 @@ def test_forms_of_pixels(tmp_path: Path) -> None:
     assert numbers_of("2x/255 - 1").table[255] == 1
     found = numbers_of("normalize:0.5,0.4,0.3:0.2,0.2,0.1").table
     assert found.shape == (3, 256) and found[0, 255] == pytest.approx(2.5)
+    np.testing.assert_array_equal(numbers_of("normalize:.5:.5").table[[0, 255]], [-1, 1])
     path = tmp_path / "codes.txt"
     path.write_text(" ".join(str(255 - code) for code in range(256)))
     assert numbers_of(str(path)).table[0] == 255
     path.write_text("1 2 3")
     with pytest.raises(BuildError, match="3 numbers; one for each pixel"):
+        numbers_of(str(path))
+    path.write_text(" ".join(["nan"] * 256))
+    with pytest.raises(BuildError, match="holds nan where a number for a pixel is expected"):
         numbers_of(str(path))
 
 

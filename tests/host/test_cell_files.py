@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ from spinflow.host.core import cell_files, faults
 from spinflow.host.core.cells import CellMap, CellRates, rates_of, thresholds_of
 from spinflow.host.core.description import MemoryInfo
 from spinflow.host.core.errors import InputError
+from spinflow.host.core.packing import words_of
 from tests.fuzz import mutate
 
 ENDS = st.sampled_from([0, 1, 2**24, 2**31, 2**32 - 2, 2**32 - 1])
@@ -119,6 +122,7 @@ BAD_ARRAYS = [
     ({"other": np.zeros((2, 3))}, "does not belong there"),
     ({"network": np.array("")}, "must name its network"),
     ({"network": np.array("a\nb")}, "must be one line"),
+    ({"about": np.array("a" * 501)}, "must be one line of at most 500 characters"),
 ]
 
 
@@ -131,6 +135,21 @@ def test_a_wrong_npz_is_one_line(tmp_path: Path, changes: dict[str, Any], messag
     with pytest.raises(InputError, match=message) as caught:
         cell_files.read(path)
     assert "\n" not in str(caught.value) and len(str(caught.value)) < 300
+
+
+def test_no_map_is_written_that_is_not_read(tmp_path: Path) -> None:
+    zeros = (np.zeros((2, 3), kind) for kind in (np.uint32, np.uint32, np.uint8))
+    good = CellMap("n", {"fc0.weights": CellRates(*zeros)}, "a" * 500)
+    path = tmp_path / "map.npz"
+    wrong: list[dict[str, Any]] = [
+        {"about": "a" * 501}, {"condition": "a\nb"}, {"network": "\x1b[2J"},
+    ]  # fmt: skip
+    for changes in wrong:
+        with pytest.raises(InputError, match="one line of at most 500 characters expected"):
+            cell_files.write(path, replace(good, **changes))
+        assert not path.exists()
+    cell_files.write(path, good)
+    assert cell_files.read(path).about == good.about
 
 
 HEAD = "memory,word,bit,rate1,rate0,stuck\n"
@@ -146,6 +165,8 @@ BAD_LINES = [
     (HEAD + "fc0.weights,0,0,1,1,2\n", "line 2: stuck is '2'"),
     (HEAD + "fc0.weights,0,0,1,1\n", "line 2: 5 cells"),
     (HEAD + "fc0.weights,0,0,1,1,\nfc0.weights,,,0,0,\n", "line 3: .*must come first"),
+    (HEAD + "fc0.weights,,,1,1,\nfc0.weights,,,0,0,\n", "line 3: .*and once"),
+    (HEAD + "fc0.weights,1,2,1,1,1\nfc0.weights,01,2,,,\n", "line 3: word 01, bit 2 .* before"),
     (HEAD + 'fc0.weights,0,0,"1,1,\n', "line"),
 ]
 
@@ -190,9 +211,56 @@ def test_faults_are_replayed_where_they_were(tmp_path: Path) -> None:
     path = tmp_path / "faults.npz"
     faults.write(path, "n", [faults.faults_of(memory, target, stored)])
     network, found = faults.read(path)
-    cells = faults.replayed(path, network, [memory], found).memories["fc0.weights"]
+    weights = {memory.name: words_of(target)}
+    cells = faults.replayed(path, network, [memory], weights, found).memories["fc0.weights"]
     assert np.array_equal(np.where(cells.stuck, cells.stuck == 2, target), stored)
     assert np.array_equal(cells.stuck != 0, target != stored)
+
+
+def test_no_fault_is_a_list_too(tmp_path: Path) -> None:
+    memory = MemoryInfo(0, "fc0.weights", "weights", 0, 5, 7)
+    bits = np.ones((7, 5), np.uint8)
+    path = tmp_path / "faults.npz"
+    faults.write(path, "n", [faults.faults_of(memory, bits, bits)])
+    network, found = faults.read(path)
+    weights = {memory.name: words_of(bits)}
+    cells = faults.replayed(path, network, [memory], weights, found).memories[memory.name]
+    assert cells.mean_rates == (0.0, 0.0) and cells.shape == (7, 5)
+
+
+LIST: dict[str, Any] = {
+    "network": np.array("n"),
+    "memories": np.array(["fc0.weights"]),
+    "memory": np.zeros(2, np.uint8),
+    "cell": np.array([1, 4]),
+    "write": np.zeros(2, np.int64),
+    "target": np.array([0, 1], np.uint8),
+    "stored": np.array([1, 0], np.uint8),
+}
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"memories": np.array(["fc0.weights"] * 2)}, "a memory is named twice"),
+        ({"memory": np.array([0, 1], np.uint8)}, "memory holds 1, which no name is for"),
+        ({"stored": np.array([1, 1], np.uint8)}, "stored the other one"),
+        ({"cell": np.array([1, 6])}, "is not below 6"),
+        ({"cell": np.array([4, 4])}, "two faults"),
+        ({"target": np.ones(2, np.uint8), "stored": np.zeros(2, np.uint8)}, "other weights"),
+    ],
+)
+def test_a_list_that_is_none_of_the_weights_is_one_line(
+    tmp_path: Path, changes: dict[str, Any], message: str
+) -> None:
+    """Of another training the cells would be stuck at what is right there."""
+    memory = MemoryInfo(0, "fc0.weights", "weights", 0, 3, 2)
+    weights = {memory.name: words_of(np.array([[0, 0, 0], [0, 1, 0]], np.uint8))}
+    path = tmp_path / "faults.npz"
+    for lines, refused in (LIST, False), (LIST | changes, True):
+        np.savez(path, **lines)
+        with pytest.raises(InputError, match=message) if refused else nullcontext():
+            faults.replayed(path, "n", [memory], weights, faults.read(path)[1])
 
 
 def test_faults_that_no_map_can_say_are_refused(tmp_path: Path) -> None:
@@ -205,7 +273,7 @@ def test_faults_that_no_map_can_say_are_refused(tmp_path: Path) -> None:
     network, found = faults.read(path)
     assert found[0].cell.tolist() == [2, 3] and found[0].write.tolist() == [1, 4]
     with pytest.raises(InputError, match="is a buffer"):
-        faults.replayed(path, network, [memory], found)
+        faults.replayed(path, network, [memory], {}, found)
     path.write_bytes(path.read_bytes()[:100])
     with pytest.raises(InputError, match="damaged"):
         faults.read(path)
@@ -219,6 +287,7 @@ def test_damaged_files_are_one_line(tmp_path: Path, kind: str) -> None:
     limits = np.arange(12, dtype=np.uint32).reshape(shape) << np.uint32(20)
     found = CellMap("n", {"fc0.weights": CellRates(limits, limits, np.eye(3, 4, dtype=np.uint8))})
     memory = MemoryInfo(0, "fc0.weights", "weights", 0, 4, 3)
+    weights = {memory.name: words_of(np.ones(shape, np.uint8))}
     path = tmp_path / f"file.{kind}"
     if kind == "npz":
         cell_files.write(path, found)
@@ -236,7 +305,7 @@ def test_damaged_files_are_one_line(tmp_path: Path, kind: str) -> None:
             elif kind == "csv":
                 cell_files.from_csv(path, "n", [memory], "")
             else:
-                faults.replayed(path, "n", [memory], faults.read(path)[1])
+                faults.replayed(path, "n", [memory], weights, faults.read(path)[1])
         except InputError as error:
             refused += 1
             assert "\n" not in str(error) and len(str(error)) < 300

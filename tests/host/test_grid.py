@@ -7,11 +7,14 @@ import builtins
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from spinflow.host.__main__ import main
 from spinflow.host.core.bundle import Bundle
 from spinflow.host.core.errors import InputError
+from spinflow.host.core.own_tests import OwnTests
+from spinflow.host.core.test_sets import chosen
 from spinflow.host.core.toml import read_toml
 from spinflow.host.sweep import grid
 from spinflow.host.sweep.progress import TimeLeft, duration
@@ -250,3 +253,22 @@ def test_rate_0_beside_conditions_is_each_models_own() -> None:
     ]  # fmt: skip
     for point in points[:2]:
         assert point.costs == point.conventional
+
+
+def test_images_at_most_are_all_of_a_smaller_set() -> None:
+    """As make asks for them, which does not know how many there are."""
+    four = OwnTests(np.zeros((4, 3), np.uint8), np.zeros(4, np.uint16), "four")
+    cases: list[tuple[dict[str, int], int]] = [
+        ({}, 4),
+        ({"images_at_most": 3}, 3),
+        ({"images_at_most": 5}, 4),
+        ({"images": 3}, 3),
+    ]
+    for settings, found in cases:
+        assert len(chosen(four, grid.make(settings).images).images) == found
+    with pytest.raises(InputError, match="from 1 to the 4 of the test set"):
+        chosen(four, grid.make({"images": 5}).images)
+    with pytest.raises(InputError, match=r"^0 images asked for"):
+        chosen(four, grid.make({"images_at_most": 0}).images)
+    with pytest.raises(InputError, match=r"^images and images_at_most: give one of them$"):
+        grid.make({"images": 5, "images_at_most": 5})

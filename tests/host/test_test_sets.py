@@ -15,13 +15,12 @@ import pytest
 
 from spinflow.host.core.bundle import Bundle
 from spinflow.host.core.errors import BundleError, InputError
-from spinflow.host.core.published import TEST_FILES
+from spinflow.host.core.published import TEST_FILES, folder_of
 from spinflow.host.core.test_sets import (
     DATASETS,
     AtMost,
     TestSet,
     dataset_of,
-    default_folder,
     images_for,
     images_of,
 )
@@ -41,14 +40,14 @@ def cifar(bundle: Bundle, tmp_path: Path) -> Bundle:
 @pytest.fixture(scope="module")
 def records() -> npt.NDArray[np.uint8]:
     """The records of CIFAR-10's test batch: a label and three planes each."""
-    return np.fromfile(default_folder("cifar10") / BATCH, np.uint8).reshape(10000, 3073)
+    return np.fromfile(folder_of("cifar10") / BATCH, np.uint8).reshape(10000, 3073)
 
 
 def copied(dataset: str, folder: Path) -> None:
     """Put a data set's test files into a folder."""
     folder.mkdir(parents=True, exist_ok=True)
     for name in TEST_FILES[dataset].sums:
-        shutil.copy(default_folder(dataset) / name, folder)
+        shutil.copy(folder_of(dataset) / name, folder)
 
 
 def test_the_data_set_is_the_one_named(bundle: Bundle) -> None:

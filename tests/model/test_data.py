@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from spinflow.host.core.published import FASHION_MNIST_SHA256, MNIST_SHA256
+from spinflow.host.core.published import FASHION_MNIST_SHA256, MNIST_SHA256, cache_folder
 from spinflow.model import data
 from spinflow.model.data import DataError, Dataset, sources
 from spinflow.model.data.idx import read_idx
@@ -27,7 +27,7 @@ from tests.model.conftest import change_source, no_network, published
 def own_copy(mnist: Dataset, tmp_path: Path) -> Path:
     """A folder with the four files, as a user would keep them."""
     folder = tmp_path / "mine"
-    shutil.copytree(data.cache_dir() / "mnist", folder)
+    shutil.copytree(cache_folder() / "mnist", folder)
     return folder
 
 

@@ -371,7 +371,9 @@ def test_make_takes_a_description(tmp_path: Path) -> None:
     assert f"-m spinflow export '{path}' --out build/mine/model.onnx" in done.stdout
     assert "-m spinflow bundle mine --out build/mine" in done.stdout
     assert "-m spinflow data mnist" in done.stdout
-    assert "sweep --on rtl --bundle build/mine --images '500'" in done.stdout
+    assert "sweep --on rtl --bundle build/mine --images-at-most 500" in done.stdout
+    asked = make("run", f"NETWORK={path}", f"PYTHON={sys.executable}", "IMAGES=7").stdout
+    assert "sweep --on rtl --bundle build/mine --images '7'" in asked
 
 
 @pytest.mark.parametrize(

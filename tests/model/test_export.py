@@ -71,3 +71,11 @@ def test_missing_weights_leave_nothing(tmp_path: Path, capsys: pytest.CaptureFix
     assert export.main(["tfc-mnist", "--out", str(out), "--folder", str(tmp_path)]) == 1
     assert "no such file" in capsys.readouterr().err
     assert not out.parent.exists()
+
+
+def test_random_weights_come_of_no_folder(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        export.main(["tfc-mnist", "--untrained", "1", "--folder", str(tmp_path)])
+    assert "argument --folder: not allowed with argument --untrained" in capsys.readouterr().err

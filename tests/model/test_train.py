@@ -70,8 +70,8 @@ def recipe(tiny: NetworkSpec, request: pytest.FixtureRequest) -> Recipe:
 
 
 def few_images() -> Dataset:
-    """Blank images, enough for the default recipe."""
-    labels = np.zeros(6000, np.uint8)
+    """Blank images of two classes, enough for the default recipe."""
+    labels = np.arange(6000, dtype=np.uint8) % 2
     return Dataset(
         np.zeros((6000, 784), np.uint8), labels, np.zeros((1, 784), np.uint8), labels[:1]
     )
@@ -277,6 +277,27 @@ def test_checkpoint_is_not_overwritten_or_mixed(
     assert (tmp_path / CHECKPOINT).read_bytes() == before
 
 
+@pytest.mark.parametrize("place", ["out", "checkpoint", "results"])
+def test_where_nothing_can_be_written_is_found_before_an_epoch(
+    tiny: NetworkSpec,
+    small: Dataset,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    place: str,
+) -> None:
+    monkeypatch.setattr(Trainer, "run_epoch", lambda *_: pytest.fail("trained for nothing"))
+    out, kept = tmp_path / "out", tmp_path / "kept"
+    if place == "out":
+        out.touch()
+    elif place == "checkpoint":
+        kept.mkdir()
+    else:
+        (out / "tiny.json").mkdir(parents=True)
+    with pytest.raises(OSError, match=r"exists|not a plain file"):
+        train(MemoryFeed(RECIPE, small), out, kept=kept)
+    assert not kept.exists() or (kept.is_dir() and not list(kept.iterdir()))
+
+
 def test_damaged_checkpoint(tiny: NetworkSpec, small: Dataset, tmp_path: Path) -> None:
     checkpoint = tmp_path / CHECKPOINT
     torch.save({"recipe": 1}, checkpoint)
@@ -407,7 +428,12 @@ def test_default_device_is_cuda_where_there_is_one(
         ("tfc-mnist --workers 2", "--workers does not apply to tfc-mnist"),
         ("alexnet-imagenet --crop 2", "--crop does not apply to alexnet-imagenet"),
         ("alexnet-imagenet --label a", "--label does not apply to alexnet-imagenet"),
+        ("alexnet-imagenet --budget 1h", "--budget does not apply to alexnet-imagenet"),
+        ("tfc-mnist --budget 1h --hold 2", "--hold together with --budget"),
         ("tfc-mnist --batch 0", "batch is 0, valid: 1 or more"),
+        ("tfc-mnist --teacher-dir a", "--teacher-dir without --teacher: name"),
+        ("cnv-cifar10 --teacher= --teacher-dir a", "--teacher-dir without --teacher: name"),
+        ("tfc-mnist --initial-dir a", "--initial-dir without --initial: name"),
     ],
 )
 def test_options_that_do_not_apply_are_refused(

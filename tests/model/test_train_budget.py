@@ -18,6 +18,7 @@ from tqdm import tqdm
 
 from spinflow.model import store, train_all, zoo
 from spinflow.model.data import Dataset
+from spinflow.model.networks.build import untrained
 from spinflow.model.networks.graph import NetworkSpec
 from spinflow.model.training import checkpoint
 from spinflow.model.training.budget import Budget, OutOfTimeError, seconds
@@ -257,6 +258,55 @@ def test_all_refused(
     said = capsys.readouterr().err
     assert status in (1, 2) and message in said and len(said) < 300
     assert not (tmp_path / "out").exists()
+
+
+def test_what_is_finished_is_what_is_asked_for(
+    small: Dataset, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Another seed's network under the same name, or a damaged one, is not told as trained."""
+    recipe = {"epochs": 2, "seed": 1, "activation_errors": "0"}
+    folder = tmp_path / "tfc-mnist"
+    model = untrained(zoo.network("tfc-mnist"), 1)
+    weights, facts = store.save_trained(
+        model, small.test_images, small.test_labels, {"recipe": recipe}, folder
+    )
+    words = ["tfc-mnist", "--budget", "1s", "--out", str(tmp_path)]
+    assert train_all.main(words) == 0
+    said = capsys.readouterr().out
+    assert "2 epochs" in said and "begun" not in said
+    assert train_all.main([*words, "--seeds", "2"]) == 1
+    said = capsys.readouterr().err
+    assert f"{facts}: was trained with seed = 1, not 2: choose another --out" in said
+    weights.write_bytes(weights.read_bytes()[:-1])
+    assert train_all.main(words) == 1
+    said = capsys.readouterr().err
+    assert str(weights) in said and said.count("\n") == 1
+    assert sorted(path.name for path in tmp_path.rglob("*")) == sorted(
+        [folder.name, weights.name, facts.name]
+    )
+
+
+def test_a_damaged_checkpoint_does_not_hide_the_others(tmp_path: Path) -> None:
+    """At the end of an hour of trainings there is a table."""
+    (tmp_path / "tfc-mnist").mkdir()
+    (tmp_path / "tfc-mnist" / CHECKPOINT).write_bytes(b"damaged")
+    state = train_all.Trainings(
+        argparse.Namespace(out=tmp_path, checkpoints=None, budget=1.0, together=1)
+    ).lines([train_all.Job("tfc-mnist"), train_all.Job("mlp-mnist")])
+    assert [line[1] for line in state] == ["not known", "not begun"]
+    assert CHECKPOINT in state[0][2]
+
+
+def test_a_training_that_was_killed_failed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def killed(*_: object, **__: object) -> subprocess.Popen[bytes]:
+        return began([sys.executable, "-c", "import os; os.kill(os.getpid(), 9)"])
+
+    began = subprocess.Popen
+    monkeypatch.setattr(subprocess, "Popen", killed)
+    assert train_all.main(["tfc-mnist", "--budget", "20s", "--out", str(tmp_path)]) == 1
+    assert "failed   killed by SIGKILL" in capsys.readouterr().out
 
 
 def test_a_variant_of_each_seed() -> None:

@@ -52,5 +52,8 @@ def test_the_command_takes_a_file(file: Path, tmp_path: Path) -> None:
 def test_another_networks_memories_are_refused(file: Path, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"mlp-mnist has no memory conv1\.weights: fc0\.weights"):
         rates_of(file, network("mlp-mnist"))
+    file.write_text(f'network = "mlp-mnist"\n{FILE}')
+    with pytest.raises(InputError, match=f"{file}: the conditions are of mlp-mnist, not of lenet"):
+        rates_of(file, network("lenet-mnist"))
     with pytest.raises(InputError, match="gone"):
         rates_of(tmp_path / "gone.toml", network("mlp-mnist"))

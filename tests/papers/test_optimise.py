@@ -15,18 +15,21 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from spinflow.host.core.test_sets import TestSet
+from spinflow.host.core.errors import InputError
+from spinflow.host.core.own_tests import OwnTests
+from spinflow.host.core.test_sets import MOST_IMAGES, TestSet
 from spinflow.host.mtj.devices import DEVICES
 from spinflow.host.sweep.conditions import read_conditions
 from spinflow.host.sweep.energy import WriteCounts
 from spinflow.host.sweep.operating_point import of_device
 from spinflow.host.sweep.results import read
-from spinflow.papers.optimise import command, outcome
+from spinflow.papers.optimise import choices, command, outcome
 from spinflow.papers.optimise.choices import Choices, rates
 from spinflow.papers.optimise.curves import Measured, curve
 from spinflow.papers.optimise.held_out import interval
 from spinflow.papers.optimise.measuring import halves
 from spinflow.papers.optimise.search import Setting, _hull, path, search, total
+from spinflow.sim.sweeps.jobs import images_of_network
 from tools import optimise as tool
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -138,17 +141,31 @@ def test_a_curve_rises_and_is_linear_below_the_noise() -> None:
 )
 def test_the_cheapest_condition_of_a_rate_has_it_and_is_cheapest(model: str) -> None:
     ones = WriteCounts(1000, 1000, (900, 900), (900, 900))
-    choices = Choices(model, {"w": ones}, {"w": 0.5})
-    level = min(range(len(choices.rates)), key=lambda n: abs(choices.rates[n] - 1e-2))
-    choice = choices.choice("w", level)
-    assert max(choice.point.rate1, choice.point.rate0) == pytest.approx(
-        choices.rates[level], rel=1e-4
-    )
-    assert choices.energy("w", level) == 0.5 * ones.energy(choice.point.costs)[0]
-    others = choices._choices(level)
+    made = Choices(model, {"w": ones}, {"w": 0.5})
+    level = min(range(len(made.rates)), key=lambda n: abs(made.rates[n] - 1e-2))
+    choice = made.choice("w", level)
+    assert max(choice.point.rate1, choice.point.rate0) == pytest.approx(made.rates[level], rel=1e-4)
+    assert made.energy("w", level) == 0.5 * ones.energy(choice.point.costs)[0]
+    others = made._choices(level)
     assert len(others) > 1 or model == "exponential"
-    assert choices.energy("w", level) == min(choices.energy_at("w", c.point) for c in others)
-    assert choices.energy("w", level) < choices.conventional("w")
+    assert made.energy("w", level) == min(made.energy_at("w", c.point) for c in others)
+    assert made.energy("w", level) < made.conventional("w")
+
+
+def test_a_rate_without_a_condition_is_no_level(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wherever it lies; and a model needs two."""
+    ones = {"w": WriteCounts(1000, 1000, (900, 900), (900, 900))}
+    all_rates, found = rates(), choices._conditions
+    gap = {all_rates[0], all_rates[70]}
+    monkeypatch.setattr(
+        choices, "_conditions", lambda *words: [] if words[2] in gap else found(*words)
+    )
+    made = Choices("exponential", ones, {"w": 1.0})
+    assert made.rates == tuple(rate for rate in all_rates if rate not in gap)
+    assert all(made.energy("w", level) > 0 for level in range(len(made.rates)))
+    gap |= set(all_rates[:-1])
+    with pytest.raises(InputError, match="conditions of 1 rates from 1e-8 to 1/2: at least 2"):
+        Choices("exponential", ones, {"w": 1.0})
 
 
 def test_a_published_part_changes_joules_and_no_share() -> None:
@@ -161,6 +178,17 @@ def test_a_published_part_changes_joules_and_no_share() -> None:
         own.energy("w", 60) / own.conventional("w")
     )
     assert part.energy("w", 60) != pytest.approx(own.energy("w", 60))
+
+
+def test_all_images_of_ones_own_data_are_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Which are fewer than the largest published test set has, as a rule."""
+    images = np.zeros((7, 2), np.uint8)
+    own = OwnTests(images, np.arange(7, dtype=np.uint16), "seven")
+    monkeypatch.setattr("spinflow.model.data.own_tests", lambda *_: own)
+    options = command._parser().parse_args(["--network", "mine.toml"])
+    assert len(images_of_network("mine.npz", options.images, None, None).images) == 7 < MOST_IMAGES
+    with pytest.raises(InputError, match="8 images asked for: must be from 1 to the 7"):
+        images_of_network("mine.npz", 8, None, None)
 
 
 def test_halves_are_disjoint_and_are_all() -> None:
@@ -213,6 +241,18 @@ def test_what_it_writes(out: Path) -> None:
         energy = math.fsum(float(row["energy_j"]) for row in own)
         assert energy == pytest.approx(float(point["energy_j"]), rel=1e-4)
     assert (out / outcome.PICTURE).read_bytes().startswith(b"<?xml")
+
+
+def test_a_run_leaves_nothing_of_the_one_before(tmp_path: Path) -> None:
+    """A picture or conditions beside the tables of another run would be taken for theirs."""
+    out = tmp_path / "out"
+    out.mkdir()
+    for name in (outcome.PICTURE, outcome.FRONT, "conditions-3.toml", command.ROWS, "mine.txt"):
+        (out / name).write_text("old")
+    command._put({outcome.FRONT: b"new", "conditions-1.toml": b"new"}, out)
+    assert {path.name: path.read_text() for path in out.iterdir()} == {
+        outcome.FRONT: "new", "conditions-1.toml": "new", command.ROWS: "old", "mine.txt": "old",
+    }  # fmt: skip
 
 
 def test_every_choice_has_the_same_seeds_and_one_half(out: Path) -> None:
@@ -294,9 +334,25 @@ def test_a_run_goes_into_the_documentation(
     tool.main([str(out)])
     kept = {path.name for path in tool.RESULTS.iterdir()}
     assert kept == {"tfc.csv", "tfc-conditions.csv", "tfc-3.toml", "tfc-10.toml"}
+    (tmp_path / "unfinished" / "tfc").mkdir(parents=True)
+    with pytest.raises(SystemExit, match=r"has no front\.csv: spinflow optimise writes it"):
+        tool.main([str(tmp_path / "unfinished" / "tfc")])
+    assert {path.name for path in tool.RESULTS.iterdir()} == kept
     lines = tool.PAGE.read_text().splitlines()
     assert (lines[0], lines[-1]) == ("a", "b") and "old" not in lines
     assert len([line for line in lines if line.startswith("| 3 |")]) == 3
+
+
+def test_a_loss_that_no_rate_keeps_is_refused(
+    capfd: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """Of such a junction, whose zeros hardly fail, the registers hold only rates from 0.28 on."""
+    words = ["--model", "sun-gamma:critical_voltage0_v=0.08", "--loss", "90", "1"]
+    assert command.main([*QUICK, *words, "--out", str(tmp_path)]) == 1
+    shown = capfd.readouterr().err.splitlines()[-1]
+    assert shown.startswith("spinflow: --loss 1: at 0.281, the lowest rate that model sun-gamma:")
+    assert shown.endswith("points are lost") and len(shown) < 300
+    assert [path.name for path in tmp_path.iterdir()] == [command.ROWS]
 
 
 @pytest.mark.parametrize(

@@ -285,6 +285,7 @@ def test_a_figure_on_the_command_line(
         (["hirtzlin-2", "--train"], "hirtzlin-2 has no trainings here"),
         (["tzoufras-1", "tzoufras-2", "--train"], "one figure at a time"),
         (["tzoufras-1", "--epochs", "3"], "--epochs goes with --train"),
+        (["tzoufras-1", "--device", "cpu"], "--device goes with --train"),
         (["page", "--take", "nowhere"], "nowhere holds no table"),
     ],
 )

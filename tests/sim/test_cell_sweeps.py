@@ -11,7 +11,9 @@ import pytest
 
 from spinflow.host.core import bundle as bundles
 from spinflow.host.core import cell_files
+from spinflow.host.core.errors import InputError
 from spinflow.host.core.test_sets import TestSet
+from spinflow.host.sweep.grid import make
 from spinflow.host.sweep.mapped import MapFile
 from spinflow.host.sweep.operating_point import point_of_rate
 from spinflow.host.sweep.results import TIMED, Row, read
@@ -139,12 +141,69 @@ def test_faults_of_a_trial_are_replayed(
         assert first.accuracy == second.accuracy
 
 
+def test_the_same_cells_in_two_files_are_one_point(bundle_folder: Path, tmp_path: Path) -> None:
+    """A row that is there twice would make the file of rows unreadable."""
+    path = made(tmp_path, "one", "--rate", "0.1", "--memory", "weights")
+    copy = tmp_path / "copy.npz"
+    copy.write_bytes(path.read_bytes())
+    trials = trials_of(bundle_folder, [path, copy], ["weights"], ["flip"])
+    assert trials == trials_of(bundle_folder, [path], ["weights"], ["flip"])
+
+
+def test_a_map_takes_the_energies_of_a_device(bundle_folder: Path, tmp_path: Path) -> None:
+    """As write conditions do: of its own condition, or of its mean rates."""
+    bundle = bundles.load(bundle_folder, runnable=False)
+    condition = "sun-gamma:pulse=2ns,drive_spread=0.05"
+    plain = made(tmp_path, "plain", "--rate", "0.1")
+    spread = made(tmp_path, "spread", "--law", "spread", "--write-condition", condition)
+    for path in plain, spread:
+        own, scaled = (
+            make({"cell_map": str(path), "memory": "all", "repeats": 1} | device).trials(bundle)
+            for device in ({}, {"device": "nvsim-cell"})
+        )
+        assert own[0].point.model != scaled[0].point.model
+        assert "device=nvsim-cell" in scaled[0].point.model
+        costs = scaled[0].point.conventional
+        assert (costs.switched1_j + costs.switched0_j) / 2 == pytest.approx(1e-12)
+        assert own[0].point.threshold1 == scaled[0].point.threshold1
+    named = made(tmp_path, "named", "--law", "spread", "--write-condition",
+                 f"{condition},device=nvsim-cell")  # fmt: skip
+    with pytest.raises(InputError, match="each part is NAME=VALUE, once"):
+        make({"cell_map": str(named), "device": "nvsim-cell"}).trials(bundle)
+
+
+def test_a_map_of_a_file_with_any_name(bundle_folder: Path, tmp_path: Path) -> None:
+    file, path = tmp_path / "two\nlines.csv", tmp_path / "map.npz"
+    file.write_text("memory,word,bit,rate1,rate0,stuck\nfc0.weights,,,0.1,,\n")
+    assert cell_maps.main(["import", str(bundle_folder), str(file), "--out", str(path)]) == 0
+    assert cell_files.read(path).about == "imported from two lines.csv"
+
+
 def refused(capsys: pytest.CaptureFixture[str], *options: str) -> str:
     """What a sweep says that does not begin."""
     assert main([*options]) == 1
     lines = capsys.readouterr().err.splitlines()
     assert lines[-1].startswith("spinflow: ") and len(lines[-1]) < 300
     return lines[-1]
+
+
+@pytest.mark.parametrize(
+    ("options", "line"),
+    [
+        (["--shape", "2"], "--shape is of the law beta, not of uniform"),
+        (["--law", "spread", "--rate", "0.1"], "--rate is of the law uniform or beta, not of spr"),
+        (["--law", "spread", "--rate0", "0.1"], "--rate0 is of the law uniform or beta, not of"),
+        (["--law", "spread"], "the law spread takes --write-condition sun-gamma:pulse="),
+        (["--write-condition", "sun-gamma:pulse=2ns"], "the law spread takes --write-condition"),
+    ],
+)
+def test_options_of_another_law_are_one_line(
+    options: list[str], line: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["make", "tfc-mnist", "--out", str(tmp_path / "map.npz"), *options]
+    assert cell_maps.main(words) == 1
+    said = capsys.readouterr().err
+    assert line in said and said.count("\n") == 1 and not list(tmp_path.iterdir())
 
 
 def test_what_does_not_go_together_is_one_line(

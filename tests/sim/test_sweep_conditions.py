@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 
 from spinflow.host import __main__ as host
+from spinflow.host.core import bundle as bundles
 from spinflow.host.core import stream
 from spinflow.host.core.errors import HostError, InputError
+from spinflow.host.sweep import grid as grids
 from spinflow.host.sweep.conditions import read_conditions, text_of_conditions
 from spinflow.host.sweep.operating_point import (
     aging_of,
@@ -45,6 +47,37 @@ def swept(folder: Path, *options: str) -> list[Row]:
     words = ["--bundle", str(BUNDLE), "--images", "20", "--repeats", "2", "--workers", "1"]
     assert sweep.main([*words, *options, "--out", str(folder)]) == 0
     return read(folder / "results.csv")
+
+
+def test_conditions_of_another_network_are_refused(tmp_path: Path) -> None:
+    """Its memories may have the same names; of a variant they are the same."""
+    path = tmp_path / "conditions.toml"
+    bundle = bundles.load(BUNDLE, runnable=False)
+    for network, right in (
+        ("", True), ("tfc-mnist", True), ("tfc-mnist+some", True), ("tfc-fashion-mnist", False),
+    ):  # fmt: skip
+        path.write_text(text_of_conditions(WORDS, "", network), encoding="ascii")
+        plan = grids.make({"conditions": str(path), "repeats": 1})
+        if right:
+            assert len(plan.trials(bundle)) == 1
+            continue
+        with pytest.raises(InputError, match=f"are of {network}, not of tfc-mnist: take"):
+            plan.trials(bundle)
+    assert read_conditions(path) == point_of_each(dict(read_conditions(path).each))
+
+
+def test_a_remark_of_any_letters_is_a_comment(tmp_path: Path) -> None:
+    path = tmp_path / "conditions.toml"
+    path.write_text(text_of_conditions(WORDS, "made of\nbuild/a\x01\x1b[2Jµ"), encoding="utf-8")
+    assert len(read_conditions(path).each) == len(WORDS)
+
+
+def test_conditions_in_another_order_are_one_point(file: Path, tmp_path: Path) -> None:
+    """A row that is there twice would make the file of rows unreadable."""
+    other = tmp_path / "other.toml"
+    other.write_text(text_of_conditions(dict(reversed(WORDS.items())), ""), encoding="ascii")
+    rows = swept(tmp_path / "out", "--on", "evaluator", "--conditions", str(file), str(other))
+    assert [row.repeat for row in rows] == [0, 1]
 
 
 def test_a_file_holds_a_condition_for_each_memory(file: Path) -> None:
@@ -119,7 +152,8 @@ def test_without_errors_each_has_its_conventional_write(file: Path) -> None:
     [
         ("", r"one table \[conditions\] expected"),
         ("[conditions]", r"one table \[conditions\] expected"),
-        ('network = "x"\n[conditions]\n"a" = "b"', r"one table \[conditions\] expected"),
+        ('other = "x"\n[conditions]\n"a" = "b"', r"one table \[conditions\] expected"),
+        ('network = 3\n[conditions]\n"a" = "b"', "network = 3: a name expected"),
         ("conditions = 3", r"one table \[conditions\] expected"),
         ('[conditions]\n"fc0.weights" = 3', "fc0.weights = 3: a write condition in quotes"),
         ('[conditions]\n"fc0.weights" = "none:pulse=1ns"', "fc0.weights: .*'none'"),

@@ -9,11 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from spinflow.host.core import cell_files
 from spinflow.host.sweep.results import read
 from spinflow.model import store, zoo
 from spinflow.model.networks.build import untrained
 from spinflow.model.zoo import find
-from spinflow.sim import bundle_build
+from spinflow.sim import bundle_build, cell_maps
 from spinflow.sim.sweep import main
 
 DESCRIPTION = 'kind = "perceptron"\nwidths = [784, 16, 10]\n'
@@ -71,6 +72,18 @@ def test_a_grid_names_a_description(described: Path, tmp_path: Path) -> None:
     (tmp_path / "grid.toml").write_text(grid)
     assert main(["--grid", "grid.toml", "--workers", "1", "--out", "out"]) == 0
     assert {row.network for row in read(tmp_path / "out" / "results.csv")} == {"mine"}
+
+
+def test_a_description_has_a_cell_map(described: Path, tmp_path: Path) -> None:
+    """Of the network by its name, as its rows have it, and not of a bundle of other weights."""
+    bundle_of(described, b"others")
+    path, out = str(tmp_path / "map.npz"), tmp_path / "out"
+    assert cell_maps.main(["make", str(described), "--rate", "0.1", "--out", path]) == 0
+    words = ["--network", str(described), "--cell-map", path, *SMALL[:2], *SMALL[4:]]
+    assert main([*words, "--out", str(out)]) == 0
+    assert {row.cell_map for row in read(out / "results.csv")} == {
+        cell_files.read(Path(path)).digest
+    }
 
 
 def test_a_bundle_of_other_weights_is_not_taken(described: Path, tmp_path: Path) -> None:

@@ -47,6 +47,13 @@ def test_the_wheel_holds_no_test_and_no_build_product(wheel: Path) -> None:
         assert not name.endswith((".so", ".pyc")), name
 
 
+def test_the_command_is_started_as_it_is_everywhere() -> None:
+    """Installed, the package has no __main__: `python -m spinflow` is of checkouts and boards."""
+    for room in ("host", "model", "hls", "sim", "hw", "papers"):
+        for path in (ROOT / room).rglob("*.py"):
+            assert '"-m", "spinflow",' not in path.read_text(encoding="utf-8"), path
+
+
 def test_an_editable_installation_leads_to_the_checkout(tmp_path: Path) -> None:
     """It must hold no copy of the package, which would come before the checkout."""
     command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel:editable", "-d"]

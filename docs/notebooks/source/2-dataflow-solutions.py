@@ -34,7 +34,8 @@ def show(choice):
         print(f"{shape.name}: PE {layer.pe:2} SIMD {layer.simd:3} -> {cycles:4} cycles")
     total = choice.total
     print(
-        f"{choice.cycles_per_frame} cycles a frame, about {total['LUT']} LUT and {total['RAMB36']} RAMB36"
+        f"slowest layer: {choice.cycles_per_frame} cycles a frame; about {total['LUT']} LUT and "
+        f"{total['RAMB36']} RAMB36"
     )
 
 

@@ -131,8 +131,8 @@ def fold(**given):
     total = choice.total
     rate = 100e6 / choice.cycles_per_frame
     print(
-        f"whole accelerator: {choice.cycles_per_frame} cycles a frame, {rate:,.0f} frames/s at 100 MHz, "
-        f"about {total['LUT']} LUT and {total['RAMB36']} RAMB36"
+        f"slowest layer: {choice.cycles_per_frame} cycles a frame, so at most {rate:,.0f} frames/s at "
+        f"100 MHz; whole accelerator: about {total['LUT']} LUT and {total['RAMB36']} RAMB36"
     )
     return choice
 
