@@ -14,6 +14,8 @@ WITH_ERRORS = bool(parameter("WithErrors"))
 class BufferBench(Bench):
     """A buffer that stores words of `width` bits; a bench's own `pass_on` says which ones."""
 
+    count_ports: tuple[str, ...] = ("count_o",)
+
     def __init__(self, dut: Any, width: int) -> None:
         super().__init__(dut)
         self.source = Source(self, dut.in_data_i, dut.in_valid_i, dut.in_ready_o)
@@ -43,7 +45,8 @@ class BufferBench(Bench):
     async def start(self) -> None:
         """Soft reset of module and model, which drops the count of a write right before it."""
         await self.reset(cycles=1)
-        assert not int(self.dut.count_o.value), "a count during a reset"
+        for port in self.count_ports:
+            assert not int(getattr(self.dut, port).value), f"{port} counts during a reset"
         await self.reset()
         self.model.reset()
         self.forget()

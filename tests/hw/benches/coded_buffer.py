@@ -18,6 +18,8 @@ WORDS = -(-DATA // WORD)
 class CodedBench(BufferBench):
     """The module, and what its decoder counts."""
 
+    count_ports = ("count_o", "code_count_o")
+
     def __init__(self, dut: Any) -> None:
         super().__init__(dut, width(*CODE))
 
@@ -68,7 +70,12 @@ async def test_reset_in_the_middle(dut: Any) -> None:
         bench.source.rate = bench.sink.rate = 0.7
         bench.send(200)
         await bench.cycles(bench.rng.randrange(80, 150))
+        bench.sink.rate = 0.0
         await bench.until(lambda: bool(int(dut.out_valid_o.value)), "a word at the output")
+        bench.sink.rate = 1.0
+        await bench.cycle(rst_ni=0)  # in which that word leaves
+        await bench.cycle()
+        assert not int(dut.code_count_o.value), "a word that leaves in a reset is counted"
         await bench.start()
         bench.send(2 * parameter("Depth") + 1)
         await bench.finish()

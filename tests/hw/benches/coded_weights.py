@@ -72,6 +72,7 @@ async def test_reset(dut: Any) -> None:
         await bench.step(1.0)
     await bench.step(0.0)
     await bench.reset(cycles=1)
+    assert not int(dut.count_o.value), "a count during a reset"
     for _ in range(8):
         await bench.cycle(rd_en_i=0)
         assert not int(dut.count_o.value)
