@@ -16,6 +16,7 @@ from spinflow.model.data import Dataset
 from spinflow.model.networks.base import INITIAL_LATENT, TrainedNetwork, predict
 from spinflow.model.networks.build import build, untrained
 from spinflow.model.networks.graph import NetworkSpec, Spec
+from spinflow.model.training import gradients
 from spinflow.model.training.checkpoint import CHECKPOINT
 from spinflow.model.training.feeds.memory import MemoryFeed
 from spinflow.model.training.loop import Trainer, train
@@ -249,3 +250,20 @@ def test_a_network_of_other_layers_is_no_beginning(tiny: NetworkSpec, small: Dat
     recipe = dataclasses.replace(PLAIN, initial="tiny-xnor")
     with pytest.raises(ValueError, match=r"^initial is tiny-xnor, whose layers are others, valid"):
         Trainer(MemoryFeed(recipe, small), None, untrained(TINY_XNOR, 5))
+
+
+def test_a_training_that_diverges_says_so_and_keeps_what_was_before(
+    tiny: NetworkSpec, small: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    feed = MemoryFeed(dataclasses.replace(PLAIN, network="tiny-xnor", epochs=3), small)
+    trainer = Trainer(feed)
+    with tqdm(disable=True) as bar:
+        trainer.run_epoch(bar)
+        trainer.save(tmp_path / CHECKPOINT)
+    before = (tmp_path / CHECKPOINT).read_bytes()
+    monkeypatch.setattr(gradients, "loss_of", lambda *_: lambda logits, _: logits.mean() * math.nan)
+    with pytest.raises(
+        ValueError, match=r"^the loss is nan at the end of epoch 2, lr is 0\.03, val"
+    ):
+        train(feed, tmp_path, resume=True)
+    assert (tmp_path / CHECKPOINT).read_bytes() == before
