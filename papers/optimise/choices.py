@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+from tqdm import tqdm
 
 from spinflow.host.core.errors import InputError, RateError
 from spinflow.host.mtj.base import Model
@@ -75,7 +76,9 @@ class Choices:
 
     def __post_init__(self) -> None:
         self._junction, self._label = junction_of(self.model)
-        self.rates = tuple(rate for rate in self.rates if self._found(rate))
+        # A model that solves a differential equation takes many seconds for each.
+        shown = tqdm(self.rates, "conditions", delay=2.0, leave=False, disable=None)
+        self.rates = tuple(rate for rate in shown if self._found(rate))
         if len(self.rates) < 2:
             raise InputError(
                 f"model {self.model} has conditions of {len(self.rates)} rates from 1e-8 to 1/2: "
