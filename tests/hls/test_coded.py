@@ -15,7 +15,7 @@ from spinflow.hls.paths import BuildError
 from spinflow.host.core.coding import PLAIN, Coding
 from spinflow.host.core.description import Block, Code, Stored, memories_of, read
 from spinflow.host.core.errors import BundleError, InputError
-from spinflow.sim import cell_maps, verilate
+from spinflow.sim import cell_maps, depths, verilate
 from spinflow.sim.accelerator import Accelerator
 from spinflow.sim.emulator import Emulator
 from spinflow.sim.evaluator import Evaluator
@@ -44,6 +44,25 @@ def test_perceptron_on_rtl(rate: float, tmp_path: Path) -> None:
 def test_convolutions_on_rtl(tmp_path: Path) -> None:
     network = convolutional((3, 7, 7), [(8, 3, True)], 6, 4)
     agree(network, 3000, tmp_path, rtl=True, coding=Coding(weights=64, buffers=64), rate=0.03)
+
+
+@pytest.mark.slow
+def test_buffers_are_deep_enough(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """As many words do as without a code, also where buffers have as few as there are."""
+    network = convolutional((3, 7, 7), [(8, 3, True)], 6, 4).save(tmp_path / "network")
+    distances = []
+    given = None
+    for coding in PLAIN, Coding(weights=64, buffers=64):
+        bundle = tmp_path / f"bundle-{coding.weights}"
+        folding = build(network, 3000, bundle, given, coding=coding).folding.layers
+        given = {name: {"PE": of.pe, "SIMD": of.simd} for name, of in folding.items()}
+        timing = depths.build_timing(bundle, bundle / "rtl")
+        found = depths.search(timing)
+        timing.close()
+        distances.append((found.words, found.cycles_per_frame))
+    assert distances[0] == distances[1]
+    assert depths.main([str(bundle), "--check"]) == 0
+    assert "the buffers add no cycle" in capsys.readouterr().out
 
 
 @pytest.mark.slow
@@ -84,6 +103,8 @@ def test_what_a_coded_bundle_refuses(tmp_path: Path, capsys: pytest.CaptureFixtu
     ):
         assert cell_maps.main(words.format(bundle).split()) == 1
         assert message in capsys.readouterr().err
+    assert depths.main([str(bundle)]) == 1
+    assert "has coded memories, and builds take depths" in capsys.readouterr().err
     for engine in Emulator, Evaluator.from_bundle:
         with pytest.raises(InputError, match="is coded in the bundle already"):
             engine(bundle, coding=Coding(weights=8))
