@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,9 +13,12 @@ from spinflow.hls.build import build
 from spinflow.hls.golden import golden_edges
 from spinflow.hls.ops.matrix import check_weight_memory
 from spinflow.hls.paths import BuildError
+from spinflow.host.__main__ import main
+from spinflow.host.board.registers import RegisterAccess
 from spinflow.host.core.coding import PLAIN, Coding
 from spinflow.host.core.description import Block, Code, Stored, memories_of, read
 from spinflow.host.core.errors import BundleError, InputError
+from spinflow.host.core.secded import CodeCounts
 from spinflow.sim import cell_maps, depths, verilate
 from spinflow.sim.accelerator import Accelerator
 from spinflow.sim.emulator import Emulator
@@ -63,6 +67,31 @@ def test_buffers_are_deep_enough(tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert distances[0] == distances[1]
     assert depths.main([str(bundle), "--check"]) == 0
     assert "the buffers add no cycle" in capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_the_self_test_looks_at_decoders(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bundle = tmp_path / "bundle"
+    network = perceptron(33, 13, 9, 3).save(tmp_path / "network")
+    build(network, 1000, bundle, ODD, coding=Coding(weights=16, buffers=8))
+    verilate.build(bundle)
+    assert main(["selftest", str(bundle)]) == 0
+    assert "PASS  decoders, two errors" in capsys.readouterr().out
+    counted = RegisterAccess._codes
+
+    def miscounted(*arguments: Any) -> dict[str, CodeCounts]:
+        return {name: it + CodeCounts(0, 1, 0) for name, it in counted(*arguments).items()}
+
+    monkeypatch.setattr(RegisterAccess, "_codes", miscounted)
+    assert main(["selftest", str(bundle)]) == 1
+    lines = capsys.readouterr().out.splitlines()
+    failed = {line[6:34].rstrip() for line in lines if line.startswith("FAIL ")}
+    assert failed == {
+        *("clear and soft reset", "decoders, one error", "decoders, two errors"),
+        *("buffers, flip 0.02 / 0.1", "buffers, switch 0.3 / 0.05"),
+    }
 
 
 @pytest.mark.slow
