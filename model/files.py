@@ -16,15 +16,18 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 MOST_BYTES = 1 << 30
-"""Bytes of the largest file of tensors that is read."""
+"""Bytes of the largest file of a network that is read."""
 
 
-def read_tensors(path: Path, kind: str) -> tuple[dict[str, Any], dict[str, Tensor]]:
+def read_tensors(
+    path: Path, kind: str, most: int = MOST_BYTES
+) -> tuple[dict[str, Any], dict[str, Tensor]]:
     """Read a safetensors file with the facts that this project keeps in one.
 
     Args:
         path: of the file.
         kind: what it is to be, in words, for the error.
+        most: bytes that it may have.
 
     Returns:
         The facts, and the tensors by name. Their numbers are finite.
@@ -37,8 +40,8 @@ def read_tensors(path: Path, kind: str) -> tuple[dict[str, Any], dict[str, Tenso
 
     with opened(path, ValueError) as plain:
         size = os.fstat(plain.fileno()).st_size
-    if size > MOST_BYTES:
-        raise ValueError(f"{path}: {size} bytes, {kind} has {MOST_BYTES} at most")
+    if size > most:
+        raise ValueError(f"{path}: {size} bytes, {kind} has {most} at most")
     try:
         with safe_open(path, "pt") as file:
             facts = json.loads((file.metadata() or {})["spinflow"])

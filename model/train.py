@@ -183,6 +183,8 @@ def _trained(feed: Feed, role: str, name: str, folder: Path | None) -> TrainedNe
     """
     digest = store.load_recipe(name, folder)["weights_sha256"]
     feed.origin = {**feed.origin, f"{role}_sha256": digest}
+    if folder is not None:
+        feed.folders = (*feed.folders, f"--{role}-dir")
     return store.load_trained(name, folder)
 
 

@@ -315,8 +315,10 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--out", type=Path, default=RESULTS, help="default: docs/results/cell-maps")
     parser.add_argument("--pictures", type=Path, default=PICTURES, help="default: docs/pictures")
     options = parser.parse_args(arguments)
-    options.out.mkdir(parents=True, exist_ok=True)
     networks = options.networks or list(IMAGES)
+    if unknown := sorted({*networks} - {*IMAGES}):
+        parser.error(f"network {unknown[0]}: must be one of {', '.join(IMAGES)}")
+    options.out.mkdir(parents=True, exist_ok=True)
     if options.what == "measure":
         for network in networks:
             path = options.out / f"{network}-chips.csv"

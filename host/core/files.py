@@ -50,6 +50,16 @@ def check_replaceable(path: Path) -> None:
         )
 
 
+def check_elsewhere(place: Path) -> None:
+    """Raise OSError if a folder that `put_in_place` is to replace is the current one or holds it.
+
+    The shell would be left in the old one, which is removed.
+    """
+    if Path.cwd().is_relative_to(place.resolve()):
+        words = "the current folder is in it, which is to be replaced: run this in another one"
+        raise OSError(errno.EBUSY, words, str(place))
+
+
 class Work(NamedTuple):
     """A folder to work in, held by a lock for as long as this program or a child has it open."""
 
@@ -71,6 +81,7 @@ def work_beside(place: Path) -> Iterator[Work]:
     Raises:
         OSError: the folder cannot be made.
     """
+    place = Path(os.path.abspath(place))  # "." has no name, and ".." lies in what it is beside
     parent = place.parent
     parent.mkdir(parents=True, exist_ok=True)
     prefix = f".work-{place.name}-"
@@ -101,6 +112,7 @@ def put_in_place(made: Path, place: Path, without: Collection[str] = ()) -> None
     Raises:
         OSError: something cannot be written; ``place`` is as it was.
     """
+    place = Path(os.path.abspath(place))
     if not place.exists():
         made.chmod(0o777 & ~_umask())
         made.rename(place)

@@ -24,6 +24,9 @@ CHECKPOINT = "checkpoint.safetensors"
 
 KIND = "a checkpoint of spinflow train"
 
+MOST_BYTES = 1 << 33
+"""Bytes of the largest one that is read. A weight takes 16: itself, the best one, Adam's two."""
+
 State = Mapping[str, Tensor]
 
 
@@ -85,7 +88,7 @@ def load(
         ValueError: the file is not a checkpoint (a pickled one, say), is damaged, or belongs to
             another recipe, network, other classes or another number of processes.
     """
-    facts, tensors = read_tensors(path, KIND)
+    facts, tensors = read_tensors(path, KIND, MOST_BYTES)
     progress = _progress(path, facts, feed)
 
     def part(prefix: str) -> dict[str, Tensor]:
@@ -113,7 +116,7 @@ def planned(path: Path) -> tuple[int, int]:
     Raises:
         ValueError: the file is not a checkpoint, or is damaged.
     """
-    facts, _ = read_tensors(path, KIND)
+    facts, _ = read_tensors(path, KIND, MOST_BYTES)
     recipe = facts.get("recipe")
     if not isinstance(recipe, dict):
         recipe = {}
@@ -129,7 +132,7 @@ def progress_of(path: Path) -> tuple[int, int]:
     Raises:
         ValueError: the file is not a checkpoint, or is damaged.
     """
-    facts, _ = read_tensors(path, KIND)
+    facts, _ = read_tensors(path, KIND, MOST_BYTES)
     if type(facts.get("epoch")) is not int:
         raise ValueError(f"{path}: not {KIND}, or damaged: it does not say how far it had come")
     return facts["epoch"], planned(path)[0]

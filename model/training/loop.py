@@ -81,7 +81,11 @@ class Trainer:
         return self.progress.epoch
 
     def run_epoch(self, bar: tqdm[Any]) -> None:
-        """Train one epoch, validate, and keep the weights if none before were better."""
+        """Train one epoch, validate, and keep the weights if none before were better.
+
+        Raises:
+            ValueError: the training has diverged.
+        """
         latent = self.epoch < self.recipe.float_epochs
         self.gradients.start_epoch(latent)
         steps, loss = self.feed.steps_an_epoch, torch.zeros(())
@@ -95,6 +99,11 @@ class Trainer:
             self.model.constrain()
             self.gradients.end_step()
             bar.update()
+        if not torch.isfinite(loss):
+            raise ValueError(
+                f"the loss is {loss.item()} at the end of epoch {self.epoch + 1}, lr is "
+                f"{self.recipe.lr}, valid: less, with which the training does not diverge"
+            )
         self.progress.epoch += 1
         shown = {"epoch": self.epoch, "loss": f"{loss.item():.3f}"}
         # Latent weights are no candidates: what counts is what can be written.

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from spinflow.host.core import bundle as bundles
 from spinflow.host.core.errors import InputError
-from spinflow.host.core.files import put_in_place, work_beside
+from spinflow.host.core.files import check_elsewhere, put_in_place, work_beside
 from spinflow.host.core.options import number, seed, whole
 from spinflow.host.core.start import Parser, finish
 from spinflow.host.core.test_sets import (
@@ -56,6 +56,7 @@ def run(options: argparse.Namespace) -> int:
     first, second = halves(job.tests)
     half = Half(job, first, options.mode, options.seed)
     out: Path = options.out or Path("out/optimise") / half.bundle.network
+    check_elsewhere(out)
     with ResultsFile(out / ROWS, half.of, aside=options.set_aside) as results:
         journal = Journal(half, results)
         work = _Work(options, journal, HeldOut(Half(job, second, options.mode, options.seed),

@@ -115,7 +115,7 @@ def test_features_say_what_their_bytes_stand_for(
         ({"labels": np.maximum(KINDS, 0) + 1}, [], "labels that begin with 1 need 1 less"),
         ({"images": IMAGES[:, 1:]}, [], "takes images of 16, 16 numbers; those of own have 15"),
         ({"labels": KINDS[1:]}, [], "40 images and 39 labels do not belong together"),
-        ({}, ["--label", "y", "--scale", "x"], "--scale 'x': minmax or LOW:HIGH is expected"),
+        ({}, ["--scale", "x"], "--scale 'x': minmax or LOW:HIGH is expected"),
         ({}, ["--data", "mnist", "--scale", "minmax"], "--scale is for data of one's own, not"),
         ({}, ["--data", "gone"], "data set 'gone': neither a file or folder nor one of mnist"),
     ],

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
+import math
 import os
 import signal
 import subprocess
@@ -143,6 +144,14 @@ def test_all_are_the_papers_networks_without_hardware() -> None:
         if entry.spec.dataset == "cifar10" and not name.startswith("cnv-")
     }
     assert set(train_all.ORDER) == others
+
+
+def test_no_checkpoint_is_too_large_to_go_on_from() -> None:
+    """Weights, the best ones and Adam's two moments, in floats, and as much again for the rest."""
+    for name, entry in zoo.ENTRIES.items():
+        layers = [layer for layer in entry.spec.layers if layer.op != "pool"]
+        weights = sum(math.prod(layer.weight_shape) for layer in layers)
+        assert 2 * 16 * weights < checkpoint.MOST_BYTES, name
 
 
 def test_names_of_curves_are_those_of_the_papers() -> None:

@@ -16,6 +16,7 @@ from spinflow.model.data import Dataset
 from spinflow.model.networks.base import INITIAL_LATENT, TrainedNetwork, predict
 from spinflow.model.networks.build import build, untrained
 from spinflow.model.networks.graph import NetworkSpec, Spec
+from spinflow.model.training import gradients
 from spinflow.model.training.checkpoint import CHECKPOINT
 from spinflow.model.training.feeds.memory import MemoryFeed
 from spinflow.model.training.loop import Trainer, train
@@ -181,6 +182,7 @@ def test_a_teacher_by_the_command(
     digest = store.load_recipe("tiny-xnor", tmp_path / "teacher")["weights_sha256"]
     assert facts["teacher_sha256"] == digest and facts["recipe"]["teacher"] == "tiny-xnor"
     assert "--teacher tiny-xnor" in facts["command"]
+    assert facts["command"].endswith(" --teacher-dir FOLDER --out FOLDER")
 
 
 def test_another_teacher_is_another_training(
@@ -233,6 +235,7 @@ def test_a_training_begins_with_a_trained_network(
     digest = store.load_recipe("tiny-conv", tmp_path / "first")["weights_sha256"]
     assert facts["initial_sha256"] == digest and facts["recipe"]["initial"] == "tiny-conv"
     assert "--initial tiny-conv --norm-lr" in facts["command"]
+    assert facts["command"].endswith(" --initial-dir FOLDER --out FOLDER")
     files = [store.files_of("tiny-conv+further", tmp_path / out)[0] for out in "ab"]
     assert files[0].read_bytes() == files[1].read_bytes()
     first = store.load_trained("tiny-conv", tmp_path / "first").weight_tensors()
@@ -247,3 +250,20 @@ def test_a_network_of_other_layers_is_no_beginning(tiny: NetworkSpec, small: Dat
     recipe = dataclasses.replace(PLAIN, initial="tiny-xnor")
     with pytest.raises(ValueError, match=r"^initial is tiny-xnor, whose layers are others, valid"):
         Trainer(MemoryFeed(recipe, small), None, untrained(TINY_XNOR, 5))
+
+
+def test_a_training_that_diverges_says_so_and_keeps_what_was_before(
+    tiny: NetworkSpec, small: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    feed = MemoryFeed(dataclasses.replace(PLAIN, network="tiny-xnor", epochs=3), small)
+    trainer = Trainer(feed)
+    with tqdm(disable=True) as bar:
+        trainer.run_epoch(bar)
+        trainer.save(tmp_path / CHECKPOINT)
+    before = (tmp_path / CHECKPOINT).read_bytes()
+    monkeypatch.setattr(gradients, "loss_of", lambda *_: lambda logits, _: logits.mean() * math.nan)
+    with pytest.raises(
+        ValueError, match=r"^the loss is nan at the end of epoch 2, lr is 0\.03, val"
+    ):
+        train(feed, tmp_path, resume=True)
+    assert (tmp_path / CHECKPOINT).read_bytes() == before

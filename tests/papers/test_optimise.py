@@ -343,6 +343,32 @@ def test_a_run_goes_into_the_documentation(
     assert len([line for line in lines if line.startswith("| 3 |")]) == 3
 
 
+@pytest.mark.parametrize("out", [".", "..", "sub/../../here"])
+def test_the_current_folder_is_refused_at_once(
+    out: str, capfd: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An hour later it could not be replaced."""
+    (tmp_path / "here" / "sub").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "here")
+    assert command.main([*QUICK, "--out", out]) == 1
+    assert f"spinflow: {out}: the current folder is in it" in capfd.readouterr().err
+    assert [path.name for path in tmp_path.rglob("*")] == ["here", "sub"]
+
+
+@pytest.mark.parametrize("out", [".", "sub/..", "../here"])
+def test_files_are_put_into_a_folder_by_any_name(
+    out: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = tmp_path / "here"
+    (here / "sub").mkdir(parents=True)
+    (here / command.ROWS).write_text("rows")
+    monkeypatch.chdir(here)
+    command._put({outcome.FRONT: b"front"}, Path(out))
+    assert (here / outcome.FRONT).read_text() == "front"
+    assert sorted(path.name for path in here.iterdir()) == [outcome.FRONT, command.ROWS, "sub"]
+    assert [path.name for path in tmp_path.iterdir()] == ["here"]
+
+
 def test_a_loss_that_no_rate_keeps_is_refused(
     capfd: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:

@@ -104,3 +104,12 @@ def test_laws_beside_each_other_have_one_mean(name: str) -> None:
         cells_of(cell_maps.law_of(law, 0.1), memory, 1).mean_rates for law in (name, other)
     )
     assert found == pytest.approx(beside, rel=0.04)
+
+
+def test_a_network_without_chips_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        cell_maps.main(["measure", "mlp-mnst", "--out", str(tmp_path / "out")])
+    assert "network mlp-mnst: must be one of mlp-mnist, " in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())

@@ -27,6 +27,7 @@ class Feed(ABC):
         origin: what else a trained file depends on, and a checkpoint must agree with; JSON values.
         steps_an_epoch: whole batches of an epoch.
         validation: images that choose the epoch; 0 if the last epoch counts.
+        folders: options of the command beside the recipe's, whose values are folders.
     """
 
     recipe: Recipe
@@ -35,6 +36,7 @@ class Feed(ABC):
     origin: Mapping[str, Any]
     steps_an_epoch: int
     validation: int
+    folders: tuple[str, ...] = ()
 
     @abstractmethod
     def batches(self, epoch: int) -> Iterator[tuple[Tensor, Tensor]]:

@@ -83,7 +83,8 @@ class MemoryFeed(Feed):
     def command(self) -> str:
         """Return the command that repeats the training."""
         path = Path(asked_for(self.recipe.network)).name
-        return self.recipe.command(network=path)
+        folders = " ".join(f"{option} FOLDER" for option in self.folders)
+        return self.recipe.command(network=path, more=folders)
 
 
 def check_fit(spec: Spec, data: Dataset) -> None:
