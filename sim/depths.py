@@ -227,6 +227,8 @@ def _tables(description: Description) -> str:
     for memory in description.memories:
         if not memory.is_weights:
             name = f"r.{top}u_{memory.name.replace('.', '_')}__DOT__"
+            if memory.code is not None:
+                name += "u_buffer__DOT__"  # within coded_buffer
             lines += [
                 f"    {{[](Root &r, std::uint32_t words) {{ {name}limit = words; }},",
                 f"     [](const Root &r) -> std::uint32_t {{ return {name}level_q; }}}},",
@@ -293,6 +295,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def run(options: argparse.Namespace) -> int:
     """Search the depths, or check them; return the exit status."""
     description = descriptions.read(options.bundle)
+    coded = any(memory.code is not None for memory in description.memories)
+    if coded and not options.check:
+        raise BuildError(
+            f"{options.bundle} has coded memories, and builds take depths that were found without: "
+            "give a bundle without --ecc, or --check"
+        )
     with tempfile.TemporaryDirectory(prefix=".depths-", dir=options.bundle) as folder:
         timing = build_timing(options.bundle, Path(folder))
         try:

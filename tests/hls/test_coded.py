@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,10 +13,13 @@ from spinflow.hls.build import build
 from spinflow.hls.golden import golden_edges
 from spinflow.hls.ops.matrix import check_weight_memory
 from spinflow.hls.paths import BuildError
+from spinflow.host.__main__ import main
+from spinflow.host.board.registers import RegisterAccess
 from spinflow.host.core.coding import PLAIN, Coding
 from spinflow.host.core.description import Block, Code, Stored, memories_of, read
 from spinflow.host.core.errors import BundleError, InputError
-from spinflow.sim import cell_maps, verilate
+from spinflow.host.core.secded import CodeCounts
+from spinflow.sim import cell_maps, depths, verilate
 from spinflow.sim.accelerator import Accelerator
 from spinflow.sim.emulator import Emulator
 from spinflow.sim.evaluator import Evaluator
@@ -44,6 +48,50 @@ def test_perceptron_on_rtl(rate: float, tmp_path: Path) -> None:
 def test_convolutions_on_rtl(tmp_path: Path) -> None:
     network = convolutional((3, 7, 7), [(8, 3, True)], 6, 4)
     agree(network, 3000, tmp_path, rtl=True, coding=Coding(weights=64, buffers=64), rate=0.03)
+
+
+@pytest.mark.slow
+def test_buffers_are_deep_enough(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """As many words do as without a code, also where buffers have as few as there are."""
+    network = convolutional((3, 7, 7), [(8, 3, True)], 6, 4).save(tmp_path / "network")
+    distances = []
+    given = None
+    for coding in PLAIN, Coding(weights=64, buffers=64):
+        bundle = tmp_path / f"bundle-{coding.weights}"
+        folding = build(network, 3000, bundle, given, coding=coding).folding.layers
+        given = {name: {"PE": of.pe, "SIMD": of.simd} for name, of in folding.items()}
+        timing = depths.build_timing(bundle, bundle / "rtl")
+        found = depths.search(timing)
+        timing.close()
+        distances.append((found.words, found.cycles_per_frame))
+    assert distances[0] == distances[1]
+    assert depths.main([str(bundle), "--check"]) == 0
+    assert "the buffers add no cycle" in capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_the_self_test_looks_at_decoders(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bundle = tmp_path / "bundle"
+    network = perceptron(33, 13, 9, 3).save(tmp_path / "network")
+    build(network, 1000, bundle, ODD, coding=Coding(weights=16, buffers=8))
+    verilate.build(bundle)
+    assert main(["selftest", str(bundle)]) == 0
+    assert "PASS  decoders, two errors" in capsys.readouterr().out
+    counted = RegisterAccess._codes
+
+    def miscounted(*arguments: Any) -> dict[str, CodeCounts]:
+        return {name: it + CodeCounts(0, 1, 0) for name, it in counted(*arguments).items()}
+
+    monkeypatch.setattr(RegisterAccess, "_codes", miscounted)
+    assert main(["selftest", str(bundle)]) == 1
+    lines = capsys.readouterr().out.splitlines()
+    failed = {line[6:34].rstrip() for line in lines if line.startswith("FAIL ")}
+    assert failed == {
+        *("clear and soft reset", "decoders, one error", "decoders, two errors"),
+        *("buffers, flip 0.02 / 0.1", "buffers, switch 0.3 / 0.05"),
+    }
 
 
 @pytest.mark.slow
@@ -84,6 +132,8 @@ def test_what_a_coded_bundle_refuses(tmp_path: Path, capsys: pytest.CaptureFixtu
     ):
         assert cell_maps.main(words.format(bundle).split()) == 1
         assert message in capsys.readouterr().err
+    assert depths.main([str(bundle)]) == 1
+    assert "has coded memories, and builds take depths" in capsys.readouterr().err
     for engine in Emulator, Evaluator.from_bundle:
         with pytest.raises(InputError, match="is coded in the bundle already"):
             engine(bundle, coding=Coding(weights=8))

@@ -9,6 +9,7 @@ from itertools import combinations
 import numpy as np
 import pytest
 
+from spinflow.host.board.selftest import codes as selftest_codes
 from spinflow.host.core.cells import CellMap, CellRates
 from spinflow.host.core.coding import PLAIN, Coding, add_options, arguments, chosen
 from spinflow.host.core.description import Block, Code, Stored, coded, memories_of, recoded
@@ -113,6 +114,18 @@ def test_segments() -> None:
     segments = encode_segments(code, words_of(data))
     assert segments.shape == (9, 3)
     np.testing.assert_array_equal(bits_of(segments, code.width), encode(code, data))
+
+
+@pytest.mark.parametrize("code", CODES, ids=str)
+def test_what_the_self_test_spoils(code: Code) -> None:
+    """One or two bits of each code word, each of them in its turn."""
+    data = words(code, code.word + code.check)
+    stored = encode(code, data)
+    one, two = (decode(code, selftest_codes.spoilt(code, stored, errors)) for errors in (1, 2))
+    np.testing.assert_array_equal(one.bits, data)
+    assert one.corrected.all() and two.detected.all()
+    turned = selftest_codes.spoilt(code, stored, 1) ^ stored
+    assert turned.any(axis=0).all() and (turned.sum(axis=1) == code.words).all()
 
 
 def test_segments_are_read_as_words_are() -> None:

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 
 from spinflow.host.board.driver import Accelerator
 from spinflow.host.board.selftest.bench import Bench, Golden, read_golden
+from spinflow.host.board.selftest.codes import CodeChecks
 from spinflow.host.board.selftest.errors import ErrorChecks
 from spinflow.host.board.selftest.exact import ExactChecks
 from spinflow.host.board.selftest.registers import RegisterChecks
@@ -53,6 +54,7 @@ class Selftest:
         bench = Bench(accelerator, golden, full, seed)
         self._registers = RegisterChecks(bench)
         self._exact = ExactChecks(bench)
+        self._codes = CodeChecks(bench)
         self._errors = ErrorChecks(bench)
 
     def results(self) -> Iterator[Result]:
@@ -72,5 +74,6 @@ class Selftest:
     def _checks(self) -> Iterator[Check]:
         yield from self._registers.checks()
         yield from self._exact.checks()
+        yield from self._codes.checks()
         yield from self._errors.checks()
         yield from self._exact.last()

@@ -8,6 +8,7 @@ from functools import partial
 import numpy as np
 
 from spinflow.host.board.selftest.bench import Bench
+from spinflow.host.board.selftest.codes import unlike_codes
 from spinflow.host.board.selftest.results import Check, raise_if, shown, unlike
 from spinflow.host.core import stream
 from spinflow.host.core.bundle import MemoryInfo
@@ -15,6 +16,7 @@ from spinflow.host.core.memory import MODES, Counts, Errors
 from spinflow.host.core.memory import buffer as buffer_writes
 from spinflow.host.core.memory import weights as weight_writes
 from spinflow.host.core.packing import bits_of
+from spinflow.host.core.secded import counts_of, decode
 from spinflow.host.sweep.statistics import binomial_range
 
 OUTSIDE = 1e-6
@@ -110,8 +112,12 @@ class ErrorChecks:
             self._device.soft_reset()
             self._device.run(self._golden.images[:count])
             seen = self._device.snapshot()
-            _, expected = buffer_writes(errors, self._bench.incoming(memory, count), memory.depth)
+            incoming = self._bench.incoming(memory, count)
+            stored, expected = buffer_writes(errors, incoming, memory.depth)
             wrong += unlike(memory, seen.memories[memory.name], expected)
+            if memory.code is not None:
+                codes = counts_of(decode(memory.code, stored))
+                wrong += unlike_codes(memory, seen.codes[memory.name], codes)
             wrong += [
                 f"{memory.name} on: {line}" for line in self._bench.unlike_frames(seen, count)
             ]

@@ -12,6 +12,7 @@ from spinflow.host.board.selftest.results import Check, CheckError, raise_if, un
 from spinflow.host.core.errors import HostError
 from spinflow.host.core.memory import Counts, Errors
 from spinflow.host.core.memory import buffer as buffer_writes
+from spinflow.host.core.secded import CodeCounts
 
 _TRANSFERS = ((1, 1), (3, 1), (5, 2), (7, 7))
 """Images of a run and images of each of its transfers: single ones, several, odd rests."""
@@ -151,12 +152,14 @@ class ExactChecks:
                 wrong.append(f"FRAMES_DONE is 0 after an image, before the {name}")
             command()
             seen = self._device.snapshot()
+            left: dict[str, Counts | CodeCounts]
             left = {name: counts for name, counts in seen.memories.items() if counts != Counts()}
             if (seen.frames, seen.cycles, seen.stalls, seen.times) != (0, 0, 0, FrameTimes()):
                 wrong.append(
                     f"after a {name} the counters read {seen.frames} frames, {seen.cycles} cycles, "
                     f"{seen.stalls} stalls, {seen.times}"
                 )
+            left |= {name: codes for name, codes in seen.codes.items() if codes != CodeCounts()}
             if left:
                 wrong.append(f"after a {name} the counters of memories read {left}")
         chosen = self._bench.error_places()
