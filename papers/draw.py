@@ -44,20 +44,30 @@ def sheet(of: Sheet, *paths: Path) -> None:
     style.draw([of.title], lambda panels: of.draw(panels[0]), paths)
 
 
-def plot(axes: Axes, number: int, x: Sequence[float], points: Sequence[Point], label: str) -> None:
+def plot(
+    axes: Axes,
+    number: int,
+    x: Sequence[float],
+    points: Sequence[Point],
+    label: str,
+    *,
+    wrong: bool = False,
+) -> None:
     """Draw one curve in percent: means of the repeats with their 95 % intervals.
 
     Args:
         axes: to draw into.
-        number: of the curve, for its colour and marker.
+        number: of the curve, for its colour and marker; dashed where the colours begin again.
         x: place of each point.
         points: the points; intervals over a single repeat (of the images) are left out.
         label: for the legend.
+        wrong: draw the share that is wrong, in place of the accuracy.
     """
-    means = [100 * point.mean for point in points]
+    means = [100 * (1 - point.mean if wrong else point.mean) for point in points]
     bars = [100 * half_width(point) if len(point.values) > 1 else 0.0 for point in points]
     axes.errorbar(
         x, means, bars, color=style.colour(number), marker=style.marker(number),
+        linestyle="-" if number < len(style.COLOURS) else "--",
         markersize=5, linewidth=1.6, capsize=3, label=label,
     )  # fmt: skip
 

@@ -150,6 +150,8 @@ def _lines(table: Table, memory: str) -> list[Line]:
 
 
 def _draw(table: Table, panels: Sequence[Axes], memory: str) -> None:
+    from matplotlib.ticker import LogLocator, NullLocator
+
     found = measure.points(table)
     # A variant has one colour in both panels, and one that is not there takes none.
     there = [each for each in VARIANTS if any((each.of(b.network), memory) in found for b in BASES)]
@@ -158,10 +160,16 @@ def _draw(table: Table, panels: Sequence[Axes], memory: str) -> None:
             curve = found.get((variant.of(base.network), memory))
             if curve:
                 shown = drawn(curve)
-                draw.plot(axes, number, [p.rate for p in shown], shown, variant.short)
+                rates = [point.rate for point in shown]
+                draw.plot(axes, number, rates, shown, variant.short, wrong=True)
         draw.rate_axis(axes, LEAST_DRAWN, f"bit-error rate of the {_WHERE[memory]} when tested")
-        axes.set_ylabel("accuracy [%]")
-        axes.legend(loc="lower left")
+        # Differences near all and far from all images right are both seen.
+        axes.set_yscale("log")
+        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axes.yaxis.set_major_formatter("{x:g}")
+        axes.yaxis.set_minor_locator(NullLocator())
+        axes.set_ylabel("wrong labels [%]")
+        axes.legend(loc="upper left", ncols=2, fontsize="small")
 
 
 def _drawn(table: Table) -> list[Base]:
