@@ -74,11 +74,6 @@ def read_network(options: argparse.Namespace, tests: Tests) -> Import:
 
     source = Path(options.source)
     if source.is_dir():
-        if not bnn_pynq.is_folder(source):
-            raise BuildError(
-                f"{source} is a folder without 0-0-weights.bin: a .onnx file or one of BNN-PYNQ's "
-                "folders is expected"
-            )
         chain = bnn_pynq.read(source)
         return Import(chain, None, _correct(chain, tests, source), len(tests.labels), 0, 0)
     if not module.is_module(options.source):
@@ -253,7 +248,7 @@ def _check_name(name: str) -> None:
 
 def _check_source(options: argparse.Namespace) -> None:
     """Raise BuildError if a source is none, or an option is given that it has no use for."""
-    from spinflow.hls.foreign import module
+    from spinflow.hls.foreign import bnn_pynq, module
 
     source, code = options.source, module.is_module(options.source)
     if not code and not Path(source).exists():
@@ -261,11 +256,17 @@ def _check_source(options: argparse.Namespace) -> None:
             f"{source} does not exist: a .onnx file, a folder of BNN-PYNQ's or Python code "
             "as file.py:Class or package.module:function is expected"
         )
+    folder = not code and Path(source).is_dir()
+    if folder and not bnn_pynq.is_folder(Path(source)):
+        raise BuildError(
+            f"{source} is a folder without 0-0-weights.bin: a .onnx file or one of BNN-PYNQ's "
+            "folders is expected"
+        )
     if not code and source.endswith(".py"):
         raise BuildError(f"{source}: say which class or function of it, as {source}:Net")
     if not code and options.checkpoint is not None:
         raise BuildError(f"--checkpoint is for Python code; {source} has its own weights")
-    if not code and Path(source).is_dir() and options.input is not None:
+    if folder and options.input is not None:
         raise BuildError(f"--input is not for {source}: a folder of BNN-PYNQ's says it itself")
 
 

@@ -186,14 +186,13 @@ class ResultsFile:
             if row.key.identity != identity:
                 raise ResultsError(
                     f"{self.path} holds results of {identity_words(row.key.identity)}, this sweep "
-                    f"is of {identity_words(identity)}; --set-aside renames it, --out takes "
-                    "another folder"
+                    f"is of {identity_words(identity)}; add --set-aside, or choose another --out"
                 )
         strangers = [row for row in rows if not wanted(row.key)]
         if strangers:
             raise ResultsError(
                 f"{self.path} holds {len(strangers)} rows of another grid, the first of "
-                f"{trial_words(strangers[0])}; --set-aside renames it, --out takes another folder"
+                f"{trial_words(strangers[0])}; add --set-aside, or choose another --out"
             )
         if whole < len(content):
             os.ftruncate(self._file, whole)

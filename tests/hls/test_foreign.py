@@ -183,14 +183,27 @@ def test_the_command_writes_what_the_build_takes(
         (["os:path", "--name", "x"], "no such class or function; there are "),
         (["os:getcwd.x", "--name", "x"], "os:getcwd.x does not exist: a .onnx file, a folder of"),
         ([__file__, "--name", "x"], "say which class or function of it, as "),
-        ([".", "--name", "x", "--input", "x"], "--input is not for .: a folder of BNN-PYNQ's"),
-        ([".", "--name", "x", "--checkpoint", "a.pt"], "--checkpoint is for Python code; . has"),
+        (
+            ["pynq", "--name", "x", "--input", "x"],
+            "--input is not for pynq: a folder of BNN-PYNQ's",
+        ),
+        (
+            ["pynq", "--name", "x", "--checkpoint", "a.pt"],
+            "--checkpoint is for Python code; pynq has",
+        ),
         (["os:getcwd", "--name", "x"], "gives str, a torch.nn.Module is expected"),
     ],
 )
 def test_bad_sources_are_one_line(
-    words: list[str], line: str, build: Path, capsys: pytest.CaptureFixture[str]
+    words: list[str],
+    line: str,
+    build: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
+    monkeypatch.chdir(build.parent)
+    Path("pynq").mkdir()
+    Path("pynq", "0-0-weights.bin").touch()
     assert imported(*words) == 1
     said = capsys.readouterr().err.splitlines()[-1]
     assert said.startswith("spinflow: ") and line in said
