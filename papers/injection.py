@@ -105,14 +105,9 @@ def _collect(setting: Setting, memory: str, name: str) -> Table:
     rows = []
     for base in BASES:
         roles = [role for role in TRAINED if role.network.partition("+")[0] == base.network]
+        roles = [role for role in roles if _is_there(role) or not there]
         fewer = replace(setting, images=min(setting.images, base.images))
-        rows += [
-            row
-            for row in measure.curves(
-                [role for role in roles if _is_there(role) or not there],
-                (memory,), REPEATS, fewer, command, error_rates=TESTED,
-            )
-        ]  # fmt: skip
+        rows += measure.curves(roles, (memory,), REPEATS, fewer, command, error_rates=TESTED)
     return Table.of((*measure.COLUMNS, *measure.ENDING), rows)
 
 

@@ -108,7 +108,8 @@ class TrainedNetwork(nn.Module):
     def begin_with(self, trained: TrainedNetwork) -> None:
         """Take the weights and batch norms of a trained network, to train it further.
 
-        Latent weights are not kept in files: those of a bit begin at +0.5 or -0.5.
+        Latent weights are not kept in files: those of a bit begin at plus or minus
+        `INITIAL_LATENT`.
 
         Raises:
             ValueError: its layers are others.

@@ -170,8 +170,7 @@ def test_a_teacher_by_the_command(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setattr(command, "dataset", lambda *_: small)
-    for name, spec in (("tiny-conv", TINY_CONV),):
-        monkeypatch.setitem(command.RECIPES, name, dataclasses.replace(PLAIN, network=spec.name))
+    monkeypatch.setitem(command.RECIPES, "tiny-conv", PLAIN)
     save_teacher(tmp_path / "teacher", small)
     words = ["tiny-conv", "--epochs", "1", "--teacher", "tiny-xnor", "--out", str(tmp_path / "a")]
     assert command.main(words) == 1
