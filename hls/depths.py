@@ -46,11 +46,13 @@ def fingerprint(choice: Choice) -> dict[str, str]:
 def known(network: str, choice: Choice, table: Path | None = None) -> Depths | None:
     """Return the depths of a folding, or None if nobody has looked for them.
 
+    A variant, `NAME+LABEL`, has those of its network: weights do not change when words move.
+
     Raises:
         BuildError: the table is damaged.
     """
     wanted = fingerprint(choice)
-    for entry in read(table).get(network, []):
+    for entry in read(table).get(network.partition("+")[0], []):
         if entry["folding"] == wanted:
             return Depths(entry["words"], entry["cycles_per_frame"])
     return None

@@ -264,7 +264,7 @@ def store(description: Description, found: Found, table: Path = TABLE) -> None:
     }
     folding = description.depths.folding
     content = json.loads(table.read_text(encoding="utf-8")) if table.exists() else {}
-    entries = content.setdefault(description.network, [])
+    entries = content.setdefault(description.network.partition("+")[0], [])
     entries[:] = [entry for entry in entries if entry["folding"] != folding]
     entries.append(
         {"cycles_per_frame": found.cycles_per_frame, "folding": folding, "words": by_layer}

@@ -16,6 +16,7 @@ from typing import Any, NoReturn
 from spinflow.host.core.text import shown
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}\Z")
+_NETWORK = re.compile(NAME.pattern.removesuffix(r"\Z") + r"(\+[A-Za-z0-9._-]{1,64})?\Z")
 _SHA256 = re.compile(r"[0-9a-f]{64}\Z")
 
 
@@ -136,6 +137,10 @@ class At:
     def name(self) -> str:
         """Return a name that can stand in a path, a command and a table."""
         return self.text(NAME, "a name of at most 64 of A-Z a-z 0-9 . _ -")
+
+    def network(self) -> str:
+        """Return the name of a network or of a variant of it, which has a label behind a `+`."""
+        return self.text(_NETWORK, "a name of at most 64 of A-Z a-z 0-9 . _ -, or NAME+LABEL")
 
     def sha256(self) -> str:
         """Return a SHA-256."""

@@ -11,6 +11,7 @@ from pathlib import Path
 from spinflow import __version__
 from spinflow.host.core.description import Description
 from spinflow.hw.boards.facts import MACRO, PRIMITIVES
+from spinflow.hw.cores import ipxact
 
 NAME = "accel.core"
 TOP = "accel"
@@ -71,7 +72,7 @@ def accelerator(described: Description, sources: Sequence[str], primitives: str)
         sources: as in rtl/files.f.
         primitives: of the board that it was built for, a key of PRIMITIVES.
     """
-    name = f"spinflow:network:{described.network}:{VERSION}"
+    name = f"spinflow:network:{ipxact.name_of(described.network)}:{VERSION}"
     text = f"Accelerator of the binary neural network {described.network}"
     own = [source for source in sources if "/" not in source]
     core = _core(name, text, own, [RTL_CORE, REGISTERS_CORE], TOP)

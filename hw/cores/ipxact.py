@@ -35,7 +35,7 @@ def component(
     """
     ElementTree.register_namespace("ipxact", NAMESPACE)
     whole = Element(_tag("component"))
-    _identify(whole, VENDOR, LIBRARY, described.network, f"{described.build_id:08x}")
+    _identify(whole, VENDOR, LIBRARY, name_of(described.network), f"{described.build_id:08x}")
     found = ports(address_bits)
     _interfaces(SubElement(whole, _tag("busInterfaces")), found, described.clock_mhz)
     whole.append(_memory_maps(described.memories, registers))
@@ -46,6 +46,14 @@ def component(
     return '<?xml version="1.0" encoding="UTF-8"?>\n' + ElementTree.tostring(
         whole, encoding="unicode"
     )
+
+
+def name_of(network: str) -> str:
+    """Return what a core of a network is called: `NAME.LABEL` for a variant `NAME+LABEL`.
+
+    Names of IP-XACT have no `+` (NMTOKEN).
+    """
+    return network.replace("+", ".")
 
 
 def _tag(name: str) -> str:

@@ -21,6 +21,7 @@ from spinflow.host.core.description import (
     windows_end,
     with_indices,
 )
+from spinflow.host.core.errors import BundleError
 from tests.host import conv
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -56,6 +57,19 @@ def test_the_sections_of_a_board_and_of_both_simulators_are_written(tmp_path: Pa
     assert {name: written[name] for name in sections} == sections
     for name, section in sections.items():
         assert list(written[name]) == list(section)
+
+
+@pytest.mark.parametrize("network", ["conv+weights-1e-2", "a.b-c_d+conditions_1"])
+def test_a_bundle_may_be_of_a_variant(network: str, tmp_path: Path) -> None:
+    folder = conv.write(tmp_path / "conv", lambda document: document.update(network=network))
+    assert description.read(folder).network == network
+
+
+@pytest.mark.parametrize("network", ["+conv", "conv+", "conv+a+b", "conv+a/b", "conv a"])
+def test_no_other_name_is_one(network: str, tmp_path: Path) -> None:
+    folder = conv.write(tmp_path / "conv", lambda document: document.update(network=network))
+    with pytest.raises(BundleError, match=r"must be a name of at most .*, or NAME\+LABEL"):
+        description.read(folder)
 
 
 def test_memories_and_taps_follow_from_the_layers(described: Description) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import subprocess
 import sys
 from importlib.resources import files
@@ -45,6 +46,19 @@ def test_schema_finds_mistakes(schema: etree.XMLSchema) -> None:
     assert range_ is not None
     range_.getparent().remove(range_)
     assert not schema.validate(found)
+
+
+def test_a_variant_has_a_name_that_cores_may_have(schema: etree.XMLSchema) -> None:
+    described = description.read(REPO / "build/tfc-mnist")
+    variant = dataclasses.replace(described, network="tfc-mnist+weights-1e-2")
+    registers = REPO / "build/regs" / ipxact.REGISTERS
+    text = ipxact.component(variant, 16, ["accel.sv"], registers)
+    found = etree.fromstring(text.encode())
+    schema.assertValid(found)
+    assert found.findtext("i:name", None, SPACES) == "tfc-mnist.weights-1e-2"
+    core = fusesoc.accelerator(variant, ["accel.sv"], "xilinx7")
+    name = yaml.safe_load(core.partition("\n")[2])["name"]
+    assert name == f"spinflow:network:tfc-mnist.weights-1e-2:{fusesoc.VERSION}"
 
 
 @pytest.mark.parametrize("network", TESTED)

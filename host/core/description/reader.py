@@ -153,7 +153,7 @@ def _description(folder: Path, document: Any) -> Description:
     cycles = at["cycles_per_frame"].whole(least_cycles(layers), MOST_CYCLES)
     return Description(
         folder=folder,
-        network=at["network"].name(),
+        network=at["network"].network(),
         dataset=at["dataset"].name(),
         build_id=at["build_id"].whole(0, 2**32 - 1),
         board=at["board"].name(),
