@@ -307,6 +307,7 @@ HELP = {
     "temperature": "of the soft labels",
     "initial": "trained network of the same layers to begin with, a variant as a rule",
     "norm_lr": "learning rate of the batch norms, as a multiple of --lr",
+    "average": "decay of moving averages of the weights, 0.999 say, which then count",
     "shift": "largest shift of an image, in pixels",
     "rotate": "largest rotation of an image, in degrees",
     "zoom": "largest relative change of an image's size",

@@ -38,7 +38,7 @@ MARK = re.compile(r"(<!-- recipes of ([\w-]+): begin -->\n).*?(<!-- recipes: end
 COLUMNS = ("way", "seed", "epochs", "test_correct", "test_images", "processor_s")
 
 PLAIN = "plain"
-WITHOUT = "--hold 0 --warm-up 0 --float-epochs 0 --teacher '' --crop 0 --no-flip"
+WITHOUT = "--hold 0 --warm-up 0 --float-epochs 0 --average 0 --teacher '' --crop 0 --no-flip"
 """What the plain way does without, whatever the recipe of the zoo has."""
 
 WAYS = {
@@ -49,6 +49,7 @@ WAYS = {
     "two stages, the first two fifths": "--float-epochs {stage}",
     "teacher": "--teacher {teacher}",
     "teacher and two stages": "--teacher {teacher} --float-epochs {stage}",
+    "moving averages of the weights": "--average 0.998",
     "float32": "--no-bfloat16",
 }
 """Options of `spinflow train` by what the page calls the way."""

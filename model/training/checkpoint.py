@@ -56,7 +56,7 @@ def save(
         path: of the file.
         feed: gives what a training that goes on from it must agree with.
         progress: of the training.
-        model: parameters and statistics of the network, by name.
+        model: parameters, statistics and averages of the network, by name.
         optimizer: Adam.
     """
     tensors = {f"model.{name}": value for name, value in model.items()}
@@ -71,18 +71,19 @@ def save(
 
 
 def load(
-    path: Path, feed: Feed, model: State, optimizer: torch.optim.Optimizer
+    path: Path, feed: Feed, state: State, best: State, optimizer: torch.optim.Optimizer
 ) -> tuple[Progress, dict[str, Tensor]]:
     """Read a checkpoint, and give the optimizer its state.
 
     Args:
         path: of the file.
         feed: of the training that is to go on from it.
-        model: parameters and statistics of the network, by name.
+        state: of the network, as `save` got it, by name; types and shapes count.
+        best: parameters and statistics of the network alone, likewise.
         optimizer: Adam, with the parameters in the order of the checkpoint.
 
     Returns:
-        The progress, and the network's parameters and statistics.
+        The progress, and the state of the network.
 
     Raises:
         ValueError: the file is not a checkpoint (a pickled one, say), is damaged, or belongs to
@@ -94,11 +95,11 @@ def load(
     def part(prefix: str) -> dict[str, Tensor]:
         return {k[len(prefix) :]: v for k, v in tensors.items() if k.startswith(prefix)}
 
-    check_tensors(path, part("model."), model)
+    check_tensors(path, part("model."), state)
     progress.best = part("best.")
     # Before the first epoch with binary weights there is no best one.
     if progress.best or (progress.epoch > feed.recipe.float_epochs and feed.validation):
-        check_tensors(path, progress.best, model)
+        check_tensors(path, progress.best, best)
     moments: dict[int, dict[str, Tensor]] = {}
     parameters = [value for group in optimizer.param_groups for value in group["params"]]
     for number, parameter in enumerate(parameters):

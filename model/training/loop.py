@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from tqdm import tqdm
 
 from spinflow.host.core.files import check_replaceable
@@ -22,11 +23,14 @@ from spinflow.model.networks.base import TrainedNetwork
 from spinflow.model.networks.build import build
 from spinflow.model.training import checkpoint, processes
 from spinflow.model.training.budget import Budget
-from spinflow.model.training.checkpoint import CHECKPOINT, Progress
+from spinflow.model.training.checkpoint import CHECKPOINT, Progress, State
 from spinflow.model.training.feeds import Feed
 from spinflow.model.training.gradients import gradients_of, parameters_of
 from spinflow.model.training.recipe import Recipe
 from spinflow.model.training.schedule import learning_rate
+
+AVERAGES = "average."
+"""Before the names of the averages in a checkpoint."""
 
 
 class Trainer:
@@ -73,6 +77,7 @@ class Trainer:
             [{"params": weights, "factor": 1.0}, {"params": norms, "factor": recipe.norm_lr}],
             lr=recipe.lr,
         )
+        self._averages = _averages(self.model, recipe.average) if recipe.average else None
         self.progress = Progress()
 
     @property
@@ -98,6 +103,8 @@ class Trainer:
             self.optimizer.step()
             self.model.constrain()
             self.gradients.end_step()
+            if self._averages is not None:
+                self._averages.update_parameters(self.model)
             bar.update()
         if not torch.isfinite(loss):
             raise ValueError(
@@ -117,17 +124,29 @@ class Trainer:
 
     def _validate(self) -> dict[str, str]:
         """Keep the weights if none before were better; return what the progress bar says."""
-        progress, correct = self.progress, self.feed.validated(self.model)
+        progress, correct = self.progress, self.feed.validated(self._counting())
         # Of equals the later: its learning rate was lower.
         if correct >= progress.best_correct:
             progress.best_epoch, progress.best_correct = self.epoch, correct
-            progress.best = {k: v.clone() for k, v in self.model.state_dict().items()}
+            progress.best = {k: v.clone() for k, v in self._counting().state_dict().items()}
         shares = {"validation": correct, "best": progress.best_correct}
         return {name: f"{count / self.feed.validation:.4f}" for name, count in shares.items()}
 
+    def _counting(self) -> TrainedNetwork:
+        """Return the network that is validated and written: the averages where there are any."""
+        counting = self._averages.module if self._averages else self.model
+        assert isinstance(counting, TrainedNetwork)
+        return counting
+
+    def _state(self) -> State:
+        """Return what a checkpoint holds of the network, and of its averages."""
+        state = dict(self.model.state_dict())
+        averages = self._averages.state_dict() if self._averages else {}
+        return state | {f"{AVERAGES}{name}": value for name, value in averages.items()}
+
     def save(self, path: Path) -> None:
         """Write the whole state to one file, in one step."""
-        checkpoint.save(path, self.feed, self.progress, self.model.state_dict(), self.optimizer)
+        checkpoint.save(path, self.feed, self.progress, self._state(), self.optimizer)
 
     def load(self, path: Path) -> None:
         """Take up the state of a checkpoint.
@@ -135,18 +154,24 @@ class Trainer:
         Raises:
             ValueError: as `checkpoint.load`.
         """
-        self.progress, state = checkpoint.load(
-            path, self.feed, self.model.state_dict(), self.optimizer
-        )
-        self.gradients.set_state(state)
+        like = self.model.state_dict()
+        self.progress, state = checkpoint.load(path, self.feed, self._state(), like, self.optimizer)
+        self.gradients.set_state({name: state[name] for name in like})
+        if self._averages:
+            found = {name: state[f"{AVERAGES}{name}"] for name in self._averages.state_dict()}
+            self._averages.load_state_dict(found)
 
     def finish(self) -> TrainedNetwork:
         """Return the network of the epoch that counts, on the CPU."""
-        if self.progress.best:
-            self.model.load_state_dict(self.progress.best)
+        self.model.load_state_dict(self.progress.best or self._counting().state_dict())
         self.model.cpu()
         self.model.centre_thresholds()
         return self.model
+
+
+def _averages(model: TrainedNetwork, decay: float) -> AveragedModel:
+    """Return moving averages of a network's parameters and statistics, itself such a network."""
+    return AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(decay), use_buffers=True)
 
 
 def train(

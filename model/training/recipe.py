@@ -42,6 +42,8 @@ class Recipe:
         initial: a trained network of the same layers, a variant as a rule, whose weights the
             training begins with (``TrainedNetwork.begin_with``); random ones if empty.
         norm_lr: the same of the batch norms, as a multiple of lr.
+        average: decay a step of moving averages of latent weights, batch norms and statistics,
+            which are then validated and written in place of the last ones; 0 for none.
         shift: largest shift of an image, in pixels, each axis.
         rotate: largest rotation, in degrees.
         zoom: largest relative change of size, each axis.
@@ -77,6 +79,7 @@ class Recipe:
     temperature: float = 4.0
     initial: str = ""
     norm_lr: float = 1.0
+    average: float = 0.0
     shift: float = 0.0
     rotate: float = 0.0
     zoom: float = 0.0
@@ -103,8 +106,9 @@ class Recipe:
         for name, top in (("shift", 28.0), ("rotate", 180.0), ("zoom", 0.9)):
             if not 0.0 <= getattr(self, name) <= top:
                 raise ValueError(f"{name} is {getattr(self, name)}, valid: 0 to {top}")
-        if not 0.0 <= self.label_smoothing < 1.0:
-            raise ValueError(f"label_smoothing is {self.label_smoothing}, valid: 0 to below 1")
+        for name in ("label_smoothing", "average"):
+            if not 0.0 <= getattr(self, name) < 1.0:
+                raise ValueError(f"{name} is {getattr(self, name)}, valid: 0 to below 1")
         last = self.epochs - self.float_epochs
         for name, top in (
             ("float_epochs", self.epochs - 1),

@@ -88,6 +88,53 @@ def test_stages_are_resumed(tiny: NetworkSpec, small: Dataset, tmp_path: Path, a
     assert [path.read_bytes() for path in resumed] == [path.read_bytes() for path in whole]
 
 
+@pytest.mark.parametrize("network", ["tiny", "tiny-conv", "tiny-xnor", "tiny-fxp"])
+def test_averages_are_those_by_hand_and_count(
+    tiny: NetworkSpec, small: Dataset, network: str
+) -> None:
+    recipe = dataclasses.replace(PLAIN, network=network, average=0.9, parts=1, lr=1e-3)
+    trainer = Trainer(MemoryFeed(recipe, small))
+    expected: dict[str, torch.Tensor] = {}
+    constrain = trainer.model.constrain
+
+    def after_the_step() -> None:
+        constrain()
+        for name, value in trainer.model.state_dict().items():
+            if value.is_floating_point():
+                before = expected.setdefault(name, value.double().clone())
+                before.mul_(0.9).add_(value.double(), alpha=0.1)
+
+    trainer.model.constrain = after_the_step  # type: ignore[method-assign]
+    with tqdm(disable=True) as bar:
+        trainer.run_epoch(bar)
+    assert trainer.epoch == trainer.progress.best_epoch
+    found = trainer.progress.best
+    assert any(not torch.equal(found[n], v) for n, v in trainer.model.state_dict().items())
+    for name, value in expected.items():
+        torch.testing.assert_close(found[name].double(), value, rtol=1e-4, atol=1e-5, msg=name)
+    correct = trainer.feed.validated(trainer._counting())
+    assert correct == trainer.progress.best_correct
+    before = {name: value.clone() for name, value in found.items()}
+    written = trainer.finish().weight_tensors()
+    again = build(trainer.feed.spec)
+    again.load_state_dict(before)
+    assert all(torch.equal(written[name], v) for name, v in again.weight_tensors().items())
+
+
+def test_averages_are_resumed(tiny: NetworkSpec, small: Dataset, tmp_path: Path) -> None:
+    recipe = dataclasses.replace(STAGES, average=0.99)
+    whole = train(MemoryFeed(recipe, small), tmp_path / "whole")
+    trainer = Trainer(MemoryFeed(recipe, small))
+    with tqdm(disable=True) as bar:
+        trainer.run_epoch(bar)
+    trainer.save(tmp_path / "parts" / CHECKPOINT)
+    resumed = train(MemoryFeed(recipe, small), tmp_path / "parts", resume=True)
+    assert [path.read_bytes() for path in resumed] == [path.read_bytes() for path in whole]
+    plain = Trainer(MemoryFeed(dataclasses.replace(recipe, average=0.0), small))
+    with pytest.raises(ValueError, match=r"begun with average = 0\.99, not 0\.0"):
+        plain.load(tmp_path / "parts" / CHECKPOINT)
+
+
 def test_epochs_may_change_before_the_last_stage_falls(
     tiny: NetworkSpec, small: Dataset, tmp_path: Path
 ) -> None:
@@ -116,6 +163,7 @@ def test_only_convolutions_have_stages(tiny: NetworkSpec, small: Dataset) -> Non
         ({"float_epochs": 60}, "float_epochs is 60, valid: 0 to 59"),
         ({"float_epochs": 50, "hold": 10}, "hold is 10, valid: 0 to 9"),
         ({"warm_up": -1}, "warm_up is -1, valid: 0 or more"),
+        ({"average": 1.0}, "average is 1.0, valid: 0 to below 1"),
         ({"distil": 1.5}, "distil is 1.5, valid: 0 to 1"),
         ({"temperature": 0.0}, "temperature is 0.0, valid: above 0"),
         ({"teacher": "x", "loss": "margin"}, "loss is margin, valid: cross-entropy with a teacher"),
