@@ -59,11 +59,14 @@ def run(options: argparse.Namespace) -> None:
         agings=lambda point: [aging_of(point, options.retention_s, options.reads)],
     )[-1]
     with Accelerator(bundle) as accelerator:
-        row = Bench(accelerator, tests).row(trial)
+        (sample,) = Bench(accelerator, tests).samples([trial])
+    row = sample.row
     cycles = row.cycles / row.images
     print(f"{row.network}, build {row.build_id:#010x}, {tests.choice}")
     print(f"{_written(trial)}: {row.bits_written} bits written, {row.switched} of them switched")
     print(f"errors     {row.errors} ({row.err1} on a written 1, {row.err0} on a written 0)")
+    if any(memory.code for memory in bundle.memories):
+        print(f"codes      {sample.codes}")
     if trial.aging:
         print(f"aged       {row.upsets} stored bits turned over")
     bound = f" ± {row.energy_bound_j:.2g}" if row.energy_bound_j else ""

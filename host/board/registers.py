@@ -84,10 +84,7 @@ class Snapshot:
             f"frames: {self.times}",
         ]
         for name, codes in self.codes.items():
-            lines.append(
-                f"{name}: of {codes.read} code words read {codes.corrected} were corrected, "
-                f"{codes.detected} wrong beyond correction"
-            )
+            lines.append(f"{name}: {codes}")
         return "\n".join(lines)
 
 

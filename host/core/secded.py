@@ -66,6 +66,12 @@ class CodeCounts:
     corrected: int = 0
     detected: int = 0
 
+    def __str__(self) -> str:
+        return (
+            f"of {self.read} code words read {self.corrected} were corrected, {self.detected} "
+            "wrong beyond correction"
+        )
+
     def __add__(self, other: CodeCounts) -> CodeCounts:
         return CodeCounts(
             self.read + other.read,

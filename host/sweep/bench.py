@@ -21,6 +21,7 @@ from spinflow.host.core.bundle import Bundle, MemoryInfo
 from spinflow.host.core.errors import DeviceError
 from spinflow.host.core.memory import Counts
 from spinflow.host.core.packing import Words, bits_of, count_ones, words_of
+from spinflow.host.core.secded import CodeCounts
 from spinflow.host.core.test_sets import TestSet
 from spinflow.host.sweep.aging import aged
 from spinflow.host.sweep.energy import (
@@ -92,11 +93,13 @@ class Sample(NamedTuple):
         row: the row that it makes.
         labels: of the images, uint16, shape (n,).
         writes: bits written by kind, by the name of the memory.
+        codes: what the decoders of all coded memories counted together.
     """
 
     row: Row
     labels: npt.NDArray[np.uint16]
     writes: dict[str, WriteCounts]
+    codes: CodeCounts
 
 
 @runtime_checkable
@@ -190,7 +193,8 @@ class Bench:
         for memory in self._bundle.select(trial.selection):
             if not memory.is_weights:
                 writes[memory.name] = write_counts_of_buffer(memory, after.memories[memory.name])
-        return Sample(self._row(trial, written, writes, labels, after), labels, writes)
+        codes = sum(after.codes.values(), CodeCounts())
+        return Sample(self._row(trial, written, writes, labels, after), labels, writes, codes)
 
     def _row(
         self,

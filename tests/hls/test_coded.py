@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from spinflow.host.core.coding import PLAIN, Coding
 from spinflow.host.core.description import Block, Code, Stored, memories_of, read
 from spinflow.host.core.errors import BundleError, InputError
 from spinflow.host.core.secded import CodeCounts
+from spinflow.host.core.test_sets import TestSet
 from spinflow.sim import cell_maps, depths, verilate
 from spinflow.sim.accelerator import Accelerator
 from spinflow.sim.emulator import Emulator
@@ -79,6 +81,21 @@ def test_the_self_test_looks_at_decoders(
     verilate.build(bundle)
     assert main(["selftest", str(bundle)]) == 0
     assert "PASS  decoders, two errors" in capsys.readouterr().out
+    images = np.random.default_rng(1).integers(0, 256, (3, 33), np.uint8)
+    tests = TestSet(images, np.zeros(3, np.uint8), "3 random images")
+    monkeypatch.setattr("spinflow.host.__main__.images_for", lambda *_: tests)
+    for mode in "off", "flip":
+        words = ["run", str(bundle), "--mode", mode, "--rate", "0.05"]
+        assert main(words[: 4 if mode == "off" else None]) == 0
+        found = re.search(
+            r"^codes      of (\d+) code words read (\d+) were corrected, (\d+) wrong beyond",
+            capsys.readouterr().out,
+            re.M,
+        )
+        assert found is not None
+        seen, corrected, detected = map(int, found.groups())
+        assert seen > corrected + detected
+        assert (corrected > detected > 0) if mode == "flip" else corrected == detected == 0
     counted = RegisterAccess._codes
 
     def miscounted(*arguments: Any) -> dict[str, CodeCounts]:
