@@ -26,7 +26,7 @@ from qonnx.custom_op.registry import getCustomOp
 from qonnx.transformation.insert_topk import InsertTopK
 
 from spinflow.hls import graph
-from spinflow.hls.paths import BuildError
+from spinflow.hls.paths import BUILD, BuildError
 from spinflow.host.core.description import Description, LabelSelect, Product, Threshold
 
 Step = Callable[[ModelWrapper, DataflowBuildConfig], ModelWrapper]
@@ -38,7 +38,7 @@ def write(described: Description, out: Path) -> list[str]:
     """Make C++ and Tcl of a bundle's network.
 
     Args:
-        described: the bundle, whose folder has `model.onnx`.
+        described: the bundle; `model.onnx` is in its folder, or in build/NETWORK.
         out: a folder that is made anew: a folder of sources for each layer, and `hls.onnx`, the
             graph that FINN's steps from `step_hw_ipgen` on take.
 
@@ -46,15 +46,16 @@ def write(described: Description, out: Path) -> list[str]:
         FINN's names of the layers, such as MVAU_hls_0.
 
     Raises:
-        BuildError: the network is not of fully connected layers of bits, the folder is another's,
-            or FINN failed.
+        BuildError: the network is not of fully connected layers of bits or not to be found, the
+            folder is another's, or FINN failed.
     """
     _check(described)
+    source = _source(described)
     if out.exists() and not (out / LOG).exists() and (not out.is_dir() or any(out.iterdir())):
         raise BuildError(f"{out} is there already and was not made by this command: name another")
     shutil.rmtree(out, ignore_errors=True)
     with working_in(out.resolve()):
-        model = ModelWrapper(graph.read(described.folder / "model.onnx"))
+        model = ModelWrapper(graph.read(source))
         steps = [*_TO_LAYERS, _folded_as(described), "step_minimize_bit_width", "step_hw_codegen"]
         config = _config(described, out, steps)
         for step in resolve_build_steps(config):
@@ -66,6 +67,18 @@ def write(described: Description, out: Path) -> list[str]:
                 raise BuildError(f"FINN's {name} failed: {first} ({out / LOG})") from error
         model.save(str(out / MODEL))
     return [node.name for node in model.graph.node]
+
+
+def _source(described: Description) -> Path:
+    """Return the network's ONNX file: a bundle that was built with --out lies elsewhere."""
+    folders = (described.folder, BUILD / described.network)
+    for path in (folder / "model.onnx" for folder in folders):
+        if path.is_file():
+            return path.resolve()
+    raise BuildError(
+        f"no model.onnx in {described.folder} or in {folders[1]}: "
+        f"spinflow export {described.network} makes it"
+    )
 
 
 def _check(described: Description) -> None:

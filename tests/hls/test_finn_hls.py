@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
@@ -20,6 +21,14 @@ def finn_hls(bundle: Path, out: Path) -> subprocess.CompletedProcess[str]:
     """Run the command, in a process that knows none of our ops."""
     command = [sys.executable, "-m", "spinflow", "finn-hls", str(bundle), "--out", str(out)]
     return subprocess.run(command, cwd=REPO, capture_output=True, text=True, check=False)
+
+
+def copied(folder: Path, **changes: str) -> Path:
+    """Return a folder with what the bundle says of itself alone, changed."""
+    folder.mkdir()
+    document = json.loads((BUNDLE / "accel.json").read_text())
+    (folder / "accel.json").write_text(json.dumps(document | changes))
+    return folder
 
 
 @pytest.mark.slow
@@ -49,8 +58,9 @@ def test_every_layer_becomes_cpp(tmp_path: Path) -> None:
         ]
         assert "Recast<XnorMul>" in text
         assert (folder / "thresh.h").exists() == layer.threshold
-    # Made again, it takes the place of what was there.
-    assert finn_hls(BUNDLE, out).returncode == 0
+    # Made again, it takes the place of what was there, from a bundle that lies elsewhere, too.
+    elsewhere = copied(tmp_path / "elsewhere")
+    assert finn_hls(elsewhere, out).returncode == 0
     assert len(list(out.glob("code_gen_ipgen_*"))) == len(names)
 
 
@@ -63,6 +73,10 @@ def test_what_it_refuses(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert f"{filled} is there already and was not made by this command" in done.stderr
     assert (filled / "thesis.txt").exists()
+    nameless = copied(tmp_path / "nameless", network="unheard-of")
+    done = finn_hls(nameless, tmp_path / "out")
+    assert done.returncode == 1 and len(done.stderr.splitlines()) == 1
+    assert "spinflow export unheard-of makes it" in done.stderr
     missing = finn_hls(tmp_path / "none", tmp_path / "out")
     assert missing.returncode == 1 and len(missing.stderr.splitlines()) == 1
 
