@@ -11,6 +11,9 @@ from typing import Any
 FRONT, CONDITIONS, PICTURE = "front.csv", "conditions.csv", "optimise.svg"
 """Names of the tables and the picture; a file for sweeps is `conditions-LOSS.toml`."""
 
+_MOST_INSIDE = 10
+"""Memories whose names have room among their curves in the picture."""
+
 
 @dataclass(frozen=True)
 class Point:
@@ -144,7 +147,8 @@ def draw(points: Sequence[Point], lines: Sequence[Line], heading: str) -> bytes:
         front.set_ylabel("write energy, % of the conventional write")
         front.legend()
         mine = [line for line in lines if line.scheme == "one a memory"]
-        for number, name in enumerate(dict.fromkeys(line.memory for line in mine)):
+        names = list(dict.fromkeys(line.memory for line in mine))
+        for number, name in enumerate(names):
             own_lines = [line for line in mine if line.memory == name]
             rates.plot(
                 [line.asked for line in own_lines], [line.rate for line in own_lines], label=name,
@@ -154,7 +158,10 @@ def draw(points: Sequence[Point], lines: Sequence[Line], heading: str) -> bytes:
         rates.set_yscale("log")
         rates.set_xlabel("loss asked for, points of accuracy")
         rates.set_ylabel("bit-error rate of the memory")
-        rates.legend(fontsize=7, ncols=2)
+        if len(names) <= _MOST_INSIDE:
+            rates.legend(fontsize=7, ncols=2)
+        else:  # beside the curves, which it would cover
+            rates.legend(fontsize=7, loc="upper left", bbox_to_anchor=(1, 1), borderaxespad=0.2)
 
     with tempfile.TemporaryDirectory(prefix="spinflow-") as folder:
         path = Path(folder) / PICTURE
