@@ -177,6 +177,8 @@ class Trainings:
         words = [sys.executable, *COMMAND, "train", job.network, *job.options]
         words += ["--device", self._options.device] if self._options.device else []
         words += ["--data-dir", str(self._options.data_dir)] if self._options.data_dir else []
+        if self._options.teacher_dir and find(job.network).entry.recipe.teacher:
+            words += ["--teacher-dir", str(self._options.teacher_dir)]
         words += ["--budget", f"{share:.1f}s", "--resume", "--out", str(folder)]
         words += ["--checkpoint", str(self._checkpoint(job))]
         with (folder / "log.txt").open("wb") as log:
@@ -296,4 +298,7 @@ def _parser() -> start.Parser:
         "--checkpoints", type=Path, help="folder of the checkpoints (default: that of --out)"
     )
     parser.add_argument("--data-dir", type=Path, help="a folder with your own copy of the data")
+    parser.add_argument(
+        "--teacher-dir", type=Path, help="folder of the teachers' files (default: the zoo)"
+    )
     return parser

@@ -295,6 +295,24 @@ def test_what_is_finished_is_what_is_asked_for(
     )
 
 
+def test_a_teacher_is_looked_for_where_it_is_said_to_be(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the networks that have one; for others, `spinflow train` refuses the option."""
+    asked: list[list[str]] = []
+    monkeypatch.setattr(subprocess, "Popen", lambda words, **_: asked.append(words))
+    options = argparse.Namespace(
+        out=tmp_path, checkpoints=None, budget=1.0, together=1, device="cpu", data_dir=None,
+        teacher_dir=Path("teachers"),
+    )  # fmt: skip
+    trainings = train_all.Trainings(options)
+    for name in "cnv-cifar10", "vgg-cifar10":
+        trainings._begin(train_all.Job(name), 1.0)
+    assert [words[words.index("train") + 1] for words in asked] == ["cnv-cifar10", "vgg-cifar10"]
+    assert asked[0][asked[0].index("--teacher-dir") + 1] == "teachers"
+    assert "--teacher-dir" not in asked[1]
+
+
 def test_a_damaged_checkpoint_does_not_hide_the_others(tmp_path: Path) -> None:
     """At the end of an hour of trainings there is a table."""
     (tmp_path / "tfc-mnist").mkdir()
