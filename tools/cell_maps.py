@@ -2,12 +2,13 @@
 
     python -m tools.cell_maps measure mlp-mnist
     python -m tools.cell_maps draw
+    python -m tools.cell_maps table
 
 The first measures a network with errors in its weights or its feature maps, at several mean rates
 and for several laws of its cells: MAPS chips of a law, each with a map of its own, and REPEATS
 loads or runs of each. It writes docs/results/cell-maps/NETWORK-chips.csv, one line a chip, and
 NETWORK.csv, what follows of them. The second draws cell-maps-mean.svg and cell-maps-chips.svg in
-docs/pictures, of all networks.
+docs/pictures, of all networks, and the third writes the table of docs/cell-maps.md.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from __future__ import annotations
 import argparse
 import csv
 import math
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
@@ -38,8 +40,10 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "docs" / "results" / "cell-maps"
 PICTURES = ROOT / "docs" / "pictures"
+PAGE = ROOT / "docs" / "cell-maps.md"
+MARK = re.compile(r"(<!-- chips: begin -->\n).*?(<!-- chips: end -->)", re.S)
 
-IMAGES = {"mlp-mnist": 2000, "lenet-mnist": 2000, "cnv-cifar10": 500}
+IMAGES = {"mlp-mnist": 2000, "lenet-mnist": 2000, "cnv-cifar10": 2000}
 DATA = {"mlp-mnist": "mnist", "lenet-mnist": "mnist", "cnv-cifar10": "cifar10"}
 RATES = (1e-2, 3e-2, 1e-1, 2e-1)
 KINDS = ("weights", "buffer")
@@ -54,6 +58,13 @@ LAWS = (
 )  # fmt: skip
 BESIDE = {JUNCTION: JUNCTION_ALIKE}
 """The law of equal cells that a law stands beside; ALIKE for all others."""
+
+TABLE_RATE = 0.1
+COLUMNS = {
+    "beta 0.5": "beta 0.5", "beta 0.05": "beta 0.05", "junctions": JUNCTION,
+    "words": "words, beta 0.5", "stuck": "stuck",
+}  # fmt: skip
+"""The page's table: its mean rate, and laws by the names of the columns."""
 
 
 @dataclass(frozen=True)
@@ -257,6 +268,38 @@ def write_points(points: Sequence[Point], path: Path) -> None:
             out.writerow([f"{v:.6g}" if isinstance(v, float) else v for v in values])
 
 
+def with_table(text: str) -> str:
+    """Return the page with the table of chips as the results have it."""
+    points = [p for n in IMAGES for p in points_of(read_chips(RESULTS / f"{n}-chips.csv"))]
+    found = {(p.network, p.kind, p.law): p for p in points if p.rate == TABLE_RATE}
+    lines = [
+        f"| errors at {TABLE_RATE:g} in | equal cells | between writings | {' | '.join(COLUMNS)} |",
+        "|---" * (3 + len(COLUMNS)) + "|",
+    ]
+    for network in IMAGES:
+        for kind in KINDS:
+            equal = found[network, kind, ALIKE]
+            cells = [
+                f"{network}, {'weights' if kind == 'weights' else 'feature maps'}",
+                f"{100 * equal.accuracy:.1f} ± {100 * equal.half:.1f}",
+                f"{100 * equal.draw_deviation:.1f}",
+                *(_cell(found.get((network, kind, law))) for law in COLUMNS.values()),
+            ]
+            lines.append(f"| {' | '.join(cells)} |")
+    made = "\n".join(lines)
+    return MARK.sub(lambda mark: f"{mark[1]}{made}\n{mark[2]}", text)
+
+
+def _cell(point: Point | None) -> str:
+    if point is None:
+        return "-"
+    own = f"{100 * point.chip_deviation:.1f}"
+    if not point.draw_deviation > 1e-12:  # all writings of a chip give the same
+        return own
+    low, high = 100 * point.share_low, 100 * point.share_high
+    return f"{own} ({100 * point.share:.0f} %, {low:.0f} to {high:.0f})"
+
+
 def draw(points: Sequence[Point], path: Path, shown: str) -> None:
     """Draw what the laws change of the mean, or how far the chips of a law lie apart.
 
@@ -308,7 +351,7 @@ def _place(network: str, rate: float, networks: Sequence[str]) -> float:
 def main(arguments: list[str] | None = None) -> None:
     """Command line of the tool."""
     parser = argparse.ArgumentParser(prog="python -m tools.cell_maps", description=__doc__)
-    parser.add_argument("what", choices=("measure", "draw"))
+    parser.add_argument("what", choices=("measure", "draw", "table"))
     parser.add_argument("networks", nargs="*", help=f"of {', '.join(IMAGES)} (default: all)")
     parser.add_argument("--kind", nargs="+", choices=KINDS, default=KINDS, help="default: both")
     parser.add_argument("--images", type=int, help="of the test set")
@@ -318,6 +361,9 @@ def main(arguments: list[str] | None = None) -> None:
     networks = options.networks or list(IMAGES)
     if unknown := sorted({*networks} - {*IMAGES}):
         parser.error(f"network {unknown[0]}: must be one of {', '.join(IMAGES)}")
+    if options.what == "table":
+        PAGE.write_text(with_table(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
+        return
     options.out.mkdir(parents=True, exist_ok=True)
     if options.what == "measure":
         for network in networks:

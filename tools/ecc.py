@@ -53,6 +53,11 @@ def _cell(row: dict[str, str] | None) -> str:
     return f"{mean:.1f} ({low:.1f} to {high:.1f})"
 
 
+def with_table(text: str) -> str:
+    """Return the text of docs/ecc.md with the table in its place."""
+    return MARK.sub(lambda found: f"{found[1]}\n{table()}\n\n{found[2]}", text)
+
+
 def main() -> None:
     """Copy a folder's results, if one is given, and write the table."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
@@ -62,9 +67,7 @@ def main() -> None:
         for name in ("curves.csv", "energy.csv"):
             shutil.copy(folder / name, RESULTS / name)
         shutil.copy(folder / "ecc.svg", PICTURES / "ecc.svg")
-    text = PAGE.read_text(encoding="utf-8")
-    text = MARK.sub(lambda found: f"{found[1]}\n{table()}\n\n{found[2]}", text)
-    PAGE.write_text(text, encoding="utf-8")
+    PAGE.write_text(with_table(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
 
 
 if __name__ == "__main__":

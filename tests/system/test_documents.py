@@ -2,11 +2,14 @@
 
 import json
 import re
+from collections.abc import Callable
 from pathlib import Path
+
+import pytest
 
 from spinflow.host.core.bundle import load
 from spinflow.hw.synth import page as sizes
-from tools import readme, variants
+from tools import cell_maps, ecc, optimise, readme, recipes, variants
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -46,6 +49,23 @@ def test_the_table_of_trainings_is_that_of_the_results() -> None:
     text = variants.PAGE.read_text(encoding="utf-8")
     assert variants.with_table(text) == text, "run python -m tools.variants --page"
     assert text.count("| MLP, ") > 5
+
+
+@pytest.mark.parametrize(
+    ("page", "with_tables", "tool"),
+    [
+        (cell_maps.PAGE, cell_maps.with_table, "tools.cell_maps table"),
+        (ecc.PAGE, ecc.with_table, "tools.ecc"),
+        (optimise.PAGE, optimise.with_tables, "tools.optimise"),
+        (recipes.PAGE, recipes.with_tables, "tools.recipes --page"),
+    ],
+)
+def test_tables_of_pages_are_those_of_the_results(
+    page: Path, with_tables: Callable[[str], str], tool: str
+) -> None:
+    text = page.read_text(encoding="utf-8")
+    assert with_tables(text) == text, f"run python -m {tool}"
+    assert with_tables(re.sub(r"\d\d\.\d", "?", text)) != re.sub(r"\d\d\.\d", "?", text)
 
 
 def test_the_page_of_sizes_is_that_of_the_reports() -> None:
