@@ -6,7 +6,8 @@ A network described in a file of one's own, in any folder, gets its weights besi
 
     spinflow train nets/my.toml [--out FOLDER]
 
-The epoch is chosen on the last 5,000 training images; the test set is measured once, at the end.
+The epoch is chosen on the last training images, 5,000 or as many as the recipe says; the test set
+is measured once, at the end.
 Memories with write errors (``spinflow.model.training.write_errors``), or a loss that makes margins
 wide, train a network that is to be used with errors:
 

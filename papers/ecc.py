@@ -352,16 +352,17 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _run(options: argparse.Namespace) -> None:
     kept = options.out / "curves.csv"
-    # Networks that are not measured now stay as they were measured before.
-    before = read(kept) if kept.is_file() else []
-    points = [point for point in before if point.network not in options.network]
+    # A network stays as it was measured before until it has been measured with all codes.
+    points = read(kept) if kept.is_file() else []
     rates = sorted(set(options.rates))
     for name in dict.fromkeys(options.network):
+        mine = []
         for word in dict.fromkeys((0, *options.ecc_word)):
-            points += measure(
+            mine += measure(
                 name, word, options.repeats, options.images, seed=options.seed, rates=rates
             )
-            write(points, kept)
+        points = [point for point in points if point.network != name] + mine
+        write(points, kept)
     found = find(points)
     if found:
         write(found, options.out / "energy.csv")

@@ -45,7 +45,7 @@ VARIANTS = (
     Variant("margin loss", "margin", "margin loss"),
     Variant("MCEL, m = 4", "mcel-4", "MCEL, m = 4"),
     Variant("MCEL, m = 16", "mcel-16", "MCEL, m = 16"),
-    Variant("plain, the longer recipe of the zoo", "", "plain, longer"),
+    Variant("plain, the longer recipe of the zoo", "", "the zoo's"),
 )
 """All but the last were trained for equally many epochs."""
 
@@ -68,17 +68,20 @@ class Base(NamedTuple):
     variants: tuple[Variant, ...] = VARIANTS
 
 
-FURTHER = ("plain", "weights-1e-2", "maps-drawn", "conditions-1", "mcel-4", "")
-"""Labels of the ways that a network is trained in further, where it takes hours to train it."""
+FURTHER = (
+    *(
+        variant for variant in VARIANTS
+        if variant.label in ("plain", "weights-1e-2", "maps-drawn", "conditions-1", "mcel-4")
+    ),
+    Variant("the zoo's, with which the others begin", "", "the zoo's"),
+)  # fmt: skip
+"""Ways that a network is trained in further, where it takes hours to train it."""
 
 BASES = (
     Base("MLP", "mlp-mnist", "MNIST"),
     Base("LeNet-4", "lenet-mnist", "MNIST"),
-    Base(
-        "CNV", "cnv-cifar10", "CIFAR-10", 2000,
-        tuple(variant for variant in VARIANTS if variant.label in FURTHER),
-    ),
-)  # fmt: skip
+    Base("CNV", "cnv-cifar10", "CIFAR-10", 2000, FURTHER),
+)
 """The networks. The variants of CNV begin with the one of the zoo."""
 
 TRAINED = tuple(
@@ -100,12 +103,17 @@ _WHERE = {"weights": "weights", "buffers": "feature maps"}
 
 def _collect(setting: Setting, memory: str, name: str) -> Table:
     command = setting.command(name)
-    # A variant that was never trained says nothing of the others.
-    there = any(_is_there(role) for role in TRAINED)
+    # A variant that was never trained says nothing of the others, nor a network without any.
+    there = {
+        role.network.partition("+")[0]
+        for role in TRAINED
+        if "+" in role.network and _is_there(role)
+    }
     rows = []
     for base in BASES:
         roles = [role for role in TRAINED if role.network.partition("+")[0] == base.network]
-        roles = [role for role in roles if _is_there(role) or not there]
+        if there:
+            roles = [role for role in roles if base.network in there and _is_there(role)]
         fewer = replace(setting, images=min(setting.images, base.images))
         rows += measure.curves(roles, (memory,), REPEATS, fewer, command, error_rates=TESTED)
     return Table.of((*measure.COLUMNS, *measure.ENDING), rows)

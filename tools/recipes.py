@@ -89,7 +89,7 @@ def trained(words: Sequence[str], folder: Path) -> float:
 
 def teacher_of(name: str, epochs: int, out: Path) -> Path:
     """Return the description of a network's teacher, which is trained where it is not."""
-    path = out / f"{name}-floats.toml"
+    path = out / f"{name}-floats-{epochs}.toml"
     if not store.files_of(path.stem, out)[1].is_file():
         replace_bytes(path, of_floats(network(name)).encode())
         folder = out / "teacher"
@@ -144,16 +144,23 @@ def table(rows: Sequence[Row]) -> str:
     for way, found in of.items():
         if not found:
             continue
+        mean = f"{statistics.mean(map(_share, found.values())):.2f}"
         both = [seed for seed in found if seed in plain]
+        if not both:
+            lines.append(f"| {way} | {mean} |  |  |")
+            continue
         gains = [_share(found[seed]) - _share(plain[seed]) for seed in both]
         gain = f"{statistics.mean(gains):+.2f}"
         gain += f" ± {half_width(gains):.2f}" if len(gains) > 1 else ", one seed"
         took = [sum(float(each[seed]["processor_s"]) for seed in both) for each in (found, plain)]
         lines.append(
-            f"| {way} | {statistics.mean(map(_share, found.values())):.2f} | "
-            f"{'' if way == PLAIN else gain} | {took[0] / took[1]:.1f} |"
+            f"| {way} | {mean} | {'' if way == PLAIN else gain} | {took[0] / took[1]:.1f} |"
         )
     return "\n".join(lines) + "\n"
+
+
+def _same(row: Row, way: str, seed: int, epochs: int) -> bool:
+    return (row["way"], row["seed"], row["epochs"]) == (way, str(seed), str(epochs))
 
 
 def _share(row: Row) -> float:
@@ -161,10 +168,14 @@ def _share(row: Row) -> float:
 
 
 def with_tables(text: str) -> str:
-    """Return the text of docs/training.md with the tables in their places."""
-    return MARK.sub(
-        lambda found: found[1] + table(rows_of(KEPT / f"{found[2]}.csv")) + found[3], text
-    )
+    """Return the text of docs/training.md with the tables in their places, of the most epochs."""
+
+    def made(name: str) -> str:
+        rows = rows_of(KEPT / f"{name}.csv")
+        most = max((int(row["epochs"]) for row in rows), default=0)
+        return table([row for row in rows if row["epochs"] == str(most)])
+
+    return MARK.sub(lambda found: found[1] + made(found[2]) + found[3], text)
 
 
 def main() -> int:
@@ -184,9 +195,10 @@ def main() -> int:
     for seed in chosen.seeds:
         for way in chosen.ways:
             rows = rows_of(path)
-            if not any((row["way"], row["seed"]) == (way, str(seed)) for row in rows):
+            if not any(_same(row, way, seed, chosen.epochs) for row in rows):
                 write(path, [*rows, measured(chosen.network, way, seed, chosen.epochs, out)])
-    print(table(rows_of(path)), end="")
+    rows = [row for row in rows_of(path) if row["epochs"] == str(chosen.epochs)]
+    print(table(rows), end="")
     return 0
 
 

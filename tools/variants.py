@@ -117,7 +117,10 @@ def main() -> int:
     """Train what is missing, and measure all; return the exit status."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--out", type=Path, default=Path("out/variants"), help="folder")
-    parser.add_argument("--networks", nargs="+", help="train those of these alone (all)")
+    names = [base.network for base in BASES]
+    parser.add_argument(
+        "--networks", nargs="+", choices=names, help="train those of these alone (all)"
+    )
     parser.add_argument("--again", action="store_true", help="train those of the zoo, too")
     parser.add_argument("--page", action="store_true", help="write the table of docs/training.md")
     chosen = parser.parse_args()
@@ -128,8 +131,8 @@ def main() -> int:
         if chosen.networks and base.network not in chosen.networks:
             continue
         for variant in base.variants:
-            weights, _ = store.files_of(variant.of(base.network), store.ZOO)
-            if variant.label and (chosen.again or not weights.is_file()):
+            _, facts = store.files_of(variant.of(base.network), store.ZOO)
+            if variant.label and (chosen.again or not facts.is_file()):
                 trained(base.network, variant.label, chosen.out)
     return papers.main(["training", "training-maps", "--out", str(chosen.out)])
 

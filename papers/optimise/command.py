@@ -331,7 +331,7 @@ def _parser() -> Parser:
     )
     parser.add_argument(
         "--images",
-        type=whole(2, 10**9),
+        type=whole(4, 10**9),
         help=f"test images, both halves (default {MOST_IMAGES}, or all if there are fewer)",
     )
     parser.add_argument(

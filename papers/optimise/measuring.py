@@ -47,10 +47,10 @@ def halves(tests: TestSet) -> tuple[TestSet, TestSet]:
     """Return the images at even and at odd places.
 
     Raises:
-        InputError: there are fewer than two.
+        InputError: there are fewer than four, two for the interval of either half.
     """
-    if len(tests.images) < 2:
-        raise InputError(f"{len(tests.images)} images: at least 2 are needed for two halves")
+    if len(tests.images) < 4:
+        raise InputError(f"{len(tests.images)} images: at least 4 are needed for two halves")
     first, second = (
         TestSet(
             tests.images[place::2],

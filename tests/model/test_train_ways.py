@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import shlex
+import sys
 from pathlib import Path
 
 import pytest
@@ -65,3 +66,31 @@ def test_the_table_compares_equal_seeds() -> None:
         "| teacher | 82.20 | +1.20 ± 2.54 | 1.3 |",
         "| float32 | 82.00 | +0.00, one seed | 2.0 |",
     ]
+    # Without a plain one of a seed there is nothing to compare with.
+    assert recipes.table(rows[2:3]).splitlines()[2:] == ["| teacher | 81.00 |  |  |"]
+
+
+def test_only_what_was_trained_for_as_many_epochs_is_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked: list[tuple[object, ...]] = []
+
+    def fake(name: str, way: str, seed: int, epochs: int, out: Path) -> recipes.Row:
+        asked.append((name, way, seed, epochs))
+        values = (way, str(seed), str(epochs), str(800 + epochs), "1000", "10.0")
+        return dict(zip(recipes.COLUMNS, values, strict=True))
+
+    monkeypatch.setattr(recipes, "measured", fake)
+    monkeypatch.setattr(recipes, "KEPT", tmp_path)
+    for epochs in "10", "20", "10":
+        words = ["recipes", "--seeds", "1", "--ways", "plain", "--epochs", epochs]
+        monkeypatch.setattr(sys, "argv", words)
+        assert recipes.main() == 0
+    assert [epochs for *_, epochs in asked] == [10, 20]
+    assert capsys.readouterr().out.splitlines()[2::3] == [
+        "| plain | 81.00 |  | 1.0 |",
+        "| plain | 82.00 |  | 1.0 |",
+        "| plain | 81.00 |  | 1.0 |",
+    ]
+    page = "<!-- recipes of lenet-fashion-mnist: begin -->\n<!-- recipes: end -->"
+    assert "| plain | 82.00 |" in recipes.with_tables(page)

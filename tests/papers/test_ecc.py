@@ -90,6 +90,33 @@ def test_what_is_named_twice_is_measured_once(
     assert len(read(tmp_path / "curves.csv")) == 2 * len(CURVE)
 
 
+def test_an_interruption_leaves_what_was_measured_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a network there are all codes or none, those of before or those of now."""
+
+    def measured(name: str, word: int, *_: int, **__: object) -> list[Point]:
+        if (name, word) == ("second", 64):
+            raise KeyboardInterrupt
+        return [replace(each, network=name, word=word, images=200) for each in CURVE]
+
+    monkeypatch.setattr(ecc, "measure", measured)
+    before = [
+        replace(each, network=name, word=word)
+        for name in ("first", "second", "third")
+        for word in (0, 64)
+        for each in CURVE
+    ]
+    write(before, tmp_path / "curves.csv")
+    assert main(["--network", "first", "second", "third", "--out", str(tmp_path)]) == 130
+    images = {(p.network, p.word): p.images for p in read(tmp_path / "curves.csv")}
+    assert images == {
+        (name, word): 200 if name == "first" else 100
+        for name in ("first", "second", "third")
+        for word in (0, 64)
+    }
+
+
 @pytest.mark.parametrize("content", ["a,b\n1,2\n", "network,memory\nnet,weights\n", "rate\nx\n"])
 def test_a_file_of_something_else_is_one_line(
     content: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]

@@ -64,7 +64,7 @@ def test_every_variant_has_a_training(monkeypatch: pytest.MonkeyPatch, tmp_path:
 
     zoo = tmp_path / "zoo"
     zoo.mkdir()
-    (zoo / "mlp-mnist+plain.safetensors").touch()
+    (zoo / "mlp-mnist+plain.json").touch()
     monkeypatch.setattr(store, "ZOO", zoo)
     monkeypatch.setattr(variants.train, "main", fake)
     monkeypatch.setattr(variants.papers, "main", len)
@@ -76,8 +76,8 @@ def test_every_variant_has_a_training(monkeypatch: pytest.MonkeyPatch, tmp_path:
         assert (zoo / name).read_text() == name.partition("+")[2].removesuffix(".json")
     # What is further training of one network leaves the others alone.
     asked.clear()
-    (zoo / "cnv-cifar10+plain.safetensors").unlink()
-    (zoo / "lenet-mnist+plain.safetensors").unlink()
+    (zoo / "cnv-cifar10+plain.json").unlink()
+    (zoo / "lenet-mnist+plain.json").unlink()
     monkeypatch.setattr(sys, "argv", [*sys.argv, "--networks", "cnv-cifar10"])
     assert variants.main() == 4
     assert [words[0] for words in asked] == ["cnv-cifar10"] and "--initial" in asked[0]
