@@ -8,6 +8,7 @@ random number is a function of (seed, epoch) or of (seed, step), and of the proc
 from __future__ import annotations
 
 import errno
+import itertools
 import os
 import sys
 from pathlib import Path
@@ -31,6 +32,9 @@ from spinflow.model.training.schedule import learning_rate
 
 AVERAGES = "average."
 """Before the names of the averages in a checkpoint."""
+
+STATISTICS = 64
+"""Batches of which the batch norms of averages have their statistics."""
 
 
 class Trainer:
@@ -124,6 +128,7 @@ class Trainer:
 
     def _validate(self) -> dict[str, str]:
         """Keep the weights if none before were better; return what the progress bar says."""
+        self._take_statistics()
         progress, correct = self.progress, self.feed.validated(self._counting())
         # Of equals the later: its learning rate was lower.
         if correct >= progress.best_correct:
@@ -131,6 +136,18 @@ class Trainer:
             progress.best = {k: v.clone() for k, v in self._counting().state_dict().items()}
         shares = {"validation": correct, "best": progress.best_correct}
         return {name: f"{count / self.feed.validation:.4f}" for name, count in shares.items()}
+
+    @torch.no_grad()
+    def _take_statistics(self) -> None:
+        """Measure the statistics of the averages anew: their bits are no average of bits."""
+        if self._averages is None:
+            return
+        model = self._counting().train()
+        batches = itertools.islice(self.feed.batches(self.epoch - 1), STATISTICS)
+        for number, (pixels, _) in enumerate(batches, 1):
+            for norm in model.batch_norms():
+                norm.momentum = 1 / number  # the mean of all batches so far
+            model.training_logits(pixels, self.recipe.bfloat16)
 
     def _counting(self) -> TrainedNetwork:
         """Return the network that is validated and written: the averages where there are any."""
@@ -171,7 +188,8 @@ class Trainer:
 
 def _averages(model: TrainedNetwork, decay: float) -> AveragedModel:
     """Return moving averages of a network's parameters and statistics, itself such a network."""
-    return AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(decay), use_buffers=True)
+    mean = get_ema_multi_avg_fn(decay)  # type: ignore[no-untyped-call]  # torch's own
+    return AveragedModel(model, multi_avg_fn=mean, use_buffers=True)
 
 
 def train(

@@ -42,8 +42,8 @@ class Recipe:
         initial: a trained network of the same layers, a variant as a rule, whose weights the
             training begins with (``TrainedNetwork.begin_with``); random ones if empty.
         norm_lr: the same of the batch norms, as a multiple of lr.
-        average: decay a step of moving averages of latent weights, batch norms and statistics,
-            which are then validated and written in place of the last ones; 0 for none.
+        average: decay a step of moving averages of latent weights and batch norms, which are then
+            validated and written in place of the last ones; 0 for none.
         shift: largest shift of an image, in pixels, each axis.
         rotate: largest rotation, in degrees.
         zoom: largest relative change of size, each axis.
