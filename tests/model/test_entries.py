@@ -20,7 +20,7 @@ from spinflow.host.core.networks import called
 from spinflow.model import evaluate, export, train, zoo
 from spinflow.model.data import Dataset
 from spinflow.model.networks.base import predict
-from spinflow.model.networks.graph import ConvSpec, NetworkSpec
+from spinflow.model.networks.graph import ConvSpec, FixedPointSpec, NetworkSpec, XnorSpec
 from spinflow.model.store import load_trained
 from spinflow.model.zoo import EntryError, find
 from spinflow.sim.evaluator import Evaluator
@@ -440,5 +440,6 @@ def test_the_page_describes_what_there_is(tmp_path: Path) -> None:
         for line in re.findall(r"^\| (`.*?) \|", page, re.M)
         for key in re.findall(r"`(\w+)`", line)
     }
-    fields = {f.name for kind in (NetworkSpec, ConvSpec) for f in dataclasses.fields(kind)}
+    kinds = NetworkSpec, ConvSpec, FixedPointSpec, XnorSpec
+    fields = {f.name for kind in kinds for f in dataclasses.fields(kind)}
     assert keys == (fields - {"name"}) | {"kind", "cycles", "images"}
