@@ -242,7 +242,11 @@ def _report(
 
 
 def _written(trial: Trial) -> str:
-    rates = f"rate1 {trial.point.rate1:g}, rate0 {trial.point.rate0:g}"
+    point = trial.point
+    rates = f"rate1 {point.rate1:g}, rate0 {point.rate0:g}"
+    if point.each:
+        found = sorted({rate for _, own in point.each for rate in (own.rate1, own.rate0)})
+        rates = f"rates of the memories {found[0]:g} to {found[-1]:g}"
     return f"{trial.selection} in mode {trial.mode}, {rates}"
 
 

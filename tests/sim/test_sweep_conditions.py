@@ -136,6 +136,8 @@ def test_rates_in_the_registers_are_those_of_the_file(
     assert host.main(words) == 0
     shown = capsys.readouterr().out
     assert "7 conditions:" in shown and "one for each memory" in shown
+    rates = [rate for _, own in read_conditions(file).each for rate in (own.rate1, own.rate0)]
+    assert f"all in mode flip, rates of the memories {min(rates):g} to {max(rates):g}: " in shown
     (first, _) = swept(tmp_path / "out", "--on", "evaluator", "--conditions", str(file))
     assert f"errors     {first.errors} " in shown and f"accuracy   {first.accuracy:.4f}" in shown
 
