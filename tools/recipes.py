@@ -2,7 +2,7 @@
 
     python -m tools.recipes [--network NAME] [--epochs N] [--seeds 1 2 3] [--out FOLDER]
 
-    python -m tools.recipes --page        # the tables of docs/training.md, from what is kept
+    python -m tools.recipes --page    # tables and pictures of docs/training.md, from what is kept
 
 A way is the network's recipe in the zoo with some options changed (`WAYS`). The teacher has the
 network's layers in floats and is trained first, for as many epochs. What was measured goes to
@@ -23,16 +23,21 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from spinflow.host.core.files import replace_bytes
 from spinflow.model import store, train
 from spinflow.model.networks.graph import Spec
 from spinflow.model.zoo import network
+from spinflow.papers import style
 from spinflow.papers.measure import half_width
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 PAGE = DOCS / "training.md"
-KEPT = DOCS / "results" / "recipes"
+KEPT, PICTURES = DOCS / "results" / "recipes", DOCS / "pictures"
 MARK = re.compile(r"(<!-- recipes of ([\w-]+): begin -->\n).*?(<!-- recipes: end -->)", re.S)
 
 COLUMNS = ("way", "seed", "epochs", "test_correct", "test_images", "processor_s")
@@ -138,7 +143,7 @@ def table(rows: Sequence[Row]) -> str:
 
     The difference is of the same seeds, with the half width of its 95 % interval over them.
     """
-    of = {way: {row["seed"]: row for row in rows if row["way"] == way} for way in WAYS}
+    of = _by_way(rows)
     plain = of[PLAIN]
     lines = ["| way | accuracy, % | less plain, points | processor time |", "|---|---|---|---|"]
     for way, found in of.items():
@@ -149,7 +154,7 @@ def table(rows: Sequence[Row]) -> str:
         if not both:
             lines.append(f"| {way} | {mean} |  |  |")
             continue
-        gains = [_share(found[seed]) - _share(plain[seed]) for seed in both]
+        gains = _gains(found, plain)
         gain = f"{statistics.mean(gains):+.2f}"
         gain += f" ± {half_width(gains):.2f}" if len(gains) > 1 else ", one seed"
         took = [sum(float(each[seed]["processor_s"]) for seed in both) for each in (found, plain)]
@@ -157,6 +162,39 @@ def table(rows: Sequence[Row]) -> str:
             f"| {way} | {mean} | {'' if way == PLAIN else gain} | {took[0] / took[1]:.1f} |"
         )
     return "\n".join(lines) + "\n"
+
+
+def _by_way(rows: Sequence[Row]) -> dict[str, dict[str, Row]]:
+    """Return the rows by way and seed."""
+    return {way: {row["seed"]: row for row in rows if row["way"] == way} for way in WAYS}
+
+
+def _gains(found: Mapping[str, Row], plain: Mapping[str, Row]) -> list[float]:
+    """Return by how many points each seed that both have is better than plain."""
+    return [_share(row) - _share(plain[seed]) for seed, row in found.items() if seed in plain]
+
+
+def draw(rows: Sequence[Row], path: Path, name: str) -> None:
+    """Draw what each way gains: every seed, and the mean with its 95 % interval."""
+    of = _by_way(rows)
+    ways = [way for way in WAYS if way != PLAIN and _gains(of[way], of[PLAIN])]
+
+    def paint(panels: Sequence[Axes]) -> None:
+        (axes,) = panels
+        for place, way in enumerate(ways):
+            gains = _gains(of[way], of[PLAIN])
+            axes.plot(gains, [place] * len(gains), ".", color=style.colour(1))
+            half = half_width(gains) if len(gains) > 1 else 0.0
+            axes.errorbar(
+                statistics.mean(gains), place + 0.2, xerr=half, color=style.colour(0),
+                marker=style.marker(0), capsize=3,
+            )  # fmt: skip
+        axes.axvline(0, color="#444444", linewidth=0.8, linestyle=":")
+        axes.set_yticks(range(len(ways)), ways)
+        axes.invert_yaxis()
+        axes.set_xlabel("accuracy less that of the plain way with the same seed, points")
+
+    style.draw([f"{name}, {rows[0]['epochs']} epochs"], paint, [path])
 
 
 def _same(row: Row, way: str, seed: int, epochs: int) -> bool:
@@ -170,12 +208,14 @@ def _share(row: Row) -> float:
 def with_tables(text: str) -> str:
     """Return the text of docs/training.md with the tables in their places, of the most epochs."""
 
-    def made(name: str) -> str:
-        rows = rows_of(KEPT / f"{name}.csv")
-        most = max((int(row["epochs"]) for row in rows), default=0)
-        return table([row for row in rows if row["epochs"] == str(most)])
+    return MARK.sub(lambda found: found[1] + table(shown(found[2])) + found[3], text)
 
-    return MARK.sub(lambda found: found[1] + made(found[2]) + found[3], text)
+
+def shown(name: str) -> list[Row]:
+    """Return the rows of a network that the page shows: those of the most epochs."""
+    rows = rows_of(KEPT / f"{name}.csv")
+    most = max((int(row["epochs"]) for row in rows), default=0)
+    return [row for row in rows if row["epochs"] == str(most)]
 
 
 def main() -> int:
@@ -186,10 +226,13 @@ def main() -> int:
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
     parser.add_argument("--ways", nargs="+", choices=WAYS, default=list(WAYS), metavar="WAY")
     parser.add_argument("--out", type=Path, default=Path("out/recipes"), help="folder")
-    parser.add_argument("--page", action="store_true", help="write the tables of docs/training.md")
+    parser.add_argument("--page", action="store_true", help="tables and pictures of the page")
     chosen = parser.parse_args()
     if chosen.page:
-        PAGE.write_text(with_tables(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
+        text = PAGE.read_text(encoding="utf-8")
+        PAGE.write_text(with_tables(text), encoding="utf-8")
+        for _, name, _ in MARK.findall(text):
+            draw(shown(name), PICTURES / f"recipes-{name}.svg", name)
         return 0
     path, out = KEPT / f"{chosen.network}.csv", chosen.out / chosen.network
     for seed in chosen.seeds:

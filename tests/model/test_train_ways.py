@@ -49,7 +49,7 @@ def test_ways_differ_from_plain_by_what_they_say(tmp_path: Path) -> None:
     assert dataclasses.replace(both, teacher="", float_epochs=0) == plain
 
 
-def test_the_table_compares_equal_seeds() -> None:
+def test_the_table_and_the_picture_compare_equal_seeds(tmp_path: Path) -> None:
     rows = [
         dict(zip(recipes.COLUMNS, (way, seed, "6", correct, "1000", took), strict=True))
         for way, seed, correct, took in (
@@ -66,6 +66,10 @@ def test_the_table_compares_equal_seeds() -> None:
         "| teacher | 82.20 | +1.20 ± 2.54 | 1.3 |",
         "| float32 | 82.00 | +0.00, one seed | 2.0 |",
     ]
+    recipes.draw(rows, tmp_path / "gains.svg", "lenet")
+    drawn = (tmp_path / "gains.svg").read_text(encoding="utf-8")
+    assert "<!-- teacher -->" in drawn and "<!-- float32 -->" in drawn
+    assert "<!-- plain -->" not in drawn and "<!-- teacher and two stages -->" not in drawn
     # Without a plain one of a seed there is nothing to compare with.
     assert recipes.table(rows[2:3]).splitlines()[2:] == ["| teacher | 81.00 |  |  |"]
 
