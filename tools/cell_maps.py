@@ -16,7 +16,6 @@ from __future__ import annotations
 import argparse
 import csv
 import math
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
@@ -33,6 +32,7 @@ from spinflow.host.mtj.sun_gamma import PAPER_SPREADS, SunGamma
 from spinflow.host.sweep.cell_laws import Law, cells_of
 from spinflow.papers import style
 from spinflow.sim.evaluator import Evaluator
+from tools import marks
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -41,7 +41,6 @@ ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "docs" / "results" / "cell-maps"
 PICTURES = ROOT / "docs" / "pictures"
 PAGE = ROOT / "docs" / "cell-maps.md"
-MARK = re.compile(r"(<!-- chips: begin -->\n).*?(<!-- chips: end -->)", re.S)
 
 IMAGES = {"mlp-mnist": 2000, "lenet-mnist": 2000, "cnv-cifar10": 2000}
 DATA = {"mlp-mnist": "mnist", "lenet-mnist": "mnist", "cnv-cifar10": "cifar10"}
@@ -287,7 +286,7 @@ def with_table(text: str) -> str:
             ]
             lines.append(f"| {' | '.join(cells)} |")
     made = "\n".join(lines)
-    return MARK.sub(lambda mark: f"{mark[1]}{made}\n{mark[2]}", text)
+    return marks.filled(text, lambda name: made if name == "chips" else None)
 
 
 def _cell(point: Point | None) -> str:

@@ -10,15 +10,14 @@ from __future__ import annotations
 
 import argparse
 import csv
-import re
 import shutil
 from pathlib import Path
 
 from spinflow.papers.ecc import MEMORIES, NETWORKS
+from tools import marks
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 PAGE, RESULTS, PICTURES = DOCS / "ecc.md", DOCS / "results" / "ecc", DOCS / "pictures"
-MARK = re.compile(r"(<!-- energy -->\n).*?(<!-- end of energy -->)", re.S)
 
 WHERE = {"weights": "weights", "buffers": "feature maps", "all": "both"}
 WORDS = {0: "plain", 64: "SECDED of 64", 16: "SECDED of 16"}
@@ -55,7 +54,7 @@ def _cell(row: dict[str, str] | None) -> str:
 
 def with_table(text: str) -> str:
     """Return the text of docs/ecc.md with the table in its place."""
-    return MARK.sub(lambda found: f"{found[1]}\n{table()}\n\n{found[2]}", text)
+    return marks.filled(text, lambda name: table() if name == "energy" else None)
 
 
 def main() -> None:

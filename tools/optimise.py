@@ -17,12 +17,12 @@ import shutil
 from pathlib import Path
 
 from spinflow.papers.optimise import outcome
+from tools import marks
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "optimise.md"
 RESULTS = ROOT / "docs" / "results" / "optimise"
 PICTURES = ROOT / "docs" / "pictures"
-MARK = re.compile(r"(<!-- ([\w+-]+): begin -->\n).*?(<!-- \2: end -->)", re.S)
 
 
 def take(folder: Path) -> None:
@@ -81,7 +81,7 @@ def _joules(value: float) -> str:
 
 def with_tables(text: str) -> str:
     """Return the page with its tables as the results have them."""
-    return MARK.sub(lambda found: f"{found[1]}{table(found[2])}\n{found[3]}", text)
+    return marks.filled(text, table)
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -13,12 +13,12 @@ from spinflow.host.core.test_sets import DATASETS
 from spinflow.model.networks.graph import FixedPointSpec, XnorSpec
 from spinflow.model.train import epochs_in_words
 from spinflow.model.zoo import network
+from tools import marks
 
 ROOT = Path(__file__).resolve().parents[1]
 README = ROOT / "README.md"
 SUMMARY = ROOT / "docs/results/mlp-mnist.json"
 ZOO = ROOT / "model/zoo"
-MARKERS = "<!-- {}: begin -->\n", "<!-- {}: end -->"
 
 
 def networks() -> str:
@@ -79,11 +79,7 @@ def measured() -> str:
 
 def with_tables(text: str) -> str:
     """Return the text of README.md with the tables in their places."""
-    for name, table in (("networks", networks()), ("measured", measured())):
-        begin, end = (marker.format(name) for marker in MARKERS)
-        before, rest = text.split(begin)
-        text = before + begin + table + end + rest.split(end)[1]
-    return text
+    return marks.filled(text, {"networks": networks(), "measured": measured()}.get)
 
 
 if __name__ == "__main__":

@@ -15,7 +15,6 @@ import argparse
 import csv
 import io
 import json
-import re
 import shlex
 import shutil
 import statistics
@@ -31,6 +30,7 @@ from spinflow.model.networks.graph import Spec
 from spinflow.model.zoo import network
 from spinflow.papers import style
 from spinflow.papers.measure import half_width
+from tools import marks
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -38,7 +38,8 @@ if TYPE_CHECKING:
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 PAGE = DOCS / "training.md"
 KEPT, PICTURES = DOCS / "results" / "recipes", DOCS / "pictures"
-MARK = re.compile(r"(<!-- recipes of ([\w-]+): begin -->\n).*?(<!-- recipes: end -->)", re.S)
+MARK = "recipes of "
+"""Before the network in the names of the page's marks."""
 
 COLUMNS = ("way", "seed", "epochs", "test_correct", "test_images", "processor_s")
 
@@ -208,7 +209,9 @@ def _share(row: Row) -> float:
 def with_tables(text: str) -> str:
     """Return the text of docs/training.md with the tables in their places, of the most epochs."""
 
-    return MARK.sub(lambda found: found[1] + table(shown(found[2])) + found[3], text)
+    return marks.filled(
+        text, lambda name: table(shown(name[len(MARK) :])) if name.startswith(MARK) else None
+    )
 
 
 def shown(name: str) -> list[Row]:
@@ -231,7 +234,7 @@ def main() -> int:
     if chosen.page:
         text = PAGE.read_text(encoding="utf-8")
         PAGE.write_text(with_tables(text), encoding="utf-8")
-        for _, name, _ in MARK.findall(text):
+        for name in [each[len(MARK) :] for each in marks.names(text) if each.startswith(MARK)]:
             draw(shown(name), PICTURES / f"recipes-{name}.svg", name)
         return 0
     path, out = KEPT / f"{chosen.network}.csv", chosen.out / chosen.network

@@ -23,6 +23,7 @@ from spinflow.papers import __main__ as papers
 from spinflow.papers import draw, measure, page
 from spinflow.papers.injection import BASES, COMPARED
 from spinflow.papers.item import Table
+from tools import marks
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 PAGE = DOCS / "training.md"
@@ -108,9 +109,7 @@ def table() -> str:
 
 def with_table(text: str) -> str:
     """Return the text of docs/training.md with the table in its place."""
-    begin, end = "<!-- variants: begin -->\n", "<!-- variants: end -->"
-    before, rest = text.split(begin)
-    return before + begin + table() + end + rest.split(end)[1]
+    return marks.filled(text, lambda name: table() if name == "variants" else None)
 
 
 def main() -> int:

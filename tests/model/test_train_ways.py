@@ -96,5 +96,6 @@ def test_only_what_was_trained_for_as_many_epochs_is_there(
         "| plain | 82.00 |  | 1.0 |",
         "| plain | 81.00 |  | 1.0 |",
     ]
-    page = "<!-- recipes of lenet-fashion-mnist: begin -->\n<!-- recipes: end -->"
+    mark = "recipes of lenet-fashion-mnist"
+    page = f"<!-- {mark}: begin -->\n<!-- {mark}: end -->"
     assert "| plain | 82.00 |" in recipes.with_tables(page)

@@ -30,6 +30,7 @@ from spinflow.papers.optimise.held_out import interval
 from spinflow.papers.optimise.measuring import halves
 from spinflow.papers.optimise.search import Setting, _hull, path, search, total
 from spinflow.sim.sweeps.jobs import images_of_network
+from tools import marks
 from tools import optimise as tool
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -319,7 +320,7 @@ def test_a_killed_run_leaves_nothing_half_written_and_goes_on(out: Path, tmp_pat
 def test_the_page_has_the_tables_of_the_results() -> None:
     text = tool.PAGE.read_text(encoding="utf-8")
     assert tool.with_tables(text) == text, "run python -m tools.optimise"
-    assert len(tool.MARK.findall(text)) >= 3
+    assert len(marks.names(text)) >= 3
 
 
 def test_a_run_goes_into_the_documentation(

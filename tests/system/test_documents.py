@@ -66,6 +66,8 @@ def test_tables_of_pages_are_those_of_the_results(
     text = page.read_text(encoding="utf-8")
     assert with_tables(text) == text, f"run python -m {tool}"
     assert with_tables(re.sub(r"\d\d\.\d", "?", text)) != re.sub(r"\d\d\.\d", "?", text)
+    with pytest.raises(ValueError, match=r"^no marks for what is made, only none$"):
+        with_tables(text.replace(": begin -->", ": gone -->"))
 
 
 def test_the_page_of_sizes_is_that_of_the_reports() -> None:
