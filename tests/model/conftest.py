@@ -20,6 +20,7 @@ from spinflow.model.networks.graph import (
     Spec,
     XnorSpec,
 )
+from spinflow.model.training.recipe import Recipe
 
 TINY = NetworkSpec("tiny", (784, 24, 16, 10), 64, 2.0**-2)
 
@@ -40,6 +41,13 @@ TINY_XNOR = XnorSpec(
 )
 # No side, channel or map like another one; its first matrix takes a map of more than one place.
 COLOUR = ConvSpec("colour", (14, 11, 3), 3, (5, 6, 7), (1,), (16, 10), 2.0**-2, "cifar10")
+
+
+def shortest(recipe: Recipe, **changes: Any) -> Recipe:
+    """Return a recipe of one epoch for each of its stages, of one part, with other changes."""
+    stages = min(recipe.float_epochs, 1)
+    short = {"epochs": stages + 1, "float_epochs": stages, "hold": 0, "parts": 1}
+    return dataclasses.replace(recipe, **{**short, **changes})
 
 
 @pytest.fixture(scope="session")

@@ -23,7 +23,7 @@ from spinflow.model.training.feeds.memory import MemoryFeed
 from spinflow.model.training.loop import Trainer
 from spinflow.model.zoo import NETWORKS, RECIPES, network
 from spinflow.sim.evaluator import Evaluator
-from tests.model.conftest import TINY
+from tests.model.conftest import TINY, shortest
 
 # Of several pools and paddings, no two sizes alike, small.
 PADDED = ConvSpec("padded", (10, 7, 3), 3, (6, 5, 8), (1,), (12, 10), 2.0**-2, "cifar10", padding=1)
@@ -112,11 +112,13 @@ def test_recipe_trains_a_step(name: str) -> None:
     assert recipe.network == name
     images = random_images(spec, 6)
     labels = np.arange(6, dtype=np.uint8)
-    small = dataclasses.replace(recipe, batch=4, validation=2, epochs=1, hold=0, parts=1)
-    trainer = Trainer(MemoryFeed(small, Dataset(images, labels, images, labels)))
+    small = shortest(recipe, batch=4, validation=2)
+    teacher = untrained(network(recipe.teacher), 1) if recipe.teacher else None
+    trainer = Trainer(MemoryFeed(small, Dataset(images, labels, images, labels)), teacher)
     before = [matrix.weight.detach()[:1].clone() for matrix in trainer.model.matrices()]
     with tqdm(disable=True) as bar:
-        trainer.run_epoch(bar)
+        for _ in range(small.epochs):
+            trainer.run_epoch(bar)
     for old, matrix in zip(before, trainer.model.matrices(), strict=True):
         assert matrix.weight.isfinite().all()
         assert not torch.equal(matrix.weight[:1], old)

@@ -29,7 +29,7 @@ from spinflow.model.training.loop import Trainer, train
 from spinflow.model.training.recipe import Recipe
 from spinflow.model.training.write_errors import ErrorProneMemories
 from spinflow.model.zoo import RECIPES, network
-from tests.model.conftest import TINY_CONV
+from tests.model.conftest import TINY_CONV, shortest
 
 RECIPE = Recipe(
     "tiny", seed=3, epochs=4, batch=64, shift=1.0, rotate=10.0, zoom=0.1, validation=256
@@ -505,12 +505,13 @@ LARGE = {"cnn-cifar10", "vgg3-cifar10"}
 def test_every_network_is_trained_by_its_recipe(name: str, tmp_path: Path) -> None:
     """One step: gradients, checkpoint and file."""
     spec = network(name)
-    recipe = dataclasses.replace(RECIPES[name], batch=8, parts=1, epochs=1, hold=0, validation=8)
+    recipe = shortest(RECIPES[name], batch=8, validation=8)
+    teacher = untrained(network(recipe.teacher), 1) if recipe.teacher else None
     generator = np.random.default_rng(1)
     images = generator.integers(0, 256, (24, spec.pixels), dtype=np.uint8)
     labels = generator.integers(0, 10, 24, dtype=np.uint8)
     data = Dataset(images[:16], labels[:16], images[16:], labels[16:])
-    weights, _ = train(MemoryFeed(recipe, data), tmp_path)
+    weights, _ = train(MemoryFeed(recipe, data), tmp_path, teacher=teacher)
     trained = store.load_trained(name, tmp_path)
     assert store.pack(trained) == weights.read_bytes()
     assert (tmp_path / CHECKPOINT).is_file()
