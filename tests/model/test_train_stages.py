@@ -74,18 +74,22 @@ def test_logits_of_latent_weights() -> None:
     assert torch.equal(model.training_logits(pixels, bfloat16=False), binary)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("after", [1, 2, 3])
-def test_stages_are_resumed(tiny: NetworkSpec, small: Dataset, tmp_path: Path, after: int) -> None:
-    recipe = dataclasses.replace(STAGES, epochs=4)
-    whole = train(MemoryFeed(recipe, small), tmp_path / "whole")
-    trainer = Trainer(MemoryFeed(recipe, small))
+def interrupted(recipe: Recipe, data: Dataset, folder: Path, after: int) -> None:
+    """Train in one go, and in two with so many epochs in the first: the files are the same."""
+    whole = train(MemoryFeed(recipe, data), folder / "whole")
+    trainer = Trainer(MemoryFeed(recipe, data))
     with tqdm(disable=True) as bar:
         for _ in range(after):
             trainer.run_epoch(bar)
-    trainer.save(tmp_path / "parts" / CHECKPOINT)
-    resumed = train(MemoryFeed(recipe, small), tmp_path / "parts", resume=True)
+    trainer.save(folder / "parts" / CHECKPOINT)
+    resumed = train(MemoryFeed(recipe, data), folder / "parts", resume=True)
     assert [path.read_bytes() for path in resumed] == [path.read_bytes() for path in whole]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("after", [1, 2, 3])
+def test_stages_are_resumed(tiny: NetworkSpec, small: Dataset, tmp_path: Path, after: int) -> None:
+    interrupted(dataclasses.replace(STAGES, epochs=4), small, tmp_path, after)
 
 
 @pytest.mark.parametrize("network", ["tiny", "tiny-conv", "tiny-xnor", "tiny-fxp"])
@@ -135,13 +139,7 @@ def test_averages_are_those_by_hand_and_count(
 
 def test_averages_are_resumed(tiny: NetworkSpec, small: Dataset, tmp_path: Path) -> None:
     recipe = dataclasses.replace(STAGES, average=0.99)
-    whole = train(MemoryFeed(recipe, small), tmp_path / "whole")
-    trainer = Trainer(MemoryFeed(recipe, small))
-    with tqdm(disable=True) as bar:
-        trainer.run_epoch(bar)
-    trainer.save(tmp_path / "parts" / CHECKPOINT)
-    resumed = train(MemoryFeed(recipe, small), tmp_path / "parts", resume=True)
-    assert [path.read_bytes() for path in resumed] == [path.read_bytes() for path in whole]
+    interrupted(recipe, small, tmp_path, 1)
     plain = Trainer(MemoryFeed(dataclasses.replace(recipe, average=0.0), small))
     with pytest.raises(ValueError, match=r"begun with average = 0\.99, not 0\.0"):
         plain.load(tmp_path / "parts" / CHECKPOINT)
