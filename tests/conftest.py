@@ -1,4 +1,4 @@
-"""What holds for all tests: which need more than the quick bundle, and that Ctrl-C is heard."""
+"""What holds for all tests: which need more bundles, that Ctrl-C is heard, that processes end."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tests import processes
 
 ZOO = Path(__file__).resolve().parents[1] / "model" / "zoo"
 QUICK = "tfc-mnist"
@@ -24,6 +26,13 @@ OTHERS = {
 # A shell lets what it runs in the background ignore Ctrl-C, and so would all that tests start.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(autouse=True)
+def _processes_end() -> Iterator[None]:
+    """End what a test has started and left, as when it failed half way."""
+    yield
+    processes.end_all()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -15,6 +15,7 @@ import pytest
 
 from spinflow.host.core.errors import ResultsError
 from spinflow.host.sweep.results import COLUMNS, Key, ResultsFile, read
+from tests import processes
 from tests.host.rows import row
 
 IDENTITY = row().key.identity
@@ -35,7 +36,7 @@ with ResultsFile(Path(sys.argv[1]), row().key.identity) as results:
 
 
 def writer(path: Path, rows: int) -> subprocess.Popen[str]:
-    return subprocess.Popen(
+    return processes.start(
         [sys.executable, "-c", WRITER, str(path), str(rows)],
         cwd=REPOSITORY,
         stdout=subprocess.PIPE,

@@ -27,6 +27,7 @@ from spinflow.host.core.test_sets import TestSet, mnist_test
 from spinflow.host.mtj import exponential
 from spinflow.host.sweep.results import Row, read
 from spinflow.sim.emulator import Emulator
+from tests import processes
 from tests.host.conftest import BUNDLE
 
 REPOSITORY = Path(__file__).parents[2]
@@ -149,7 +150,7 @@ def test_killed_and_resumed_it_gives_the_same_rows(swept: Path, tmp_path: Path) 
     path, chance = tmp_path / "results.csv", random.Random(3)
     command = [sys.executable, "-m", "spinflow.host", *SWEEP, *GRID, "--out", str(tmp_path)]
     for rows in (2, 17):
-        process = subprocess.Popen(command, cwd=REPOSITORY, stderr=subprocess.DEVNULL)
+        process = processes.start(command, cwd=REPOSITORY, stderr=subprocess.DEVNULL)
         limit = time.monotonic() + 60
         while not path.exists() or path.read_bytes().count(b"\n") <= rows:
             assert process.poll() is None and time.monotonic() < limit

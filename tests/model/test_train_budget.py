@@ -27,6 +27,7 @@ from spinflow.model.training.checkpoint import CHECKPOINT
 from spinflow.model.training.feeds.memory import MemoryFeed
 from spinflow.model.training.loop import Trainer, train
 from spinflow.model.training.recipe import Recipe
+from tests import processes
 
 RECIPE = Recipe("tiny", epochs=40, batch=256, validation=256)
 
@@ -221,14 +222,14 @@ def test_all_within_a_budget(own: list[str], tmp_path: Path) -> None:
 def test_all_interrupted_leaves_no_process_and_goes_on(own: list[str], tmp_path: Path) -> None:
     out = tmp_path / "out"
     words = command(own[1], "--out", str(out), "--budget", "1h", "--device", "cpu")
-    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
-        found = out / "long" / CHECKPOINT
-        end = time.monotonic() + 120
-        while not found.exists():
-            assert process.poll() is None and time.monotonic() < end
-            time.sleep(0.2)
-        process.send_signal(signal.SIGINT)
-        _, said = process.communicate(timeout=60)
+    process = processes.start(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    found = out / "long" / CHECKPOINT
+    end = time.monotonic() + 120
+    while not found.exists():
+        assert process.poll() is None and time.monotonic() < end
+        time.sleep(0.2)
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=60)
     assert process.returncode == 130 and said.count(b"\n") == 1
     assert checkpoint.progress_of(found)[0] >= 1
     listed = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True)

@@ -23,6 +23,7 @@ from spinflow.host.report.report import summarise, write
 from spinflow.host.sweep import under_way
 from spinflow.host.sweep.results import ResultsFile, Row
 from spinflow.host.sweep.under_way import UnderWay
+from tests import processes
 from tests.host.rows import row
 from tests.host.test_report import ROWS, curve
 from tests.page.chromium import Page
@@ -155,7 +156,7 @@ def test_how_far_a_sweep_is(tmp_path: Path) -> None:
 
 
 def start(*words: str) -> subprocess.Popen[str]:
-    return subprocess.Popen(
+    return processes.start(
         ["env", "--default-signal=INT", sys.executable, "-m", "spinflow", "serve", *words],
         cwd=ROOT,
         stdout=subprocess.PIPE,

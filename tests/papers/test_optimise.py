@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import math
-import signal
 import subprocess
 import sys
 import time
@@ -30,6 +29,7 @@ from spinflow.papers.optimise.held_out import interval
 from spinflow.papers.optimise.measuring import halves
 from spinflow.papers.optimise.search import Setting, _hull, path, search, total
 from spinflow.sim.sweeps.jobs import images_of_network
+from tests import processes
 from tools import marks
 from tools import optimise as tool
 
@@ -301,15 +301,14 @@ def test_a_killed_run_leaves_nothing_half_written_and_goes_on(out: Path, tmp_pat
     """The file of rows is whole, no table is there, and the rest gives what one run gives."""
     folder = tmp_path / "killed"
     words = [sys.executable, "-m", "spinflow", "optimise", *QUICK, "--loss", "3", "10"]
-    with subprocess.Popen(
-        [*words, "--out", str(folder)], cwd=ROOT, stderr=subprocess.DEVNULL
-    ) as it:
-        rows = folder / command.ROWS
-        for _ in range(600):
-            if rows.exists() and rows.stat().st_size > 20_000:
-                break
-            time.sleep(0.05)
-        it.send_signal(signal.SIGKILL)
+    it = processes.start([*words, "--out", str(folder)], cwd=ROOT, stderr=subprocess.DEVNULL)
+    rows = folder / command.ROWS
+    for _ in range(600):
+        if rows.exists() and rows.stat().st_size > 20_000:
+            break
+        time.sleep(0.05)
+    it.kill()
+    it.wait()
     assert [path.name for path in folder.iterdir()] == [command.ROWS]
     assert 0 < len(read(rows)) < len(read(out / command.ROWS))
     assert command.main([*QUICK, "--loss", "3", "10", "--out", str(folder)]) == 0

@@ -18,6 +18,7 @@ from spinflow.host.core.sources import COMMAND
 from spinflow.hw.route import __main__ as command
 from spinflow.hw.route import paths, tables, tools
 from spinflow.hw.route.report import MAKERS
+from tests import processes
 from tests.route import small
 
 pytestmark = pytest.mark.slow
@@ -101,7 +102,7 @@ def test_a_kill_leaves_nothing_and_nobody(bundle: Path, chipdb: Path, tmp_path: 
     small.play_xilinx(tmp_path, "sleep")
     out = tmp_path / "out"
     words = ["route", str(bundle), "--out", str(out / "small.json"), "--chipdb", str(chipdb)]
-    process = subprocess.Popen([sys.executable, *COMMAND, *words])
+    process = processes.start([sys.executable, *COMMAND, *words])
     started = tmp_path / "xc7z020.bin.pid"
     while not (started.exists() and started.read_text()):
         assert process.poll() is None

@@ -13,6 +13,7 @@ import pytest
 
 from spinflow.host.core.errors import InputError
 from spinflow.sim import bundle_build
+from tests import processes
 
 REPOSITORY = Path(__file__).parents[2]
 BUILD = REPOSITORY / "build"
@@ -113,7 +114,7 @@ sys.exit(bundle_build.main(["tfc-mnist"]))
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_the_step_too_and_gets_one_line(number: signal.Signals) -> None:
-    process = subprocess.Popen(
+    process = processes.start(
         [sys.executable, "-c", WAITING],
         env=os.environ | {"PYTHONPATH": str(REPOSITORY)},
         stdout=subprocess.PIPE,

@@ -16,6 +16,7 @@ import pytest
 from spinflow.host.sweep.results import Row, read
 from spinflow.model import store
 from spinflow.sim.sweep import main
+from tests import processes
 from tests.host.rows import UNTIMED
 
 REPOSITORY = Path(__file__).parents[2]
@@ -50,7 +51,7 @@ def command(*arguments: str | Path) -> list[str]:
 
 
 def start(*arguments: str | Path) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(command(*arguments), cwd=REPOSITORY, stderr=subprocess.DEVNULL,
+    return processes.start(command(*arguments), cwd=REPOSITORY, stderr=subprocess.DEVNULL,
                             stdout=subprocess.DEVNULL)  # fmt: skip
 
 

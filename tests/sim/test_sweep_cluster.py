@@ -18,6 +18,7 @@ from pathlib import Path
 import pytest
 
 from spinflow.sim.sweep import main
+from tests import processes
 from tests.sim.clusters import REPOSITORY, Cluster, free_port
 
 pytestmark = pytest.mark.slow
@@ -72,7 +73,7 @@ def cluster(tmp_path: Path) -> Iterator[Cluster]:
 
 def start(*arguments: str | Path) -> subprocess.Popen[str]:
     command = [sys.executable, "-m", "spinflow.sim.sweep", *map(str, arguments)]
-    return subprocess.Popen(
+    return processes.start(
         command, cwd=REPOSITORY, text=True, start_new_session=True,
         stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
         env=os.environ | {"PYTHONPATH": str(REPOSITORY)},
@@ -334,9 +335,9 @@ def start_impatient(*arguments: str | Path) -> subprocess.Popen[str]:
     """Start a sweep that does not wait for workers to be started again."""
     code = (
         "import sys; from spinflow.sim.sweeps import cluster; cluster.RESTART_S = 1.0; "
-        "from spinflow.sim.sweep import main; sys.exitmainsys.argv[1:]"
+        "from spinflow.sim.sweep import main; sys.exit(main(sys.argv[1:]))"
     )
-    return subprocess.Popen(
+    return processes.start(
         [sys.executable, "-c", code, *map(str, arguments)],
         cwd=REPOSITORY, text=True, start_new_session=True,
         stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,

@@ -15,6 +15,7 @@ import pytest
 
 from spinflow.host.sweep.results import read
 from spinflow.sim.sweep import main
+from tests import processes
 from tests.sim.clusters import REPOSITORY, Cluster
 
 pytestmark = pytest.mark.slow
@@ -49,7 +50,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
 
 def start(*arguments: object) -> subprocess.Popen[str]:
     command = [sys.executable, "-m", "spinflow.sim.sweep", *map(str, arguments)]
-    return subprocess.Popen(
+    return processes.start(
         command, cwd=REPOSITORY, text=True, start_new_session=True,
         stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         env=os.environ | {"PYTHONPATH": str(REPOSITORY)},

@@ -19,6 +19,7 @@ import pytest
 
 from spinflow.host.core import bundle as bundles
 from spinflow.host.core import description, files
+from tests import processes
 
 ROOT = Path(__file__).resolve().parents[2]
 BUNDLE = ROOT / "build/tfc-mnist"
@@ -50,7 +51,7 @@ def leftovers(bundle: Path) -> list[Path]:
 def killed(command: list[str], after: float | None) -> float:
     """Run a command and kill it after so many seconds; return how long it took."""
     begin = time.monotonic()
-    process = subprocess.Popen(
+    process = processes.start(
         [sys.executable, "-m", *command],
         cwd=ROOT,
         env={**os.environ, "PYTHONPATH": str(ROOT)},

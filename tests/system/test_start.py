@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from tests import processes
+
 ROOT = Path(__file__).resolve().parents[2]
 HOST = str(ROOT / ".venv/bin/python")
 BUNDLE = str(ROOT / "build/tfc-mnist")
@@ -112,7 +114,7 @@ def signalled(
 ) -> tuple[int, list[str], str]:
     """Start a program and send it a signal; return its status, its error lines and its output."""
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "ignore"}
-    process = subprocess.Popen(
+    process = processes.start(
         # A shell lets what it runs in the background ignore Ctrl-C, and these tests with it.
         ["env", "--default-signal=INT", *command],
         cwd=ROOT,
