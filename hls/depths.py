@@ -16,6 +16,7 @@ from spinflow.hls.folding import Choice
 from spinflow.hls.ops.mram_buffer import SAFE_DEPTH
 from spinflow.hls.paths import BuildError
 from spinflow.host.core.description import DepthsInfo
+from spinflow.host.core.networks import base_of
 
 TABLE = Path(__file__).with_name("depths.json")
 
@@ -52,7 +53,7 @@ def known(network: str, choice: Choice, table: Path | None = None) -> Depths | N
         BuildError: the table is damaged.
     """
     wanted = fingerprint(choice)
-    for entry in read(table).get(network.partition("+")[0], []):
+    for entry in read(table).get(base_of(network), []):
         if entry["folding"] == wanted:
             return Depths(entry["words"], entry["cycles_per_frame"])
     return None

@@ -7,6 +7,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
+from spinflow.host.core.networks import base_of
 from spinflow.model import store
 from spinflow.papers import draw, measure, wording
 from spinflow.papers.comparisons import LEAST_DRAWN, difference, drawn, interval_of, said_of
@@ -104,14 +105,10 @@ _WHERE = {"weights": "weights", "buffers": "feature maps"}
 def _collect(setting: Setting, memory: str, name: str) -> Table:
     command = setting.command(name)
     # A variant that was never trained says nothing of the others, nor a network without any.
-    there = {
-        role.network.partition("+")[0]
-        for role in TRAINED
-        if "+" in role.network and _is_there(role)
-    }
+    there = {base_of(role.network) for role in TRAINED if "+" in role.network and _is_there(role)}
     rows = []
     for base in BASES:
-        roles = [role for role in TRAINED if role.network.partition("+")[0] == base.network]
+        roles = [role for role in TRAINED if base_of(role.network) == base.network]
         if there:
             roles = [role for role in roles if base.network in there and _is_there(role)]
         fewer = replace(setting, images=min(setting.images, base.images))
@@ -177,7 +174,7 @@ def _draw(table: Table, panels: Sequence[Axes], memory: str) -> None:
 
 def _drawn(table: Table) -> list[Base]:
     """Return the networks that have a panel: those of which something was measured."""
-    names = {row["network"].partition("+")[0] for row in table.rows if not row["skipped"]}
+    names = {base_of(row["network"]) for row in table.rows if not row["skipped"]}
     return [base for base in BASES if base.network in names]
 
 

@@ -22,6 +22,7 @@ from tqdm import tqdm
 
 from spinflow.host.core import stream
 from spinflow.host.core.errors import InputError
+from spinflow.host.core.networks import base_of
 from spinflow.host.core.test_sets import TestSet, images_of
 from spinflow.host.sweep.bench import Bench
 from spinflow.host.sweep.operating_point import point_of_rate
@@ -90,7 +91,7 @@ def images(name: str, count: int) -> TestSet:
         SkippedError: the data set is not there.
         ReproduceError: it has fewer images.
     """
-    dataset = network(name.partition("+")[0]).dataset
+    dataset = network(base_of(name)).dataset
     try:
         images_of(dataset, 1)
     except (InputError, KeyError):

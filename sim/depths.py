@@ -29,6 +29,7 @@ from spinflow.host.core import start
 from spinflow.host.core.description import Description
 from spinflow.host.core.errors import SpinflowError
 from spinflow.host.core.files import replace_text
+from spinflow.host.core.networks import base_of
 from spinflow.host.core.sources import REPOSITORY, source_files
 from spinflow.sim import verilate
 from spinflow.sim.verilate import BuildError
@@ -264,7 +265,7 @@ def store(description: Description, found: Found, table: Path = TABLE) -> None:
     }
     folding = description.depths.folding
     content = json.loads(table.read_text(encoding="utf-8")) if table.exists() else {}
-    entries = content.setdefault(description.network.partition("+")[0], [])
+    entries = content.setdefault(base_of(description.network), [])
     entries[:] = [entry for entry in entries if entry["folding"] != folding]
     entries.append(
         {"cycles_per_frame": found.cycles_per_frame, "folding": folding, "words": by_layer}

@@ -29,7 +29,7 @@ from spinflow.host.board.driver import backend
 from spinflow.host.core import bundle as bundles
 from spinflow.host.core import description
 from spinflow.host.core.errors import InputError
-from spinflow.host.core.networks import SUFFIX
+from spinflow.host.core.networks import SUFFIX, base_of
 from spinflow.host.core.start import Parser
 from spinflow.host.core.test_sets import images_for
 from spinflow.host.sweep import grid as grids
@@ -236,7 +236,7 @@ def _trained(plan: grids.Grid, place: int) -> Found | None:
     """
     asked = plan.asked[place] if place < len(plan.asked) else ""
     is_path = SUFFIX in asked
-    if not is_path and asked.partition("+")[0] not in NETWORKS:
+    if not is_path and base_of(asked) not in NETWORKS:
         return None
     try:
         found = find(asked)
@@ -260,7 +260,7 @@ def _check_built(plan: grids.Grid) -> None:
 def _untrained(plan: grids.Grid, place: int) -> SweepError | None:
     """Return the error of a network that is known but not trained; None if it is unknown."""
     asked = plan.asked[place] if place < len(plan.asked) else ""
-    if SUFFIX not in asked and asked.partition("+")[0] not in NETWORKS:
+    if SUFFIX not in asked and base_of(asked) not in NETWORKS:
         return None
     where = f"{plan.source}: " if plan.source else ""
     return SweepError(

@@ -42,6 +42,11 @@ class Called(NamedTuple):
         return f"{self.base}+{self.label}" if self.label else self.base
 
 
+def base_of(name: str) -> str:
+    """Return the name of the network that a NAME or NAME+LABEL is a variant of."""
+    return name.partition("+")[0]
+
+
 def called(text: str) -> Called:
     """Take apart what a user calls a network: NAME, NAME+LABEL, PATH.toml or PATH.toml+LABEL.
 

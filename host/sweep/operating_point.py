@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 
 from spinflow.host.core import stream
 from spinflow.host.core.errors import HostError, InputError, RateError
+from spinflow.host.core.networks import base_of
 from spinflow.host.core.text import one_line
 from spinflow.host.mtj.checks import DomainWarning
 from spinflow.host.mtj.devices import device
@@ -97,7 +98,7 @@ class OperatingPoint:
 
     def check_network(self, network: str) -> None:
         """Raise InputError if these are conditions of another network; its variants are it, too."""
-        if self.network and self.network.partition("+")[0] != network.partition("+")[0]:
+        if self.network and base_of(self.network) != base_of(network):
             words = f"the conditions are of {one_line(self.network, 60)}, not of {network}"
             raise InputError(f"{words}: take the line out that says so to use them nonetheless")
 

@@ -30,7 +30,7 @@ from pathlib import Path
 from typing import Any
 
 from spinflow.host.core.errors import SpinflowError
-from spinflow.host.core.networks import SUFFIX, called
+from spinflow.host.core.networks import SUFFIX, base_of, called
 from spinflow.host.core.reading import read_text
 from spinflow.host.core.text import shown
 from spinflow.model.networks.graph import (
@@ -304,7 +304,7 @@ def how_to_train(name: str, folder: Path | None = None) -> str:
 
 def network(name: str) -> Spec:
     """Return the spec of a network or of its variant NAME+LABEL; ValueError lists the names."""
-    base = name.partition("+")[0]
+    base = base_of(name)
     if base not in NETWORKS:
         if Path(f"{base}{SUFFIX}").is_file():
             raise ValueError(f"unknown network {base!r}; {base}{SUFFIX} is its path, give that")

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from spinflow.host.core.errors import BundleError
+from spinflow.host.core.networks import base_of
 from spinflow.model import data
 from spinflow.model.networks.base import predict
 from spinflow.model.networks.graph import ConvSpec, NetworkSpec
@@ -90,11 +91,7 @@ def test_evaluator_is_the_rtl(
 def binary_networks() -> list[Any]:
     """All of the zoo with their variants; but for the first only in the full run."""
     names = sorted(path.stem for path in ZOO.glob("*.safetensors"))
-    found = [
-        name
-        for name in names
-        if isinstance(network(name.partition("+")[0]), NetworkSpec | ConvSpec)
-    ]
+    found = [name for name in names if isinstance(network(base_of(name)), NetworkSpec | ConvSpec)]
     found.remove("tfc-mnist")
     return ["tfc-mnist", *(pytest.param(name, marks=SLOW) for name in found)]
 
