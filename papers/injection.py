@@ -74,6 +74,7 @@ FURTHER = (
         variant for variant in VARIANTS
         if variant.label in ("plain", "weights-1e-2", "maps-drawn", "conditions-1", "mcel-4")
     ),
+    Variant("MCEL, m = 4, 22 epochs in place of 5", "mcel-4-longer", "MCEL, longer"),
     Variant("the zoo's, with which the others begin", "", "the zoo's"),
 )  # fmt: skip
 """Ways that a network is trained in further, where it takes hours to train it."""
@@ -153,8 +154,11 @@ def _draw(table: Table, panels: Sequence[Axes], memory: str) -> None:
     from matplotlib.ticker import LogLocator, NullLocator
 
     found = measure.points(table)
-    # A variant has one colour in both panels, and one that is not there takes none.
-    there = [each for each in VARIANTS if any((each.of(b.network), memory) in found for b in BASES)]
+    # A variant has one colour in all panels, and one that is not there takes none.
+    ways = {way.label: way for way in (*VARIANTS, *(way for b in BASES for way in b.variants))}
+    there = [
+        way for way in ways.values() if any((way.of(b.network), memory) in found for b in BASES)
+    ]
     for axes, base in zip(panels, _drawn(table), strict=True):
         for number, variant in enumerate(there):
             curve = found.get((variant.of(base.network), memory))

@@ -48,9 +48,10 @@ OPTIONS = {
     "maps-drawn": "--activation-errors 1e-3:1e-1",
     "margin": "--loss margin --margin 32",
     "mcel-4": "--loss mcel --margin 4",
+    "mcel-4-longer": "--loss mcel --margin 4 --epochs 22 --lr 0.01 --hold 4 --warm-up 1",
     "mcel-16": "--loss mcel --margin 16",
 }
-"""Options of a training by the label of its variant."""
+"""Options of a training by the label of its variant; they count before those of all."""
 
 LAYERS = {
     "mlp-mnist": "fc0=5e-2,fc1=3e-2,fc2=1e-2",
