@@ -238,7 +238,10 @@ jupyter: setup .venv/jupyter/.installed $(COURSE) ## open the notebooks in Jupyt
 
 # --- checks ---------------------------------------------------------------------------------------
 
-PYTEST = -m pytest -q -p no:cacheprovider $(if $(JUNIT),--junitxml=$(call quote,$(JUNIT)/$@.xml))
+# What hangs shows the stacks of its threads, is named and ends its worker: the rest is still tested.
+# In a thread, since tests of interrupts have the alarm signal for themselves.
+LIMITS = -o faulthandler_timeout=840 --timeout 900 --timeout-method thread
+PYTEST = -m pytest -q -p no:cacheprovider $(if $(SPINFLOW_FULL),,$(LIMITS)) $(if $(JUNIT),--junitxml=$(call quote,$(JUNIT)/$@.xml))
 # The benches' own files of results lie beside pytest's, a file for each run of a bench.
 check test test-board: export SPINFLOW_JUNIT := $(if $(JUNIT),$(abspath $(JUNIT))/benches)
 check test test-board: export SPINFLOW_TRACES := $(if $(TRACES),$(abspath $(TRACES)))
