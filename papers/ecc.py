@@ -52,6 +52,9 @@ RATES = (
 LOSSES = (0.001, 0.003, 0.01)
 """What accuracy may be lost, fractions."""
 
+FEWEST = 5
+"""Images that a loss is at least: of fewer, chance says where so much is lost."""
+
 
 @dataclass(frozen=True)
 class Point:
@@ -185,7 +188,8 @@ def find(points: Iterable[Point], losses: Sequence[float] = LOSSES) -> list[Foun
     """Return what each network, memory and code takes at each loss.
 
     A loss is that of the mean accuracy over the repeats; the intervals are those of the jackknife,
-    each repeat left out in turn. Where the loss is not between two rates, nothing is found.
+    each repeat left out in turn. Nothing is found where the loss is not between two rates, or is
+    less than `FEWEST` of the images.
     """
     curves: dict[tuple[str, str, int], list[Point]] = {}
     for point in points:
@@ -194,6 +198,8 @@ def find(points: Iterable[Point], losses: Sequence[float] = LOSSES) -> list[Foun
     for loss in losses:
         for (network, memory, word), members in curves.items():
             (plain,) = (p for p in curves[network, memory, 0] if p.rate == 0.0)
+            if loss * plain.images < FEWEST:
+                continue
             numbers = sorted({point.repeat for point in members if point.rate})
             whole_place = crossing(_means(members, numbers), loss)
             places = [

@@ -38,6 +38,8 @@ def table() -> str:
     for network in sorted(networks, key=lambda name: (*NETWORKS, name).index(name)):
         for memory in MEMORIES:
             for loss in losses:
+                if not any((network, memory, loss, word) in found for word in WORDS):
+                    continue  # too few images for so small a loss
                 cells = [_cell(found.get((network, memory, loss, word))) for word in WORDS]
                 lines.append(
                     f"| {network} | {WHERE[memory]} | {100 * loss:g} | {' | '.join(cells)} |"

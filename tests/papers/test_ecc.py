@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def point(rate: float, accuracy: float, energy_j: float, repeat: int = 0, word: int = 0) -> Point:
-    return Point("net", "weights", word, rate, repeat, 100, accuracy, 1000, 10, energy_j, 4.0)
+    return Point("net", "weights", word, rate, repeat, 1000, accuracy, 1000, 10, energy_j, 4.0)
 
 
 CURVE = [point(0.0, 0.9, 4.0), point(1e-3, 0.9, 2.0), point(1e-2, 0.88, 1.0)]
@@ -40,6 +40,7 @@ def test_energy_is_that_of_the_same_data() -> None:
     plain, other = find([*CURVE, *again, *coded], [0.01])
     assert (plain.word, plain.repeats, other.word, other.repeats) == (0, 2, 64, 1)
     assert plain.energy == pytest.approx(1.5 / 4) == plain.energy_low == plain.energy_high
+    assert find([*CURVE, *again, *coded], [0.004]) == []  # four images of a thousand
     assert other.energy == pytest.approx(1.5 * 1.5 / 4)
 
 
@@ -50,7 +51,7 @@ def test_sizes_on_the_page_are_those_of_the_reports() -> None:
         [cell.strip().replace(",", "") for cell in line.strip("| ").split("|")]
         for line in table.strip().splitlines()[2:]
     ]
-    assert len(rows) == 8
+    assert len(rows) == 9
     results = ROOT / "docs" / "results"
     for network, memories, *numbers, cycles in rows:
         name = {
@@ -111,7 +112,7 @@ def test_an_interruption_leaves_what_was_measured_before(
     assert main(["--network", "first", "second", "third", "--out", str(tmp_path)]) == 130
     images = {(p.network, p.word): p.images for p in read(tmp_path / "curves.csv")}
     assert images == {
-        (name, word): 200 if name == "first" else 100
+        (name, word): 200 if name == "first" else 1000
         for name in ("first", "second", "third")
         for word in (0, 64)
     }
