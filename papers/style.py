@@ -65,7 +65,7 @@ def draw(
     """Draw a picture into files.
 
     Args:
-        titles: of the panels, from left to right.
+        titles: of the panels, from left to right; more than three are in rows of two.
         paint: draws into as many axes as there are titles.
         paths: the files, SVG or PNG; their folder is made if there is none.
         heading: above all panels.
@@ -78,11 +78,16 @@ def draw(
     from matplotlib.figure import Figure
 
     count = len(titles)
-    size = _PANEL if count == 1 else (_WIDE[0] * count, _WIDE[1])
+    columns = count if count <= 3 else 2
+    rows = -(-count // columns)
+    size = _PANEL if count == 1 else (_WIDE[0] * columns, _WIDE[1] * rows)
     with matplotlib.rc_context(_STYLE):
         figure = Figure(figsize=size, layout="constrained")
         FigureCanvasAgg(figure)
-        panels = list(figure.subplots(1, count, squeeze=False).flat)
+        panels = list(figure.subplots(rows, columns, squeeze=False).flat)
+        for unused in panels[count:]:
+            unused.remove()
+        panels = panels[:count]
         for axes, title in zip(panels, titles, strict=True):
             axes.set_axisbelow(True)
             axes.grid(True, color="#dddddd", linewidth=0.6)

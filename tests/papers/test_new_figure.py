@@ -6,10 +6,11 @@ import importlib.util
 import sys
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 
-from spinflow.papers import page
+from spinflow.papers import page, style
 from spinflow.papers.__main__ import main
 
 FILE = '''
@@ -78,3 +79,13 @@ def test_a_figure_touches_one_file(
 
 def test_names_of_figures_are_unique() -> None:
     assert len(page.ITEMS) == sum(len(paper.ITEMS) for paper in page.PAPERS)
+
+
+@pytest.mark.parametrize(("count", "rows"), [(1, 1), (3, 1), (4, 2), (5, 3)])
+def test_many_panels_are_in_rows_of_two(count: int, rows: int, tmp_path: Path) -> None:
+    seen: list[Any] = []
+    titles = [f"panel {number}" for number in range(count)]
+    style.draw(titles, seen.extend, [tmp_path / "a.svg"])
+    assert [axes.get_title() for axes in seen] == titles
+    assert len({axes.get_subplotspec().rowspan.start for axes in seen}) == rows
+    assert len(seen[0].figure.axes) == count
