@@ -75,6 +75,7 @@ FURTHER = (
         if variant.label in ("plain", "weights-1e-2", "maps-drawn", "conditions-1", "mcel-4")
     ),
     Variant("MCEL, m = 4, 22 epochs in place of 5", "mcel-4-longer", "MCEL, longer"),
+    Variant("MCEL, m = 4, 32 epochs more", "mcel-4-longest", "MCEL, longest"),
     Variant("the zoo's, with which the others begin", "", "the zoo's"),
 )  # fmt: skip
 """Ways that a network is trained in further, where it takes hours to train it."""

@@ -49,6 +49,8 @@ OPTIONS = {
     "margin": "--loss margin --margin 32",
     "mcel-4": "--loss mcel --margin 4",
     "mcel-4-longer": "--loss mcel --margin 4 --epochs 22 --lr 0.01 --hold 4 --warm-up 1",
+    "mcel-4-longest": "--loss mcel --margin 4 --epochs 32 --lr 0.01 --hold 5 --warm-up 1 "
+    "--initial cnv-cifar10+mcel-4-longer",
     "mcel-16": "--loss mcel --margin 16",
 }
 """Options of a training by the label of its variant; they count before those of all."""

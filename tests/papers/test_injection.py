@@ -55,7 +55,7 @@ def test_every_variant_has_a_training(monkeypatch: pytest.MonkeyPatch, tmp_path:
         assert set(parse_rates(recipe.weight_errors, names)) <= set(names)
         errors = recipe.weight_errors != "0" or recipe.activation_errors != "0"
         assert errors == (recipe.label.split("-")[0] in ("weights", "maps", "conditions"))
-        longer = recipe.label.endswith("-longer")
+        longer = recipe.label.endswith(("-longer", "-longest"))
         assert longer or recipe.epochs == variants.EPOCHS[words[0]]
         assert recipe.threads == 1
         assert not recipe.teacher
