@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import os
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -43,9 +45,25 @@ def together(device: str) -> Iterator[None]:
     if device == "cuda":
         torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
     distributed.init_process_group("nccl" if device == "cuda" else "gloo", timeout=START_TIMEOUT)
+    with leaving():
+        yield
+
+
+@contextmanager
+def leaving() -> Iterator[None]:
+    """Leave the processes at the end, when nothing holds a network that they share any more.
+
+    Whatever holds their group last ends its threads. torch's own handle does that without Python's
+    lock; the gradients of a shared network would keep the lock, for which such a thread may wait
+    to let go of a tensor: then neither ends, and a finished training hangs.
+    """
     try:
         yield
+    except BaseException as error:
+        traceback.clear_frames(error.__traceback__)
+        raise
     finally:
+        gc.collect()
         distributed.destroy_process_group()
 
 

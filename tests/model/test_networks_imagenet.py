@@ -7,6 +7,8 @@ import json
 import shlex
 import shutil
 import socket
+import weakref
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +29,7 @@ from spinflow.model.networks.graph import Block, XnorSpec
 from spinflow.model.train import epochs_in_words
 from spinflow.model.training import loop, processes
 from spinflow.model.training.feeds.imagenet import ImageNetFeed, measure, training_order
+from spinflow.model.training.gradients import InProcesses
 from spinflow.model.training.loop import Trainer
 from spinflow.model.training.recipe import Recipe
 from spinflow.model.zoo import RECIPES
@@ -146,6 +149,11 @@ def in_a_process(rank: int, folder: Path) -> None:
     torch.set_num_threads(1)
     store_of_both = f"file://{folder / 'meeting'}"
     distributed.init_process_group("gloo", init_method=store_of_both, rank=rank, world_size=2)
+    with processes.leaving():
+        _train_and_measure(rank, folder)
+
+
+def _train_and_measure(rank: int, folder: Path) -> None:
     found = make_pictures(folder / f"pictures{rank}")
     trainer = Trainer(ImageNetFeed(RECIPE, TINY, found, 1))
     with tqdm(disable=True) as bar:
@@ -156,7 +164,6 @@ def in_a_process(rank: int, folder: Path) -> None:
     weights, _ = loop.train(feed, folder / "out")
     measured = feed.measured(store.unpack(weights, TINY))
     (folder / f"{rank}.json").write_text(json.dumps(measured))
-    distributed.destroy_process_group()
 
 
 @pytest.mark.slow
@@ -172,6 +179,39 @@ def test_two_processes(tmp_path: Path) -> None:
     model = store.unpack(tmp_path / "out" / "tiny-alexnet.safetensors", TINY)
     found = make_pictures(tmp_path / "again")
     assert measure(model, found.test, 15, 1) == (facts["test_correct"], 15)
+
+
+@pytest.mark.parametrize("error", [None, ValueError])
+def test_a_shared_network_is_gone_before_its_group(
+    pictures: ImageNet,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    error: type[Exception] | None,
+) -> None:
+    """Else it ends the group's threads, and waits for ever for one that waits for Python's lock."""
+    shared: list[weakref.ref[object]] = []
+    alive: list[object] = []
+    destroy = distributed.destroy_process_group
+
+    def destroyed() -> None:
+        alive.extend(ref() for ref in shared)
+        destroy()
+
+    def work() -> None:
+        trainer = Trainer(ImageNetFeed(RECIPE, TINY, pictures, 1))
+        trainer.gradients = InProcesses(trainer.model, RECIPE)
+        shared.append(weakref.ref(trainer.gradients._parallel))
+        with tqdm(disable=True) as bar:
+            trainer.run_epoch(bar)
+        if error is not None:
+            raise error("with the network in its traceback")
+
+    monkeypatch.setattr(distributed, "destroy_process_group", destroyed)
+    meeting = f"file://{tmp_path / 'meeting'}"
+    distributed.init_process_group("gloo", init_method=meeting, rank=0, world_size=1)
+    with pytest.raises(error) if error else nullcontext(), processes.leaving():
+        work()
+    assert alive == [None]
 
 
 @pytest.fixture
