@@ -151,7 +151,7 @@ def test_killed_and_resumed_it_gives_the_same_rows(swept: Path, tmp_path: Path) 
     command = [sys.executable, "-m", "spinflow.host", *SWEEP, *GRID, "--out", str(tmp_path)]
     for rows in (2, 17):
         process = processes.start(command, cwd=REPOSITORY, stderr=subprocess.DEVNULL)
-        limit = time.monotonic() + 60
+        limit = time.monotonic() + 120
         while not path.exists() or path.read_bytes().count(b"\n") <= rows:
             assert process.poll() is None and time.monotonic() < limit
             time.sleep(0.002)

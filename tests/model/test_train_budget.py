@@ -229,7 +229,7 @@ def test_all_interrupted_leaves_no_process_and_goes_on(own: list[str], tmp_path:
         assert process.poll() is None and time.monotonic() < end
         time.sleep(0.2)
     process.send_signal(signal.SIGINT)
-    _, said = process.communicate(timeout=60)
+    _, said = process.communicate(timeout=120)
     assert process.returncode == 130 and said.count(b"\n") == 1
     assert checkpoint.progress_of(found)[0] >= 1
     listed = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True)

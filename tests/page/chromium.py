@@ -102,6 +102,7 @@ class Page:
         self._target = target
         attached = browser.call("Target.attachToTarget", targetId=target, flatten=True)
         self._session = attached["sessionId"]
+        self._runs_scripts = True
         for domain in ("Page", "Runtime", "Network", "Log"):
             self.call(f"{domain}.enable")
         self.size(1200, 900)
@@ -121,12 +122,31 @@ class Page:
         )  # fmt: skip
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         self.call("Emulation.setEmulatedMedia", features=[scheme])
+        self.settle()
 
     def open(self, address: str) -> None:
         """Open a page and wait until it is there."""
         before = len(self._events("Page.loadEventFired"))
         self.call("Page.navigate", url=address)
         self.wait(lambda: len(self._events("Page.loadEventFired")) > before)
+        self.settle()
+
+    def without_scripts(self) -> None:
+        """Open pages as for a reader whose browser runs no scripts."""
+        self.call("Emulation.setScriptExecutionDisabled", value=True)
+        self._runs_scripts = False
+
+    def settle(self) -> None:
+        """Wait until the page is laid out, and what observes its size has drawn anew.
+
+        Observers are called at the end of a frame, behind its animation callbacks, so that the
+        second of two such callbacks comes after them.
+        """
+        if not self._runs_scripts:
+            return
+        frames = "new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
+        done = self.call("Runtime.evaluate", expression=frames, awaitPromise=True)
+        assert "exceptionDetails" not in done, done["exceptionDetails"]
 
     def wait(self, condition: Callable[[], Any]) -> Any:
         """Return the first answer of a condition that is true."""

@@ -173,7 +173,7 @@ def test_ctrl_c_ends_it(tmp_path: Path) -> None:
     assert found, line
     with socket.create_connection(("127.0.0.1", int(found[1]))):  # even with a connection open
         process.send_signal(signal.SIGINT)
-        _, err = process.communicate(timeout=60)
+        _, err = process.communicate(timeout=120)
     assert (process.returncode, err) == (130, "spinflow: interrupted\n")
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import csv
+import itertools
 import math
+import signal
 import subprocess
 import sys
 import time
 from collections.abc import Sequence
-from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -117,11 +118,11 @@ def test_the_path_saves_most_for_a_loss_first() -> None:
     assert found[0] == (0, 0, 0)
     assert found[-1] == (problem.levels - 1,) * 3
     worths = []
-    for before, after in pairwise(found):
+    for before, after in itertools.pairwise(found):
         lost = sum(problem.alone(p, b) - problem.alone(p, a) for p, (a, b) in enumerate(
             zip(before, after, strict=True)))  # fmt: skip
         worths.append((total(problem, before) - total(problem, after)) / lost)
-    assert all(a >= b * (1 - 1e-9) for a, b in pairwise(worths))
+    assert all(a >= b * (1 - 1e-9) for a, b in itertools.pairwise(worths))
 
 
 def test_a_curve_rises_and_is_linear_below_the_noise() -> None:
@@ -134,7 +135,7 @@ def test_a_curve_rises_and_is_linear_below_the_noise() -> None:
     ]
     found = curve(points, [1e-4, 1e-3, 1e-2, 3e-2, 1e-1, 3e-1])
     assert found == pytest.approx([0.019 / 300, 0.019 / 30, 0.019 / 3, 0.019, 0.019, 0.3], rel=1e-4)
-    assert all(a < b for a, b in pairwise(found))
+    assert all(a < b for a, b in itertools.pairwise(found))
 
 
 @pytest.mark.parametrize(
@@ -299,16 +300,17 @@ def test_a_sweep_takes_the_file_of_conditions(out: Path, tmp_path: Path) -> None
 
 def test_a_killed_run_leaves_nothing_half_written_and_goes_on(out: Path, tmp_path: Path) -> None:
     """The file of rows is whole, no table is there, and the rest gives what one run gives."""
-    folder = tmp_path / "killed"
-    words = [sys.executable, "-m", "spinflow", "optimise", *QUICK, "--loss", "3", "10"]
-    it = processes.start([*words, "--out", str(folder)], cwd=ROOT, stderr=subprocess.DEVNULL)
-    rows = folder / command.ROWS
-    for _ in range(600):
-        if rows.exists() and rows.stat().st_size > 20_000:
+    for number in itertools.count():
+        folder = tmp_path / f"killed {number}"
+        words = [sys.executable, "-m", "spinflow", "optimise", *QUICK, "--loss", "3", "10"]
+        it = processes.start([*words, "--out", str(folder)], cwd=ROOT, stderr=subprocess.DEVNULL)
+        rows = folder / command.ROWS
+        while it.poll() is None and not (rows.exists() and rows.stat().st_size > 20_000):
+            time.sleep(0.05)
+        it.kill()
+        if it.wait() == -signal.SIGKILL:
             break
-        time.sleep(0.05)
-    it.kill()
-    it.wait()
+        assert it.returncode == 0  # it ended before the kill came
     assert [path.name for path in folder.iterdir()] == [command.ROWS]
     assert 0 < len(read(rows)) < len(read(out / command.ROWS))
     assert command.main([*QUICK, "--loss", "3", "10", "--out", str(folder)]) == 0

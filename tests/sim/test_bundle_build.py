@@ -125,7 +125,7 @@ def test_a_signal_ends_the_step_too_and_gets_one_line(number: signal.Signals) ->
     assert process.stdout.readline() == "ready\n"
     time.sleep(0.1)
     process.send_signal(number)
-    rest, said = process.communicate(timeout=30)
+    rest, said = process.communicate(timeout=120)
     assert process.returncode == 128 + number
     assert said.count("\n") == 1 and said.startswith("spinflow: ")
     assert rest == ""  # no further step has run

@@ -60,7 +60,7 @@ def rows_of(path: Path) -> int:
 
 
 def wait_for(condition: Callable[[], bool], process: subprocess.Popen[bytes]) -> None:
-    limit = time.monotonic() + 60
+    limit = time.monotonic() + 120
     while not condition():
         assert process.poll() is None and time.monotonic() < limit
         time.sleep(0.005)
@@ -178,7 +178,7 @@ def test_a_killed_worker_of_this_machine_loses_nothing(undisturbed: bytes, tmp_p
     process = start(*LONG, "--workers", "2", "--out", tmp_path)
     wait_for(lambda: rows_of(path) >= 15, process)
     os.kill(workers_of(process.pid)[0], signal.SIGKILL)
-    assert process.wait(timeout=90) == 0
+    assert process.wait(timeout=120) == 0
     assert path.read_bytes() == undisturbed
 
 

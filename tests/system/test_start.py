@@ -128,7 +128,7 @@ def signalled(
     if began(process):
         time.sleep(after)
         process.send_signal(number)
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=120)
     return process.returncode, err.splitlines(), out
 
 
