@@ -5,10 +5,13 @@ A test that fails half way would else leave them behind, or wait for what goes o
 
 from __future__ import annotations
 
+import itertools
 import os
 import signal
 import subprocess
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 _STARTED: list[subprocess.Popen[Any]] = []
@@ -19,6 +22,40 @@ def start(words: Sequence[str | os.PathLike[str]], **options: Any) -> subprocess
     process = subprocess.Popen(words, **options)
     _STARTED.append(process)
     return process
+
+
+def stopped_amid(
+    begin: Callable[[Path], subprocess.Popen[Any]],
+    folder: Path,
+    begun: Callable[[Path], bool],
+    over: Callable[[Path], bool],
+) -> tuple[subprocess.Popen[Any], Path]:
+    """Start a process and stop it amid its work, however busy the machine is.
+
+    One that was done before this process came to stop it is started anew, in a folder of its own.
+
+    Args:
+        begin: starts the process; takes the folder for what it writes.
+        folder: where these folders are to be.
+        begun: whether the process has done as much as is wanted; takes its folder.
+        over: whether it has done all that there is to interrupt.
+
+    Returns:
+        The process, which a SIGCONT lets go on, and its folder.
+    """
+    for number in itertools.count():
+        place = folder / f"try-{number}"
+        process = begin(place)
+        while process.poll() is None and not begun(place):
+            time.sleep(0.005)
+        if process.poll() is None:
+            process.send_signal(signal.SIGSTOP)
+            if not over(place):
+                return process, place
+            process.kill()
+            process.wait()
+        assert process.returncode in (0, -signal.SIGKILL), process.returncode
+    raise AssertionError("not reached")
 
 
 def end_all() -> None:

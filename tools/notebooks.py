@@ -85,8 +85,9 @@ def run(name: str) -> Any:
     where = {"metadata": {"path": str(NOTEBOOKS)}}
     config = Config({"KernelManager": {"transport_encryption": "auto"}})
     client = NotebookClient(
-        notebook, config=config, timeout=SECONDS, kernel_name="python3", resources=where
-    )
+        notebook, config=config, timeout=SECONDS, startup_timeout=SECONDS, kernel_name="python3",
+        resources=where,
+    )  # fmt: skip
     client.execute(env=os.environ | ONE_THREAD)
     for cell in notebook.cells:
         cell.metadata.clear()  # times

@@ -26,6 +26,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
+from spinflow.host.board import guards
 from spinflow.host.board.driver import Accelerator
 from spinflow.host.board.registers import FrameTimes, Snapshot
 from spinflow.host.core import stream
@@ -371,6 +372,7 @@ import random, signal, sys
 import numpy as np
 from pathlib import Path
 from spinflow.host.core.bundle import load
+from spinflow.host.board import guards
 from spinflow.host.board.driver import Accelerator
 from spinflow.host.board.registers import FrameTimes, Snapshot
 
@@ -442,6 +444,15 @@ def test_a_dma_that_does_not_start_again_is_named(
     with Accelerator(bundle) as accelerator:
         accelerator.write_weights()
         accelerator.run(IMAGES)
+
+
+def test_what_is_done_while_this_process_does_not_run_is_seen() -> None:
+    """The limit passes between two looks: the second still counts, a third does not come."""
+    answers = [False, True]
+    guards.wait_for(lambda: answers.pop(0), "it", wait_s=-1.0)
+    answers = [False, False, True]
+    with pytest.raises(DeviceError, match="it did not answer within -1 s"):
+        guards.wait_for(lambda: answers.pop(0), "it", wait_s=-1.0)
 
 
 @pytest.mark.parametrize("failing", [1, 2])

@@ -188,7 +188,7 @@ def test_a_fork_opens_one_of_its_own(bundle: Bundle) -> None:
         child = os.fork()
         if not child:
             status = 1
-            signal.alarm(60)  # ends a child that waits for what a fork has not
+            signal.alarm(600)  # ends a child that waits for what a fork has not
             try:
                 refused(accelerator, r"opened by process [0-9]+, of which this one is a fork")
                 accelerator.close()

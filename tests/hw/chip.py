@@ -7,6 +7,7 @@ ours of the block RAM, of which yosys has no more than the ports.
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 from pathlib import Path
@@ -180,8 +181,12 @@ def around(netlist: str, taps: list[tuple[str, int]]) -> str:
 
 
 def _copy(bundle: Path, kind: str, *without: str) -> Path:
-    """Copy a bundle, but for what is built of it, to a folder of a kind; return the copy."""
-    copy = runner.BUILDS / f"chip-{kind}" / bundle.name
+    """Copy a bundle, but for what is built of it, to a folder of a kind; return the copy.
+
+    Each of several processes that test has its own: the copy is described anew once it is built.
+    """
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "alone")
+    copy = runner.BUILDS / f"chip-{kind}" / worker / bundle.name
     ignored = shutil.ignore_patterns(*BUILT, *without)
     shutil.copytree(bundle, copy, dirs_exist_ok=True, ignore=ignored)
     return copy

@@ -206,9 +206,9 @@ def test_all_within_a_budget(own: list[str], tmp_path: Path) -> None:
         assert done.returncode == 0, done.stderr
         if (out / "short/short.json").is_file() and (out / "long/long.json").is_file():
             break
-    for name, epochs in ("short", 2), ("long", None):
+    for name, most in ("short", 2), ("long", 999_999):
         facts = json.loads((out / name / f"{name}.json").read_text(encoding="utf-8"))
-        assert facts["recipe"]["epochs"] == epochs or 2 < facts["recipe"]["epochs"] < 1_000_000
+        assert 1 <= facts["recipe"]["epochs"] <= most
         assert (out / name / f"{name}.safetensors").stat().st_size < 10_000
         assert f"{facts['test_accuracy']:.2%}" in done.stdout
     assert not list(out.rglob(CHECKPOINT)) and not list(checkpoints.rglob(CHECKPOINT))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import time
 import warnings
 
 import numpy as np
@@ -88,13 +87,12 @@ def test_quadrature_agrees_with_finer_steps() -> None:
             assert float(VARIED.error_rate(None, pulse, bit)) == pytest.approx(fine, rel=1e-5)
 
 
-def test_the_whole_curve_takes_under_a_second() -> None:
-    ends = {bit: float(VARIED.pulse_for(1e-9, None, bit)) for bit in (1, 0)}
-    start = time.process_time()
-    for bit, end in ends.items():
+def test_a_whole_curve_at_once() -> None:
+    for bit in (1, 0):
+        end = float(VARIED.pulse_for(1e-9, None, bit))
         found = VARIED.error_rate(None, np.linspace(1e-10, end, 100), bit)
         assert found[-1] == pytest.approx(1e-9)
-    assert time.process_time() - start < 1.0
+        assert np.all(np.diff(found) < 0)
 
 
 def test_quadrature_is_ten_thousand_times_as_fast() -> None:

@@ -39,6 +39,7 @@ LONG = [
     *["--bundle", str(BUNDLE), "--images", "200", "--repeats", "15", "--on", "emulator"],
     *["--rates", "0.01", "0.1", "--memory", "weights", "buffers"],
 ]
+TRIALS = 15 * 2 * 2
 
 
 def untimed(path: Path) -> list[Row]:
@@ -174,12 +175,16 @@ def test_several_networks_have_a_file_each(tmp_path: Path, monkeypatch: pytest.M
 
 @pytest.mark.slow
 def test_a_killed_worker_of_this_machine_loses_nothing(undisturbed: bytes, tmp_path: Path) -> None:
-    path = tmp_path / "results.csv"
-    process = start(*LONG, "--workers", "2", "--out", tmp_path)
-    wait_for(lambda: rows_of(path) >= 15, process)
+    process, folder = processes.stopped_amid(
+        lambda out: start(*LONG, "--workers", "2", "--out", out),
+        tmp_path,
+        begun=lambda out: rows_of(out / "results.csv") >= 15,
+        over=lambda out: rows_of(out / "results.csv") > TRIALS - 8,
+    )
     os.kill(workers_of(process.pid)[0], signal.SIGKILL)
+    process.send_signal(signal.SIGCONT)
     assert process.wait(timeout=120) == 0
-    assert path.read_bytes() == undisturbed
+    assert (folder / "results.csv").read_bytes() == undisturbed
 
 
 def workers_of(parent: int) -> list[int]:

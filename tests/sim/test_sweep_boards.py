@@ -19,8 +19,9 @@ from spinflow.host.sweep.results import read
 from spinflow.host.sweep.trials import grid
 from spinflow.sim.sweep import main
 from spinflow.sim.sweeps.boards import on_boards
+from tests import processes
 from tests.sim.clusters import REPOSITORY
-from tests.sim.test_sweep_kills import children_of, expect_no_orphans, rows_of, start, wait_for
+from tests.sim.test_sweep_kills import children_of, expect_no_orphans, rows_of, start
 
 BUNDLE = REPOSITORY / "build" / "tfc-mnist"
 ON_RTL = ["--bundle", str(BUNDLE), "--on", "rtl"]
@@ -137,15 +138,20 @@ def test_ended_at_any_moment_and_resumed_it_gives_the_undisturbed_file(
     undisturbed: bytes, tmp_path: Path, sent: signal.Signals
 ) -> None:
     path, chance = tmp_path / "results.csv", random.Random(f"boards {sent}")
-    process = start(*LONG, "--workers", "2", "--out", tmp_path)
-    wanted = chance.randrange(1, TRIALS // 2)
-    wait_for(lambda: rows_of(path) >= wanted, process)
-    time.sleep(chance.uniform(0.0, 0.05))
-    if sent == signal.SIGKILL:
-        process.send_signal(sent)
-    else:  # as a terminal does: to all of them
-        os.killpg(process.pid, sent)
-    process.communicate(timeout=120)
+    while True:
+        process = start(*LONG, "--workers", "2", "--out", tmp_path)
+        wanted = chance.randrange(1, TRIALS // 2)
+        while process.poll() is None and rows_of(path) < wanted:
+            time.sleep(0.005)
+        time.sleep(chance.uniform(0.0, 0.05))
+        if sent == signal.SIGKILL or process.poll() is not None:
+            process.send_signal(sent)
+        else:  # as a terminal does: to all of them
+            os.killpg(process.pid, sent)
+        process.communicate(timeout=120)
+        if rows_of(path) < TRIALS:
+            break
+        path.unlink()  # it came after the last row: once more
     expected = {signal.SIGKILL: -9, signal.SIGINT: 130, signal.SIGTERM: 143}
     assert process.returncode == expected[sent]
     expect_no_orphans(process.pid)
@@ -158,13 +164,17 @@ def test_ended_at_any_moment_and_resumed_it_gives_the_undisturbed_file(
 
 @pytest.mark.slow
 def test_a_board_that_dies_is_replaced(undisturbed: bytes, tmp_path: Path) -> None:
-    path = tmp_path / "results.csv"
-    process = start(*LONG, "--workers", "2", "--out", tmp_path)
-    wait_for(lambda: rows_of(path) >= 2, process)
+    process, folder = processes.stopped_amid(
+        lambda out: start(*LONG, "--workers", "2", "--out", out),
+        tmp_path,
+        begun=lambda out: rows_of(out / "results.csv") >= 2,
+        over=lambda out: rows_of(out / "results.csv") > TRIALS - 8,
+    )
     victims = workers_of(process.pid)
     assert victims
     os.kill(victims[0], signal.SIGKILL)
+    process.send_signal(signal.SIGCONT)
     process.communicate(timeout=120)
     assert process.returncode == 0
     expect_no_orphans(process.pid)
-    assert path.read_bytes() == undisturbed
+    assert (folder / "results.csv").read_bytes() == undisturbed

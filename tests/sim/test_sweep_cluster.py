@@ -194,7 +194,7 @@ def test_a_scheduler_that_is_gone_midway_gets_one_line(
 ) -> None:
     cluster.add_worker()
     out = tmp_path / "out"
-    process = start(*LONG, "--scheduler", cluster.address, *PATIENT[:1], "15", "--out", out)
+    process = start(*LONG, "--scheduler", cluster.address, *PATIENT[:1], "60", "--out", out)
     wait_for_rows(out / "results.csv", 3, process)
     os.kill(cluster.scheduler.pid, how)
     expect_one_line(process, "the Dask scheduler at tcp://.* is gone .*the same command goes on")

@@ -89,6 +89,16 @@ def children_of(session: int) -> list[int]:
     return sorted(found)
 
 
+def stopped(folder: Path) -> tuple[subprocess.Popen[str], Path]:
+    """A long sweep that was stopped amid its rows, and its folder."""
+    return processes.stopped_amid(
+        lambda out: start(*LONG, "--workers", "1", "--out", out),
+        folder,
+        begun=lambda out: rows_of(out / "results.csv") >= 2,
+        over=lambda out: rows_of(out / "results.csv") > TRIALS - 8,
+    )
+
+
 def expect_no_orphans(session: int) -> None:
     end = time.monotonic() + 120
     while children_of(session):
@@ -173,23 +183,21 @@ def test_a_torn_last_line_is_measured_again(undisturbed: bytes, tmp_path: Path, 
 
 def test_a_file_that_a_sweep_writes_to_is_not_set_aside(undisturbed: bytes, tmp_path: Path) -> None:
     """The second says who holds it; the first reports what it measured itself."""
-    path = tmp_path / "results.csv"
-    first = start(*LONG, "--workers", "1", "--out", tmp_path)
-    wait_for(lambda: rows_of(path) >= 2, first)
-    os.killpg(first.pid, signal.SIGSTOP)  # lest it be done before the second has begun
+    first, folder = stopped(tmp_path)  # lest it be done before the second has begun
+    path = folder / "results.csv"
     other = ["--bundle", BUNDLE, "--images", "10", "--rates", "0.2", "--workers", "1"]
-    second = start(*other, "--set-aside", "--out", tmp_path)
+    second = start(*other, "--set-aside", "--out", folder)
     (line,) = lines_of(second)
-    os.killpg(first.pid, signal.SIGCONT)
+    first.send_signal(signal.SIGCONT)
     assert second.returncode == 1
     assert f"another sweep is writing to it, process {first.pid}:" in line and len(line) < 300
     assert lines_of(first) == [] and first.returncode == 0
     assert path.read_bytes() == undisturbed
-    assert sorted(os.listdir(tmp_path)) == ["report.html", "results.csv", "summary.json"]
+    assert sorted(os.listdir(folder)) == ["report.html", "results.csv", "summary.json"]
     # It is over: now it is set aside, and a process that is dead holds nothing.
-    assert main([*map(str, other), "--set-aside", "--out", str(tmp_path)]) == 0
-    aside = [name for name in os.listdir(tmp_path) if name.startswith("results-")]
-    assert [(tmp_path / name).read_bytes() for name in aside] == [undisturbed]
+    assert main([*map(str, other), "--set-aside", "--out", str(folder)]) == 0
+    aside = [name for name in os.listdir(folder) if name.startswith("results-")]
+    assert [(folder / name).read_bytes() for name in aside] == [undisturbed]
     assert {row.rate for row in read(path)} == {round(0.2 * 2**32) / 2**32}
 
 
@@ -252,10 +260,8 @@ def append_to_file(path: Path) -> None:
 def test_a_file_that_changes_underneath_is_noticed_at_the_next_row(
     tmp_path: Path, change: Callable[[Path], None], what: str
 ) -> None:
-    path = tmp_path / "results.csv"
-    process = start(*LONG, "--workers", "1", "--out", tmp_path)
-    wait_for(lambda: rows_of(path) >= 2, process)
-    process.send_signal(signal.SIGSTOP)
+    process, folder = stopped(tmp_path)
+    path = folder / "results.csv"
     change(path)
     left = path.read_bytes() if path.exists() else b""
     process.send_signal(signal.SIGCONT)
@@ -264,4 +270,4 @@ def test_a_file_that_changes_underneath_is_noticed_at_the_next_row(
     assert line.startswith(f"spinflow: {path} was {what} while this sweep wrote to it")
     assert len(line) < 300 + len(str(path))
     assert (path.read_bytes() if path.exists() else b"") == left
-    assert not (tmp_path / "summary.json").exists()  # and no report of rows that are nowhere
+    assert not (folder / "summary.json").exists()  # and no report of rows that are nowhere

@@ -7,6 +7,7 @@ variants in which something is stated twice; whatever needs more is argued in eq
 
 from __future__ import annotations
 
+import hashlib
 import subprocess
 import sys
 from pathlib import Path
@@ -20,7 +21,7 @@ from tests.hw.mutation import schema
 from tests.hw.mutation.sites import Site
 
 EQUIVALENT = Path(__file__).with_name("equivalent.toml")
-SECONDS = 60
+SECONDS = 300
 CYCLES = 2  # that an induction may look back
 
 
@@ -53,7 +54,8 @@ def same(site: Site, case: Case) -> bool:
     """Whether the variant equals its module on one set of parameters, as far as yosys can tell."""
     files = needed(case.bench, runner.sources())
     source = runner.RTL / site.file
-    folder = runner.BUILDS / f"equal-{Path(site.file).stem}-{site.start}-{site.end}"
+    text = hashlib.sha256(site.new.encode()).hexdigest()[:8]
+    folder = runner.BUILDS / f"equal-{Path(site.file).stem}-{site.start}-{site.end}-{text}"
     folder.mkdir(parents=True, exist_ok=True)
     variant = folder / site.file
     variant.write_bytes(schema.changed(source.read_bytes(), site))
