@@ -118,8 +118,9 @@ def signalled(
     """Start a program and send it a signal; return its status, its error lines and its output."""
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "ignore"}
     process = processes.start(
-        # A shell lets what it runs in the background ignore Ctrl-C, and these tests with it.
-        ["env", "--default-signal=INT", *command],
+        # A shell lets what it runs in the background ignore Ctrl-C, nohup lets it ignore SIGHUP,
+        # and these tests with it.
+        ["env", "--default-signal=INT,HUP", *command],
         cwd=ROOT,
         env=environment,
         stdin=subprocess.DEVNULL,
