@@ -459,19 +459,21 @@ def test_what_is_done_while_this_process_does_not_run_is_seen() -> None:
 def test_a_buffer_that_there_is_no_memory_for_is_named(
     bundle: Bundle, monkeypatch: pytest.MonkeyPatch, failing: int
 ) -> None:
-    allocate = sys.modules["spinflow.sim.board"].VirtualBoard.allocate
     calls = []
 
-    def scarce(*args: Any, **kwargs: Any) -> Any:
-        calls.append(args)
-        if len(calls) == failing:
-            raise MemoryError("no 4096 bytes of DMA memory are left")
-        return allocate(*args, **kwargs)
-
     with Accelerator(bundle) as accelerator:
+        virtual_board = sys.modules["spinflow.sim.board"].VirtualBoard
+        allocate = virtual_board.allocate
+
+        def scarce(*args: Any, **kwargs: Any) -> Any:
+            calls.append(args)
+            if len(calls) == failing:
+                raise MemoryError("no 4096 bytes of DMA memory are left")
+            return allocate(*args, **kwargs)
+
         accelerator.write_weights()
         expected = accelerator.run(IMAGES).tolist()
-        monkeypatch.setattr(sys.modules["spinflow.sim.board"].VirtualBoard, "allocate", scarce)
+        monkeypatch.setattr(virtual_board, "allocate", scarce)
         with pytest.raises(DeviceError, match="no DMA memory for 6 images of 784 bytes: no 4096"):
             accelerator.run(np.concatenate([IMAGES, IMAGES]))
         assert accelerator.run(IMAGES).tolist() == expected
