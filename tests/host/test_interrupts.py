@@ -372,7 +372,6 @@ import random, signal, sys
 import numpy as np
 from pathlib import Path
 from spinflow.host.core.bundle import load
-from spinflow.host.board import guards
 from spinflow.host.board.driver import Accelerator
 from spinflow.host.board.registers import FrameTimes, Snapshot
 

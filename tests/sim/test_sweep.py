@@ -6,8 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -58,13 +56,6 @@ def start(*arguments: str | Path) -> subprocess.Popen[bytes]:
 
 def rows_of(path: Path) -> int:
     return path.read_bytes().count(b"\n") - 1 if path.exists() else 0
-
-
-def wait_for(condition: Callable[[], bool], process: subprocess.Popen[bytes]) -> None:
-    limit = time.monotonic() + 120
-    while not condition():
-        assert process.poll() is None and time.monotonic() < limit
-        time.sleep(0.005)
 
 
 @pytest.fixture(scope="module")
